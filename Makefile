@@ -1,0 +1,55 @@
+# Every target sets up what it needs first; see tools/setup.
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest benchmark-mnist ci clean distclean
+
+help:  ## show this list
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## make .venv: Python 3.10 with Lava if there is one, else the newest Python without
+	@tools/setup
+
+demo: setup  ## train, compile and run a small network on Lava; leaves digits.net
+	$(BIN)/snnc demo -o digits.net
+
+test: setup  ## run the test suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-nolava: setup  ## run the tests that need no Lava
+	$(BIN)/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
+
+test-slow: setup  ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+lint: setup  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: setup  ## check the types
+	$(BIN)/mypy --strict -p snnc
+
+format: setup  ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: setup  ## run the test suite and show what it doesn't reach
+	$(BIN)/python -m pytest --cov=compiler --cov=runtime --cov=models --cov=snnc $(PYTEST_ARGS)
+
+newest:  ## run the tests that need no Lava under the newest Python with the newest PyTorch
+	@tools/setup --newest
+	.venv-newest/bin/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
+
+benchmark-mnist: setup  ## measure a LeNet-class network on MNIST
+	$(BIN)/python benchmarks/mnist.py
+
+ci:  ## what the automatic check runs
+	.ci/run
+
+clean:  ## remove build products and caches
+	rm -rf build dist snnc.egg-info .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the environments too
+	rm -rf .venv .venv-newest

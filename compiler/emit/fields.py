@@ -1,0 +1,150 @@
+"""Reading typed fields out of HDF5, with errors that name the place."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.errors import FormatError
+
+
+# What is compressed cannot grow by more than this (1032 for deflate).
+DEFLATE = 1100
+
+
+class Fields:
+    """One HDF5 group, read field by field; what was not read is an error at the end.
+
+    Args:
+        group: The group.
+        file: Name of the file, for errors.
+    """
+
+    def __init__(self, group: h5py.Group, file: str) -> None:
+        self._group = group
+        self._file = file
+        self._read: set[str] = set()
+
+    def error(self, problem: str, *, expected: str | None = None, found: str | None = None) -> FormatError:
+        """The error for this group."""
+        return FormatError(
+            problem,
+            where=f"{self._file}:{self._group.name}",
+            expected=expected,
+            found=found,
+            advice="compile the network again",
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether an attribute or a member of that name exists."""
+        return name in self._group.attrs or name in self._group
+
+    def group(self, name: str) -> Fields:
+        """A subgroup."""
+        return Fields(self._member(name, h5py.Group), self._file)
+
+    def groups(self) -> list[Fields]:
+        """The subgroups ``0``, ``1``, ... that make up a list; anything else in the group is an error."""
+        self._read.update(self._group)
+        self.finish()
+        names = [str(index) for index in range(len(self._group))]
+        return [self.group(name) for name in names]
+
+    def text(self, name: str) -> str:
+        """A string, as an attribute or as netx's one-element dataset."""
+        if name in self._group.attrs:
+            value = self._attribute(name)
+        else:
+            dataset = self._member(name, h5py.Dataset)
+            if dataset.shape != (1,):
+                raise self.error(f"{name} is not a string", found=f"shape {dataset.shape}")
+            value = dataset[0]
+        if isinstance(value, bytes):
+            value = value.decode("ascii", "replace")
+        if not isinstance(value, str):
+            raise self.error(f"{name} is not a string", found=type(value).__name__)
+        return value
+
+    def choice(self, name: str, *choices: str) -> str:
+        """A string out of several."""
+        value = self.text(name)
+        if value not in choices:
+            raise self.error(f"unknown {name}", expected=" or ".join(choices), found=repr(value))
+        return value
+
+    def json(self, name: str) -> object:
+        """A JSON attribute."""
+        try:
+            return json.loads(self.text(name))
+        except ValueError as error:
+            raise self.error(f"{name} is not JSON") from error
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer within [low, high]."""
+        return self.integers(name, (), low, high).item()
+
+    def integers(
+        self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int
+    ) -> NDArray[np.int64]:
+        """Integers within [low, high].
+
+        Args:
+            name: Attribute or dataset.
+            shape: What the shape must be; None inside it: any length; None: any shape.
+            low: Smallest allowed value.
+            high: Largest allowed value.
+        """
+        array = self._array(name, shape, "iu")
+        if array.size and (array.min() < low or array.max() > high):
+            raise self.error(
+                f"{name} is out of range", expected=f"{low}..{high}", found=f"{array.min()}..{array.max()}"
+            )
+        return array.astype(np.int64)
+
+    def floats(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+        """Finite floating-point numbers."""
+        array = self._array(name, shape, "f").astype(np.float64)
+        if not np.isfinite(array).all():
+            raise self.error(f"{name} holds NaN or infinity")
+        return array
+
+    def finish(self) -> None:
+        """Everything in the group must have been read: what is not understood must not be ignored."""
+        unknown = sorted(({*self._group.attrs} | {*self._group}) - self._read)
+        if unknown:
+            raise self.error(f"unknown field {unknown[0]!r}")
+
+    def _member(self, name: str, kind: type[h5py.Group] | type[h5py.Dataset]) -> h5py.Group | h5py.Dataset:
+        self._read.add(name)
+        if self._group.get(name, getlink=True) is None:
+            raise self.error(f"{name} is missing")
+        if not isinstance(self._group.get(name, getlink=True), h5py.HardLink):
+            raise self.error(f"{name} is a link to another place")
+        member = self._group[name]
+        if not isinstance(member, kind):
+            raise self.error(f"{name} is not a {kind.__name__.lower()}")
+        return member
+
+    def _attribute(self, name: str) -> object:
+        self._read.add(name)
+        return self._group.attrs[name]
+
+    def _array(self, name: str, shape: tuple[int | None, ...] | None, kinds: str) -> NDArray[np.generic]:
+        source = self._attribute(name) if name in self._group.attrs else self._member(name, h5py.Dataset)
+        if not isinstance(source, h5py.Dataset):
+            source = np.asarray(source)
+        if source.shape is None or source.dtype.kind not in kinds:
+            raise self.error(f"{name} has the wrong type", found=str(source.dtype))
+        fits = shape is None or (
+            len(shape) == len(source.shape)
+            and all(want in (None, have) for want, have in zip(shape, source.shape, strict=True))
+        )
+        if not fits:
+            wanted = tuple("any" if axis is None else axis for axis in shape or ())
+            raise self.error(f"{name} has the wrong shape", expected=str(wanted), found=str(source.shape))
+        if isinstance(source, h5py.Dataset) and source.nbytes > max(1 << 20, DEFLATE * source.id.get_storage_size()):
+            raise self.error(f"{name} claims to be larger than what is stored", found=f"shape {source.shape}")
+        return np.asarray(source[()])

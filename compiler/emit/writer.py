@@ -1,0 +1,183 @@
+"""Program to netx HDF5."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from snnc.compiler.emit.grouping import joined_groups
+from snnc.compiler.emit.layout import (
+    CURRENT_DECAY,
+    FORMAT_VERSION,
+    GROUP,
+    LAYERS,
+    READOUT_THRESHOLD,
+    REFRACTORY_DELAY,
+    VOLTAGE_DECAY,
+)
+from snnc.compiler.program import Layer, Program, Synapse
+from snnc.errors import OutputError
+
+
+def save(program: Program, path: str | Path) -> None:
+    """Writes a program as a .net file: whole, or not at all.
+
+    Equal programs give equal bytes: nothing in the file depends on the time, the path or the machine.
+
+    Args:
+        program: The program.
+        path: The file; one that exists is replaced.
+
+    Raises:
+        OutputError: The file cannot be written; what was there before is still there.
+    """
+    content = to_bytes(program)
+    destination = Path(path)
+    temporary = None
+    try:
+        if destination.exists() and not destination.is_file():
+            raise OutputError("is not a regular file", where=str(path), advice="choose another path")
+        # In the same folder, since a file can be renamed atomically only within a file system.
+        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=f".{destination.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(destination)
+    except OSError as error:
+        raise OutputError(
+            "cannot be written", where=str(path), found=(error.strerror or str(error)).lower()
+        ) from error
+    finally:
+        # Once renamed, there is nothing left under that name.
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def to_bytes(program: Program) -> bytes:
+    """The content of the .net file."""
+    buffer = io.BytesIO()
+    # The earliest format that holds everything: h5py of any Python then writes and reads the same.
+    with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
+        netx = file.create_group(LAYERS)
+        _write_netx(netx, program)
+        _write_snnc(file.create_group(GROUP), program)
+    return buffer.getvalue()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _dataset(group: h5py.Group, name: str, value: object) -> None:
+    data = np.asarray(value)
+    # Small arrays grow when compressed.
+    options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if data.size > 256 else {}
+    group.create_dataset(name, data=data, track_times=False, **options)
+
+
+def _text(group: h5py.Group, name: str, value: str) -> None:
+    """A string as netx reads it: one fixed-length ASCII entry."""
+    group.create_dataset(name, (1,), "S10", data=[value.encode("ascii")], track_times=False)
+
+
+def _write_netx(netx: h5py.Group, program: Program) -> None:
+    entries = netx.create_group("0")
+    _text(entries, "type", "input")
+    _dataset(entries, "shape", np.array(program.coding.shape, np.int64))
+    index = 1
+    for layer in program.layers:
+        synapse = layer.synapses[0]
+        source = program.source_shape(synapse.source)
+        if synapse.kind == "dense" and len(source) > 1:
+            group = netx.create_group(str(index))
+            _text(group, "type", "flatten")
+            _dataset(group, "shape", np.array([int(np.prod(source))], np.int64))
+            index += 1
+        _write_netx_layer(netx.create_group(str(index)), layer, synapse, source)
+        index += 1
+
+
+def _write_netx_layer(group: h5py.Group, layer: Layer, synapse: Synapse, source: tuple[int, ...]) -> None:
+    _text(group, "type", synapse.kind)
+    _dataset(group, "shape", np.array(layer.shape, np.int64))
+    if synapse.kind == "conv":
+        weight, groups = joined_groups(synapse.weight, synapse.groups)
+        _dataset(group, "weight", weight)
+        _dataset(group, "inChannels", np.int64(source[0]))
+        _dataset(group, "outChannels", np.int64(layer.shape[0]))
+        _dataset(group, "kernelSize", np.array(weight.shape[2:], np.int64))
+        _dataset(group, "stride", np.array(synapse.stride, np.int64))
+        _dataset(group, "padding", np.array(synapse.padding, np.int64))
+        _dataset(group, "dilation", np.array(synapse.dilation, np.int64))
+        _dataset(group, "groups", np.int64(groups))
+    else:
+        _dataset(group, "weight", synapse.weight)
+        _dataset(group, "inFeatures", np.int64(synapse.weight.shape[1]))
+        _dataset(group, "outFeatures", np.int64(synapse.weight.shape[0]))
+    neuron = group.create_group("neuron")
+    _text(neuron, "type", "CUBA")
+    _dataset(neuron, "iDecay", np.int64(CURRENT_DECAY))
+    _dataset(neuron, "vDecay", np.int64(VOLTAGE_DECAY))
+    # Lava fires above the threshold, the neuron of the paper from it on.
+    _dataset(neuron, "vThMant", np.int64(layer.firing_level - 1 if layer.threshold else READOUT_THRESHOLD))
+    _dataset(neuron, "refDelay", np.int64(REFRACTORY_DELAY))
+
+
+def _write_snnc(group: h5py.Group, program: Program) -> None:
+    group.attrs["format_version"] = np.int64(FORMAT_VERSION)
+    group.attrs["target"] = program.target
+    group.attrs["timesteps"] = np.int64(program.timesteps)
+    provenance = asdict(program.provenance)
+    group.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
+    group.attrs["ann"] = json.dumps([[layer.module, layer.macs] for layer in program.ann])
+    coding = group.create_group("coding")
+    coding.attrs["kind"] = program.coding.kind
+    coding.attrs["divisor"] = np.int64(program.coding.divisor)
+    _dataset(coding, "shape", np.array(program.coding.shape, np.int64))
+    for name in ("unit", "offset", "scale", "shift"):
+        _dataset(coding, name, getattr(program.coding, name))
+    layers = group.create_group("layers")
+    for index, layer in enumerate(program.layers):
+        _write_layer(layers.create_group(str(index)), layer)
+
+
+def _write_layer(group: h5py.Group, layer: Layer) -> None:
+    group.attrs["name"] = layer.name
+    group.attrs["modules"] = json.dumps(layer.modules)
+    _dataset(group, "shape", np.array(layer.shape, np.int64))
+    _dataset(group, "bias", layer.bias)
+    _dataset(group, "scale", layer.scale)
+    group.attrs["initial_potential"] = np.int64(layer.initial_potential)
+    if layer.threshold is not None and layer.gate is not None:
+        group.attrs["threshold"] = np.array([layer.threshold.mantissa, layer.threshold.exponent], np.int64)
+        gate = (layer.gate.pulse.mantissa, layer.gate.pulse.exponent, layer.gate.count)
+        group.attrs["gate"] = np.array(gate, np.int64)
+    group.attrs["membrane_proven"] = np.array(layer.membrane.proven, np.int64)
+    if layer.membrane.measured is not None:
+        group.attrs["membrane_measured"] = np.array([*layer.membrane.measured, layer.membrane.samples], np.int64)
+    synapses = group.create_group("synapses")
+    for index, synapse in enumerate(layer.synapses):
+        entry = synapses.create_group(str(index))
+        entry.attrs["source"] = np.int64(synapse.source)
+        if index:
+            # netx has a place for the first one only.
+            entry.attrs["kind"] = synapse.kind
+            _dataset(entry, "weight", synapse.weight)
+            if synapse.kind == "conv":
+                _dataset(entry, "stride", np.array(synapse.stride, np.int64))
+                _dataset(entry, "padding", np.array(synapse.padding, np.int64))
+                _dataset(entry, "dilation", np.array(synapse.dilation, np.int64))
+                _dataset(entry, "groups", np.int64(synapse.groups))
+        elif synapse.kind == "conv":
+            entry.attrs["groups"] = np.int64(synapse.groups)

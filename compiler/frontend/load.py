@@ -1,0 +1,173 @@
+"""Reads a model file: the way from a path to a network that is ready to be traced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnc.compiler.frontend.load_arch import build_network, working_directory_first
+from snnc.compiler.frontend.load_identify import identify
+from snnc.compiler.frontend.load_restricted import read_restricted
+from snnc.compiler.frontend.load_state import is_state_dict, load_state
+from snnc.compiler.frontend.load_tensors import MalformedFileError
+from snnc.errors import ModelError, OptionError, SnncError
+
+__all__ = ["load_model"]
+
+_CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
+_KEYS_NAMED_AT_MOST = 5
+
+
+def load_model(path: str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:
+    """Read a network from a file that ``torch.save`` wrote: a whole module, or a state_dict.
+
+    A checkpoint that wraps either of the two under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped, and
+    so is ``nn.DataParallel``.
+
+    Args:
+        path: The file.
+        arch: For a state_dict: ``module:factory``, where ``factory`` is a callable without arguments that returns the
+            network, or a network; ``module`` is searched in the working directory first. The factory's code is run.
+        trust: Unpickle the file with all that it asks for, which runs whatever code it names. Without it, only tensors
+            and the layers of torch.nn and torchvision are admitted, and no code from the file is run. Classes are
+            searched in the working directory first.
+
+    Returns:
+        The network in eval mode, on the CPU, with float32 parameters.
+
+    Raises:
+        UntrustedModelError: The file needs a class or function other than those admitted, and ``trust`` is not given.
+        ModelError: The file is missing or truncated, not a file of ``torch.save``, or holds no usable network; or
+            its state_dict needs ``arch``, or does not fit it.
+        OptionError: ``arch`` cannot be used, or is given for a file that holds a whole network.
+    """
+    file = Path(path)
+    where = str(file)
+    content = _unwrap(_read(file, trust))
+    if isinstance(content, nn.Module):
+        if arch is not None:
+            raise OptionError(
+                "is only for a state_dict",
+                where="--arch",
+                found=f"a whole network of the class {type(content).__name__} in {where}",
+                advice="leave --arch out",
+            )
+        return _ready(content, where)
+    if not is_state_dict(content):
+        raise ModelError(
+            "holds no network",
+            where=where,
+            expected="a torch.nn.Module or a state_dict",
+            found=_describe(content),
+            advice="save the network with torch.save(model, path)",
+        )
+    if arch is None:
+        raise ModelError(
+            f"is a state_dict of {len(content)} tensors, without the network they belong to",
+            where=where,
+            advice="give --arch module:factory, where factory() returns the network",
+        )
+    network = build_network(arch)
+    load_state(network, content, where)
+    return _ready(network, where)
+
+
+def _read(file: Path, trust: bool) -> Any:
+    """Unpickle the file, restricted or not."""
+    kind = identify(file)
+    if trust:
+        return _read_trusted(file)
+    try:
+        return read_restricted(file, kind)
+    except MalformedFileError as error:
+        raise ModelError(
+            "truncated or damaged",
+            where=str(file),
+            found=str(error),
+            advice="copy or download the file again, or save it with a current torch",
+        ) from error
+    except (OSError, MemoryError) as error:
+        raise ModelError("cannot be read", where=str(file), found=f"{type(error).__name__}: {error}") from error
+
+
+def _read_trusted(file: Path) -> Any:
+    """Unpickle a file that the user trusts: everything it names is imported and run."""
+    where = str(file)
+    try:
+        with working_directory_first():
+            return torch.load(file, map_location="cpu", weights_only=False)
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"the network needs the module {error.name}, which cannot be found",
+            where=where,
+            advice="run snnc in the folder that holds it, or install it",
+        ) from error
+    except AttributeError as error:
+        # As Python words it, from 3.10 to 3.14.
+        match = re.search(r"[Cc]an't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'", str(error))
+        if match is None:
+            raise _unreadable(error, where) from error
+        module, advice = match["module"], "keep the class where it was when the network was saved"
+        # Python may call the script that runs snnc by a longer name.
+        if module.rpartition(".")[2] == "__main__":
+            module = "__main__"
+            advice = (
+                "the class was defined in a script: define it in a module of its own and save again, or save "
+                "model.state_dict() and give --arch module:factory"
+            )
+        raise ModelError(
+            f"the network needs the class {module}.{match['name']}, which cannot be found",
+            where=where,
+            advice=advice,
+        ) from error
+    except Exception as error:
+        raise _unreadable(error, where) from error
+
+
+def _unreadable(error: Exception, where: str) -> ModelError:
+    return ModelError("cannot be read", where=where, found=f"{type(error).__name__}: {error}")
+
+
+def _unwrap(content: Any) -> Any:
+    """Take the network or state_dict out of a checkpoint, where it lies under one of the usual keys."""
+    if isinstance(content, Mapping) and not is_state_dict(content):
+        for key in _CHECKPOINT_KEYS:
+            inner = content.get(key)
+            if isinstance(inner, nn.Module) or is_state_dict(inner):
+                return inner
+    return content
+
+
+def _describe(content: Any) -> str:
+    """Say what a file holds that is neither a network nor a state_dict."""
+    if isinstance(content, torch.Tensor):
+        return f"a tensor of shape {tuple(content.shape)}"
+    if isinstance(content, Mapping):
+        if not content:
+            return "an empty dict"
+        keys = [str(key) for key in content]
+        return f"a dict of {', '.join(keys[:_KEYS_NAMED_AT_MOST])}{', ...' if len(keys) > _KEYS_NAMED_AT_MOST else ''}"
+    name = type(content).__name__
+    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"
+
+
+def _ready(network: nn.Module, where: str) -> nn.Module:
+    """Put a network in eval mode, on the CPU, in float32, and check its parameters."""
+    if isinstance(network, nn.DataParallel):
+        network = network.module
+    try:
+        network = network.to("cpu").float().eval()
+        for name, parameter in network.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                raise ModelError("a parameter holds NaN or infinity", where=where, found=name)
+    except SnncError:
+        raise
+    except Exception as error:
+        # A layer without its attributes, one that contains itself, a parameter without values (meta device).
+        raise ModelError("its network cannot be used", where=where, found=f"{type(error).__name__}: {error}") from error
+    return network

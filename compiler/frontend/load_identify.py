@@ -1,0 +1,162 @@
+"""Tells from its first bytes what a file is, before anything is unpickled.
+
+Only two kinds go on to be read: zip archives and the older pickle stream, both as ``torch.save`` writes them.
+Everything else that users hand to a compiler by mistake is named in the error, so that the mistake is plain.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from enum import Enum
+from pathlib import Path
+
+from snnc.errors import ModelError
+
+__all__ = ["FileKind", "find_pickle_record", "identify"]
+
+_ZIP_START = b"PK\x03\x04"
+# torch.save's older format starts with a pickle of this very number (torch.serialization.MAGIC_NUMBER), which comes
+# after a few bytes that depend on the pickle protocol.
+_PICKLE_START = b"\x80"
+_STREAM_NUMBER = b"\x8a\x0al\xfc\x9cF\xf9\x20j\xa8P\x19."
+_STREAM_NUMBER_WITHIN = 32
+_TAR_MARK_OFFSET = 257
+_HEAD_BYTES = 4096
+
+_SAVE_ADVICE = "save the network with torch.save(model, path)"
+_KNOWN_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a compiled .net"),
+    (b"\x93NUMPY", "a NumPy array file"),
+    (b"GGUF", "a GGUF file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"version https://git-lfs", "a Git LFS pointer, whose content was not pulled"),
+)
+
+
+class FileKind(Enum):
+    """The two ways in which ``torch.save`` has written files."""
+
+    ZIP = "zip"
+    STREAM = "stream"
+
+
+def identify(path: Path) -> FileKind:
+    """Find out how a model file was written, without unpickling any of it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The kind of ``torch.save`` file.
+
+    Raises:
+        ModelError: The file is missing, a folder, empty, unreadable, or not written by ``torch.save``; the message
+            says what it is instead.
+    """
+    where = str(path)
+    try:
+        if path.is_dir():
+            raise ModelError("not a model file", where=where, found="a folder", advice=_SAVE_ADVICE)
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        raise ModelError("no such file", where=where) from None
+    except (OSError, ValueError) as error:
+        raise ModelError("cannot be opened", where=where, found=str(error)) from error
+    if head.startswith(_ZIP_START):
+        _check_zip(path)
+        return FileKind.ZIP
+    if head.startswith(_PICKLE_START) and _STREAM_NUMBER in head[:_STREAM_NUMBER_WITHIN]:
+        return FileKind.STREAM
+    raise ModelError(
+        "not a PyTorch model file",
+        where=where,
+        expected="a file written by torch.save",
+        found=_describe(head, path),
+        advice=_SAVE_ADVICE,
+    )
+
+
+def find_pickle_record(archive: zipfile.ZipFile) -> str | None:
+    """Find the record of a ``torch.save`` archive that holds the pickle.
+
+    Args:
+        archive: An open zip archive.
+
+    Returns:
+        Its name, ``<folder>/data.pkl``, or None where there is no such record or more than one.
+    """
+    names = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
+    return names[0] if len(names) == 1 else None
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse zip archives that ``torch.save`` did not write."""
+    where = str(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            pickle_record = find_pickle_record(archive)
+    except Exception as error:  # Damage shows as any exception: a missing directory, a text that is none, ...
+        raise ModelError(
+            "truncated or damaged: its zip directory cannot be read",
+            where=where,
+            found=f"{path.stat().st_size} bytes: {error}",
+            advice="copy or download the file again",
+        ) from error
+    leaves = {name.rsplit("/", 1)[-1] for name in names}
+    if "constants.pkl" in leaves:
+        raise ModelError(
+            "TorchScript archives are not supported yet",
+            where=where,
+            found="a file written by torch.jit.save",
+            advice="save the network that was scripted or traced with torch.save(model, path)",
+        )
+    if leaves & {"serialized_exported_program.json", "archive_format"} and pickle_record is None:
+        found = "an archive written by torch.export.save"
+    elif any(name.endswith(".npy") for name in names):
+        found = "a NumPy .npz file"
+    else:
+        found = "a zip archive without torch.save's data.pkl"
+    if pickle_record is None:
+        raise ModelError(
+            "not a PyTorch model file",
+            where=where,
+            expected="a file written by torch.save",
+            found=found,
+            advice=_SAVE_ADVICE,
+        )
+
+
+def _describe(head: bytes, path: Path) -> str:
+    """Say in a few words what a file that starts with ``head`` is."""
+    if not head:
+        return "an empty file"
+    for start, name in _KNOWN_STARTS:
+        if head.startswith(start):
+            return name
+    if _ZIP_START.startswith(head) or head == _PICKLE_START:
+        return f"a truncated file of {len(head)} bytes"
+    if head[_TAR_MARK_OFFSET : _TAR_MARK_OFFSET + 5] == b"ustar":
+        return "a tar archive (torch before 0.1.10 wrote such files; they are not read)"
+    header_length = int.from_bytes(head[:8], "little")
+    if len(head) > 9 and head[8:9] == b"{" and 2 <= header_length <= 100_000_000:
+        return "a safetensors file"
+    if path.suffix.lower() == ".onnx" or (head[0] == 0x08 and b"pytorch" in head[:64]):
+        return "an ONNX file"
+    if head[0] == 0x80 and len(head) > 1 and 2 <= head[1] <= 5:
+        return "a pickle that torch.save did not write"
+    if _is_text(head):
+        return "a text file"
+    return f"unknown bytes, starting with {head[:4].hex(' ')}"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The head may end in the middle of a character of several bytes.
+        if error.start < len(head) - 3:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(character.isprintable() or character in "\t\r\n\f" for character in text)

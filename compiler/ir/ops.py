@@ -1,0 +1,280 @@
+"""The operations that a traced network is made of.
+
+An operation is a frozen dataclass. It knows the shape of its output (``output_shape``, without the batch axis) and how
+to compute it (``apply``, with the batch axis in front). Arrays are float64 numpy arrays, so that folding one operation
+into another loses nothing that float32 weights can show; ``apply`` works in the precision of its input.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+Shape = tuple[int, ...]
+FloatArray = NDArray[np.float64]
+
+
+def as_tensor(array: FloatArray, like: torch.Tensor) -> torch.Tensor:
+    """``array`` as a tensor of the precision and on the device of ``like``."""
+    return torch.as_tensor(array, dtype=like.dtype, device=like.device)
+
+
+class Operation(ABC):
+    """One step of the network.
+
+    ``output_shape`` raises ValueError where the shapes of the inputs do not fit; the graph adds the node's name.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The operation's name as tables and errors show it."""
+        return type(self).__name__
+
+    @abstractmethod
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """Shape of the output without the batch axis, given the shapes of the inputs."""
+
+    @abstractmethod
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Output for a batch, shape (batch, *output_shape)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Input(Operation):
+    """The network's input, shape (channels, height, width) or (features,)."""
+
+    shape: Shape
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The declared shape."""
+        return self.shape
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The batch itself."""
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class SameShape(Operation):
+    """Base of the operations that keep the shape of their only input."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape of the input."""
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Identity(SameShape):
+    """Does nothing at inference: ``nn.Identity``, ``nn.Dropout``."""
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The input itself."""
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Output(Identity):
+    """The network's output."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU(SameShape):
+    """``max(x, 0)``: becomes a population of spiking neurons."""
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Rectified input."""
+        return inputs[0].relu()
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(SameShape):
+    """Softmax or log-softmax over the classes; keeps the order of the logits."""
+
+    logarithm: bool
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Probabilities, or their logarithms."""
+        return inputs[0].log_softmax(1) if self.logarithm else inputs[0].softmax(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(SameShape):
+    """``scale * x + shift`` for each channel (the first axis): input normalisation, a batch norm seen alone.
+
+    Attributes:
+        scale: (channels,) array.
+        shift: (channels,) array.
+    """
+
+    scale: FloatArray
+    shift: FloatArray
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape of the input, whose channels must match."""
+        if inputs[0][0] != len(self.scale):
+            raise ValueError(f"expected {len(self.scale)} channels, found shape {inputs[0]}")
+        return inputs[0]
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Scaled and shifted input."""
+        (x,) = inputs
+        per_channel = (-1,) + (1,) * (x.dim() - 2)
+        return x * as_tensor(self.scale, x).reshape(per_channel) + as_tensor(self.shift, x).reshape(per_channel)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm(SameShape):
+    """Batch normalisation at inference, over channels or features.
+
+    Attributes:
+        mean: Running mean, (channels,).
+        variance: Running variance, (channels,).
+        weight: Gamma, (channels,).
+        bias: Beta, (channels,).
+        epsilon: Added to the variance.
+    """
+
+    mean: FloatArray
+    variance: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+    epsilon: float
+
+    def as_affine(self) -> Affine:
+        """The same map as scale and shift."""
+        scale = self.weight / np.sqrt(self.variance + self.epsilon)
+        return Affine(scale, self.bias - self.mean * scale)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape of the input, whose channels must match."""
+        return self.as_affine().output_shape(*inputs)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Normalised input."""
+        return self.as_affine().apply(*inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Operation):
+    """(channels, height, width) to (features,), channel first."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """One axis of all values."""
+        return (math.prod(inputs[0]),)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Flattened input."""
+        return inputs[0].flatten(1)
+
+
+def window_output(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
+    """Number of positions that a sliding window takes along one axis.
+
+    Raises:
+        ValueError: The window is larger than the padded input.
+    """
+    span = dilation * (kernel - 1) + 1
+    if size + 2 * padding < span:
+        raise ValueError(f"expected at least {span} rows or columns, found {size} padded by {padding} on each side")
+    return (size + 2 * padding - span) // stride + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Operation):
+    """Cross-correlation with zero padding, as ``nn.Conv2d``.
+
+    Attributes:
+        weight: (out_channels, in_channels / groups, kernel height, kernel width).
+        bias: (out_channels,), or a map (out_channels, height, width) where a fold made the border differ.
+        stride, padding, dilation: (vertical, horizontal).
+        groups: Number of channel groups.
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """(out_channels, height, width)."""
+        (shape,) = inputs
+        channels = self.weight.shape[1] * self.groups
+        if len(shape) != 3 or shape[0] != channels:
+            raise ValueError(f"expected shape ({channels}, height, width), found {shape}")
+        height, width = (
+            window_output(shape[axis + 1], self.weight.shape[axis + 2], *options)
+            for axis, options in enumerate(zip(self.stride, self.padding, self.dilation, strict=True))
+        )
+        return (self.weight.shape[0], height, width)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Convolved input plus bias."""
+        (x,) = inputs
+        weight = as_tensor(self.weight, x)
+        y = F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+        return y + as_tensor(self.bias_map(), x)
+
+    def bias_map(self) -> FloatArray:
+        """The bias with axes (out_channels, height or 1, width or 1)."""
+        return self.bias.reshape(-1, 1, 1) if self.bias.ndim == 1 else self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Operation):
+    """``W x + b``, as ``nn.Linear``; an input with several axes is flattened, channel first.
+
+    Attributes:
+        weight: (out_features, in_features).
+        bias: (out_features,).
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """(out_features,)."""
+        (shape,) = inputs
+        if math.prod(shape) != self.weight.shape[1]:
+            raise ValueError(f"expected {self.weight.shape[1]} features, found shape {shape}")
+        return (self.weight.shape[0],)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Product of the flattened input with the weights, plus bias."""
+        x = inputs[0].flatten(1)
+        return F.linear(x, as_tensor(self.weight, x), as_tensor(self.bias, x))
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool2d(Operation):
+    """Average pooling; padded zeros count, as ``nn.AvgPool2d`` does by default.
+
+    Attributes:
+        kernel, stride, padding: (vertical, horizontal).
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int] = (0, 0)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """(channels, height, width)."""
+        (shape,) = inputs
+        if len(shape) != 3:
+            raise ValueError(f"expected shape (channels, height, width), found {shape}")
+        height, width = (
+            window_output(shape[axis + 1], *options)
+            for axis, options in enumerate(zip(self.kernel, self.stride, self.padding, strict=True))
+        )
+        return (shape[0], height, width)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Window means."""
+        return F.avg_pool2d(inputs[0], self.kernel, self.stride, self.padding)

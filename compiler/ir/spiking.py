@@ -1,0 +1,115 @@
+"""The operations of a network after its ReLUs have become spiking layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear, Operation, Shape
+from snnc.compiler.program import Layer
+
+Weighted = Conv2d | Linear
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationProfile:
+    """What a layer did on the calibration data.
+
+    Attributes:
+        activations: ReLU outputs, (channels, values), float32, >= 0.
+        drive_minimum: Smallest input to the ReLU for each channel, (channels,).
+        drive_maximum: Largest input to the ReLU for each channel, (channels,).
+    """
+
+    activations: NDArray[np.float32]
+    drive_minimum: FloatArray
+    drive_maximum: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class SpikingLayer(Operation):
+    """Linear operations summed into one population of integrate-and-fire neurons; in the ANN, their ReLU.
+
+    Attributes:
+        synapses: One Conv2d or Linear for each input; the biases they hold add up.
+        profile: What the calibration data made of it, once profiled.
+        threshold: Largest representable activation of each channel (channels,), once assigned; > 0.
+        initial_potential: Membrane potential at the start (channels,), once assigned; 0 <= v0 <= threshold.
+    """
+
+    synapses: tuple[Weighted, ...]
+    profile: ActivationProfile | None = None
+    threshold: FloatArray | None = None
+    initial_potential: FloatArray | None = None
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape that all synapses agree on."""
+        return summed_shape(self.synapses, inputs)
+
+    def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Input of the ReLU, (batch, *shape)."""
+        return summed(self.synapses, inputs)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The ANN's activation."""
+        return self.drive(*inputs).relu_()
+
+
+@dataclass(frozen=True, eq=False)
+class Readout(Operation):
+    """The last linear operation: neurons that integrate and never fire; in the ANN, the logits."""
+
+    synapses: tuple[Weighted, ...]
+    profile: ActivationProfile | None = None
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape that all synapses agree on."""
+        return summed_shape(self.synapses, inputs)
+
+    def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The logits, (batch, *shape)."""
+        return summed(self.synapses, inputs)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The logits, (batch, *shape)."""
+        return self.drive(*inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedLayer(Operation):
+    """A layer in the chip's integers, beside the float layer it stands for.
+
+    Attributes:
+        source: The float layer; ``apply`` is its ANN meaning.
+        layer: The integers.
+    """
+
+    source: SpikingLayer | Readout
+    layer: Layer
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape of the float layer."""
+        return self.source.output_shape(*inputs)
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """The float layer's ANN value."""
+        return self.source.apply(*inputs)
+
+
+def summed_shape(synapses: tuple[Weighted, ...], inputs: tuple[Shape, ...]) -> Shape:
+    """Common output shape of several synapses; ValueError where they differ."""
+    shapes = {synapse.output_shape(shape) for synapse, shape in zip(synapses, inputs, strict=True)}
+    if len(shapes) != 1:
+        raise ValueError(f"expected one shape from all synapses, found {sorted(shapes)}")
+    return shapes.pop()
+
+
+def summed(synapses: tuple[Weighted, ...], inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Sum of what several synapses compute."""
+    total, *others = (synapse.apply(value) for synapse, value in zip(synapses, inputs, strict=True))
+    for other in others:
+        total = total + other
+    return total

@@ -1,0 +1,68 @@
+"""A graph as a table."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from snnc.compiler.ir.ops import AvgPool2d, Conv2d, Linear, Operation
+from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer
+
+if TYPE_CHECKING:
+    from snnc.compiler.ir.graph import Graph
+
+# Lines are as long as they are; whoever prints to a narrow terminal prints the table itself, which then wraps.
+_WIDTH = 10_000
+
+
+def graph_table(graph: Graph) -> Table:
+    """One row for each node, in topological order: name, operation, inputs, shape and the modules behind it."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("node", no_wrap=True)
+    for title in ("operation", "reads", "shape", "modules"):
+        table.add_column(title)
+    for node in graph:
+        shape = "×".join(map(str, node.shape))
+        table.add_row(node.name, describe(node.op), ", ".join(node.inputs), shape, ", ".join(node.modules))
+    return table
+
+
+def graph_text(graph: Graph) -> str:
+    """The table as plain text."""
+    console = Console(file=io.StringIO(), width=_WIDTH, markup=False, highlight=False, emoji=False, color_system=None)
+    with console.capture() as captured:
+        console.print(graph_table(graph))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip())
+
+
+def describe(op: Operation) -> str:
+    """An operation in a few words: ``Conv2d 3×3, 16→32, stride 2``."""
+    match op:
+        case Conv2d():
+            return f"Conv2d {_kernel(op)}"
+        case Linear():
+            return f"Linear {op.weight.shape[1]}→{op.weight.shape[0]}"
+        case AvgPool2d():
+            return f"AvgPool2d {op.kernel[0]}×{op.kernel[1]}{_stride(op.stride)}"
+        case SpikingLayer() | Readout():
+            return f"{op.kind}: {' + '.join(map(describe, op.synapses))}"
+        case QuantizedLayer():
+            threshold = op.layer.threshold
+            return f"{describe(op.source)}, θ {threshold.value:,}" if threshold else describe(op.source)
+    return op.kind
+
+
+def _kernel(op: Conv2d) -> str:
+    out, inputs, height, width = op.weight.shape
+    groups = f", {op.groups} groups" if op.groups > 1 else ""
+    return f"{height}×{width}, {inputs * op.groups}→{out}{_stride(op.stride)}{groups}"
+
+
+def _stride(stride: tuple[int, int]) -> str:
+    if stride == (1, 1):
+        return ""
+    return f", stride {stride[0]}" if stride[0] == stride[1] else f", stride {stride[0]}×{stride[1]}"

@@ -1,0 +1,1 @@
+"""The compiler's passes, one in each file, and the manager that runs them."""

@@ -1,0 +1,53 @@
+"""Thresholds and initial potentials from the profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from snnc.compiler.ir import Graph, SpikingLayer
+from snnc.compiler.passes.conditions import profiled, thresholds_assigned
+from snnc.compiler.passes.manager import Pass, PassResult
+from snnc.compiler.solver import solve_channels
+
+
+class AssignThresholds(Pass):
+    """Solves for the threshold and the initial potential of each layer or of each of its channels.
+
+    Args:
+        timesteps: T.
+        method: A key of ``snnc.compiler.solver.METHODS``.
+        per_channel: One threshold for each channel instead of one for the layer.
+    """
+
+    title = "choosing thresholds"
+    requires = (profiled,)
+    ensures = (thresholds_assigned,)
+
+    def __init__(self, timesteps: int, method: str, *, per_channel: bool) -> None:
+        self._timesteps = timesteps
+        self._method = method
+        self._per_channel = per_channel
+
+    def run(self, graph: Graph) -> PassResult:
+        """Assigns them."""
+        graph = graph.copy()
+        notes = []
+        error = total = 0.0
+        for node in graph.of_kind(SpikingLayer):
+            assert isinstance(node.op, SpikingLayer) and node.op.profile is not None
+            activations = node.op.profile.activations
+            dead = int((activations.max(axis=1) <= 0).sum())
+            if dead:
+                notes.append(f"{node.where}: {dead} of {len(activations)} channels never rise above zero in calibration")
+            rows = activations if self._per_channel else activations.reshape(1, -1)
+            solutions = solve_channels(rows, self._timesteps, self._method)
+            channels = np.ones(len(activations))
+            threshold = channels * [solution.threshold for solution in solutions]
+            potential = channels * [solution.potential for solution in solutions]
+            error += sum(solution.error for solution in solutions)
+            total += float(activations.sum(dtype=np.float64))
+            graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
+        relative = error / total if total else 0.0
+        return PassResult(graph, True, {"relative_conversion_error": relative}, tuple(notes))

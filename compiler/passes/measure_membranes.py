@@ -1,0 +1,57 @@
+"""What the membranes do on the calibration data, in the chip's integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.passes.quantize import smallest_gate
+from snnc.compiler.program import Layer, Program
+from snnc.compiler.targets import Target
+
+
+def measure_membranes(
+    program: Program, levels: NDArray[np.uint8], target: Target
+) -> tuple[Program, tuple[int, ...]]:
+    """Runs the simulator, notes the range of every membrane and balances the gates.
+
+    A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
+    no gate is proven to do both, it is set so that the calibration data leave equal room on both sides.
+
+    Args:
+        program: A program.
+        levels: Calibration data as input levels.
+        target: The chip.
+
+    Returns:
+        The program with measured ranges and balanced gates, and each layer's number of wraps (0 where all is well).
+    """
+    # The one place where the compiler needs the runtime: what is measured is what will run.
+    from snnc.runtime.simulator import Simulator
+
+    simulator = Simulator(program)
+    wraps = simulator.run(levels, track_range=True).wraps
+    assert simulator.ranges is not None
+    layers = []
+    for layer, found, proven in zip(program.layers, simulator.ranges, simulator.proven, strict=True):
+        membrane = replace(layer.membrane, measured=(found.low, found.high), samples=len(levels))
+        measured = replace(layer, membrane=membrane)
+        layers.append(measured if proven else _balanced(measured, found.low, found.high, target))
+    program = replace(program, layers=tuple(layers))
+    if wraps is not None and any(wraps):
+        wraps = Simulator(program).run(levels).wraps
+    assert wraps is not None
+    return program, wraps
+
+
+def _balanced(layer: Layer, low: int, high: int, target: Target) -> Layer:
+    if layer.gate is None:
+        return layer
+    bias = layer.bias
+    needed = high + max(0, int(bias.max())) - layer.firing_level + 1
+    allowed = target.membrane_limit + low + min(0, int(bias.min()))
+    if target.input_limit is not None:
+        allowed = min(allowed, target.input_limit - int(abs(bias).max()))
+    return replace(layer, gate=smallest_gate(max(layer.gate.value, (needed + allowed) / 2)))

@@ -1,0 +1,207 @@
+"""The whole way from a module and calibration data to a program."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from dataclasses import replace as replaced
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.compiler.frontend import choose_coding, trace
+from snnc.compiler.ir import Conv2d, Graph, Linear
+from snnc.compiler.passes.assign_thresholds import AssignThresholds
+from snnc.compiler.passes.check_target import check_target
+from snnc.compiler.passes.drop_identity import DropIdentity
+from snnc.compiler.passes.fold_affine import FoldAffine, NormalizeInput
+from snnc.compiler.passes.fold_batch_norm import FoldBatchNorm
+from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
+from snnc.compiler.passes.lower_pooling import LowerPooling
+from snnc.compiler.passes.manager import PassManager, PassRecord, Progress
+from snnc.compiler.passes.measure_membranes import measure_membranes
+from snnc.compiler.passes.merge_linear import MergeLinear
+from snnc.compiler.passes.profile_activations import ProfileActivations
+from snnc.compiler.passes.quantize import Quantize
+from snnc.compiler.passes.to_program import to_program
+from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
+from snnc.compiler.solver import METHODS
+from snnc.compiler.targets import Target, get_target
+from snnc.errors import OptionError, TargetError
+
+TIMESTEPS_MAXIMUM = 1024
+# A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
+# the range that is proven.
+MARGINS = (2.0, 4.0, 8.0, math.inf)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What shapes a compilation.
+
+    Attributes:
+        target: Name of the chip.
+        timesteps: T, 1..1024.
+        threshold: A key of ``snnc.compiler.solver.METHODS``.
+        per_channel: One threshold for each channel instead of one for each layer.
+        mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
+        std: Divided by after that.
+    """
+
+    target: str = "loihi"
+    timesteps: int = 8
+    threshold: str = "data-driven"
+    per_channel: bool = True
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def check(self) -> Target:
+        """The target, if everything is in range.
+
+        Raises:
+            OptionError: An option is out of range.
+            TargetError: There is no such target.
+        """
+        if not 1 <= self.timesteps <= TIMESTEPS_MAXIMUM:
+            raise OptionError(
+                "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.timesteps)
+            )
+        if self.threshold not in METHODS:
+            raise OptionError(
+                "unknown method", where="threshold", expected=", ".join(METHODS), found=repr(self.threshold)
+            )
+        return get_target(self.target)
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A program and how it came about.
+
+    Attributes:
+        program: The result.
+        records: What each pass did, in order.
+    """
+
+    program: Program
+    records: tuple[PassRecord, ...]
+
+
+def compile_module(
+    module: nn.Module,
+    raw: NDArray[np.generic],
+    options: Options,
+    *,
+    unit: float | None = None,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Compilation:
+    """Compiles a module.
+
+    Args:
+        module: The trained network.
+        raw: Calibration data in raw values, (samples, channels, height, width) or (samples, features); finite.
+        options: What to make.
+        unit: Value of one step of the raw values where they are known to be multiples of it from 0 on.
+        progress: Told of each pass as it begins.
+        advance: Told how many calibration samples were profiled.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    target = options.check()
+    coding = choose_coding(
+        raw,
+        "graded" if target.graded_input else "rate",
+        unit=unit,
+        mean=options.mean,
+        std=options.std,
+        timesteps=options.timesteps,
+    )
+    levels = coding.levels(raw)
+    traced = trace(module, coding.shape)
+    front = PassManager(
+        [
+            DropIdentity(),
+            LowerPooling(),
+            FoldBatchNorm(),
+            NormalizeInput(coding.scale, coding.shift),
+            FoldAffine(),
+            MergeLinear(),
+            FormSpikingLayers(),
+            ProfileActivations(levels, advance),
+            AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel),
+        ],
+        progress,
+    )
+    graph = front.run(traced)
+    provenance = Provenance(
+        snnc=importlib.metadata.version("snnc"),
+        model=graph_hash(traced),
+        calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
+        calibration_samples=len(levels),
+        options={field.name: _as_text(getattr(options, field.name)) for field in fields(options)},
+        notes=front.notes,
+    )
+    program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
+    check_target(program, target)
+    return Compilation(program, (*front.records, *records))
+
+
+def _quantized(
+    graph: Graph,
+    target: Target,
+    options: Options,
+    coding: InputCoding,
+    levels: NDArray[np.uint8],
+    ann: tuple[AnnLayer, ...],
+    provenance: Provenance,
+    progress: Progress | None,
+) -> tuple[Program, list[PassRecord]]:
+    """Quantises with the smallest margin for which no membrane overflows on the calibration data."""
+    for margin in MARGINS:
+        manager = PassManager([Quantize(target, options.timesteps, coding, margin=margin)], progress)
+        quantized = manager.run(graph)
+        program = to_program(
+            quantized, target=target.name, timesteps=options.timesteps, coding=coding, ann=ann, provenance=provenance
+        )
+        if progress:
+            progress("measuring membrane potentials", 0, 1)
+        program, wraps = measure_membranes(program, levels, target)
+        if not any(wraps):
+            notes = tuple(dict.fromkeys((*provenance.notes, *manager.notes)))
+            return replaced(program, provenance=replaced(provenance, notes=notes)), manager.records
+    worst = program.layers[int(np.argmax(wraps))]
+    raise TargetError(
+        "the membrane potential overflows on the calibration data",
+        where=" + ".join(worst.modules) or worst.name,
+        advice="choose a smaller T",
+    )
+
+
+def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
+    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample."""
+    counts = []
+    for node in graph.of_kind(Conv2d, Linear):
+        assert isinstance(node.op, Conv2d | Linear)
+        positions = math.prod(node.shape[1:])
+        counts.append(AnnLayer(node.where, int(node.op.weight.size) * positions))
+    return tuple(counts)
+
+
+def graph_hash(graph: Graph) -> str:
+    """SHA-256 of a traced network: its operations, their parameters and connections."""
+    digest = hashlib.sha256()
+    for node in graph:
+        digest.update(repr((node.name, node.op.kind, node.inputs, node.shape)).encode())
+        for key, value in sorted(vars(node.op).items()):
+            digest.update(key.encode())
+            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return digest.hexdigest()
+
+
+def _as_text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,107 @@
+"""How data become the numbers that the first layer receives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.errors import DataError
+
+LEVELS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class InputCoding:
+    """Raw data to 8-bit levels, and levels to what the ANN saw.
+
+    A raw value r becomes the level ``q = round((r - offset) / unit)`` in 0..255. The ANN saw ``scale * q + shift`` of
+    its channel; scale and shift are folded into the first layer, so the network receives q itself.
+
+    Attributes:
+        kind: ``graded``: spikes carry a payload; ``rate``: they are binary, and q becomes round(q T / 255) of them.
+        shape: (channels, height, width) or (features,).
+        unit: Raw value of one level, (channels,), > 0.
+        offset: Raw value of level 0, (channels,).
+        scale: ANN input per level, (channels,), not 0.
+        shift: ANN input at level 0, (channels,).
+        divisor: Levels that one unit of a graded payload stands for, 1..256. Payloads of 255 in every step would leave
+            the first layer's weights a few units in a membrane of 24 bits; a level spread over the steps in payloads
+            of q / divisor gives them the room of the chip's full range, and while divisor <= T the sum over the steps
+            is as fine as the levels themselves.
+    """
+
+    kind: Literal["graded", "rate"]
+    shape: tuple[int, ...]
+    unit: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    divisor: int = 1
+
+    @property
+    def levels_per_unit(self) -> int:
+        """Levels that one unit of input stands for in the sum over all steps."""
+        return LEVELS - 1 if self.kind == "rate" else self.divisor
+
+    @property
+    def largest(self) -> int:
+        """The largest value that arrives in one step."""
+        return -(-(LEVELS - 1) // self.levels_per_unit)
+
+    @property
+    def constant(self) -> bool:
+        """Whether every step gets the same values."""
+        return self.levels_per_unit == 1
+
+    def levels(self, raw: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Levels of raw data.
+
+        Args:
+            raw: (samples, *shape), in the units of the calibration data.
+
+        Returns:
+            (samples, *shape), 0..255; values outside the calibrated range are clipped to it.
+
+        Raises:
+            DataError: The shape does not fit, or a value is NaN.
+        """
+        if raw.shape[1:] != self.shape:
+            raise DataError(
+                "the data do not fit the network",
+                expected=f"samples of shape {self.shape}",
+                found=f"{tuple(raw.shape[1:])}",
+            )
+        if np.isnan(raw).any():
+            raise DataError("the data hold NaN", expected="numbers")
+        levels = np.rint((raw.astype(np.float64) - self._spread(self.offset)) / self._spread(self.unit))
+        return np.clip(levels, 0, LEVELS - 1).astype(np.uint8)
+
+    def ann_input(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the ANN saw where the network sees ``levels``, (samples, *shape)."""
+        return (levels * self._spread(self.scale) + self._spread(self.shift)).astype(np.float32)
+
+    def spikes(self, levels: NDArray[np.uint8], timesteps: int) -> NDArray[np.uint8]:
+        """The input at every step.
+
+        Args:
+            levels: (samples, *shape).
+            timesteps: T.
+
+        Returns:
+            (samples, T, *shape), 0..largest: what an integrate-and-fire neuron with threshold ``levels_per_unit`` that
+            starts halfway sends when it receives q at every step, so round(q T / levels_per_unit) in all, evenly
+            spread. Where the coding is constant, a view of the levels.
+        """
+        if self.constant:
+            return np.broadcast_to(levels[:, None], (len(levels), timesteps, *self.shape))
+        steps = np.arange(timesteps + 1).reshape(-1, *(1,) * len(self.shape))
+        unit = self.levels_per_unit
+        sums = (levels[:, None].astype(np.int32) * steps + unit // 2) // unit
+        return np.diff(sums, axis=1).astype(np.uint8)
+
+    def _spread(self, per_channel: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One number for each channel, shaped to be combined with samples."""
+        return per_channel.reshape((-1,) + (1,) * (len(self.shape) - 1))

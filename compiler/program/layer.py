@@ -1,0 +1,150 @@
+"""One layer of a compiled network, in the chip's integers.
+
+All membrane quantities are in weight units: the membrane u of Lava's LIF holds 64 times as much (its synaptic input is
+shifted left by 6 bits).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+MANTISSA_MAX = 255
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """``mantissa * 2**exponent``, the form in which a synapse stores one number.
+
+    Attributes:
+        mantissa: 0..255.
+        exponent: 0..7.
+    """
+
+    mantissa: int
+    exponent: int
+
+    @property
+    def value(self) -> int:
+        """The number itself."""
+        return self.mantissa << self.exponent
+
+    @classmethod
+    def below(cls, limit: float) -> Scaled:
+        """The largest representable number <= limit; limit >= 1."""
+        exponent = max(0, math.floor(limit).bit_length() - 8)
+        return cls(math.floor(limit) >> exponent, exponent)
+
+    @classmethod
+    def above(cls, limit: float) -> Scaled:
+        """The smallest representable number >= limit; limit >= 1."""
+        ceiling = math.ceil(limit)
+        exponent = max(0, ceiling.bit_length() - 8)
+        mantissa = -(-ceiling >> exponent)
+        return cls(mantissa, exponent) if mantissa <= MANTISSA_MAX else cls(mantissa >> 1, exponent + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Synapse:
+    """The connections from one layer, or from the input, to another.
+
+    Attributes:
+        source: Index of the layer whose spikes arrive; -1: the input.
+        kind: ``conv`` or ``dense``; dense reads a flattened source, channel first.
+        weight: int16, even, -256..254: (out_channels, in_channels / groups, height, width) or (out, in).
+        stride, padding, dilation: (vertical, horizontal); conv only.
+        groups: Channel groups; conv only.
+    """
+
+    source: int
+    kind: Literal["conv", "dense"]
+    weight: NDArray[np.int16]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+Bias = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The pulse that silences a layer in the blank step between two samples.
+
+    Attributes:
+        pulse: Size of one pulse.
+        count: Number of pulses given at once.
+    """
+
+    pulse: Scaled
+    count: int
+
+    @property
+    def value(self) -> int:
+        """Total, in weight units."""
+        return self.pulse.value * self.count
+
+
+@dataclass(frozen=True)
+class Membrane:
+    """Range of a layer's membrane potential over a sample's window, in weight units.
+
+    Attributes:
+        proven: (lowest, highest) that any input can cause, by interval arithmetic.
+        measured: (lowest, highest) on the calibration samples; None before they were run.
+        samples: Number of calibration samples behind ``measured``.
+    """
+
+    proven: tuple[int, int]
+    measured: tuple[int, int] | None = None
+    samples: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A population of neurons and what feeds it.
+
+    A step does ``u += synapses + bias``; the neuron fires where ``u >= threshold - initial_potential`` and then
+    ``u -= threshold``, with u = 0 at the start of each sample (the initial potential is a lower threshold). A readout
+    only adds up.
+
+    Attributes:
+        name: Unique; the name of the IR node.
+        modules: Qualified names of the PyTorch modules that went into it.
+        shape: (channels, height, width) or (features,).
+        synapses: At least one; the first is the layer's place in the netx chain.
+        bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
+        threshold: theta; None for the readout.
+        initial_potential: v0, 0 <= v0 < theta; 0 for the readout.
+        gate: What silences the layer in the blank step; None for the readout.
+        scale: Activation that one spike in every step stands for (Vth), (channels,); for the readout the logit that
+            one weight unit in every step stands for.
+        membrane: Range of the membrane potential.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    shape: tuple[int, ...]
+    synapses: tuple[Synapse, ...]
+    bias: Bias
+    threshold: Scaled | None
+    initial_potential: int
+    gate: Gate | None
+    scale: NDArray[np.float64]
+    membrane: Membrane
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+    @property
+    def firing_level(self) -> int:
+        """The membrane potential from which on the neuron fires: theta - v0."""
+        assert self.threshold is not None
+        return self.threshold.value - self.initial_potential

@@ -1,0 +1,79 @@
+"""Interval arithmetic on the membrane potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from snnc.compiler.program.layer import Synapse
+
+
+@dataclass(frozen=True)
+class Window:
+    """Bounds of a membrane potential over one sample, in the unit of the arguments of :func:`window`.
+
+    Attributes:
+        low: Lowest potential.
+        high: Highest potential, before a reset.
+        end: Highest potential after the last step's reset.
+    """
+
+    low: float
+    high: float
+    end: float
+
+
+def window(drive_low: float, drive_high: float, threshold: float, firing_level: float, timesteps: int) -> Window:
+    """Sound bounds of the potential of a neuron whose input of every step lies in [drive_low, drive_high].
+
+    The neuron starts at 0, fires from ``firing_level`` on and then subtracts ``threshold``. Right after a reset it is
+    at least ``firing_level - threshold``, so nothing it does by itself takes it below that; T steps of the lowest
+    input can follow.
+
+    Args:
+        drive_low: Lowest input of a step.
+        drive_high: Highest input of a step.
+        threshold: theta; infinity for a neuron that never fires.
+        firing_level: theta - v0; infinity for a neuron that never fires.
+        timesteps: T.
+    """
+    after_reset = min(0.0, firing_level - threshold) if np.isfinite(threshold) else 0.0
+    low = after_reset + timesteps * min(0.0, drive_low)
+    high, end = 0.0, 0.0
+    for _ in range(timesteps):
+        before = end + drive_high
+        high = max(high, before)
+        # The largest value that can be left: just below the firing level, or what is too much to be reset at once.
+        end = max(min(before, firing_level), before - threshold)
+    return Window(low, high, max(end, 0.0))
+
+
+def drive_bounds(
+    layer_shape: tuple[int, ...], synapses: tuple[Synapse, ...], sources: tuple[tuple[tuple[int, ...], int], ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The smallest and largest synaptic input of one step that any input can cause, exact for each neuron.
+
+    Args:
+        layer_shape: Shape of the layer.
+        synapses: Its synapses.
+        sources: For each synapse the shape of what it reads and the largest value that one neuron of it sends
+            (1 for a spike, 255 for a graded one).
+
+    Returns:
+        (lowest, highest), each int64 of the layer's shape, in weight units, without the bias.
+    """
+    lowest, highest = np.zeros(layer_shape, np.int64), np.zeros(layer_shape, np.int64)
+    for synapse, (shape, largest) in zip(synapses, sources, strict=True):
+        full = torch.full((1, *shape), float(largest), dtype=torch.float64)
+        weight = torch.as_tensor(synapse.weight, dtype=torch.float64)
+        for total, part in ((lowest, weight.clamp(max=0)), (highest, weight.clamp(min=0))):
+            if synapse.kind == "dense":
+                drive = F.linear(full.flatten(1), part)
+            else:
+                drive = F.conv2d(full, part, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
+            total += drive[0].round().numpy().astype(np.int64)
+    return lowest, highest

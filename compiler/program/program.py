@@ -1,0 +1,99 @@
+"""A compiled network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.program.coding import InputCoding
+from snnc.compiler.program.layer import Layer
+
+
+@dataclass(frozen=True)
+class AnnLayer:
+    """A Conv2d or Linear of the ANN, before anything was folded: what the energy comparison counts.
+
+    Attributes:
+        module: Qualified name.
+        macs: Multiply-accumulate operations for one sample.
+    """
+
+    module: str
+    macs: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a compiled network came from; holds no time and no path, so that equal input gives equal files.
+
+    Attributes:
+        snnc: Version of the compiler.
+        model: SHA-256 of the traced network with its parameters.
+        calibration: SHA-256 of the calibration data; empty where there were none.
+        calibration_samples: Their number.
+        options: The options that shaped the result, by name.
+        notes: What the compiler did that the user should know, one sentence each.
+    """
+
+    snnc: str
+    model: str
+    calibration: str
+    calibration_samples: int
+    options: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A spiking network in the chip's integers.
+
+    Attributes:
+        target: Name of the chip, e.g. ``loihi2``.
+        timesteps: T, 1..1024.
+        coding: How data become input.
+        layers: In topological order; the last one is the readout.
+        ann: The ANN's linear layers.
+        provenance: Where it came from.
+    """
+
+    target: str
+    timesteps: int
+    coding: InputCoding
+    layers: tuple[Layer, ...]
+    ann: tuple[AnnLayer, ...]
+    provenance: Provenance
+
+    @property
+    def readout(self) -> Layer:
+        """The layer whose membrane potential holds the result."""
+        return self.layers[-1]
+
+    @property
+    def spiking_layers(self) -> tuple[Layer, ...]:
+        """All layers that fire."""
+        return self.layers[:-1]
+
+    def source_shape(self, source: int) -> tuple[int, ...]:
+        """Shape of what a synapse reads: a layer's, or the input's for -1."""
+        return self.coding.shape if source < 0 else self.layers[source].shape
+
+    def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The ANN's logits as the spiking network approximates them.
+
+        Args:
+            readout: Membrane potential of the readout after T steps, (samples, *shape), weight units.
+
+        Returns:
+            Same shape, in the ANN's units.
+        """
+        scale = self.readout.scale.reshape((-1,) + (1,) * (len(self.readout.shape) - 1))
+        return readout * scale / self.timesteps
+
+    def save(self, path: str | Path) -> None:
+        """Writes the .net file; see :func:`snnc.compiler.emit.save`."""
+        from snnc.compiler.emit import save  # the file format knows the program, not the other way round
+
+        save(self, path)

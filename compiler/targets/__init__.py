@@ -1,0 +1,9 @@
+"""What each chip can hold, as data that the passes and the runtime read."""
+
+from __future__ import annotations
+
+from snnc.compiler.targets.loihi import LOIHI1, LOIHI2
+from snnc.compiler.targets.registry import get_target, target_names
+from snnc.compiler.targets.target import Target
+
+__all__ = ["LOIHI1", "LOIHI2", "Target", "get_target", "target_names"]

@@ -1,0 +1,1 @@
+"""From a ``.net`` file to spikes, accuracy and energy."""

@@ -1,0 +1,99 @@
+"""Whether two backends did the same, spike by spike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.compiler.program import Program
+from snnc.runtime.result import RunResult
+
+
+@dataclass(frozen=True)
+class LayerAgreement:
+    """One spiking layer.
+
+    Attributes:
+        name: Its name.
+        expected: Spikes of the reference.
+        matching: Those of them that the other backend has too: same neuron, sample and step.
+        extra: Spikes that only the other backend has.
+    """
+
+    name: str
+    expected: int
+    matching: int
+    extra: int
+
+    @property
+    def differing(self) -> int:
+        """Places where one backend has a spike and the other has none."""
+        return self.expected - self.matching + self.extra
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """All layers, and the readout.
+
+    Attributes:
+        samples: Number of samples.
+        layers: The spiking layers in order.
+        readouts: Number of readout values.
+        readouts_matching: Those that are equal.
+    """
+
+    samples: int
+    layers: tuple[LayerAgreement, ...]
+    readouts: int
+    readouts_matching: int
+
+    @property
+    def spikes(self) -> int:
+        """Spikes of the reference."""
+        return sum(layer.expected for layer in self.layers)
+
+    @property
+    def spikes_matching(self) -> int:
+        """Those that both backends have."""
+        return sum(layer.matching for layer in self.layers)
+
+    @property
+    def spikes_extra(self) -> int:
+        """Spikes that only the other backend has."""
+        return sum(layer.extra for layer in self.layers)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing differs."""
+        return not any(layer.differing for layer in self.layers) and self.readouts_matching == self.readouts
+
+    def sentence(self) -> str:
+        """What to tell the user: ``sim and Lava agree on 812 of 812 spikes, and on ...``."""
+        text = f"sim and Lava agree on {self.spikes_matching:,} of {self.spikes:,} spikes"
+        if self.spikes_extra:
+            text += f" ({self.spikes_extra:,} more on Lava alone)"
+        return f"{text}, and on {self.readouts_matching:,} of {self.readouts:,} readout values"
+
+
+def compare_runs(program: Program, reference: RunResult, other: RunResult) -> Agreement:
+    """Compares two runs of the same samples.
+
+    Args:
+        program: The program.
+        reference: The run to compare with, spikes recorded.
+        other: The run to judge, spikes recorded.
+    """
+    assert reference.spikes is not None and other.spikes is not None
+    layers = []
+    for layer, expected, found in zip(program.spiking_layers, reference.spikes, other.spikes, strict=True):
+        both = int(np.count_nonzero(expected & found))
+        layers.append(
+            LayerAgreement(layer.name, int(np.count_nonzero(expected)), both, int(np.count_nonzero(found)) - both)
+        )
+    return Agreement(
+        samples=reference.samples,
+        layers=tuple(layers),
+        readouts=reference.readout.size,
+        readouts_matching=int((reference.readout == other.readout).sum()),
+    )

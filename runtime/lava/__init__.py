@@ -1,0 +1,9 @@
+"""Running a program on Lava's CPU simulator, as netx's processes with stock Lava processes attached.
+
+Lava itself is imported when a network is built, never before.
+"""
+
+from snnc.runtime.lava.available import lava_available
+from snnc.runtime.lava.run import run_lava
+
+__all__ = ["lava_available", "run_lava"]

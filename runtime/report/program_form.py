@@ -1,0 +1,114 @@
+"""A program as a JSON object."""
+
+from __future__ import annotations
+
+import math
+
+from snnc.compiler.program import Layer, Program, Synapse
+from snnc.compiler.targets import get_target
+from snnc.runtime.energy import count_synapses, estimate_energy
+from snnc.runtime.report.program_table import fits
+
+Form = dict[str, object]
+
+
+def program_form(program: Program) -> Form:
+    """What a .net file holds, but for weights and biases."""
+    target = get_target(program.target)
+    synapses = count_synapses(program)
+    provenance = program.provenance
+    return {
+        "target": program.target,
+        "timesteps": program.timesteps,
+        "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
+        "layers": [
+            _layer(layer, count, target.membrane_limit) for layer, count in zip(program.layers, synapses, strict=True)
+        ],
+        "membrane_limit": target.membrane_limit,
+        "resources": resources(program),
+        "ann": ann_form(program),
+        "provenance": {
+            "snnc": provenance.snnc,
+            "model": provenance.model,
+            "calibration": provenance.calibration,
+            "calibration_samples": provenance.calibration_samples,
+            "options": dict(provenance.options),
+        },
+        "notes": list(provenance.notes),
+    }
+
+
+def resources(program: Program) -> dict[str, int]:
+    """What the network takes of the chip, by count; a core may hold less because of its memory.
+
+    Returns:
+        Neurons, connections (pairs of connected neurons), stored weights (a kernel counts once), the least number of
+        cores that hold the neurons, no two layers sharing one, and the cores of a chip.
+    """
+    target = get_target(program.target)
+    return {
+        "neurons": sum(layer.neurons for layer in program.layers),
+        "synapses": sum(count_synapses(program)),
+        "weights": sum(synapse.weight.size for layer in program.layers for synapse in layer.synapses),
+        "cores_at_least": sum(math.ceil(layer.neurons / target.neurons_per_core) for layer in program.layers),
+        "cores_per_chip": target.cores_per_chip,
+    }
+
+
+def ann_form(program: Program) -> Form:
+    """Operations and energy of the ANN for one sample."""
+    return {
+        "macs": sum(layer.macs for layer in program.ann),
+        "layers": [{"module": layer.module, "macs": layer.macs} for layer in program.ann],
+        "joules": ann_joules(program),
+    }
+
+
+def ann_joules(program: Program) -> dict[str, float]:
+    """Energy of the ANN for one sample, by each model that defines it."""
+    return {each.model.name: each.ann for each in estimate_energy(program, None) if each.ann is not None}
+
+
+def _layer(layer: Layer, synapses: int, limit: int) -> Form:
+    membrane = layer.membrane
+    form: Form = {
+        "name": layer.name,
+        "modules": list(layer.modules),
+        "shape": list(layer.shape),
+        "neurons": layer.neurons,
+        "synapses": synapses,
+        "connections": [_synapse(each) for each in layer.synapses],
+        "membrane": {
+            "proven": list(membrane.proven),
+            "measured": None if membrane.measured is None else list(membrane.measured),
+            "samples": membrane.samples,
+            "cannot_overflow": fits(membrane.proven, limit),
+        },
+        "scale": {"minimum": float(layer.scale.min()), "maximum": float(layer.scale.max())},
+    }
+    if layer.threshold is not None:
+        form["threshold"] = {
+            "value": layer.threshold.value,
+            "mantissa": layer.threshold.mantissa,
+            "exponent": layer.threshold.exponent,
+        }
+        form["initial_potential"] = layer.initial_potential
+    return form
+
+
+def _synapse(synapse: Synapse) -> Form:
+    form: Form = {
+        "source": synapse.source,
+        "kind": synapse.kind,
+        "weight_shape": list(synapse.weight.shape),
+        "weight_minimum": int(synapse.weight.min()),
+        "weight_maximum": int(synapse.weight.max()),
+    }
+    if synapse.kind == "conv":
+        form |= {
+            "stride": list(synapse.stride),
+            "padding": list(synapse.padding),
+            "dilation": list(synapse.dilation),
+            "groups": synapse.groups,
+        }
+    return form

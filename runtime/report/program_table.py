@@ -1,0 +1,60 @@
+"""A program as a table."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from snnc.compiler.program import Program
+from snnc.compiler.targets import get_target
+from snnc.runtime.report import wording
+from snnc.runtime.report.layout import plain_table
+
+
+def program_table(program: Program, *, absolute: bool = False) -> RenderableType:
+    """One row for each layer: neurons, synapses, threshold, initial potential, scale and the membrane's range.
+
+    Args:
+        program: The program.
+        absolute: Give the ranges of membrane potentials in weight units, and not as shares of the limit.
+    """
+    limit = get_target(program.target).membrane_limit
+    table = plain_table()
+    table.add_column("layer", no_wrap=True)
+    table.add_column("neurons", no_wrap=True)
+    table.add_column("synapses", min_width=8)
+    for title in ("θ", "v0", "Vth", "measured", "proven"):
+        # Spans wrap at their blanks where the terminal is narrow.
+        table.add_column(title, justify="right", no_wrap=title in ("θ", "v0"))
+    names = tuple(layer.name for layer in program.layers)
+    write = wording.span if absolute else partial(_of_limit, limit)
+    for index, layer in enumerate(program.layers):
+        skipped = wording.source(layer, index, names)
+        table.add_row(
+            layer.name if layer.threshold else f"{layer.name} (readout)",
+            wording.shape(layer.shape),
+            " + ".join(map(wording.synapse, layer.synapses)) + (f" (from {skipped})" if skipped else ""),
+            f"{layer.threshold.value:,}" if layer.threshold else "-",
+            f"{layer.initial_potential:,}" if layer.threshold else "-",
+            wording.scales(layer.scale) if layer.threshold else "-",
+            write(layer.membrane.measured),
+            write(layer.membrane.proven),
+        )
+    unit = f"in weight units, limit ±{limit:,}" if absolute else f"in % of the limit of {limit:,} weight units"
+    legend = (
+        "θ threshold and v0 initial potential, in weight units; Vth activation that a spike in every step stands for; "
+        f"range of the membrane potential {unit}: measured on the calibration data, proven for any input"
+    )
+    return Group("", table, Text(legend, style="dim"))
+
+
+def _of_limit(limit: int, limits: tuple[int, int] | None) -> str:
+    """How much of the range a membrane potential uses."""
+    return "-" if limits is None else f"{100 * max(-limits[0], limits[1]) / limit:.0f} %"
+
+
+def fits(limits: tuple[int, int], limit: int) -> bool:
+    """Whether a membrane potential within these limits cannot overflow."""
+    return -limit < limits[0] and limits[1] < limit

@@ -1,0 +1,58 @@
+"""A run as a JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.program import Program
+from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations, estimate_energy
+from snnc.runtime.result import RunResult
+
+Form = dict[str, object]
+
+
+def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | None) -> Form:
+    """Predictions, accuracy, spikes, synaptic operations and energy.
+
+    Args:
+        program: The program that ran.
+        result: What it gave.
+        labels: The right classes, (samples,); None where they are not known.
+    """
+    counts = count_operations(program, result)
+    return {
+        "samples": result.samples,
+        "timesteps": program.timesteps,
+        "accuracy": None if labels is None else result.accuracy(labels),
+        "correct": None if labels is None else int((result.predictions == labels).sum()),
+        "predictions": result.predictions.tolist(),
+        "wraps": None if result.wraps is None else list(result.wraps),
+        "layers": layers_form(program, counts),
+        "per_sample": {
+            "spikes": sum(counts.spikes) / counts.samples,
+            "input_events": counts.input_events / counts.samples,
+            "synaptic_operations": counts.synaptic_total / counts.samples,
+            "ann_macs": sum(layer.macs for layer in program.ann),
+        },
+        "energy": energy_form(estimate_energy(program, counts)),
+    }
+
+
+def layers_form(program: Program, counts: OperationCounts) -> list[Form]:
+    """Spikes and synaptic operations of each layer, summed over all samples and steps."""
+    spikes: list[int | None] = [*counts.spikes, None]
+    return [
+        {"name": layer.name, "neurons": layer.neurons, "spikes": fired, "synaptic_operations": operations}
+        for layer, fired, operations in zip(program.layers, spikes, counts.synaptic, strict=True)
+    ]
+
+
+def energy_form(estimates: Sequence[EnergyEstimate]) -> list[Form]:
+    """Joules for one sample by each model."""
+    return [
+        {"model": each.model.name, "snn_joules": each.snn, "ann_joules": each.ann, "source": each.model.source}
+        for each in estimates
+    ]

@@ -1,0 +1,78 @@
+"""How figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.program import Layer, Synapse
+
+_PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+
+
+def joules(value: float | None) -> str:
+    """An energy with three digits: ``7.83 mJ``; a dash for None."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0 J"
+    factor, prefix = next((each for each in _PREFIXES if value >= each[0]), _PREFIXES[-1])
+    return f"{value / factor:#.3g}".rstrip(".") + f" {prefix}J"
+
+
+def whole(value: float) -> str:
+    """A count, rounded: ``12,345``."""
+    return f"{round(value):,}"
+
+
+def figures(values: Mapping[str, int | float | str]) -> str:
+    """Named figures: ``folded 2, error 0.0886``."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for name, value in values.items()
+    )
+
+
+def share(value: float) -> str:
+    """A share of 1 as a percentage: ``97.78 %``."""
+    return f"{100 * value:.2f} %"
+
+
+def shape(value: tuple[int, ...]) -> str:
+    """``16×8×8``."""
+    return "×".join(map(str, value))
+
+
+def span(limits: tuple[int, int] | None) -> str:
+    """``-1,200 .. 3,400``; a dash for None."""
+    return "-" if limits is None else f"{limits[0]:,} .. {limits[1]:,}"
+
+
+def scales(values: NDArray[np.float64]) -> str:
+    """One number, or the smallest and largest of several: ``1.31 .. 2.75``."""
+    low, high = float(values.min()), float(values.max())
+    return f"{low:.3g}" if low == high else f"{low:.3g} .. {high:.3g}"
+
+
+def synapse(value: Synapse) -> str:
+    """``conv 3×3, 16→32``, with what differs from the default behind it; ``dense 128→64``."""
+    out, inputs = value.weight.shape[0], value.weight.shape[1]
+    if value.kind == "dense":
+        return f"dense {inputs:,}→{out:,}"
+    text = f"conv {shape(value.weight.shape[2:])}, {inputs * value.groups}→{out}"
+    for name, pair, usual in (
+        ("stride", value.stride, (1, 1)),
+        ("pad", value.padding, (0, 0)),
+        ("dilation", value.dilation, (1, 1)),
+    ):
+        if pair != usual:
+            text += f", {name} {pair[0] if pair[0] == pair[1] else shape(pair)}"
+    return text if value.groups == 1 else f"{text}, {value.groups} groups"
+
+
+def source(layer: Layer, index: int, names: tuple[str, ...]) -> str:
+    """Where a layer's synapses come from, where that is not simply the layer before."""
+    others = [each.source for each in layer.synapses if each.source != index - 1]
+    return ", ".join("input" if each < 0 else names[each] for each in others)

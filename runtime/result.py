@@ -1,0 +1,44 @@
+"""What every backend returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Spikes and readout of a run.
+
+    Attributes:
+        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units.
+        spike_counts: For each spiking layer the spikes of each neuron, summed over samples and steps; int64, of the
+            layer's shape.
+        input_counts: The same for the input: steps at which a value other than 0 arrived.
+        wraps: For each layer, readout included, how often a membrane potential left the chip's range, or a neuron
+            could not be silenced between samples. Where it is not 0 the result means nothing. None where the backend
+            cannot see membrane potentials.
+        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded.
+    """
+
+    readout: NDArray[np.int64]
+    spike_counts: tuple[NDArray[np.int64], ...]
+    input_counts: NDArray[np.int64]
+    wraps: tuple[int, ...] | None
+    spikes: tuple[NDArray[np.bool_], ...] | None = None
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.readout)
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """The class of each sample: the largest readout, the first of equal ones."""
+        return self.readout.reshape(self.samples, -1).argmax(axis=1).astype(np.int64)
+
+    def accuracy(self, labels: NDArray[np.int64]) -> float:
+        """Share of samples whose prediction is their label, 0..1."""
+        return float((self.predictions == labels).mean())

@@ -1,0 +1,209 @@
+"""The Python interface: what the command line does, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from snnc.compiler.passes.manager import Progress
+from snnc.compiler.pipeline import Compilation, Options, compile_module
+from snnc.compiler.program import Program
+from snnc.inputs import (
+    Data,
+    as_module,
+    as_numbers,
+    as_program,
+    calibration_data,
+    evaluation_data,
+    input_levels,
+    raw_values,
+)
+from snnc.runtime.backends import Backend, run_levels
+from snnc.runtime.result import RunResult
+from snnc.validation import Validation, validate_program
+
+CALIBRATION_SAMPLES = 512
+
+
+def compile(
+    model: nn.Module | str | Path,
+    calibration: Data,
+    *,
+    target: str = "loihi",
+    timesteps: int = 8,
+    threshold: str = "data-driven",
+    per_channel: bool = True,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    calibration_samples: int = CALIBRATION_SAMPLES,
+    arch: str | None = None,
+    trust: bool = False,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Program:
+    """Compiles a trained network into a spiking network for a chip.
+
+    Args:
+        model: The network, or a file that ``torch.save`` wrote.
+        calibration: Data like those that the network was trained on: a spec (``digits``, ``mnist:ROOT``, a folder,
+            an .npz file, ``module:attribute``; the training split is taken), a ``Dataset`` of snnc, an array or
+            tensor (samples, channels, height, width) or (samples, features), a tuple (images, labels), a torch
+            Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
+        target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
+        timesteps: T, the steps that a sample is shown for, 1..1024.
+        threshold: How thresholds are chosen: ``data-driven``, ``max``, ``percentile`` or ``mse``.
+        per_channel: A threshold for each channel instead of one for each layer.
+        mean: What was subtracted from the data in training, one number or one for each channel.
+        std: What they were divided by after that.
+        calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
+        arch: For a file that holds a state_dict: ``module:factory``, which makes the network.
+        trust: Read the file even where that runs code that it names.
+        progress: Told of each pass as it begins: its title, its place and the number of passes.
+        advance: Told how many calibration samples were profiled.
+
+    Returns:
+        The program; ``program.save(path)`` writes the .net file, ``program.provenance.notes`` says what was done that
+        one should know.
+
+    Raises:
+        SnncError: Anything that the user can mend; the message says where, what was expected and what was found.
+    """
+    return compile_recorded(
+        model,
+        calibration,
+        target=target,
+        timesteps=timesteps,
+        threshold=threshold,
+        per_channel=per_channel,
+        mean=mean,
+        std=std,
+        calibration_samples=calibration_samples,
+        arch=arch,
+        trust=trust,
+        progress=progress,
+        advance=advance,
+    ).program
+
+
+def compile_recorded(
+    model: nn.Module | str | Path,
+    calibration: Data,
+    *,
+    target: str = "loihi",
+    timesteps: int = 8,
+    threshold: str = "data-driven",
+    per_channel: bool = True,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    calibration_samples: int = CALIBRATION_SAMPLES,
+    arch: str | None = None,
+    trust: bool = False,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> Compilation:
+    """As :func:`compile`, with what each pass did.
+
+    Args and errors are those of :func:`compile`.
+    """
+    options = Options(
+        target=target,
+        timesteps=timesteps,
+        threshold=threshold,
+        per_channel=per_channel,
+        mean=as_numbers(mean, "mean"),
+        std=as_numbers(std, "std"),
+    )
+    options.check()
+    network = as_module(model, arch=arch, trust=trust)
+    dataset = calibration_data(calibration, calibration_samples)
+    return compile_module(
+        network,
+        raw_values(dataset),
+        options,
+        unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
+        progress=progress,
+        advance=advance,
+    )
+
+
+def load(path: str | Path) -> Program:
+    """Reads a .net file and checks all of it.
+
+    Raises:
+        FormatError: The file cannot be read, is of a newer format, or contradicts itself.
+    """
+    return as_program(path)
+
+
+def run(
+    program: Program | str | Path,
+    data: Data,
+    *,
+    backend: Backend = "sim",
+    samples: int | None = None,
+    record: bool = False,
+    batch_size: int | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> RunResult:
+    """Runs a compiled network on data.
+
+    Args:
+        program: The program, or its .net file.
+        data: As for :func:`compile`; the test split is taken where there is one.
+        backend: ``sim`` (the native simulator), ``lava`` (Lava's CPU simulator) or ``loihi`` (a board).
+        samples: Run the first so many; None: all.
+        record: Keep every spike, in ``result.spikes``.
+        batch_size: Samples that ``sim`` computes at once; None: what memory allows. It never changes the result.
+        advance: Told how many samples are done.
+
+    Returns:
+        Readout and spikes. Where ``result.wraps`` is not all zero, a membrane overflowed and the result means nothing.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    network = as_program(program)
+    levels = input_levels(network, evaluation_data(data, samples))
+    return run_levels(network, levels.values, backend, record=record, batch_size=batch_size, advance=advance)
+
+
+def validate(
+    program: Program | str | Path,
+    model: nn.Module | str | Path,
+    data: Data,
+    *,
+    samples: int | None = None,
+    lava: bool | None = None,
+    lava_samples: int = 10,
+    arch: str | None = None,
+    trust: bool = False,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Validation:
+    """Compares the ANN with the simulator, layer by layer, and the simulator with Lava, spike by spike.
+
+    Args:
+        program: The program, or its .net file.
+        model: The network that it was compiled from, or its file.
+        data: As for :func:`run`.
+        samples: Compare on the first so many; None: all.
+        lava: Whether to run Lava too; None: if it is installed.
+        lava_samples: How many samples Lava runs.
+        arch: As for :func:`compile`.
+        trust: As for :func:`compile`.
+        advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
+
+    Raises:
+        BackendError: ``lava`` is True and Lava is not installed.
+        SnncError: Anything else that the user can mend.
+    """
+    return validate_program(
+        as_program(program),
+        as_module(model, arch=arch, trust=trust),
+        evaluation_data(data, samples),
+        lava=lava,
+        lava_samples=lava_samples,
+        advance=advance,
+    )

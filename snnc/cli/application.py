@@ -1,0 +1,59 @@
+"""All commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from snnc.cli import compile, demo, inspect, run, validate
+from snnc.cli.options import Verbose
+
+application = typer.Typer(
+    name="snnc",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+EXAMPLES = """\b
+The whole way on embedded data:
+  snnc demo
+Your own network:
+  snnc compile model.pt --calib mnist:data -T 8 -o model.net
+  snnc run model.net --data mnist:data
+  snnc validate model.net --model model.pt --data mnist:data
+
+\b
+Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted.
+"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"snnc {version('snnc')}")
+        raise typer.Exit
+
+
+@application.callback(invoke_without_command=True, epilog=EXAMPLES)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compile trained PyTorch networks into spiking networks for Intel Loihi and Lava."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+application.command("compile", epilog=compile.EXAMPLES)(compile.compile_command)
+application.command("run", epilog=run.EXAMPLES)(run.run_command)
+application.command("validate", epilog=validate.EXAMPLES)(validate.validate_command)
+application.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect_command)
+application.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)

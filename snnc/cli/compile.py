@@ -1,0 +1,175 @@
+"""``snnc compile``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snnc.cli.options import DATA_FORMS, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.outputs import check_writable
+from snnc.cli.screen import Screen
+from snnc.errors import OptionError
+
+if TYPE_CHECKING:
+    from snnc.compiler.pipeline import Compilation
+
+EXAMPLES = """\b
+Examples:
+  snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
+  snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
+"""
+
+# Samples that are simulated for the energy in a report.
+REPORT_SAMPLES = 128
+
+
+def compile_command(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="The trained network: a file that torch.save(model, MODEL) wrote."),
+    ],
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calib",
+            metavar="DATA",
+            help=f"Data to choose the thresholds on, like those the network was trained on: {DATA_FORMS}. "
+            "The training split, where there is one.  [required]",
+        ),
+    ] = None,
+    target: Annotated[str, typer.Option("--target", help="The chip: loihi (which is loihi2), loihi1 or loihi2.")] = (
+        "loihi"
+    ),
+    timesteps: Annotated[
+        int,
+        typer.Option(
+            "-T", "--timesteps", help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower."
+        ),
+    ] = 8,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            "--threshold",
+            help="How thresholds are chosen: data-driven (the least expected error), max (the largest activation), "
+            "percentile or mse.",
+        ),
+    ] = "data-driven",
+    per_channel: Annotated[
+        bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
+    ] = True,
+    mean: Annotated[
+        str,
+        typer.Option(
+            "--mean",
+            metavar="X[,X,X]",
+            help="What was subtracted from the data in training; one number, or one for each channel. Images of 8 bits "
+            "count from 0 to 1.",
+        ),
+    ] = "0",
+    std: Annotated[
+        str, typer.Option("--std", metavar="X[,X,X]", help="What the data were divided by after that.")
+    ] = "1",
+    architecture: Architecture = None,
+    trust: Trust = False,
+    calibration_samples: Annotated[
+        int, typer.Option("--calib-samples", help="How many samples to calibrate on, as many of each class.")
+    ] = 512,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.net", help="The file to write.  [default: MODEL with suffix .net]"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="OUT.html", help="Write a page on the result too."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.", show_default=False)] = False,
+    verbose: Verbose = False,
+) -> int:
+    """Compile a trained network into a .net file."""
+    if calibration is None:
+        raise OptionError(
+            "is missing", where="--calib", expected=f"data like those the network was trained on: {DATA_FORMS}"
+        )
+    destination = output or model.with_suffix(".net")
+    check_writable(destination, instead_of=model)
+    if report is not None:
+        check_writable(report, instead_of=model)
+        if report.resolve() == destination.resolve():
+            raise OptionError("is the same file as the .net file", where="--report", found=str(report))
+    screen = Screen(json=as_json, quiet=quiet)
+    # Imported late, since torch takes seconds.
+    from snnc.api import compile_recorded
+    from snnc.runtime.report import program_form, program_table, wording
+
+    start = time.perf_counter()
+    with screen.steps() as steps:
+        steps.begin("reading the model and the data")
+        compilation = compile_recorded(
+            model,
+            calibration,
+            target=target,
+            timesteps=timesteps,
+            threshold=threshold,
+            per_channel=per_channel,
+            mean=numbers(mean, "--mean"),
+            std=numbers(std, "--std"),
+            calibration_samples=calibration_samples,
+            arch=architecture,
+            trust=trust,
+            progress=lambda title, _index, _count: steps.begin(
+                title, calibration_samples if title == "profiling activations" else 1
+            ),
+            advance=steps.advance,
+        )
+        program = compilation.program
+        if report is not None:
+            steps.begin("writing the report")
+            _write_report(report, compilation, model, calibration, calibration_samples)
+        program.save(destination)
+    seconds = time.perf_counter() - start
+
+    screen.show(
+        f"{model} compiled for {program.target}, T = {program.timesteps}, calibrated on "
+        f"{program.provenance.calibration_samples:,} samples of {calibration}, in {seconds:.1f} s"
+    )
+    screen.show(program_table(program))
+    if verbose:
+        for record in compilation.records:
+            figures = wording.figures(record.result.stats)
+            screen.show(f"{record.seconds:8.3f} s  {record.name}{f' ({figures})' if figures else ''}")
+    for note in program.provenance.notes:
+        screen.note(note)
+    written = [str(destination), *([str(report)] if report else [])]
+    screen.show(f"wrote {' and '.join(written)}")
+    screen.emit(
+        {
+            "model": str(model),
+            "output": str(destination),
+            "report": None if report is None else str(report),
+            "bytes": destination.stat().st_size,
+            "seconds": seconds,
+            "passes": [
+                {"name": record.name, "seconds": record.seconds, "stats": dict(record.result.stats)}
+                for record in compilation.records
+            ],
+            **program_form(program),
+        }
+    )
+    return 0
+
+
+def _write_report(path: Path, compilation: Compilation, model: Path, calibration: str, samples: int) -> None:
+    from snnc.inputs import calibration_data, input_levels
+    from snnc.runtime.energy import count_operations
+    from snnc.runtime.report.html import PassRow, write_page
+    from snnc.runtime.simulator import Simulator
+
+    program = compilation.program
+    levels = input_levels(program, calibration_data(calibration, samples).take(REPORT_SAMPLES))
+    counts = count_operations(program, Simulator(program).run(levels.values))
+    passes = [PassRow(each.name, each.seconds, each.result.stats) for each in compilation.records]
+    write_page(path, program, title=model.name, passes=passes, counts=counts)

@@ -1,0 +1,71 @@
+"""The entry point: runs a command and turns what went wrong into one line and an exit code.
+
+Exit codes: 0 all is well; 1 a check failed; 2 bad input (a :class:`snnc.errors.SnncError`, or wrong use of the
+command line); 3 an error that nobody foresaw, which is a bug in snnc; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from snnc.cli.application import application
+from snnc.cli.options import Invocation
+from snnc.errors import SnncError
+
+FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED = 1, 2, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: As typed behind ``snnc``; None: those of the process.
+
+    Returns:
+        The exit code.
+    """
+    invocation = Invocation()
+    command = typer.main.get_command(application)
+    try:
+        code = command.main(
+            None if arguments is None else list(arguments),
+            prog_name="snnc",
+            standalone_mode=False,
+            obj=invocation,
+        )
+    except SnncError as error:
+        return _fail(str(error), BAD_INPUT, invocation)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `snnc inspect net | head`; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        # typer ships its own copy of click or uses the installed one, so its usage errors are told by what they offer.
+        message = getattr(error, "format_message", None)
+        if message is not None:
+            return _fail(_usage(message(), getattr(error, "ctx", None)), BAD_INPUT, invocation)
+        advice = "" if invocation.verbose else "; -v shows where"
+        return _fail(f"{type(error).__name__}: {error} (a bug in snnc{advice})", UNFORESEEN, invocation)
+    if code == INTERRUPTED:
+        return _fail("interrupted", INTERRUPTED, invocation)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(message: str, context: object) -> str:
+    text = message.rstrip(".")
+    path = getattr(context, "command_path", "snnc")
+    return f"{text[:1].lower()}{text[1:]}; see {path} --help"
+
+
+def _fail(message: str, code: int, invocation: Invocation) -> int:
+    if invocation.verbose and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return code

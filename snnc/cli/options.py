@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnc.errors import OptionError
+
+DATA_FORMS = (
+    "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
+    "sets below the folder ROOT), FILE.npz (arrays x and y), a folder of class folders of images, or module:attribute"
+)
+
+
+@dataclass
+class Invocation:
+    """What the entry point needs to know of the command that ran.
+
+    Attributes:
+        verbose: Show tracebacks.
+    """
+
+    verbose: bool = False
+
+
+def _remember_verbose(context: typer.Context, value: bool) -> bool:
+    invocation = context.find_root().obj
+    if value and isinstance(invocation, Invocation):
+        invocation.verbose = True
+    return value
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", callback=_remember_verbose, help="Say more; show the traceback of an error."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.", show_default=False)]
+Net = Annotated[Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote.")]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="MODULE:FACTORY",
+        help="For a model file that holds a state_dict only: what makes the network, such as mynet:Net. "
+        "The module is looked for in the working directory first, and its code is run.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Read a model file even where that runs code that the file names. Only for files from people you trust.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option("--data", metavar="DATA", help=f"What to run on: {DATA_FORMS}. The test split, where there is one."),
+]
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """``0.5`` or ``0.5,0.4,0.3`` as numbers.
+
+    Raises:
+        OptionError: It is something else.
+    """
+    try:
+        return tuple(float(each) for each in text.split(","))
+    except ValueError:
+        raise OptionError(
+            "cannot be understood",
+            where=option,
+            expected="a number, or one for each channel with commas between them",
+            found=repr(text),
+        ) from None

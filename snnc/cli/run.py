@@ -1,0 +1,119 @@
+"""``snnc run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snnc.cli.options import Data, Json, Net, Verbose
+from snnc.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from snnc.compiler.program import Program
+    from snnc.models.data import Dataset
+    from snnc.runtime.result import RunResult
+
+EXAMPLES = """\b
+Examples:
+  snnc run model.net --data mnist:data
+  snnc run model.net --data digits --backend lava --samples 20
+"""
+
+
+def run_command(
+    net: Net,
+    data: Data,
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend",
+            help="sim (fast, exact), lava (Lava's CPU simulator) or loihi (a board; needs Intel's lava-loihi).",
+        ),
+    ] = "sim",
+    samples: Annotated[
+        int | None, typer.Option("--samples", help="Run the first so many samples.  [default: all]")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            help="Samples that sim computes at once; never changes the result.  [default: what memory allows]",
+        ),
+    ] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Run a compiled network on data.
+
+    Shows accuracy, spikes, synaptic operations and the energy of SNN and ANN.
+
+    Ends with exit code 1 if a membrane potential overflowed, since the result then means nothing.
+    """
+    screen = Screen(json=as_json)
+    from snnc.api import load
+    from snnc.inputs import evaluation_data, input_levels
+    from snnc.runtime.backends import run_levels
+    from snnc.runtime.energy import count_operations, estimate_energy
+    from snnc.runtime.report import energy_table, run_form, run_table
+
+    with screen.steps() as steps:
+        steps.begin("reading the data")
+        program = load(net)
+        dataset = evaluation_data(data, samples)
+        levels = input_levels(program, dataset)
+        steps.begin(f"running on {backend}", len(dataset))
+        result = run_levels(program, levels.values, backend, batch_size=batch_size, advance=steps.advance)
+
+    counts = count_operations(program, result)
+    screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, T = {program.timesteps}, backend {backend}")
+    screen.show(_outcome(result, dataset))
+    screen.show(run_table(program, counts))
+    screen.show(energy_table(estimate_energy(program, counts)))
+    notes = clipping_notes(levels.clipped)
+    for note in notes:
+        screen.note(note)
+    screen.emit(
+        {
+            "net": str(net),
+            "data": dataset.name,
+            "backend": backend,
+            "classes": None if dataset.classes is None else list(dataset.classes),
+            "clipped": levels.clipped,
+            "notes": notes,
+            **run_form(program, result, dataset.labels),
+        }
+    )
+    return warn_of_wraps(screen, program, result)
+
+
+def warn_of_wraps(screen: Screen, program: Program, result: RunResult) -> int:
+    """Says which membrane potentials overflowed; 1 if any did, else 0."""
+    for layer, wraps in zip(program.layers, result.wraps or (), strict=False):
+        if wraps:
+            screen.warn(
+                f"layer {layer.name}: the membrane potential overflowed {wraps:,} times, so the result means nothing; "
+                "compile again with data like these, or with a smaller T"
+            )
+    return int(any(result.wraps or ()))
+
+
+def clipping_notes(clipped: float) -> list[str]:
+    """What to say where input values lay outside the calibrated range."""
+    if not clipped:
+        return []
+    return [
+        f"{100 * clipped:.3g} % of the input values lie outside what the calibration data spanned, and were clipped "
+        "to it"
+    ]
+
+
+def _outcome(result: RunResult, dataset: Dataset) -> str:
+    from snnc.runtime.report.wording import share
+
+    if dataset.labels is not None:
+        right = int((result.predictions == dataset.labels).sum())
+        return f"accuracy {share(result.accuracy(dataset.labels))} ({right:,} of {result.samples:,})"
+    counts = [(int((result.predictions == each).sum()), int(each)) for each in sorted(set(result.predictions.tolist()))]
+    named = (f"{dataset.classes[each] if dataset.classes else each}: {count:,}" for count, each in counts)
+    return f"predictions (no labels to compare with): {', '.join(named)}"

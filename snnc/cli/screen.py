@@ -1,0 +1,106 @@
+"""What a command writes, and where: results to stdout, progress and warnings to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+# Where nobody looks at a terminal, lines are as long as they are: nothing is wrapped or cut off.
+_UNBOUNDED = 10_000
+
+
+class Screen:
+    """Output of one command.
+
+    Args:
+        json: Only a JSON object goes to stdout.
+        quiet: Neither results for people nor progress.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+        self._json = json
+        self._quiet = quiet
+        self._out = _console(sys.stdout.isatty(), stderr=False)
+        self._err = _console(sys.stderr.isatty(), stderr=True)
+
+    def show(self, content: RenderableType) -> None:
+        """A line or table for people."""
+        if not (self._json or self._quiet):
+            self._out.print(content)
+
+    def note(self, text: str) -> None:
+        """Something that the user should know; part of the JSON object where there is one."""
+        self.show(f"note: {text}")
+
+    def warn(self, text: str) -> None:
+        """Something that is wrong."""
+        self._err.print(f"warning: {text}")
+
+    def emit(self, form: Mapping[str, object]) -> None:
+        """The JSON object, where one is wanted."""
+        if self._json:
+            sys.stdout.write(json.dumps(form, indent=2, allow_nan=False) + "\n")
+
+    @contextmanager
+    def steps(self) -> Iterator[Steps]:
+        """Progress bars, where someone looks at a terminal."""
+        progress = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._err,
+            transient=True,
+            disable=self._quiet or not self._err.is_terminal,
+        )
+        with progress:
+            yield Steps(progress)
+
+
+class Steps:
+    """Progress bars, one below the other; each begins where the one before ends."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._title: str | None = None
+
+    def begin(self, title: str, total: int = 1) -> None:
+        """The step before is done, the next one begins; nothing where it is under way already.
+
+        Args:
+            title: What happens.
+            total: How many things it has to do.
+        """
+        if title == self._title:
+            return
+        self.finish()
+        self._title = title
+        self._progress.add_task(title, total=total)
+
+    def advance(self, done: int) -> None:
+        """So many things of the current step are done."""
+        if self._progress.task_ids:
+            self._progress.update(self._progress.task_ids[-1], completed=done)
+
+    def finish(self) -> None:
+        """The current step is done."""
+        if self._progress.task_ids:
+            task = self._progress.tasks[-1]
+            self._progress.update(task.id, completed=task.total)
+
+
+def _console(is_terminal: bool, *, stderr: bool) -> Console:
+    # Names of modules and files are printed as they are: no markup, no colouring of figures.
+    return Console(
+        stderr=stderr,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=None if is_terminal else _UNBOUNDED,
+    )

@@ -1,0 +1,98 @@
+"""``snnc validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnc.cli.options import Architecture, Data, Json, Net, Trust, Verbose
+from snnc.cli.run import clipping_notes
+from snnc.cli.screen import Screen
+from snnc.errors import OptionError
+
+EXAMPLES = """\b
+Example:
+  snnc validate model.net --model model.pt --data mnist:data --samples 1000 --max-drop 0.5
+"""
+
+
+def validate_command(
+    net: Net,
+    model: Annotated[
+        Path, typer.Option("--model", metavar="MODEL", help="The network that the .net file was compiled from.")
+    ],
+    data: Data,
+    samples: Annotated[
+        int | None, typer.Option("--samples", help="Compare on the first so many samples.  [default: all]")
+    ] = None,
+    lava_samples: Annotated[int, typer.Option("--lava-samples", help="How many of them Lava runs.")] = 10,
+    lava: Annotated[
+        bool | None,
+        typer.Option("--lava/--no-lava", help="Demand Lava, or leave it out.  [default: run it if it is installed]"),
+    ] = None,
+    maximum_drop: Annotated[
+        float | None,
+        typer.Option(
+            "--max-drop", metavar="POINTS", help="Fail if the accuracy drops by more percentage points than this."
+        ),
+    ] = None,
+    architecture: Architecture = None,
+    trust: Trust = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Compare ANN, simulator and Lava.
+
+    The ANN's activations with the simulator's firing rates, layer by layer, and the simulator with Lava, spike by
+    spike.
+
+    The ANN gets the data as they are, so that their rounding to input levels is judged too. Ends with exit code 1 if
+    sim and Lava differ in any spike or readout, if a membrane potential overflowed, or if the accuracy drops by more
+    than --max-drop.
+    """
+    screen = Screen(json=as_json)
+    from snnc.api import validate
+    from snnc.inputs import evaluation_data
+    from snnc.validation.present import validation_form, validation_lines, validation_table
+
+    if maximum_drop is not None and not maximum_drop >= 0:
+        raise OptionError("is out of range", where="--max-drop", expected="0 or more points", found=str(maximum_drop))
+    with screen.steps() as steps:
+        steps.begin("reading the model and the data")
+        dataset = evaluation_data(data, samples)
+
+        def advance(backend: str, done: int, total: int) -> None:
+            steps.begin("comparing ANN and sim" if backend == "sim" else "comparing sim and Lava", total)
+            steps.advance(done)
+
+        result = validate(
+            net, model, dataset, lava=lava, lava_samples=lava_samples, arch=architecture, trust=trust, advance=advance
+        )
+    if maximum_drop is not None and result.drop is None:
+        raise OptionError("needs data with labels", where="--max-drop", found=dataset.name)
+
+    failures = result.failures(maximum_drop)
+    notes = [*result.notes, *clipping_notes(result.clipped)]
+    screen.show(f"{net} against {model} on {result.samples:,} samples of {dataset.name}")
+    screen.show(validation_table(result))
+    for line in validation_lines(result):
+        screen.show(line)
+    for note in notes:
+        screen.note(note)
+    for failure in failures:
+        screen.warn(failure)
+    screen.show("failed" if failures else "passed")
+    screen.emit(
+        {
+            "net": str(net),
+            "model": str(model),
+            "data": dataset.name,
+            "passed": not failures,
+            "failures": list(failures),
+            "notes": notes,
+            **validation_form(result),
+        }
+    )
+    return 1 if failures else 0

@@ -1,0 +1,89 @@
+"""The exceptions of snnc: every one says where, what was expected, what was found and what to do.
+
+This module imports nothing, so that compiler, runtime and models can all raise them.
+"""
+
+from __future__ import annotations
+
+
+class SnncError(Exception):
+    """Base of everything that a user can cause and can mend.
+
+    The command line prints ``str(error)`` as one line and ends with exit code 2.
+
+    Args:
+        problem: What is wrong, in a few words, without a full stop.
+        where: The place: a module path in the model, a file, an option.
+        expected: What would have been right.
+        found: What was there instead.
+        advice: What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.advice = advice
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        text = f"{self.where}: {self.problem}" if self.where else self.problem
+        details = []
+        if self.expected is not None:
+            details.append(f"expected {self.expected}")
+        if self.found is not None:
+            details.append(f"found {self.found}")
+        if details:
+            text += f" ({', '.join(details)})"
+        if self.advice:
+            text += f"; {self.advice}"
+        return " ".join(text.split())
+
+
+class OptionError(SnncError):
+    """An option or argument has a value that cannot be used."""
+
+
+class ModelError(SnncError):
+    """A model file cannot be read, or does not hold a usable network."""
+
+
+class UntrustedModelError(ModelError):
+    """Reading the model file would run code that did not come with torch."""
+
+
+class UnsupportedError(SnncError):
+    """The network holds an operation that cannot be compiled."""
+
+
+class DataError(SnncError):
+    """Calibration or evaluation data cannot be used."""
+
+
+class PassError(SnncError):
+    """A compiler pass left the graph in a state it promised not to."""
+
+
+class TargetError(SnncError):
+    """The network does not fit the chip."""
+
+
+class FormatError(SnncError):
+    """A .net file cannot be read, or contradicts itself."""
+
+
+class OutputError(SnncError):
+    """A result cannot be written."""
+
+
+class BackendError(SnncError):
+    """A backend is not installed, or failed while running."""

@@ -1,0 +1,230 @@
+"""The three-way comparison."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.compiler.frontend import trace
+from snnc.compiler.ir import Graph, execute
+from snnc.compiler.pipeline import graph_hash
+from snnc.compiler.program import Layer, Program
+from snnc.errors import BackendError, FormatError, ModelError, OptionError
+from snnc.inputs import chunks, input_levels, raw_values
+from snnc.models.data import Dataset
+from snnc.runtime.agreement import Agreement, compare_runs
+from snnc.runtime.lava import lava_available, run_lava
+from snnc.runtime.simulator import Simulator
+from snnc.validation.compare_layers import LayerComparison, LayerStatistics
+
+# Spikes of every layer are held for so many samples at most.
+BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What the comparison found.
+
+    Attributes:
+        samples: Number of samples.
+        layers: ANN against simulator for each layer that stands for a value of the ANN, the readout last.
+        agreeing: Samples for which ANN and simulator predict the same class.
+        ann_accuracy: Share of right predictions, 0..1; None without labels.
+        snn_accuracy: The same for the simulator.
+        wraps: For each layer, how often a membrane potential overflowed in the simulator.
+        clipped: Share of input values outside what the calibration data spanned, 0..1.
+        agreement: Simulator against Lava; None where Lava was not run.
+        notes: What the user should know, one sentence each.
+    """
+
+    samples: int
+    layers: tuple[LayerComparison, ...]
+    agreeing: int
+    ann_accuracy: float | None
+    snn_accuracy: float | None
+    wraps: tuple[int, ...]
+    clipped: float
+    agreement: Agreement | None
+    notes: tuple[str, ...]
+
+    @property
+    def drop(self) -> float | None:
+        """Percentage points of accuracy lost, below 0 where the spiking network is better; None without labels."""
+        if self.ann_accuracy is None or self.snn_accuracy is None:
+            return None
+        return 100 * (self.ann_accuracy - self.snn_accuracy)
+
+    def failures(self, maximum_drop: float | None = None) -> tuple[str, ...]:
+        """What is wrong, one sentence each; none where all is well.
+
+        Args:
+            maximum_drop: Percentage points of accuracy that may be lost; None: any.
+        """
+        found = []
+        if any(self.wraps):
+            found.append(f"{sum(self.wraps):,} membrane potentials overflowed, so the result means nothing")
+        if self.agreement is not None and not self.agreement.complete:
+            names = ", ".join(layer.name for layer in self.agreement.layers if layer.differing)
+            found.append(f"sim and Lava differ in {names or 'the readout'}")
+        if maximum_drop is not None and self.drop is not None and self.drop > maximum_drop:
+            found.append(f"the accuracy drops by {self.drop:.2f} points, more than {maximum_drop:g}")
+        return tuple(found)
+
+
+def validate_program(
+    program: Program,
+    module: nn.Module,
+    dataset: Dataset,
+    *,
+    lava: bool | None = None,
+    lava_samples: int = 10,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Validation:
+    """Compares the ANN with the simulator, and the simulator with Lava.
+
+    The ANN gets the data as they are, so that rounding them to input levels is part of what is judged.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+        dataset: At least one sample.
+        lava: Whether to run Lava; None: if it is installed.
+        lava_samples: How many samples Lava runs, at least 1.
+        advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
+
+    Raises:
+        BackendError: ``lava`` is True and Lava is not installed.
+        OptionError: ``lava_samples`` is below 1.
+        DataError: The data do not fit the network.
+        ModelError: The module has another number of outputs than the program.
+    """
+    if lava_samples < 1:
+        raise OptionError("is too small", where="lava samples", expected="at least 1", found=str(lava_samples))
+    notes = []
+    missing = lava_available() if lava is not False else None
+    if lava and missing:
+        raise BackendError(f"the lava backend cannot run: {missing}")
+    if missing:
+        notes.append(f"Lava was not run: {missing}")
+    levels = input_levels(program, dataset)
+    graph = trace(module, program.coding.shape)
+    if graph_hash(graph) != program.provenance.model:
+        notes.append("the model is not the one that the .net file was compiled from")
+    compared = [layer for layer in program.spiking_layers if _has_value(graph, layer)]
+    left_out = [layer.name for layer in program.spiking_layers if layer not in compared]
+    if left_out:
+        notes.append(f"not compared, because no value of the model corresponds to them: {', '.join(left_out)}")
+    comparison = _Comparison(program, graph, module, compared)
+    done = 0
+    for chunk in chunks(dataset, comparison.batch_size):
+        comparison.add(chunk, levels.values[done : done + len(chunk)])
+        done += len(chunk)
+        if advance:
+            advance("sim", done, len(dataset))
+    agreement = None
+    if lava is not False and not missing:
+        first = levels.values[:lava_samples]
+        reference = Simulator(program).run(first, record=True)
+        found = run_lava(
+            program, first, record=True, advance=None if advance is None else _named(advance, "lava", len(first))
+        )
+        agreement = compare_runs(program, reference, found)
+    return Validation(
+        samples=len(dataset),
+        layers=comparison.layers(),
+        agreeing=comparison.agreeing,
+        ann_accuracy=comparison.ann_right / len(dataset) if dataset.labels is not None else None,
+        snn_accuracy=comparison.snn_right / len(dataset) if dataset.labels is not None else None,
+        wraps=tuple(comparison.wraps.tolist()),
+        clipped=levels.clipped,
+        agreement=agreement,
+        notes=tuple(notes),
+    )
+
+
+def _named(advance: Callable[[str, int, int], None], name: str, total: int) -> Callable[[int], None]:
+    return lambda done: advance(name, done, total)
+
+
+class _Comparison:
+    """ANN against simulator, batch by batch."""
+
+    def __init__(self, program: Program, graph: Graph, module: nn.Module, compared: list[Layer]) -> None:
+        self._program = program
+        self._graph = graph
+        # A copy, so that the caller's keeps its mode.
+        self._module = copy.deepcopy(module).eval().float()
+        self._compared = compared
+        self._simulator = Simulator(program)
+        self.batch_size = min(BATCH, self._simulator.batch_size())
+        self._units = {layer.name: _per_channel(layer) for layer in compared}
+        self._statistics = {
+            layer.name: LayerStatistics(layer.name, layer.modules, self._units[layer.name]) for layer in compared
+        }
+        readout = program.readout
+        self._logits = LayerStatistics(readout.name, readout.modules, None)
+        # A softmax may follow the last linear layer; the readout stands for what comes before it.
+        self._logits_name = readout.name if readout.name in graph else graph.output.name
+        self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
+        self.wraps = np.zeros(len(program.layers), np.int64)
+        self.agreeing = self.ann_right = self.snn_right = 0
+
+    def add(self, chunk: Dataset, levels: NDArray[np.uint8]) -> None:
+        """Adds a batch."""
+        raw = raw_values(chunk)
+        spread = (-1,) + (1,) * (raw.ndim - 2)
+        images = torch.as_tensor(((raw - self._mean.reshape(spread)) / self._std.reshape(spread)).astype(np.float32))
+        with torch.no_grad():
+            outputs = self._module(images).numpy()
+        values = execute(self._graph, images, keep=[*self._statistics, self._logits_name])
+        result = self._simulator.run(levels, record=True)
+        assert result.spikes is not None and result.wraps is not None
+        self.wraps += np.asarray(result.wraps)
+        trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
+        for layer in self._compared:
+            rates = trains[layer.name].sum(axis=1) / self._program.timesteps * self._units[layer.name]
+            ann = values[layer.name].numpy().astype(np.float64).reshape(rates.shape)
+            self._statistics[layer.name].add(ann, rates)
+        logits = self._program.logits(result.readout)
+        expected = values[self._logits_name].numpy().astype(np.float64)
+        if expected.size != logits.size:
+            raise ModelError(
+                "has another number of outputs than the .net file",
+                where="model",
+                expected=str(logits[0].size),
+                found=str(expected[0].size),
+            )
+        self._logits.add(expected.reshape(logits.shape), logits)
+        predictions = outputs.reshape(len(outputs), -1).argmax(axis=1)
+        self.agreeing += int((predictions == result.predictions).sum())
+        if chunk.labels is not None:
+            self.ann_right += int((predictions == chunk.labels).sum())
+            self.snn_right += int((result.predictions == chunk.labels).sum())
+
+    def layers(self) -> tuple[LayerComparison, ...]:
+        """All comparisons, the readout's last."""
+        return (*(statistics.result() for statistics in self._statistics.values()), self._logits.result())
+
+
+def _has_value(graph: Graph, layer: Layer) -> bool:
+    return layer.name in graph and math.prod(graph[layer.name].shape) == layer.neurons
+
+
+def _per_channel(layer: Layer) -> NDArray[np.float64]:
+    return layer.scale.reshape((-1,) + (1,) * (len(layer.shape) - 1))
+
+
+def _option(program: Program, name: str) -> NDArray[np.float64]:
+    """Mean or standard deviation that the program was compiled with."""
+    text = program.provenance.options.get(name)
+    try:
+        return np.array([float(each) for each in (text or "").split()] or [{"mean": 0.0, "std": 1.0}[name]])
+    except ValueError:
+        raise FormatError(f"{name} is not a list of numbers", where="provenance", found=repr(text)) from None

@@ -1,0 +1,35 @@
+"""What all tests share: one torch thread, hypothesis profiles, and skipping where Lava is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# Two workers on two cores are faster than one that fights itself, and sums do not depend on the machine's cores.
+torch.set_num_threads(1)
+
+_QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+settings.register_profile("quick", deadline=None, max_examples=25, suppress_health_check=_QUIET)
+# The same examples each time: a red CI run is always the commit's fault.
+settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
+
+
+def _lava_is_missing() -> bool:
+    try:
+        return any(importlib.util.find_spec(name) is None for name in ("lava.magma.core", "lava.lib.dl.netx"))
+    except ImportError:
+        return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what is marked ``lava`` where it cannot run."""
+    if any(item.get_closest_marker("lava") for item in items) and _lava_is_missing():
+        for item in items:
+            if item.get_closest_marker("lava"):
+                item.add_marker(pytest.mark.skip(reason="lava-nc and lava-dl are not installed"))
