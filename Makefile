@@ -41,8 +41,8 @@ newest:  ## run the tests that need no Lava under the newest Python with the new
 	@tools/setup --newest
 	.venv-newest/bin/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
 
-benchmark-mnist: setup  ## measure a LeNet-class network on MNIST
-	$(BIN)/python benchmarks/mnist.py
+benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
+	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"
 
 ci:  ## what the automatic check runs
 	.ci/run

@@ -37,7 +37,8 @@ class RunResult:
     @property
     def predictions(self) -> NDArray[np.int64]:
         """The class of each sample: the largest readout, the first of equal ones."""
-        return self.readout.reshape(self.samples, -1).argmax(axis=1).astype(np.int64)
+        classes: NDArray[np.int64] = self.readout.reshape(self.samples, -1).argmax(axis=1).astype(np.int64)
+        return classes
 
     def accuracy(self, labels: NDArray[np.int64]) -> float:
         """Share of samples whose prediction is their label, 0..1."""

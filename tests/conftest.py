@@ -16,7 +16,7 @@ _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 settings.register_profile("quick", deadline=None, max_examples=25, suppress_health_check=_QUIET)
 # The same examples each time: a red CI run is always the commit's fault.
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, print_blob=True)
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
 

@@ -57,7 +57,9 @@ def below(name: str, *packages: str) -> bool:
 def ours(folder: str) -> dict[str, set[str]]:
     """For each file of a folder what it imports of snnc."""
     return {
-        name: {each for each in imports(tree) if below(each, "snnc")} for name, tree in TREES.items() if name.startswith(folder)
+        name: {each for each in imports(tree) if below(each, "snnc")}
+        for name, tree in TREES.items()
+        if name.startswith(folder)
     }
 
 
@@ -78,7 +80,9 @@ def test_the_compiler_reaches_the_runtime_through_one_file_only() -> None:
 
 def test_the_compiler_knows_neither_models_nor_the_command_line() -> None:
     for name, found in ours("compiler/").items():
-        assert all(each == "snnc" or below(each, "snnc.compiler", "snnc.runtime", "snnc.errors") for each in found), name
+        assert all(each == "snnc" or below(each, "snnc.compiler", "snnc.runtime", "snnc.errors") for each in found), (
+            name
+        )
 
 
 def test_the_runtime_reads_the_file_and_the_targets_never_the_passes() -> None:
@@ -116,7 +120,9 @@ def test_lava_is_imported_in_its_two_folders_only_and_lazily() -> None:
     assert all(name.startswith(("runtime/lava/", "runtime/hardware/")) for name in direct)
 
 
-@pytest.mark.parametrize("package", ["snnc", "snnc.compiler.pipeline", "snnc.runtime.simulator", "snnc.models", "snnc.cli"])
+@pytest.mark.parametrize(
+    "package", ["snnc", "snnc.compiler.pipeline", "snnc.runtime.simulator", "snnc.models", "snnc.cli"]
+)
 def test_importing_a_package_loads_no_lava(package: str) -> None:
     import subprocess
     import sys
@@ -131,7 +137,9 @@ def undocumented(name: str, tree: ast.Module) -> list[str]:
 
     def visit(node: ast.AST, path: str, *, protocol: bool) -> None:
         for child in ast.iter_child_nodes(node):
-            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or child.name.startswith("_"):
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or child.name.startswith(
+                "_"
+            ):
                 continue
             overload = any("overload" in ast.unparse(each) for each in child.decorator_list)
             if not ast.get_docstring(child) and not overload:
@@ -148,7 +156,9 @@ def test_everything_public_has_a_docstring() -> None:
 
 
 def test_no_file_is_longer_than_500_lines() -> None:
-    assert {name: len(text.splitlines()) for name, text in SOURCES.items() if len(text.splitlines()) > LINES_MAXIMUM} == {}
+    assert {
+        name: len(text.splitlines()) for name, text in SOURCES.items() if len(text.splitlines()) > LINES_MAXIMUM
+    } == {}
 
 
 def test_every_pass_has_a_file_of_its_own() -> None:

@@ -132,7 +132,12 @@ def test_a_unit_that_is_known_is_taken() -> None:
 
 def test_values_outside_the_calibrated_range_are_clipped() -> None:
     coding = choose_coding(np.linspace(-1, 1, 64).reshape(16, 1, 2, 2), "graded")
-    assert coding.levels(np.array([-9.0, 9.0, -np.inf, np.inf]).reshape(1, 1, 2, 2)).ravel().tolist() == [0, 255, 0, 255]
+    assert coding.levels(np.array([-9.0, 9.0, -np.inf, np.inf]).reshape(1, 1, 2, 2)).ravel().tolist() == [
+        0,
+        255,
+        0,
+        255,
+    ]
 
 
 @pytest.mark.filterwarnings("error")
@@ -206,7 +211,9 @@ def test_graded_payloads_add_up_to_the_level_in_units_of_the_divisor(timesteps: 
     assert np.array_equal(sums[-1] // divisor, np.floor(exact[-1] / divisor + 0.5))
 
 
-@pytest.mark.parametrize(("timesteps", "divisor"), [(1, 1), (2, 2), (3, 2), (8, 8), (255, 128), (256, 256), (1024, 256)])
+@pytest.mark.parametrize(
+    ("timesteps", "divisor"), [(1, 1), (2, 2), (3, 2), (8, 8), (255, 128), (256, 256), (1024, 256)]
+)
 def test_the_divisor_loses_no_level(timesteps: int, divisor: int) -> None:
     coding = choose_coding(pixels((3, 1, 16, 16)), "graded", timesteps=timesteps)
     assert coding.divisor == divisor

@@ -99,7 +99,9 @@ def test_with_padding_windows_that_hold_only_padding_do_not_stand_in_the_way(cha
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.booleans())
-def test_pooling_whose_windows_tile_the_image_folds_into_a_padded_convolution(window: int, tiles: int, bias: bool) -> None:
+def test_pooling_whose_windows_tile_the_image_folds_into_a_padded_convolution(
+    window: int, tiles: int, bias: bool
+) -> None:
     rng = np.random.default_rng(window)
     shape = (2, window * tiles, window * tiles)
     pool = Conv2d(np.full((2, 1, window, window), window**-2.0), np.zeros(2), (window, window), groups=2)
@@ -135,8 +137,6 @@ def test_a_linear_layer_takes_another(inputs: int, width: int, outputs: int) -> 
 @given(chains())
 def test_a_dense_kernel_computes_what_the_grouped_one_does(chain) -> None:
     first, _, shape = chain
-    dense = Conv2d(
-        dense_kernel(first.weight, first.groups), first.bias, first.stride, first.padding, first.dilation, 1
-    )
+    dense = Conv2d(dense_kernel(first.weight, first.groups), first.bias, first.stride, first.padding, first.dilation, 1)
     batch = torch.as_tensor(np.random.default_rng(0).normal(size=(2, *shape)))
     assert_equal_values(dense.apply(batch), first.apply(batch), 1e-12)

@@ -126,7 +126,9 @@ def test_more_groups_than_lava_counts_are_joined_and_restored(groups: int, rows:
         outputs, inputs = array.shape[0] // count, array.shape[1]
         full = np.zeros((array.shape[0], inputs * count, *array.shape[2:]))
         for g in range(count):
-            full[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] = array[g * outputs : (g + 1) * outputs]
+            full[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] = array[
+                g * outputs : (g + 1) * outputs
+            ]
         return full
 
     assert np.array_equal(dense(joined, fewer), dense(weight, groups))
@@ -293,8 +295,15 @@ def put(place: str, value: object) -> Callable[[h5py.File], None]:
 
 
 def attribute(place: str, name: str, value: object) -> Callable[[h5py.File], None]:
+    """Sets an attribute, or what is stored as a text."""
+
     def change(file: h5py.File) -> None:
-        file[place].attrs[name] = value
+        plain = np.bytes_(value.encode()) if isinstance(value, str) else value
+        if name in file[place]:
+            del file[place][name]
+            file[place][name] = np.array([plain])
+        else:
+            file[place].attrs[name] = plain
 
     return change
 
@@ -331,6 +340,20 @@ def swap_layers(file: h5py.File) -> None:
         file.move(f"{group}/{first}", f"{group}/t")
         file.move(f"{group}/{second}", f"{group}/{first}")
         file.move(f"{group}/t", f"{group}/{second}")
+
+
+def variable_length(place: str, name: str) -> Callable[[h5py.File], None]:
+    """A text in HDF5's heap."""
+
+    def change(file: h5py.File) -> None:
+        if name in file[place]:
+            text = file[place][name][0].decode()
+            del file[place][name]
+            file[place].create_dataset(name, data=[text], dtype=h5py.string_dtype())
+        else:
+            file[place].attrs[name] = file[place].attrs[name].decode()
+
+    return change
 
 
 def empty_coding(file: h5py.File) -> None:
@@ -486,12 +509,17 @@ DAMAGE: list[tuple[Callable[[h5py.File], None], str]] = [
     (huge("snnc/layers/0/bias"), "bias"),
     (huge("snnc/layers/0/shape"), "shape"),
     (huge("snnc/coding/shape"), "shape"),
+    (variable_length("snnc", "target"), "target has the wrong type"),
+    (variable_length("snnc", "provenance"), "provenance is not a string"),
+    (variable_length("layer/1", "type"), "type is not a string"),
     (swap_layers, "."),
 ]
 
 
 @pytest.mark.parametrize(("change", "message"), DAMAGE, ids=range(len(DAMAGE)))
-def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, change: Callable[[h5py.File], None], message: str) -> None:
+def test_a_file_that_contradicts_itself_is_refused(
+    tmp_path: Path, change: Callable[[h5py.File], None], message: str
+) -> None:
     path = tmp_path / "a.net"
     path.write_bytes(content())
     with h5py.File(path, "r+") as file:
@@ -524,7 +552,9 @@ def test_every_single_field_is_needed(tmp_path: Path, member: str) -> None:
             load(path)
 
 
-@given(st.sampled_from(MEMBERS), st.sampled_from([0, -1, 2**62, 1.5, "text", [1, 2], [], h5py.Empty("i8"), b"\xff", True]))
+@given(
+    st.sampled_from(MEMBERS), st.sampled_from([0, -1, 2**62, 1.5, "text", [1, 2], [], h5py.Empty("i8"), b"\xff", True])
+)
 @settings(max_examples=100)
 def test_a_field_of_any_other_type_never_raises_anything_else(folder: Path, member: str, value: object) -> None:
     path = folder / "types.net"
@@ -539,6 +569,20 @@ def test_a_field_of_any_other_type_never_raises_anything_else(folder: Path, memb
     loads_or_refuses(path)
 
 
+def test_a_number_type_that_numpy_does_not_know_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.net"
+    path.write_bytes(content())
+    with h5py.File(path, "r+") as file:
+        del file["snnc/coding/unit"]
+        kind = h5py.h5t.IEEE_F64LE.copy()
+        kind.set_fields(63, 52, 11, 0, 52)
+        kind.set_precision(64)
+        kind.set_ebias(40000)
+        h5py.h5d.create(file["snnc/coding"].id, b"unit", kind, h5py.h5s.create_simple((4,)))
+    with pytest.raises(FormatError):
+        load(path)
+
+
 def test_the_same_file_under_another_name_is_the_same_program(tmp_path: Path) -> None:
     save(sample(), tmp_path / "a.net")
     shutil.move(tmp_path / "a.net", tmp_path / "no suffix")
@@ -547,7 +591,9 @@ def test_the_same_file_under_another_name_is_the_same_program(tmp_path: Path) ->
 
 def chain(*layers: Layer, shape: tuple[int, ...]) -> Program:
     ones = np.ones(shape[0])
-    return Program("loihi2", 6, InputCoding("graded", shape, ones, ones, ones, ones), layers, (), Provenance("", "", "", 0))
+    return Program(
+        "loihi2", 6, InputCoding("graded", shape, ones, ones, ones, ones), layers, (), Provenance("", "", "", 0)
+    )
 
 
 def built(name: str, shape: tuple[int, ...], synapse: Synapse, *, fires: bool) -> Layer:
@@ -607,7 +653,9 @@ def test_stock_netx_opens_every_file(tmp_path: Path, name: str, options: dict[st
         assert int(found.neuron.vth.init) == (layer.firing_level - 1 if layer.threshold else (1 << 17) - 1)
         # netx takes one off du, which Lava's fixed-point LIF adds again: no decay.
         assert (int(found.neuron.du.init), int(found.neuron.dv.init)) == (-1, 4096)
-        assert (weights_of(found) == numbers(joined_groups(layer.synapses[0].weight, layer.synapses[0].groups)[0])).all()
+        assert (
+            weights_of(found) == numbers(joined_groups(layer.synapses[0].weight, layer.synapses[0].groups)[0])
+        ).all()
     interval = options.get("reset_interval")
     assert interval is None or all(found.neuron.proc_params["reset_interval"] == interval for found in layers)
 
@@ -622,4 +670,4 @@ def weights_of(layer: object) -> np.ndarray:
     synapse = layer.synapse
     weight = (synapse.weight if hasattr(synapse, "weight") else synapse.weights).init
     exponent = int(synapse.proc_params._parameters.get("weight_exp", 0))
-    return numbers(np.asarray(weight).astype(np.int64) * 2**max(exponent, 0) // 2 ** max(-exponent, 0))
+    return numbers(np.asarray(weight).astype(np.int64) * 2 ** max(exponent, 0) // 2 ** max(-exponent, 0))

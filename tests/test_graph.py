@@ -59,12 +59,20 @@ def test_shapes_follow_the_operations() -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(1, 3), st.data())
-def test_declared_shapes_are_those_of_torch(size: int, kernel: int, stride: int, padding: int, dilation: int, data) -> None:
+def test_declared_shapes_are_those_of_torch(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, data
+) -> None:
     groups = data.draw(st.sampled_from([1, 2]))
     op = Conv2d(np.ones((4, 2 // groups, kernel, 1)), np.zeros(4), (stride, 1), (padding, 0), (dilation, 1), groups)
     try:
         expected = torch.nn.functional.conv2d(
-            torch.zeros(1, 2, size, 3), torch.ones(4, 2 // groups, kernel, 1), None, (stride, 1), (padding, 0), (dilation, 1), groups
+            torch.zeros(1, 2, size, 3),
+            torch.ones(4, 2 // groups, kernel, 1),
+            None,
+            (stride, 1),
+            (padding, 0),
+            (dilation, 1),
+            groups,
         )
     except RuntimeError:
         with pytest.raises(ValueError, match="at least"):
@@ -197,7 +205,10 @@ def test_iteration_is_topological_and_the_same_every_time(size: int, random) -> 
         graph.add("output", Output(), (known[-1],))
         return graph
 
-    choices = [random.choices(["input", *(f"n{each}" for each in range(index))], k=random.randint(1, 3)) for index in range(size)]
+    choices = [
+        random.choices(["input", *(f"n{each}" for each in range(index))], k=random.randint(1, 3))
+        for index in range(size)
+    ]
     graph = build()
     order = names(graph)
     assert order == names(build()) == names(graph.copy())

@@ -49,7 +49,9 @@ def test_a_neuron_that_never_fires_stays_within_its_bounds(drive, shares: list[f
 
 
 @given(st.integers(-12, 12), st.integers(-12, 12), st.integers(1, 9), st.data())
-def test_bounds_are_reached_to_within_a_threshold_and_a_step(low: int, high: int, theta: int, data: st.DataObject) -> None:
+def test_bounds_are_reached_to_within_a_threshold_and_a_step(
+    low: int, high: int, theta: int, data: st.DataObject
+) -> None:
     low, high = sorted((low, high))
     potential = data.draw(st.integers(0, theta - 1))
     firing, steps = theta - potential, data.draw(st.integers(1, 6))

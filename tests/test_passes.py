@@ -107,7 +107,9 @@ def normalized(module: nn.Module, shape: tuple[int, ...], seed: int = 0) -> Case
 
 
 def test_normalisation_before_a_padded_convolution_becomes_a_bias_map() -> None:
-    case = normalized(nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(75, 2)), (2, 5, 5))
+    case = normalized(
+        nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(75, 2)), (2, 5, 5)
+    )
     graph = check_every_pass(case)
     (layer, *_) = graph.of_kind(SpikingLayer)
     (synapse,) = layer.op.synapses
@@ -148,7 +150,9 @@ def test_normalisation_before_an_unpadded_convolution_stays_one_bias_for_each_ch
             (2, 4, 4),
             id="convolutions-in-a-row",
         ),
-        pytest.param([nn.Linear(3, 4), nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 2), nn.Linear(2, 3)], (3,), id="linears"),
+        pytest.param(
+            [nn.Linear(3, 4), nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 2), nn.Linear(2, 3)], (3,), id="linears"
+        ),
     ],
 )
 def test_unusual_orders_keep_the_output(layers: list[nn.Module], shape: tuple[int, ...]) -> None:
@@ -156,7 +160,9 @@ def test_unusual_orders_keep_the_output(layers: list[nn.Module], shape: tuple[in
 
 
 def pooled(pool: nn.Module, second: nn.Module) -> Case:
-    return normalized(nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), pool, second, nn.ReLU(), nn.Flatten()), (2, 6, 6))
+    return normalized(
+        nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), pool, second, nn.ReLU(), nn.Flatten()), (2, 6, 6)
+    )
 
 
 def own_layers(case: Case) -> tuple[int, tuple[str, ...]]:
@@ -248,7 +254,9 @@ def test_batch_norm_is_not_folded_into_a_convolution_that_others_read() -> None:
     before = execute(graph, batch, keep=["side"])
     after = FoldAffine().run(FoldBatchNorm().run(graph).graph).graph
     assert_equal_values(value(after, batch), before["output"])
-    assert_equal_values(execute(after, batch, keep=["side"])["side"] if "side" in after else before["side"], before["side"])
+    assert_equal_values(
+        execute(after, batch, keep=["side"])["side"] if "side" in after else before["side"], before["side"]
+    )
 
 
 @given(st.integers(1, 200), st.integers(0, 100))

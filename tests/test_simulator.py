@@ -90,7 +90,9 @@ def test_all_numbers_of_steps_are_alike(timesteps: int, data: st.DataObject) -> 
         assert all(map(np.array_equal, result.spikes, spikes))
 
 
-def dense(weight: list[list[int]], theta: int | None, *, bias: int = 0, potential: int = 0, gate: int = 255, source: int = -1) -> Layer:
+def dense(
+    weight: list[list[int]], theta: int | None, *, bias: int = 0, potential: int = 0, gate: int = 255, source: int = -1
+) -> Layer:
     array = np.array(weight, np.int16)
     return Layer(
         name=f"dense{source + 1}",

@@ -177,13 +177,21 @@ def test_activations_that_mean_nothing_are_refused(bad: list[float], method: str
 
 @pytest.mark.parametrize("steps", [0, -1])
 def test_no_time_is_refused(steps: int) -> None:
-    for call in (solve([1.0], 1) and solve, lambda *each: solve_channels([[1.0]], *each[1:]), lambda *each: solve_channels([[0.0]], *each[1:])):
+    for call in (
+        solve([1.0], 1) and solve,
+        lambda *each: solve_channels([[1.0]], *each[1:]),
+        lambda *each: solve_channels([[0.0]], *each[1:]),
+    ):
         with pytest.raises(ValueError, match="timesteps"):
             call([1.0], steps)
 
 
 def test_an_unknown_method_is_refused_with_those_that_there_are() -> None:
-    for call in (lambda: solve([1.0], 1, "best"), lambda: solve_channels([[1.0]], 1, "best"), lambda: solve_channels([[0.0]], 1, "best")):
+    for call in (
+        lambda: solve([1.0], 1, "best"),
+        lambda: solve_channels([[1.0]], 1, "best"),
+        lambda: solve_channels([[0.0]], 1, "best"),
+    ):
         with pytest.raises(ValueError, match=r"data-driven.*found best"):
             call()
 

@@ -96,7 +96,9 @@ def test_an_inplace_relu_on_a_view_is_never_lost() -> None:
 
 
 def test_a_relu_used_twice_is_two() -> None:
-    graph = check(Net(lambda net, x: net.relu(net.second(net.relu(x))).flatten(1), relu=nn.ReLU(), second=nn.Conv2d(2, 2, 1)))
+    graph = check(
+        Net(lambda net, x: net.relu(net.second(net.relu(x))).flatten(1), relu=nn.ReLU(), second=nn.Conv2d(2, 2, 1))
+    )
     assert [node.name for node in graph.of_kind(ReLU)] == ["relu", "relu:1"]
     assert all(node.modules == ("relu",) for node in graph.of_kind(ReLU))
 
@@ -277,7 +279,9 @@ def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
 def test_the_module_is_left_as_it_was(training: bool, dtype: torch.dtype) -> None:
-    module = nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    module = nn.Sequential(
+        nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)
+    )
     module.to(dtype).train(training)
     module[2].eval()
     before, flags = state_of(module), [each.training for each in module.modules()]
@@ -512,7 +516,18 @@ class Constant(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "module", [TwoInputs(), OptionalInput(), TwoOutputs(), DictOutput(), NoOutput(), SizeOutput(), ChunkOutput(), NoInput(), Constant()]
+    "module",
+    [
+        TwoInputs(),
+        OptionalInput(),
+        TwoOutputs(),
+        DictOutput(),
+        NoOutput(),
+        SizeOutput(),
+        ChunkOutput(),
+        NoInput(),
+        Constant(),
+    ],
 )
 def test_several_or_strange_inputs_and_outputs_are_an_error(module: nn.Module) -> None:
     with pytest.raises((ModelError, UnsupportedError)) as caught:

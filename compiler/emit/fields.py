@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from snnc.errors import FormatError
 
-
 # What is compressed cannot grow by more than this (1032 for deflate).
 DEFLATE = 1100
 
@@ -59,11 +58,11 @@ class Fields:
             value = self._attribute(name)
         else:
             dataset = self._member(name, h5py.Dataset)
-            if dataset.shape != (1,):
-                raise self.error(f"{name} is not a string", found=f"shape {dataset.shape}")
+            if dataset.shape != (1,) or dataset.dtype.kind != "S":
+                raise self.error(f"{name} is not a string", found=f"{dataset.dtype} of shape {dataset.shape}")
             value = dataset[0]
         if isinstance(value, bytes):
-            value = value.decode("ascii", "replace")
+            value = value.decode("utf-8", "replace")
         if not isinstance(value, str):
             raise self.error(f"{name} is not a string", found=type(value).__name__)
         return value
@@ -76,7 +75,7 @@ class Fields:
         return value
 
     def json(self, name: str) -> object:
-        """A JSON attribute."""
+        """A JSON text."""
         try:
             return json.loads(self.text(name))
         except ValueError as error:
@@ -86,9 +85,7 @@ class Fields:
         """An integer within [low, high]."""
         return self.integers(name, (), low, high).item()
 
-    def integers(
-        self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int
-    ) -> NDArray[np.int64]:
+    def integers(self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int) -> NDArray[np.int64]:
         """Integers within [low, high].
 
         Args:
@@ -130,6 +127,9 @@ class Fields:
 
     def _attribute(self, name: str) -> object:
         self._read.add(name)
+        # What is of variable length lies in a heap, in which a damaged file makes HDF5 hang: looked at before it is read.
+        if self._group.attrs.get_id(name).dtype.hasobject:
+            raise self.error(f"{name} has the wrong type", expected="a fixed length")
         return self._group.attrs[name]
 
     def _array(self, name: str, shape: tuple[int | None, ...] | None, kinds: str) -> NDArray[np.generic]:

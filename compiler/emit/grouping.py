@@ -41,5 +41,5 @@ def original_groups(weight: NDArray[np.int16], netx: int, groups: int) -> NDArra
     joined = groups // netx
     outputs, inputs, *window = weight.shape
     wide = weight.reshape(netx, joined, outputs // groups, joined, inputs // joined, *window)
-    blocks = np.stack([wide[:, position, :, position] for position in range(joined)], axis=1)
+    blocks: NDArray[np.int16] = np.stack([wide[:, position, :, position] for position in range(joined)], axis=1)
     return blocks.reshape(outputs, inputs // joined, *window)

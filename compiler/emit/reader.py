@@ -62,7 +62,7 @@ def load(path: str | Path) -> Program:
     try:
         with h5py.File(name, "r") as file:
             return _read(file, name)
-    except (OSError, RuntimeError, KeyError, MemoryError) as error:  # what h5py raises on damaged files
+    except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:  # what h5py raises on damaged files
         raise FormatError(
             "is damaged", where=name, found=str(error).splitlines()[0], advice="compile the network again"
         ) from error
@@ -105,7 +105,9 @@ def _ann(own: Fields) -> tuple[AnnLayer, ...]:
     if not isinstance(entries, list):
         raise own.error("ann is not a list")
     for entry in entries:
-        if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], int)):
+        if not (
+            isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], int)
+        ):
             raise own.error("ann holds something else than [module, macs]")
     return tuple(AnnLayer(module, macs) for module, macs in entries)
 
@@ -281,9 +283,7 @@ def _synapse(
     return synapse
 
 
-def _convolution(
-    own: Fields, weights: Fields, source: int, read: tuple[int, ...], shape: tuple[int, ...]
-) -> Synapse:
+def _convolution(own: Fields, weights: Fields, source: int, read: tuple[int, ...], shape: tuple[int, ...]) -> Synapse:
     if len(read) != 3 or len(shape) != 3:
         raise own.error("a convolution needs images", found=f"{read} to {shape}")
     declared = weights.integer("groups", 1, GROUPS_MAXIMUM if weights is not own else _SIZE)
@@ -315,9 +315,9 @@ def _convolution(
     return Synapse(source, "conv", own_weight, stride, padding, dilation, groups)
 
 
-def _even(fields: Fields, weight: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.int16]
-]:
+def _even(
+    fields: Fields, weight: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     if (weight & 1).any():
         raise fields.error("a weight is odd", expected="even numbers, -256..254")
     return weight.astype(np.int16)

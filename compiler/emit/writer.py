@@ -53,9 +53,7 @@ def save(program: Program, path: str | Path) -> None:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(destination)
     except OSError as error:
-        raise OutputError(
-            "cannot be written", where=str(path), found=(error.strerror or str(error)).lower()
-        ) from error
+        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
     finally:
         # Once renamed, there is nothing left under that name.
         if temporary is not None:
@@ -89,6 +87,17 @@ def _dataset(group: h5py.Group, name: str, value: object) -> None:
 def _text(group: h5py.Group, name: str, value: str) -> None:
     """A string as netx reads it: one fixed-length ASCII entry."""
     group.create_dataset(name, (1,), "S10", data=[value.encode("ascii")], track_times=False)
+
+
+def _string(group: h5py.Group, name: str, value: str) -> None:
+    """A string of fixed length: those of variable length lie in a heap, in which a damaged file makes HDF5 hang."""
+    group.attrs[name] = np.bytes_(value.encode("utf-8"))
+
+
+def _json(group: h5py.Group, name: str, value: object) -> None:
+    """A structure of any size: an attribute ends at 64 KiB."""
+    data = json.dumps(value, sort_keys=True).encode("ascii")
+    group.create_dataset(name, (1,), f"S{len(data)}", data=[data], track_times=False)
 
 
 def _write_netx(netx: h5py.Group, program: Program) -> None:
@@ -136,13 +145,12 @@ def _write_netx_layer(group: h5py.Group, layer: Layer, synapse: Synapse, source:
 
 def _write_snnc(group: h5py.Group, program: Program) -> None:
     group.attrs["format_version"] = np.int64(FORMAT_VERSION)
-    group.attrs["target"] = program.target
+    _string(group, "target", program.target)
     group.attrs["timesteps"] = np.int64(program.timesteps)
-    provenance = asdict(program.provenance)
-    group.attrs["provenance"] = json.dumps(provenance, sort_keys=True)
-    group.attrs["ann"] = json.dumps([[layer.module, layer.macs] for layer in program.ann])
+    _json(group, "provenance", asdict(program.provenance))
+    _json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
     coding = group.create_group("coding")
-    coding.attrs["kind"] = program.coding.kind
+    _string(coding, "kind", program.coding.kind)
     coding.attrs["divisor"] = np.int64(program.coding.divisor)
     _dataset(coding, "shape", np.array(program.coding.shape, np.int64))
     for name in ("unit", "offset", "scale", "shift"):
@@ -153,8 +161,8 @@ def _write_snnc(group: h5py.Group, program: Program) -> None:
 
 
 def _write_layer(group: h5py.Group, layer: Layer) -> None:
-    group.attrs["name"] = layer.name
-    group.attrs["modules"] = json.dumps(layer.modules)
+    _string(group, "name", layer.name)
+    _json(group, "modules", layer.modules)
     _dataset(group, "shape", np.array(layer.shape, np.int64))
     _dataset(group, "bias", layer.bias)
     _dataset(group, "scale", layer.scale)
@@ -172,7 +180,7 @@ def _write_layer(group: h5py.Group, layer: Layer) -> None:
         entry.attrs["source"] = np.int64(synapse.source)
         if index:
             # netx has a place for the first one only.
-            entry.attrs["kind"] = synapse.kind
+            _string(entry, "kind", synapse.kind)
             _dataset(entry, "weight", synapse.weight)
             if synapse.kind == "conv":
                 _dataset(entry, "stride", np.array(synapse.stride, np.int64))

@@ -43,9 +43,11 @@ def choose_coding(
             power of two <= T.
 
     Raises:
-        DataError: All values are equal.
+        DataError: There are no samples, their axes are others than these, or the values are not finite numbers or
+            all equal.
         OptionError: mean or std do not fit the channels or are not finite, or std is not positive.
     """
+    _check_data(raw)
     channels = raw.shape[1]
     means, deviations = _per_channel(mean, channels, "mean"), _per_channel(std, channels, "std")
     if not (np.isfinite(means).all() and np.isfinite(deviations).all()):
@@ -73,6 +75,19 @@ def choose_coding(
         shift=(offsets - means) / deviations,
         divisor=min(LEVELS, 1 << (timesteps.bit_length() - 1)) if kind == "graded" else 1,
     )
+
+
+def _check_data(raw: NDArray[np.generic]) -> None:
+    if raw.dtype.kind not in "biuf":
+        raise DataError("the calibration data are not numbers", found=f"type {raw.dtype}")
+    if raw.ndim not in (2, 4) or not raw.size:
+        raise DataError(
+            "the calibration data have the wrong shape",
+            expected="(samples, channels, height, width) or (samples, features), none of them 0",
+            found=str(raw.shape),
+        )
+    if not np.isfinite(raw).all():
+        raise DataError("the calibration data hold NaN or infinite values", expected="finite numbers")
 
 
 def _per_channel(values: tuple[float, ...], channels: int, name: str) -> FloatArray:

@@ -39,7 +39,8 @@ def translate_module(module: nn.Module, call: Call) -> Operation:
 
 def as_array(tensor: torch.Tensor) -> FloatArray:
     """A parameter as a float64 array."""
-    return tensor.detach().cpu().double().numpy()
+    array: FloatArray = tensor.detach().cpu().double().numpy()
+    return array
 
 
 def _conv2d(module: nn.Module, call: Call) -> Operation:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+from typing import cast
 
 import torch
 import torch.fx
 from torch import nn
 from torch.fx.passes.shape_prop import ShapeProp
-from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
 
 from snnc.compiler.frontend.functions import translate_function, translate_method
 from snnc.compiler.frontend.modules import translate_module
@@ -68,7 +69,7 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
 
 def _copied(module: nn.Module) -> nn.Module:
     for path, part in module.named_modules():
-        if isinstance(part, LazyModuleMixin) and part.has_uninitialized_params():
+        if any(is_lazy(parameter) for parameter in part.parameters(recurse=False)):
             raise ModelError(
                 f"{type(part).__name__} has no parameters yet", where=path, advice="run the network once, then train it"
             )
@@ -84,11 +85,12 @@ def _copied(module: nn.Module) -> nn.Module:
 
 def _symbolic(network: nn.Module) -> torch.fx.GraphModule:
     if isinstance(network, torch.fx.GraphModule):
-        return network
+        return cast(torch.fx.GraphModule, network)
     # A leaf module at the top, such as a bare nn.Linear, would be traced into; inside a container it is one node.
     root = network if _is_container(network) else nn.Sequential(network)
     try:
-        return torch.fx.symbolic_trace(root)
+        traced: torch.fx.GraphModule = torch.fx.symbolic_trace(root)
+        return traced
     except Exception as error:  # torch.fx raises whatever the module's own code raises
         raise ModelError(
             f"torch.fx cannot trace the network: {str(error).splitlines()[0]}",
@@ -105,7 +107,8 @@ def _propagate_shapes(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
     try:
         # torch prints a traceback to stderr before it raises; the error below says what matters.
         with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
-            ShapeProp(traced).propagate(torch.zeros(PROBE, *input_shape))
+            probe = torch.zeros(PROBE, *input_shape)
+            ShapeProp(traced).propagate(probe)  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a module of torch raises on input that does not fit
         cause = error.__cause__ or error
         raise ModelError(

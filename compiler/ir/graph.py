@@ -58,9 +58,7 @@ class Graph:
         other._order = self._order
         return other
 
-    def add(
-        self, name: str, op: Operation, inputs: tuple[str, ...] = (), *, modules: tuple[str, ...] = ()
-    ) -> Node:
+    def add(self, name: str, op: Operation, inputs: tuple[str, ...] = (), *, modules: tuple[str, ...] = ()) -> Node:
         """Adds a node behind nodes that exist.
 
         Raises:
@@ -138,8 +136,10 @@ class Graph:
     def __getitem__(self, name: str) -> Node:
         """The node of that name."""
         data = self._graph.nodes[name]
-        edges = self._graph.in_edges(name, data="positions")
-        inputs = sorted((position, source) for source, _, positions in edges for position in positions)
+        sources = self._graph.predecessors(name)
+        inputs = sorted(
+            (position, source) for source in sources for position in self._graph.edges[source, name]["positions"]
+        )
         return Node(name, data["op"], tuple(source for _, source in inputs), data["modules"], data["shape"])
 
     def __contains__(self, name: object) -> bool:

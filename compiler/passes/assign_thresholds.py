@@ -40,7 +40,9 @@ class AssignThresholds(Pass):
             activations = node.op.profile.activations
             dead = int((activations.max(axis=1) <= 0).sum())
             if dead:
-                notes.append(f"{node.where}: {dead} of {len(activations)} channels never rise above zero in calibration")
+                notes.append(
+                    f"{node.where}: {dead} of {len(activations)} channels never rise above zero in calibration"
+                )
             rows = activations if self._per_channel else activations.reshape(1, -1)
             solutions = solve_channels(rows, self._timesteps, self._method)
             channels = np.ones(len(activations))

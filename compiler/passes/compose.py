@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from torch.nn.grad import conv2d_input
 
 from snnc.compiler.ir import Conv2d, Linear, Shape
 from snnc.compiler.ir.ops import FloatArray
@@ -26,7 +27,7 @@ def into_linear(first: Conv2d | Linear, second: Linear, shape: Shape) -> Linear:
         return Linear(second.weight @ first.weight, bias)
     rows = torch.as_tensor(second.weight).reshape(-1, *first.output_shape(shape))
     # The transpose of a convolution, applied to each row of the weights.
-    weight = torch.nn.grad.conv2d_input(
+    weight = conv2d_input(  # type: ignore[no-untyped-call]
         (len(rows), *shape),
         torch.as_tensor(first.weight),
         rows,

@@ -12,9 +12,7 @@ from snnc.compiler.program import Layer, Program
 from snnc.compiler.targets import Target
 
 
-def measure_membranes(
-    program: Program, levels: NDArray[np.uint8], target: Target
-) -> tuple[Program, tuple[int, ...]]:
+def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Target) -> tuple[Program, tuple[int, ...]]:
     """Runs the simulator, notes the range of every membrane and balances the gates.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where

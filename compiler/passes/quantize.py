@@ -13,8 +13,9 @@ from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, QuantizedLayer,
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
-from snnc.compiler.program.membrane_bounds import Window, drive_bounds, window
 from snnc.compiler.program import Gate, InputCoding, Layer, Membrane, Scaled, Synapse
+from snnc.compiler.program.layer import IntegerArray
+from snnc.compiler.program.membrane_bounds import Window, drive_bounds, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -104,7 +105,9 @@ class Quantize(Pass):
             float((op.profile.drive_maximum / unit).max()),
         )
         interval = self._interval(node, op.synapses, weights, shapes, node.inputs, bias, graph)
-        scale, trusted, is_proven = self._scale(weights, bias, start, interval, measured, spiking=spiking, where=node.where)
+        scale, trusted, is_proven = self._scale(
+            weights, bias, start, interval, measured, spiking=spiking, where=node.where
+        )
         threshold = Scaled.below(scale) if spiking else None
         theta = threshold.value if threshold else scale
 
@@ -142,7 +145,9 @@ class Quantize(Pass):
         )
         return layer, is_proven
 
-    def _sources(self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]) -> tuple[tuple[tuple[int, ...], int], ...]:
+    def _sources(
+        self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]
+    ) -> tuple[tuple[tuple[int, ...], int], ...]:
         return tuple(
             (shape, self._coding.largest if isinstance(graph[source].op, Input) else 1)
             for shape, source in zip(shapes, node.inputs, strict=True)
@@ -227,7 +232,9 @@ class Quantize(Pass):
         """Weights in the chip's steps, within its range."""
         step = self._target.weight_step
         steps = np.rint(weight / step) * step
-        return np.clip(steps, self._target.weight_minimum, self._target.weight_maximum).astype(np.int16)
+        limited = steps.clip(self._target.weight_minimum, self._target.weight_maximum)
+        rounded: NDArray[np.int16] = limited.astype(np.int16)
+        return rounded
 
 
 def normalized_weight(
@@ -244,7 +251,7 @@ def normalized_weight(
     if isinstance(synapse, Linear):
         return synapse.weight * np.repeat(source, math.prod(shape[1:])) / unit[:, None]
     grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
-    scaled = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
+    scaled: FloatArray = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
     return scaled.reshape(synapse.weight.shape) / unit.reshape(-1, 1, 1, 1)
 
 
@@ -255,14 +262,14 @@ def normalized_bias(synapses: tuple[Conv2d | Linear, ...], axes: int) -> FloatAr
     return total.reshape(-1, *(1,) * (axes - 1)) if total.ndim < axes else total
 
 
-def as_synapse(synapse: Conv2d | Linear, weight: NDArray[np.signedinteger], source: int) -> Synapse:
+def as_synapse(synapse: Conv2d | Linear, weight: IntegerArray, source: int) -> Synapse:
     """The operation's connections with other weights."""
     if isinstance(synapse, Linear):
-        return Synapse(source, "dense", weight)  # type: ignore[arg-type]
+        return Synapse(source, "dense", weight)
     return Synapse(
         source,
         "conv",
-        weight,  # type: ignore[arg-type]
+        weight,
         synapse.stride,
         synapse.padding,
         synapse.dilation,

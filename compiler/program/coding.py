@@ -76,8 +76,9 @@ class InputCoding:
             )
         if np.isnan(raw).any():
             raise DataError("the data hold NaN", expected="numbers")
-        levels = np.rint((raw.astype(np.float64) - self._spread(self.offset)) / self._spread(self.unit))
-        return np.clip(levels, 0, LEVELS - 1).astype(np.uint8)
+        exact = (raw.astype(np.float64) - self._spread(self.offset)) / self._spread(self.unit)
+        levels: NDArray[np.uint8] = np.rint(exact).clip(0, LEVELS - 1).astype(np.uint8)
+        return levels
 
     def ann_input(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the ANN saw where the network sees ``levels``, (samples, *shape)."""

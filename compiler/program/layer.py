@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 MANTISSA_MAX = 255
+
+IntegerArray = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Synapse:
 
     source: int
     kind: Literal["conv", "dense"]
-    weight: NDArray[np.int16]
+    weight: IntegerArray
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)

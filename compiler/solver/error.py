@@ -52,7 +52,8 @@ class SortedActivations:
 def spike_counts(activations: ArrayLike, threshold: float, potential: float, timesteps: int) -> NDArray[np.int64]:
     """Spikes of a neuron that receives the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T)."""
     values = np.asarray(activations, dtype=np.float64)
-    return np.clip(np.floor((timesteps * values + potential) / threshold), 0, timesteps).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor((timesteps * values + potential) / threshold).astype(np.int64)
+    return counts.clip(0, timesteps)
 
 
 def conversion_error(

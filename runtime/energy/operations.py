@@ -5,8 +5,8 @@ Conventions:
 - A synaptic operation is one spike arriving at one synapse. A spike costs as many as its neuron has synapses: for a
   convolution the kernel positions and output channels that reach it, which are fewer at the border and depend on the
   stride. A synapse whose weight was rounded to zero counts, since the chip stores and visits it.
-- An input value other than 0 is one graded event at every step, whatever its size; where the input is rate coded, its
-  spikes count.
+- Input that arrives in a step with a value other than 0 is one event, whatever its size; where the input is rate
+  coded, its spikes count.
 - A neuron update is one neuron in one of the T steps; it is active where the neuron spikes. The readout's neurons
   count, and are never active.
 - What the construction on Loihi adds (a reset synapse for each neuron, biases, the pulses and the blank step between
@@ -34,7 +34,7 @@ class OperationCounts:
         samples: Number of samples.
         synaptic: Synaptic operations at the synapses into each layer, readout included.
         spikes: Spikes of each spiking layer.
-        input_events: Input values other than 0, at every step.
+        input_events: Input values other than 0, over all steps.
         active_updates: Neuron updates with a spike.
         inactive_updates: Neuron updates without.
     """

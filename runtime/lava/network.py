@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, identity
+from scipy.sparse import csr_matrix
 
 from snnc.compiler.emit import save
 from snnc.compiler.program import Layer, Program, Scaled
@@ -155,7 +155,8 @@ class LavaNetwork:
 
     def _attach_inhibition(self, neurons: int, threshold: Scaled, block: Process) -> None:
         """Reset by subtraction: a spike takes theta off its own neuron's potential one step later."""
-        weights = (identity(neurons, dtype=np.int64, format="csr") * -threshold.mantissa).tocsr()
+        diagonal = np.arange(neurons)
+        weights = csr_matrix((np.full(neurons, -threshold.mantissa), (diagonal, diagonal)))
         self._attach(weights, threshold.exponent, block.neuron.s_out.reshape((neurons,)), block)
 
     def _attach_bias(self, layer: Layer, index: int, block: Process, always_on: Process) -> None:

@@ -97,9 +97,7 @@ class Simulator:
                 with torch.no_grad():
                     output = kernel.run(inputs, track_range=track_range)
                 wraps[index] += output.wraps
-                ranges[index] = MembraneRange(
-                    min(ranges[index].low, output.low), max(ranges[index].high, output.high)
-                )
+                ranges[index] = MembraneRange(min(ranges[index].low, output.low), max(ranges[index].high, output.high))
                 values[index] = output.spikes
                 for source in self._done_after[index]:
                     del values[source]
@@ -131,12 +129,11 @@ class Simulator:
 
     def _input_counts(self, values: torch.Tensor) -> NDArray[np.int64]:
         steps = self.program.timesteps // len(values)
-        return (values != 0).sum((0, 1)).cpu().numpy().astype(np.int64) * steps
+        counts: NDArray[np.int64] = (values != 0).sum((0, 1)).cpu().numpy().astype(np.int64)
+        return counts * steps
 
 
 def _done_after(program: Program) -> list[list[int]]:
     """For each layer the sources whose spikes nobody needs once it is computed."""
     last_use = {synapse.source: index for index, layer in enumerate(program.layers) for synapse in layer.synapses}
-    return [
-        [source for source, last in last_use.items() if last == index] for index in range(len(program.layers))
-    ]
+    return [[source for source, last in last_use.items() if last == index] for index in range(len(program.layers))]

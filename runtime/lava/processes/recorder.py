@@ -1,11 +1,12 @@
 """A sink that writes spikes to a file.
 
 Lava's RingBuffer hands its content over number by number (``PyProcessModel._get_var``), which takes longer than the run
-that filled it: about 140 s for 2.4 million spikes slots, where this takes none.
+that filled it: about 140 s for 2.4 million values, where this takes none.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,13 @@ class PyRecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def __init__(self, proc_params: dict[str, Any]) -> None:
         super().__init__(proc_params)
-        self._path = proc_params["path"]
+        self._path = Path(proc_params["path"])
 
     def run_spk(self) -> None:
         """Writes one step."""
         bits = np.packbits(self.a_in.recv() != 0)
         # Opened anew each time: the host reads between runs, and Lava ends processes without letting them close files.
-        with open(self._path, "ab") as file:
+        with self._path.open("ab") as file:
             file.write(bits.tobytes())
 
 
