@@ -177,7 +177,7 @@ def _quantized(
     worst = program.layers[int(np.argmax(wraps))]
     raise TargetError(
         "the membrane potential overflows on the calibration data",
-        where=" + ".join(worst.modules) or worst.name,
+        where=worst.where,
         advice="choose a smaller T",
     )
 

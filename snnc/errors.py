@@ -87,3 +87,8 @@ class OutputError(SnncError):
 
 class BackendError(SnncError):
     """A backend is not installed, or failed while running."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a foreign error's text; its type where it has none, as a bare ``assert`` has not."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -416,7 +416,7 @@ def test_an_operation_that_cannot_be_compiled_is_named(here: Path, refused: Call
     size = network(torch.zeros(1, 1, 8, 8)).shape[1]
     torch.save(nn.Sequential(*network, nn.Linear(size, 3)), here / "m.pt")
     line = refused("compile", "m.pt", "--calib", "digits")
-    assert line.startswith("error: 2: ")
+    assert line.startswith("error: module 2: ")
     assert type(layer).__name__ in line
 
 

@@ -279,7 +279,7 @@ def test_a_netx_file_from_elsewhere_is_refused_with_advice(tmp_path: Path) -> No
         layer = file.create_group("layer/0")
         layer.create_dataset("type", (1,), "S10", data=[b"input"])
         layer.create_dataset("shape", data=np.array([2, 2, 1]))
-    with pytest.raises(FormatError, match="not written by snnc.*compile it with snnc"):
+    with pytest.raises(FormatError, match=r"not written by snnc.*compile it with snnc"):
         load(tmp_path / "a.net")
 
 

@@ -99,7 +99,7 @@ def test_an_operation_that_does_not_fit_its_input_is_refused_by_name(op: Operati
     graph = Graph()
     graph.add("input", Input(shape))
     inputs = ("input",) * (2 if isinstance(op, SpikingLayer) else 1)
-    with pytest.raises(UnsupportedError, match=f"^features.1: {op.kind} does not fit"):
+    with pytest.raises(UnsupportedError, match=f"^module features.1: {op.kind} does not fit"):
         graph.add("node", op, inputs, modules=("features.1",))
 
 
@@ -125,14 +125,14 @@ def test_replacing_infers_everything_behind_it_anew() -> None:
 
 def test_replacing_refuses_what_no_longer_fits_behind_it_by_name() -> None:
     graph = chain(conv(2, 4), Flatten(), linear(64, 3))
-    with pytest.raises(UnsupportedError, match="^m2: Linear does not fit"):
+    with pytest.raises(UnsupportedError, match=r"^module m2: Linear does not fit"):
         graph.replace("n0", conv(2, 5))
 
 
 def test_absorbed_modules_come_first_and_once() -> None:
     graph = chain(conv(2, 4), ReLU())
     assert graph.replace("n1", ReLU(), absorbed=("m0", "m1")).modules == ("m0", "m1")
-    assert graph["n1"].where == "m0 + m1"
+    assert graph["n1"].where == "modules m0 + m1"
     assert graph["output"].where == "output"
 
 

@@ -17,7 +17,7 @@ from snnc.runtime.simulator import Simulator
 
 
 def stays_in_range(ranges: list[tuple[int, int]]) -> bool:
-    return all(-LIMIT < low and high < LIMIT for low, high in ranges)
+    return all(low > -LIMIT and high < LIMIT for low, high in ranges)
 
 
 @given(programs(), st.integers(1, 4), st.integers(0, 99))

@@ -171,7 +171,7 @@ def test_the_reference_figure() -> None:
 @pytest.mark.parametrize("method", sorted(METHODS))
 @pytest.mark.parametrize("steps", [1, 4])
 def test_activations_that_mean_nothing_are_refused(bad: list[float], method: str, steps: int) -> None:
-    with pytest.raises(ValueError, match="finite|positive"):
+    with pytest.raises(ValueError, match=r"finite|positive"):
         solve(bad, steps, method)
 
 

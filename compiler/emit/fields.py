@@ -127,7 +127,7 @@ class Fields:
 
     def _attribute(self, name: str) -> object:
         self._read.add(name)
-        # What is of variable length lies in a heap, in which a damaged file makes HDF5 hang: looked at before it is read.
+        # What is of variable length lies in a heap, in which a damaged file makes HDF5 hang: it must not be read.
         if self._group.attrs.get_id(name).dtype.hasobject:
             raise self.error(f"{name} has the wrong type", expected="a fixed length")
         return self._group.attrs[name]

@@ -34,7 +34,7 @@ from snnc.compiler.program import (
     Synapse,
 )
 from snnc.compiler.targets import target_names
-from snnc.errors import FormatError
+from snnc.errors import FormatError, first_line
 
 TIMESTEPS_MAXIMUM = 1024
 _SIZE = 1 << 31
@@ -62,9 +62,10 @@ def load(path: str | Path) -> Program:
     try:
         with h5py.File(name, "r") as file:
             return _read(file, name)
-    except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:  # what h5py raises on damaged files
+    # What h5py raises on damaged files.
+    except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:
         raise FormatError(
-            "is damaged", where=name, found=str(error).splitlines()[0], advice="compile the network again"
+            "is damaged", where=name, found=first_line(error), advice="compile the network again"
         ) from error
 
 

@@ -93,7 +93,10 @@ def _check_data(raw: NDArray[np.generic]) -> None:
 def _per_channel(values: tuple[float, ...], channels: int, name: str) -> FloatArray:
     if len(values) not in (1, channels):
         raise OptionError(
-            "does not fit the channels of the data", where=name, expected=f"1 or {channels} numbers", found=str(values)
+            "does not fit the channels of the data",
+            where=name,
+            expected="one number" if channels == 1 else f"1 or {channels} numbers",
+            found=f"{len(values)}",
         )
     return np.broadcast_to(np.asarray(values, np.float64), (channels,)).copy()
 

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from snnc.compiler.frontend.load_arch import build_network, working_directory_first
+from snnc.compiler.frontend.load_arch import build_network
 from snnc.compiler.frontend.load_identify import identify
 from snnc.compiler.frontend.load_restricted import read_restricted
 from snnc.compiler.frontend.load_state import is_state_dict, load_state
 from snnc.compiler.frontend.load_tensors import MalformedFileError
 from snnc.errors import ModelError, OptionError, SnncError
+from snnc.references import working_directory_first
 
 __all__ = ["load_model"]
 

@@ -17,7 +17,8 @@ from snnc.compiler.frontend.functions import translate_function, translate_metho
 from snnc.compiler.frontend.modules import translate_module
 from snnc.compiler.frontend.support import Call, supported
 from snnc.compiler.ir import Graph, Input, Output, ReLU, Shape, execute
-from snnc.errors import ModelError, UnsupportedError
+from snnc.compiler.program.layer import named_place
+from snnc.errors import ModelError, UnsupportedError, first_line
 
 # Two samples, so that an axis of the batch cannot be mistaken for one of the data.
 PROBE = 2
@@ -77,7 +78,7 @@ def _copied(module: nn.Module) -> nn.Module:
         return copy.deepcopy(module)
     except Exception as error:  # whatever the copied objects raise
         raise ModelError(
-            f"the network cannot be copied: {str(error).splitlines()[0]}",
+            f"the network cannot be copied: {first_line(error)}",
             where=type(module).__name__,
             advice="give it no attributes that copy.deepcopy refuses",
         ) from error
@@ -93,7 +94,7 @@ def _symbolic(network: nn.Module) -> torch.fx.GraphModule:
         return traced
     except Exception as error:  # torch.fx raises whatever the module's own code raises
         raise ModelError(
-            f"torch.fx cannot trace the network: {str(error).splitlines()[0]}",
+            f"torch.fx cannot trace the network: {first_line(error)}",
             where=type(network).__name__,
             advice="take control flow that depends on the data out of forward()",
         ) from error
@@ -112,7 +113,7 @@ def _propagate_shapes(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
     except Exception as error:  # whatever a module of torch raises on input that does not fit
         cause = error.__cause__ or error
         raise ModelError(
-            f"the network does not run on samples of shape {input_shape}: {str(cause).splitlines()[0]}",
+            f"the network does not run on samples of shape {input_shape}: {first_line(cause)}",
             advice="give calibration data of the shape that it was trained on",
         ) from error
 
@@ -186,4 +187,4 @@ def _owner(node: torch.fx.Node) -> str:
 
 
 def _where(node: torch.fx.Node) -> str:
-    return str(node.target) if node.op == "call_module" else _owner(node)
+    return named_place((str(node.target),)) if node.op == "call_module" else _owner(node)

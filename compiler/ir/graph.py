@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from snnc.compiler.ir.ops import Flatten, Input, Operation, Output, Shape
+from snnc.compiler.program.layer import named_place
 from snnc.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Node:
     @property
     def where(self) -> str:
         """What errors call it: the modules, or its own name where no module stands behind it."""
-        return " + ".join(self.modules) or self.name
+        return named_place(self.modules) or self.name
 
 
 class Graph:
@@ -65,7 +66,7 @@ class Graph:
             UnsupportedError: The shapes of the inputs do not fit the operation.
         """
         assert name not in self, f"{name} is taken"
-        shape = self._infer(op, inputs, " + ".join(modules) or name)
+        shape = self._infer(op, inputs, named_place(modules) or name)
         self._graph.add_node(name, op=op, modules=modules, shape=shape, order=self._order)
         self._order += 1
         self._connect(name, inputs)

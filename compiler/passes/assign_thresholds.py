@@ -11,6 +11,9 @@ from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.solver import solve_channels
 
+# The largest threshold of a layer's channels over the smallest.
+WIDEST = 16.0
+
 
 class AssignThresholds(Pass):
     """Solves for the threshold and the initial potential of each layer or of each of its channels.
@@ -18,7 +21,8 @@ class AssignThresholds(Pass):
     Args:
         timesteps: T.
         method: A key of ``snnc.compiler.solver.METHODS``.
-        per_channel: One threshold for each channel instead of one for the layer.
+        per_channel: One threshold for each channel instead of one for the layer; none smaller than a sixteenth of the
+            largest.
     """
 
     title = "choosing thresholds"
@@ -48,6 +52,12 @@ class AssignThresholds(Pass):
             channels = np.ones(len(activations))
             threshold = channels * [solution.threshold for solution in solutions]
             potential = channels * [solution.potential for solution in solutions]
+            # A channel that hardly ever rises would have weights so large beside a tiny threshold that they decide how
+            # finely all others are rounded. Raised to a sixteenth of the largest threshold its own levels are still
+            # far finer than theirs.
+            raised = np.maximum(threshold, threshold.max() / WIDEST)
+            potential *= raised / threshold
+            threshold = raised
             error += sum(solution.error for solution in solutions)
             total += float(activations.sum(dtype=np.float64))
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))

@@ -21,7 +21,7 @@ def check_target(program: Program, target: Target) -> None:
 
 
 def _broken(layer: Layer, problem: str, expected: str, found: int) -> TargetError:
-    return TargetError(problem, where=" + ".join(layer.modules) or layer.name, expected=expected, found=str(found))
+    return TargetError(problem, where=layer.where, expected=expected, found=str(found))
 
 
 def _threshold(layer: Layer, target: Target) -> None:

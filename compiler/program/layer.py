@@ -18,6 +18,13 @@ MANTISSA_MAX = 255
 IntegerArray = NDArray[np.signedinteger[Any]]
 
 
+def named_place(modules: tuple[str, ...]) -> str:
+    """Modules as errors name them: ``module features.3``, ``modules 7 + 10 + 11``; nothing for none."""
+    if not modules:
+        return ""
+    return f"module{'s' if len(modules) > 1 else ''} {' + '.join(modules)}"
+
+
 @dataclass(frozen=True)
 class Scaled:
     """``mantissa * 2**exponent``, the form in which a synapse stores one number.
@@ -139,6 +146,11 @@ class Layer:
     gate: Gate | None
     scale: NDArray[np.float64]
     membrane: Membrane
+
+    @property
+    def where(self) -> str:
+        """What errors call it: its modules, or its name where no module stands behind it."""
+        return named_place(self.modules) or self.name
 
     @property
     def neurons(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from snnc.compiler.program.layer import Synapse
+from snnc.compiler.program.layer import Layer, Synapse
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,22 @@ def drive_bounds(
                 drive = F.conv2d(full, part, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
             total += drive[0].round().numpy().astype(np.int64)
     return lowest, highest
+
+
+def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int) -> bool:
+    """Whether no input whatever can make a layer's membrane wrap, in its window or under its gate, or defeat the gate.
+
+    Args:
+        layer: The layer.
+        drive: Lowest and highest input of a step, bias included, over its neurons and all inputs.
+        timesteps: T.
+        limit: First magnitude that a membrane must not reach, in weight units.
+    """
+    if layer.threshold is None or layer.gate is None:
+        bounds = window(*drive, math.inf, math.inf, timesteps)
+        return -limit < bounds.low and bounds.high < limit
+    bounds = window(*drive, layer.threshold.value, layer.firing_level, timesteps)
+    # In the blank step only bias, gate and the last spike's reset arrive.
+    silenced = bounds.end + int(layer.bias.max()) - layer.gate.value < layer.firing_level
+    lowest = min(bounds.low, bounds.low + int(layer.bias.min()) - layer.gate.value)
+    return silenced and -limit < lowest and bounds.high < limit

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from snnc.errors import DataError, SnncError
 from snnc.models.data.dataset import Dataset, check_dataset, make_dataset
+from snnc.references import follow, is_reference, working_directory_first
 
 FORM = "module:attribute"
+matches = is_reference
 
 _ACCEPTED = "an array, (x, y), a torch Dataset of (tensor, label), a snnc Dataset, or a callable that returns one"
-
-
-def matches(spec: str) -> bool:
-    """Say whether a spec is two Python names, perhaps dotted, with a colon between them."""
-    module, colon, attribute = spec.partition(":")
-    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
 def load(spec: str, split: Literal["train", "test"]) -> Dataset:
@@ -43,42 +35,12 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     Raises:
         DataError: The module or attribute does not exist or raises, or what it holds is none of these.
     """
-    with _working_directory_first():
-        found = _find(spec)
+    with working_directory_first():
+        found = follow(spec, where=spec, error=DataError)
         # A class that can be called is no data yet, though its instances may be.
         if callable(found) and not _holds_data(found):
             found = _call(found, spec, split)
         return as_dataset(found, spec)
-
-
-@contextmanager
-def _working_directory_first() -> Iterator[None]:
-    before = list(sys.path)
-    sys.path.insert(0, "")
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path[:] = before
-
-
-def _find(spec: str) -> Any:
-    """Import the module and follow the attribute's name."""
-    module_name, _, attribute = spec.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}.")
-        raise DataError(
-            f"there is no module {module_name}" if missing else f"importing {module_name} failed",
-            where=spec,
-            found=None if missing else f"{type(error).__name__}: {error}",
-            advice="run snnc in the folder that holds it, or install it" if missing else None,
-        ) from error
-    try:
-        return functools.reduce(getattr, attribute.split("."), module)
-    except AttributeError as error:
-        raise DataError(f"the module {module_name} has no {attribute}", where=spec) from error
 
 
 def _call(function: Callable[..., Any], spec: str, split: str) -> Any:

@@ -190,7 +190,7 @@ def check_chain(program: Program) -> None:
         if [synapse.source for synapse in layer.synapses] != [index - 1]:
             raise BackendError(
                 "cannot run on Lava yet",
-                where=" + ".join(layer.modules) or layer.name,
+                where=layer.where,
                 expected="one synapse, from the layer before it",
                 found=f"synapses from {[synapse.source for synapse in layer.synapses]}",
             )

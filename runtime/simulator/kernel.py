@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from snnc.compiler.program import Program, Synapse
-from snnc.compiler.program.membrane_bounds import drive_bounds, window
+from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe
 
 # Integers up to here are exact in float32, sums of them too, in whatever order.
 FLOAT32_EXACT = 1 << 24
@@ -63,17 +63,8 @@ class LayerKernel:
         self._bias = torch.as_tensor(layer.bias, dtype=self.dtype, device=device)
         self._firing = float(layer.firing_level) if layer.threshold else math.inf
         self._theta = float(layer.threshold.value) if layer.threshold else math.inf
-        self.proven = self._is_proven(int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
-
-    def _is_proven(self, low: int, high: int) -> bool:
-        """Whether no input whatever can make a potential wrap, or defeat the gate."""
-        bounds = window(low, high, self._theta, self._firing, self.timesteps)
-        if bounds.low <= -self._limit or bounds.high >= self._limit:
-            return False
-        if self.layer.gate is None:
-            return True
-        gate, bias = self.layer.gate.value, self.layer.bias
-        return bounds.end + int(bias.max()) - gate < self._firing and bounds.low + int(bias.min()) - gate > -self._limit
+        drive = (int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
+        self.proven = is_safe(layer, drive, program.timesteps, limit)
 
     def run(self, inputs: list[torch.Tensor], *, track_range: bool = False) -> LayerOutput:
         """Runs a batch.

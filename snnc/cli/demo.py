@@ -13,7 +13,7 @@ from snnc.cli.options import Json, Verbose
 from snnc.cli.outputs import check_writable
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
-from snnc.errors import OptionError, OutputError
+from snnc.errors import OptionError, OutputError, first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -184,7 +184,7 @@ def save_model(network: nn.Module, path: Path) -> None:
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch wraps errors of the file system
         temporary.unlink(missing_ok=True)
-        raise OutputError("cannot be written", where=str(path), found=str(error).splitlines()[0]) from error
+        raise OutputError("cannot be written", where=str(path), found=first_line(error)) from error
 
 
 def _compare(program: Program, data: Dataset, steps: Steps) -> Agreement:

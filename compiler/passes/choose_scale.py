@@ -1,0 +1,162 @@
+"""How many weight units a layer's threshold gets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.compiler.ir import Linear, Shape, Weighted
+from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.program import Scaled, Synapse
+from snnc.compiler.program.layer import IntegerArray
+from snnc.compiler.program.membrane_bounds import Window, drive_bounds, window
+from snnc.compiler.targets import Target
+from snnc.errors import TargetError
+
+# A bias reaches the neuron through a synapse of multiples of 256 and one of -128..127.
+BIAS_MAXIMUM = 127 * 256
+THRESHOLD_MAXIMUM = Scaled(255, 7).value
+# Rounding of weights, bias and gate, kept free when the scale is chosen before it is known.
+SLACK = 1024
+# A proof that costs at most half a bit of the weights is worth it.
+PROOF_WORTH = math.sqrt(2)
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedLayer:
+    """A float layer in units of its threshold; the readout in units of the logits.
+
+    Attributes:
+        synapses: What the layer computes.
+        weights: The weights of each synapse in thresholds per spike of its source.
+        bias: In thresholds, with the layer's axes.
+        start: Initial potential v0 / Vth, 0..1; 0 for the readout.
+        sources: For each synapse the shape of what it reads and the largest value that one neuron of it sends.
+        shape: Shape of the layer.
+        measured: Smallest and largest input of the ReLU on the calibration data.
+        spiking: Whether it fires; the readout does not.
+        where: What errors call it.
+    """
+
+    synapses: tuple[Weighted, ...]
+    weights: tuple[FloatArray, ...]
+    bias: FloatArray
+    start: float
+    sources: tuple[tuple[Shape, int], ...]
+    shape: Shape
+    measured: tuple[float, float]
+    spiking: bool
+    where: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The choice.
+
+    Attributes:
+        units: Weight units per threshold, before it is rounded to a mantissa and an exponent.
+        window: Range of the membrane potential that it rests on, in thresholds.
+        proven: Whether no input can leave that range; else it is the calibration data's with a margin.
+    """
+
+    units: float
+    window: Window
+    proven: bool
+
+
+def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin: float) -> Scale:
+    """The largest scale at which weights, bias and membrane fit the chip.
+
+    1. Weights and bias limit it alone where the membrane then stays within the chip's range for any input, or would
+       at a scale that is smaller by half a bit at most: the range is proven.
+    2. Else the calibration data's range counts, ``margin`` times as wide on both sides and one threshold wider, since
+       spikes come unevenly; where that allows no more than the proven range, the proven one.
+
+    Args:
+        layer: The layer.
+        target: The chip.
+        timesteps: T.
+        margin: See 2; infinity: only proven ranges are used.
+
+    Raises:
+        TargetError: All weights are zero, or the membrane does not fit at any scale.
+    """
+    fitting = _fitting(layer, target)
+    proven_room, proven_window = _room(layer, target, timesteps, *_interval(layer))
+    if fitting <= proven_room * PROOF_WORTH:
+        return Scale(min(fitting, proven_room), proven_window, proven=True)
+    if math.isfinite(margin):
+        low, high = min(0.0, layer.measured[0]) * margin - 1, max(0.0, layer.measured[1]) * margin + 1
+        measured_room, measured_window = _room(layer, target, timesteps, low, high)
+        if measured_room > proven_room:
+            return Scale(min(fitting, measured_room), measured_window, proven=False)
+    if proven_room < 1:
+        raise TargetError(
+            "the membrane potential does not fit the chip's state",
+            where=layer.where,
+            expected=f"less than {target.membrane_limit} weight units",
+            advice=f"choose T below {timesteps}",
+        )
+    return Scale(proven_room, proven_window, proven=True)
+
+
+def _fitting(layer: NormalizedLayer, target: Target) -> float:
+    """The largest scale at which weights, bias and threshold can be stored."""
+    limits = [float(THRESHOLD_MAXIMUM) if layer.spiking else math.inf]
+    for weight in layer.weights:
+        if weight.max() > 0:
+            limits.append(target.weight_maximum / float(weight.max()))
+        if weight.min() < 0:
+            limits.append(target.weight_minimum / float(weight.min()))
+    if layer.bias.any():
+        limits.append(BIAS_MAXIMUM / float(np.abs(layer.bias).max()))
+    if not math.isfinite(min(limits)):
+        raise TargetError("all weights are zero", where=layer.where, advice="remove the layer")
+    return min(limits)
+
+
+def _interval(layer: NormalizedLayer) -> tuple[float, float]:
+    """Range of a step's input over all inputs, in thresholds."""
+    # Scaled up to integers that float64 sums exactly, so that one function serves both.
+    grain = 2.0**20
+    whole = tuple(
+        as_synapse(synapse, np.rint(weight * grain).astype(np.int64), 0)
+        for synapse, weight in zip(layer.synapses, layer.weights, strict=True)
+    )
+    low, high = drive_bounds(layer.shape, whole, layer.sources)
+    return float((low / grain + layer.bias).min()), float((high / grain + layer.bias).max())
+
+
+def _room(layer: NormalizedLayer, target: Target, timesteps: int, low: float, high: float) -> tuple[float, Window]:
+    """The largest scale at which a membrane fits whose inputs lie in [low, high], and its range in thresholds."""
+    bias_low, bias_high = float(layer.bias.min()), float(layer.bias.max())
+    if layer.spiking:
+        bounds = window(low, high, 1.0, 1 - layer.start, timesteps)
+        gate = max(0.0, bounds.end + max(0.0, bias_high) - (1 - layer.start))
+    else:
+        bounds = window(low, high, math.inf, math.inf, timesteps)
+        gate = 0.0
+    span = max(-bounds.low - min(0.0, bias_low) + gate, bounds.high)
+    limits = [(target.membrane_limit - SLACK) / max(span, 1e-30)]
+    if target.input_limit is not None:
+        # What arrives in one step: synapses with the last spike's reset, or the gate with bias and reset.
+        step = max(high, 1 - low, gate + max(-bias_low, bias_high) + 1)
+        limits.append((target.input_limit - SLACK) / step)
+    return min(limits), bounds
+
+
+def as_synapse(synapse: Weighted, weight: IntegerArray, source: int) -> Synapse:
+    """The operation's connections with other weights."""
+    if isinstance(synapse, Linear):
+        return Synapse(source, "dense", weight)
+    return Synapse(
+        source,
+        "conv",
+        weight,
+        synapse.stride,
+        synapse.padding,
+        synapse.dilation,
+        synapse.groups,
+    )
