@@ -92,6 +92,18 @@ def test_biases_and_thresholds_of_every_size() -> None:
 
 @pytest.mark.lava
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("weights", [(-256, -4), (-8, -6), (254, 6), (-2, 0)])
+def test_dense_weights_of_one_sign_stay_what_they_are(weights: tuple[int, int]) -> None:
+    program = snnc.load(DATA / "portable.net")
+    readout = program.readout
+    weight = np.resize(np.array(weights, np.int16), readout.synapses[0].weight.shape)
+    readout = replace(readout, synapses=(replace(readout.synapses[0], weight=weight),))
+    levels = program.coding.levels(snnc.load_data("digits", split="test").take(2).images / 16)
+    assert_equal_runs(replace(program, layers=(*program.layers[:-1], readout)), levels)
+
+
+@pytest.mark.lava
+@pytest.mark.timeout(120)
 def test_no_process_is_left_when_something_fails() -> None:
     before = {child.pid for child in multiprocessing.active_children()}
     program = snnc.compile(DATA / "lenet.pt", np.load(DATA / "mnist.npz")["x_train"], timesteps=1)

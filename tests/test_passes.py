@@ -153,6 +153,18 @@ def test_normalisation_before_an_unpadded_convolution_stays_one_bias_for_each_ch
         pytest.param(
             [nn.Linear(3, 4), nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 2), nn.Linear(2, 3)], (3,), id="linears"
         ),
+        pytest.param(
+            [nn.ReLU(), nn.AvgPool2d(2), nn.BatchNorm2d(2), nn.Conv2d(2, 3, 3, padding=1), nn.ReLU()],
+            (2, 5, 5),
+            id="relu-pool-norm",
+        ),
+        pytest.param(
+            [nn.ReLU(), nn.BatchNorm2d(2), nn.AvgPool2d(2), nn.Conv2d(2, 3, 3, padding=1), nn.ReLU()],
+            (2, 5, 5),
+            id="relu-norm-pool",
+        ),
+        pytest.param([nn.AvgPool2d(2), nn.Conv2d(2, 3, 3, padding=1), nn.ReLU()], (2, 5, 5), id="pool-first"),
+        pytest.param([nn.AvgPool2d(3, 1, 1), nn.Conv2d(2, 3, 3), nn.ReLU()], (2, 5, 5), id="padded-pool-first"),
     ],
 )
 def test_unusual_orders_keep_the_output(layers: list[nn.Module], shape: tuple[int, ...]) -> None:

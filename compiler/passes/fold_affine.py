@@ -39,7 +39,8 @@ class FoldAffine(Pass):
     1. Convolution: ``W' = W diag(scale)``; the shift goes through the convolution into the bias. Where the
        convolution pads, it padded the shifted values with zeros, so the bias differs at the border and becomes a map.
     2. Linear: the same, without a border.
-    3. Flatten: the map moves behind it, one number for each feature.
+    3. Average pooling without padding: the map moves behind it unchanged. Flatten: it moves behind it too, one number
+       for each feature.
     4. Affine: the two become one.
     5. Anything else, such as a ReLU: the map becomes a convolution with a 1x1 kernel for each channel, or a linear
        layer with a diagonal matrix.
@@ -69,6 +70,11 @@ def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
     affine, source = node.op, node.inputs
     assert isinstance(affine, Affine)
     match consumer.op:
+        case Conv2d() if keeps_constants(consumer.op):
+            graph.replace(consumer.name, consumer.op, source)
+            graph.insert_after(
+                consumer.name, graph.free_name(f"{node.name}:{consumer.name}"), affine, modules=node.modules
+            )
         case Conv2d():
             graph.replace(consumer.name, _into_conv2d(affine, consumer.op, node.shape), source, absorbed=node.modules)
         case Linear():
@@ -87,6 +93,14 @@ def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
         case _:
             return False
     return True
+
+
+def keeps_constants(op: Conv2d | Linear) -> bool:
+    """Whether an operation gives each channel's constant back unchanged, as average pooling without padding does."""
+    if not isinstance(op, Conv2d) or any(op.padding) or op.bias.any():
+        return False
+    depthwise = op.groups == op.weight.shape[0] and op.weight.shape[1] == 1
+    return depthwise and bool(np.allclose(op.weight.sum(axis=(1, 2, 3)), 1, rtol=1e-12))
 
 
 def _into_conv2d(affine: Affine, op: Conv2d, shape: tuple[int, ...]) -> Conv2d:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Graph, Linear
 from snnc.compiler.passes.conditions import without
+from snnc.compiler.passes.fold_affine import keeps_constants
 from snnc.compiler.passes.manager import Pass, PassResult
 
 
@@ -13,7 +14,8 @@ class FoldBatchNorm(Pass):
     """Removes every batch normalisation.
 
     1. Behind a convolution or linear layer that nothing else reads: ``W' = diag(scale) W``, ``b' = scale b + shift``.
-    2. Anywhere else it becomes an ``Affine``, which :class:`FoldAffine` folds into what follows.
+    2. Anywhere else, behind average pooling too, it becomes an ``Affine``, which :class:`FoldAffine` folds into what
+       follows.
     """
 
     title = "folding batch normalisation"
@@ -27,7 +29,8 @@ class FoldBatchNorm(Pass):
             assert isinstance(node.op, BatchNorm)
             affine = node.op.as_affine()
             source = graph[node.inputs[0]]
-            if isinstance(source.op, Conv2d | Linear) and len(graph.consumers(source.name)) == 1:
+            only_reader = len(graph.consumers(source.name)) == 1
+            if isinstance(source.op, Conv2d | Linear) and only_reader and not keeps_constants(source.op):
                 graph.replace(node.name, scaled(source.op, affine), source.inputs, absorbed=source.modules)
                 graph.remove_unread()
                 folded += 1

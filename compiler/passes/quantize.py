@@ -19,6 +19,9 @@ from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
+# Below this many weight units between two levels, rounding weights and biases blurs them.
+UNITS_PER_LEVEL = 2
+
 
 class Quantize(Pass):
     """Chooses each layer's scale and rounds its weights, bias and initial potential.
@@ -56,17 +59,23 @@ class Quantize(Pass):
         indices: dict[str, int] = {graph.input.name: -1}
         thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
         proven = 0
+        notes = []
         for node in graph.of_kind(SpikingLayer, Readout):
             assert isinstance(node.op, SpikingLayer | Readout)
             layer, is_proven = self._layer(graph, node, indices, thresholds)
             proven += is_proven
+            if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
+                notes.append(
+                    f"{node.where}: {layer.threshold.value} weight units are too few for T = {self._timesteps} levels "
+                    "in a 24-bit membrane; a smaller T is as accurate"
+                )
             indices[node.name] = len(indices) - 1
             if isinstance(node.op, SpikingLayer):
                 assert node.op.threshold is not None
                 thresholds[node.name] = node.op.threshold
             # The activations have done their work; a large network's would fill the memory.
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
-        return PassResult(graph, True, {"layers": len(indices) - 1, "layers_proven": proven})
+        return PassResult(graph, True, {"layers": len(indices) - 1, "layers_proven": proven}, tuple(notes))
 
     def _input_threshold(self) -> FloatArray:
         """The levels that one input spike of each channel stands for."""

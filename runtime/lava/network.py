@@ -61,6 +61,7 @@ class LavaNetwork:
             reset_offset=1,
         )
         self._netx.net_config.f.close()
+        self._keep_weights()
         # Lava keeps no reference to what is attached here; without one it would be collected.
         self._attached: list[Process] = []
         self._attach_all()
@@ -119,6 +120,20 @@ class LavaNetwork:
         if self.program.layers[0].synapses[0].kind == "dense":
             return np.ascontiguousarray(steps.reshape(len(steps), -1).T)
         return np.ascontiguousarray(steps.transpose(3, 2, 1, 0))
+
+    def _keep_weights(self) -> None:
+        """Tells dense synapses that their weights have both signs and eight bits, as the file means them.
+
+        netx scales weights up until they fill eight bits, and Lava guesses from their values whether all have one sign.
+        Where none is positive it then takes -256, which a purely inhibitory synapse does not have, for -255, and drops
+        the wrong bits of the others (lava/utils/weightutils.py).
+        """
+        from lava.utils.weightutils import SignMode
+
+        for layer, block in zip(self.program.layers, self._netx.layers, strict=True):
+            if layer.synapses[0].kind == "dense":
+                block.synapse.proc_params.overwrite("sign_mode", SignMode.MIXED)
+                block.synapse.proc_params.overwrite("num_weight_bits", 8)
 
     def _attach_all(self) -> None:
         from lava.proc.lif.process import LIF
