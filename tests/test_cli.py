@@ -37,7 +37,7 @@ class Folder:
         network = digits_cnn()
         data = load_data("digits", split="train")
         images = torch.as_tensor(data.images * np.float32(data.unit))
-        train(network, images, torch.as_tensor(data.labels), epochs=3, learning_rate=3e-3, threads=1)
+        train(network, images, torch.as_tensor(data.labels), epochs=8, learning_rate=3e-3, threads=1)
         torch.save(network, self.model)
         assert main(["compile", str(self.model), "--calib", "digits", "-o", str(self.net), "-q"]) == 0
 
