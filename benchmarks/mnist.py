@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 
 import snnc
@@ -38,6 +38,9 @@ THREADS = 1
 METHODS = ("data-driven", "percentile", "max")
 
 console = Console()
+if not console.is_terminal:
+    # Written to a file, a table need not fit a window.
+    console = Console(width=140)
 
 
 @contextmanager
@@ -149,7 +152,9 @@ def compare(network: torch.nn.Module, training: Dataset, test: Dataset, samples:
     program = snnc.compile(network, training, timesteps=8)
     some = test.take(samples)
     levels = program.coding.levels(some.images * some.unit)
-    lava = run_lava(program, levels, advance=lambda done: console.print(f"Lava: {done} of {samples} images", end="\r"))
+    with Progress(console=console) as progress:
+        task = progress.add_task("Lava", total=samples)
+        lava = run_lava(program, levels, advance=lambda done: progress.update(task, completed=done))
     simulated = Simulator(program).run(levels, record=True)
     pairs = list(zip(lava.spikes or (), simulated.spikes or (), strict=True))
     spikes = int(sum(right.sum() for _, right in pairs))
