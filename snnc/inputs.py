@@ -18,7 +18,6 @@ from torch.utils.data import Dataset as TorchDataset
 from snnc.compiler.emit import load as load_program
 from snnc.compiler.frontend.load import load_model
 from snnc.compiler.program import Program
-from snnc.compiler.program.coding import LEVELS
 from snnc.errors import DataError, OptionError
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
 from snnc.models.data.order import shuffled
@@ -148,7 +147,7 @@ def input_levels(program: Program, dataset: Dataset) -> Levels:
     per_channel = (-1,) + (1,) * (len(coding.shape) - 1)
     # Half a step beyond the ends still rounds to a level.
     lowest = (coding.offset - coding.unit / 2).reshape(per_channel)
-    highest = (coding.offset + coding.unit * (LEVELS - 0.5)).reshape(per_channel)
+    highest = (coding.offset + coding.unit * (coding.highest + 0.5)).reshape(per_channel)
     values, clipped = [], 0
     for chunk in chunks(dataset):
         raw = raw_values(chunk)

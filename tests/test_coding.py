@@ -132,12 +132,18 @@ def test_a_unit_that_is_known_is_taken() -> None:
 
 def test_values_outside_the_calibrated_range_are_clipped() -> None:
     coding = choose_coding(np.linspace(-1, 1, 64).reshape(16, 1, 2, 2), "graded")
-    assert coding.levels(np.array([-9.0, 9.0, -np.inf, np.inf]).reshape(1, 1, 2, 2)).ravel().tolist() == [
-        0,
-        255,
-        0,
-        255,
-    ]
+    outside = np.array([-9.0, 9.0, -np.inf, np.inf]).reshape(1, 1, 2, 2)
+    assert coding.highest == 63
+    assert coding.levels(outside).ravel().tolist() == [0, 63, 0, 63]
+
+
+@pytest.mark.parametrize("timesteps", [1, 4, 16])
+def test_the_highest_level_fires_in_every_step_where_spikes_are_binary(timesteps: int) -> None:
+    whole = pixels((30, 1, 8, 8), high=16)
+    coding = choose_coding(whole / 16, "rate", unit=1 / 16, timesteps=timesteps)
+    assert (coding.highest, coding.largest) == (16, 1)
+    counts = coding.spikes(coding.levels(whole / 16), timesteps).sum(1, dtype=int)
+    assert (counts[whole == 16] == timesteps).all() and (counts[whole == 0] == 0).all()
 
 
 @pytest.mark.filterwarnings("error")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -92,8 +93,9 @@ def test_only_loihi2_takes_graded_input():
 
 @both
 def test_every_field_is_documented(target):
-    documentation = Target.__doc__ or ""
-    missing = [field.name for field in dataclasses.fields(target) if f"        {field.name}: " not in documentation]
+    # Python 3.13 takes the indentation off a docstring, older ones keep it.
+    documentation = inspect.getdoc(Target) or ""
+    missing = [field.name for field in dataclasses.fields(target) if f"    {field.name}: " not in documentation]
     assert missing == []
 
 

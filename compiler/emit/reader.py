@@ -154,6 +154,7 @@ def _coding(fields: Fields) -> InputCoding:
         kind=cast(Literal["graded", "rate"], fields.choice("kind", "graded", "rate")),
         shape=shape,
         divisor=fields.integer("divisor", 1, 256),
+        highest=fields.integer("highest", 1, 255),
         **arrays,
     )
     fields.finish()

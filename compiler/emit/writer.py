@@ -152,6 +152,7 @@ def _write_snnc(group: h5py.Group, program: Program) -> None:
     coding = group.create_group("coding")
     _string(coding, "kind", program.coding.kind)
     coding.attrs["divisor"] = np.int64(program.coding.divisor)
+    coding.attrs["highest"] = np.int64(program.coding.highest)
     _dataset(coding, "shape", np.array(program.coding.shape, np.int64))
     for name in ("unit", "offset", "scale", "shift"):
         _dataset(coding, name, getattr(program.coding, name))

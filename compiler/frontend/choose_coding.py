@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -66,7 +67,7 @@ def choose_coding(
     else:
         grids = [_grid(raw[:, channel]) for channel in range(channels)]
         units, offsets = np.array([grid[0] for grid in grids]), np.array([grid[1] for grid in grids])
-    return InputCoding(
+    coding = InputCoding(
         kind=kind,
         shape=tuple(raw.shape[1:]),
         unit=units,
@@ -75,6 +76,8 @@ def choose_coding(
         shift=(offsets - means) / deviations,
         divisor=min(LEVELS, 1 << (timesteps.bit_length() - 1)) if kind == "graded" else 1,
     )
+    # Digits have levels up to 16, not 255: binary spikes that stood for 255 of them would hardly ever come.
+    return replace(coding, highest=max(1, int(coding.levels(raw).max())))
 
 
 def _check_data(raw: NDArray[np.generic]) -> None:

@@ -67,9 +67,11 @@ class Call:
 
     def argument(self, name: str, position: int, default: object) -> object:
         """An argument given by name or position."""
-        if name in self.node.kwargs:
-            return self.node.kwargs[name]
-        return self.node.args[position] if len(self.node.args) > position else default
+        arguments = self.node.args
+        given = self.node.kwargs.get(name, arguments[position] if len(arguments) > position else default)
+        # Sizes of a tensor are nodes of their own, whose values the tracer kept.
+        value: object = torch.fx.node.map_arg(given, lambda size: size.meta.get("value", size))
+        return tuple(value) if isinstance(value, torch.Size | list) else value
 
     def pair(self, name: str, position: int, default: object) -> tuple[int, int]:
         """An argument that is one integer or two."""

@@ -104,12 +104,22 @@ def _is_container(network: nn.Module) -> bool:
     return isinstance(network, nn.Sequential) or not type(network).__module__.startswith("torch.nn")
 
 
+class _Shapes(ShapeProp):
+    """Keeps what is no tensor too: sizes that are arguments of other calls."""
+
+    def run_node(self, n: torch.fx.Node) -> object:
+        """Computes one node."""
+        result: object = super().run_node(n)
+        n.meta["value"] = result if isinstance(result, int | tuple | list) else None
+        return result
+
+
 def _propagate_shapes(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
     try:
         # torch prints a traceback to stderr before it raises; the error below says what matters.
         with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
             probe = torch.zeros(PROBE, *input_shape)
-            ShapeProp(traced).propagate(probe)  # type: ignore[no-untyped-call]
+            _Shapes(traced).propagate(probe)  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a module of torch raises on input that does not fit
         cause = error.__cause__ or error
         raise ModelError(

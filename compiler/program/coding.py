@@ -17,11 +17,11 @@ LEVELS = 256
 class InputCoding:
     """Raw data to 8-bit levels, and levels to what the ANN saw.
 
-    A raw value r becomes the level ``q = round((r - offset) / unit)`` in 0..255. The ANN saw ``scale * q + shift`` of
-    its channel; scale and shift are folded into the first layer, so the network receives q itself.
+    A raw value r becomes the level ``q = round((r - offset) / unit)`` in 0..highest. The ANN saw ``scale * q + shift``
+    of its channel; scale and shift are folded into the first layer, so the network receives q itself.
 
     Attributes:
-        kind: ``graded``: spikes carry a payload; ``rate``: they are binary, and q becomes round(q T / 255) of them.
+        kind: ``graded``: spikes carry a payload; ``rate``: they are binary, and q becomes round(q T / highest) of them.
         shape: (channels, height, width) or (features,).
         unit: Raw value of one level, (channels,), > 0.
         offset: Raw value of level 0, (channels,).
@@ -31,6 +31,7 @@ class InputCoding:
             the first layer's weights a few units in a membrane of 24 bits; a level spread over the steps in payloads
             of q / divisor gives them the room of the chip's full range, and while divisor <= T the sum over the steps
             is as fine as the levels themselves.
+        highest: The highest level of the calibration data, 1..255; what is above is clipped to it.
     """
 
     kind: Literal["graded", "rate"]
@@ -40,16 +41,17 @@ class InputCoding:
     scale: NDArray[np.float64]
     shift: NDArray[np.float64]
     divisor: int = 1
+    highest: int = LEVELS - 1
 
     @property
     def levels_per_unit(self) -> int:
         """Levels that one unit of input stands for in the sum over all steps."""
-        return LEVELS - 1 if self.kind == "rate" else self.divisor
+        return self.highest if self.kind == "rate" else self.divisor
 
     @property
     def largest(self) -> int:
         """The largest value that arrives in one step."""
-        return -(-(LEVELS - 1) // self.levels_per_unit)
+        return -(-self.highest // self.levels_per_unit)
 
     @property
     def constant(self) -> bool:
@@ -63,7 +65,7 @@ class InputCoding:
             raw: (samples, *shape), in the units of the calibration data.
 
         Returns:
-            (samples, *shape), 0..255; values outside the calibrated range are clipped to it.
+            (samples, *shape), 0..highest; values outside the calibrated range are clipped to it.
 
         Raises:
             DataError: The shape does not fit, or a value is NaN.
@@ -77,7 +79,7 @@ class InputCoding:
         if np.isnan(raw).any():
             raise DataError("the data hold NaN", expected="numbers")
         exact = (raw.astype(np.float64) - self._spread(self.offset)) / self._spread(self.unit)
-        levels: NDArray[np.uint8] = np.rint(exact).clip(0, LEVELS - 1).astype(np.uint8)
+        levels: NDArray[np.uint8] = np.rint(exact).clip(0, self.highest).astype(np.uint8)
         return levels
 
     def ann_input(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
