@@ -3,7 +3,7 @@
 It lives in the compiler and not in the runtime, because it runs the compiler's graph and the runtime knows files only.
 """
 
-from snnc.compiler.float_simulation.neurons import NEURONS, Neuron, spike_trains
 from snnc.compiler.float_simulation.network import FloatRun, simulate
+from snnc.compiler.float_simulation.neurons import NEURONS, Neuron, spike_trains
 
 __all__ = ["NEURONS", "FloatRun", "Neuron", "simulate", "spike_trains"]
