@@ -39,6 +39,7 @@ from snnc.compiler.solver import METHODS, solve_channels
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WIDTHS, BLOCKS, SIDE = (16, 32, 64), 3, 32
 EPSILON = 1e-5
+GRAINS = ("layer", "channel")
 ORDER_SEED = 0
 BATCH = 64
 # What was measured with the paper's method before snnc was written, for comparison: per layer, per channel.
@@ -185,21 +186,25 @@ def accuracy(outputs: torch.Tensor, labels: NDArray[np.int64]) -> float:
     return 100 * float((outputs.argmax(1).numpy() == labels).mean())
 
 
-def show(ann: float, images: int, rows: list[dict[str, object]]) -> None:
-    """One line for each T, one column for each way to choose thresholds and each neuron."""
-    found = {(row["timesteps"], row["method"], row["per_channel"], row["neuron"]): row["accuracy"] for row in rows}
-    columns = list(dict.fromkeys(key[1:] for key in found))
+def show(ann: float, images: int, rows: list[dict[str, Any]]) -> None:
+    """One line for each way to choose thresholds and each neuron, one column for each T."""
+    found = {(row["method"], row["per_channel"], row["neuron"], row["timesteps"]): row["accuracy"] for row in rows}
+    columns = sorted({row["timesteps"] for row in rows})
     table = Table(title=f"ResNet20, float simulation: accuracy in % on {images} test images (ANN {ann:.1f})")
-    table.add_column("T", justify="right")
-    for title in ("expected, layer", "expected, channel"):
-        table.add_column(title, justify="right")
-    for method, per_channel, neuron in columns:
-        suffix = "" if neuron == "if" else f", {neuron}"
-        table.add_column(f"{method}, {'channel' if per_channel else 'layer'}{suffix}", justify="right")
-    for timesteps in sorted({int(str(key[0])) for key in found}):
-        cells = [found.get((timesteps, *column)) for column in columns]
-        expected = EXPECTED.get(timesteps, (None, None))
-        table.add_row(str(timesteps), *("-" if cell is None else f"{cell:.1f}" for cell in (*expected, *cells)))
+    for title in ("thresholds", "per", "neuron"):
+        table.add_column(title)
+    for timesteps in columns:
+        table.add_column(f"T = {timesteps}", justify="right")
+
+    def add(title: str, grain: str, neuron: str, values: list[float | None]) -> None:
+        table.add_row(title, grain, neuron, *("-" if value is None else f"{value:.1f}" for value in values))
+
+    for index, grain in enumerate(GRAINS):
+        add("measured before (m = 1)", grain, "if", [EXPECTED.get(each, (None, None))[index] for each in columns])
+    table.add_section()
+    for method, per_channel, neuron in sorted({key[:3] for key in found}, key=lambda key: (key[2], key[0], key[1])):
+        values = [found.get((method, per_channel, neuron, each)) for each in columns]
+        add(method, GRAINS[per_channel], neuron, values)
     console.print(table)
 
 
@@ -214,7 +219,7 @@ def main() -> None:
     parser.add_argument("--timesteps", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--neurons", nargs="+", choices=list(NEURONS), default=list(NEURONS))
-    parser.add_argument("--grains", nargs="+", choices=["layer", "channel"], default=["layer", "channel"])
+    parser.add_argument("--grains", nargs="+", choices=GRAINS, default=GRAINS)
     parser.add_argument("--calibration-samples", type=int, default=512)
     parser.add_argument("--test-samples", type=int, default=500)
     parser.add_argument("--drawn", type=int, default=200_000, help="activations per layer to choose thresholds from")

@@ -190,7 +190,7 @@ def test_a_picture_of_many_layers(tmp_path: Path) -> None:
     ]
     layers.append(layer([], [1.0], name="dead"))
     layers.append(layer([0.5], [1.0], name="one value"))
-    plot_thresholds(layers, tmp_path / "a.png", title="a title with $ and _")
+    plot_thresholds(layers, tmp_path / "a.png", title="$a$ title with _ and $\\frac$")
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
 
 

@@ -142,9 +142,8 @@ def _draw_errors(axes: Axes, layer: LayerThresholds) -> None:
     axes.plot([unit], [chosen], marker="o", color=STEPS, markersize=7, markeredgecolor="white", clip_on=False, zorder=5)
     axes.vlines(unit, 0, chosen, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylim(0, min(1.08 * float(errors.max()), max(100, 1.2 * chosen)))
-    axes.annotate(
-        f"{chosen:.1f} %", (unit, chosen), xytext=(6, 7), textcoords="offset points", fontsize=8, color=INK, ha="left"
-    )
+    # Beside the point it would lie on the curve sooner or later.
+    axes.set_title(f"{chosen:.1f} % at the chosen Vth", loc="right", fontsize=8, color=GREY)
 
 
 def _factors(layer: LayerThresholds) -> FloatArray:
@@ -158,7 +157,7 @@ def _legend(figure: Figure, layers: Sequence[LayerThresholds], title: str) -> No
     from matplotlib.patches import Patch
 
     height = float(figure.get_size_inches()[1])
-    figure.text(0.008, 1 - 0.1 / height, title, fontsize=11, fontweight="bold", color=INK, va="top")
+    figure.text(0.008, 1 - 0.1 / height, title, fontsize=11, fontweight="bold", color=INK, va="top", parse_math=False)
     handles = [
         Line2D([], [], color=ACTIVATIONS, linewidth=1.5, label="activations, sorted"),
         Line2D([], [], color=STEPS, linewidth=1.3, label=f"neuron's output, T = {layers[0].timesteps}"),
