@@ -15,16 +15,12 @@ from torch import nn
 
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear
+from snnc.compiler.lowering import lowering
+from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.check_target import check_target
-from snnc.compiler.passes.drop_identity import DropIdentity
-from snnc.compiler.passes.fold_affine import FoldAffine, NormalizeInput
-from snnc.compiler.passes.fold_batch_norm import FoldBatchNorm
-from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
-from snnc.compiler.passes.lower_pooling import LowerPooling
-from snnc.compiler.passes.manager import PassManager, PassRecord, Progress
+from snnc.compiler.passes.manager import Pass, PassManager, PassRecord, Progress
 from snnc.compiler.passes.measure_membranes import measure_membranes
-from snnc.compiler.passes.merge_linear import MergeLinear
 from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import Quantize
 from snnc.compiler.passes.to_program import to_program
@@ -34,6 +30,8 @@ from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
 
 TIMESTEPS_MAXIMUM = 1024
+# Every way to choose thresholds: by a search over the activations, or out of the network.
+THRESHOLDS = (*METHODS, LEARNED)
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -46,7 +44,7 @@ class Options:
     Attributes:
         target: Name of the chip.
         timesteps: T, 1..1024.
-        threshold: A key of ``snnc.compiler.solver.METHODS``.
+        threshold: One of ``THRESHOLDS``: a key of ``snnc.compiler.solver.METHODS``, or ``learned``.
         per_channel: One threshold for each channel instead of one for each layer.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
@@ -70,9 +68,9 @@ class Options:
             raise OptionError(
                 "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.timesteps)
             )
-        if self.threshold not in METHODS:
+        if self.threshold not in THRESHOLDS:
             raise OptionError(
-                "unknown method", where="threshold", expected=", ".join(METHODS), found=repr(self.threshold)
+                "unknown method", where="threshold", expected=", ".join(THRESHOLDS), found=repr(self.threshold)
             )
         return get_target(self.target)
 
@@ -125,15 +123,9 @@ def compile_module(
     traced = trace(module, coding.shape)
     front = PassManager(
         [
-            DropIdentity(),
-            LowerPooling(),
-            FoldBatchNorm(),
-            NormalizeInput(coding.scale, coding.shift),
-            FoldAffine(),
-            MergeLinear(),
-            FormSpikingLayers(),
+            *lowering(coding),
             ProfileActivations(levels, advance),
-            AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel),
+            threshold_pass(options),
         ],
         progress,
     )
@@ -149,6 +141,13 @@ def compile_module(
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
     check_target(program, target)
     return Compilation(program, (*front.records, *records))
+
+
+def threshold_pass(options: Options) -> Pass:
+    """The pass that gives each layer its thresholds and initial potentials, as the options say."""
+    if options.threshold == LEARNED:
+        return AssignLearnedThresholds()
+    return AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel)
 
 
 def _quantized(
@@ -198,6 +197,8 @@ def graph_hash(graph: Graph) -> str:
     for node in graph:
         digest.update(repr((node.name, node.op.kind, node.inputs, node.shape)).encode())
         for key, value in sorted(vars(node.op).items()):
+            if value is None:
+                continue  # what the operation does not use
             digest.update(key.encode())
             digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from torch import nn
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
+from snnc.compiler.targets import check_neuron
 from snnc.inputs import (
     Data,
     as_module,
@@ -36,6 +37,7 @@ def compile(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -54,8 +56,10 @@ def compile(
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
         timesteps: T, the steps that a sample is shown for, 1..1024.
-        threshold: How thresholds are chosen: ``data-driven``, ``max``, ``percentile`` or ``mse``.
-        per_channel: A threshold for each channel instead of one for each layer.
+        threshold: How thresholds are chosen: ``data-driven``, ``max``, ``percentile`` or ``mse``, on the calibration
+            data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`, ``QCFS``) carry them.
+        per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
+        neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
         calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
@@ -78,6 +82,7 @@ def compile(
         timesteps=timesteps,
         threshold=threshold,
         per_channel=per_channel,
+        neuron=neuron,
         mean=mean,
         std=std,
         calibration_samples=calibration_samples,
@@ -96,6 +101,7 @@ def compile_recorded(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -117,6 +123,7 @@ def compile_recorded(
         std=as_numbers(std, "std"),
     )
     options.check()
+    check_neuron(neuron)
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
     return compile_module(

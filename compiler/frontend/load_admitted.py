@@ -99,6 +99,10 @@ _FUNCTION_NAMES = frozenset(
 # What pickle protocol 2 calls modules that Python 3 renamed.
 _RENAMED = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}
 
+# Layers of snnc's own, by module. That module is imported by its name here and not by an import statement, as is
+# torchvision: the compiler depends on neither.
+_OWN_LAYERS: dict[str, frozenset[str]] = {"snnc.models.activations": frozenset(["ClippedReLU", "QCFS"])}
+
 _LAYER_PACKAGES = ("torch.nn.modules.", "torch.nn.parallel.data_parallel")
 _TORCHVISION_PACKAGES = ("torchvision.models.", "torchvision.ops.")
 
@@ -114,7 +118,8 @@ def untrusted(name: str, where: str) -> UntrustedModelError:
         The error, to be raised.
     """
     return UntrustedModelError(
-        f"reading it would run code: it needs {name}, which is neither a tensor nor a layer of torch.nn or torchvision",
+        f"reading it would run code: it needs {name}, which is neither a tensor nor a layer of torch.nn, "
+        "torchvision or snnc.models",
         where=where,
         advice="if you trust the file, add --trust, or else save model.state_dict() and give --arch module:factory",
     )
@@ -168,6 +173,9 @@ def look_up(module: str, name: str, where: str) -> Any:
             found=full_name,
         )
     if module.startswith(_LAYER_PACKAGES):
+        return _layer_class(module, name, where)
+    if name in _OWN_LAYERS.get(module, ()):
+        importlib.import_module(module)
         return _layer_class(module, name, where)
     if module.startswith(_TORCHVISION_PACKAGES):
         try:

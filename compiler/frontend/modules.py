@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from snnc.compiler.frontend.activations import activation, is_activation
 from snnc.compiler.frontend.pooling import adaptive_average_pool, average_pool
 from snnc.compiler.frontend.support import Call, as_pair
 from snnc.compiler.ir import BatchNorm, Conv2d, Flatten, Identity, Linear, Operation, ReLU, Softmax
@@ -23,7 +24,7 @@ def translate_module(module: nn.Module, call: Call) -> Operation:
         UnsupportedError: There is none.
     """
     # The exact class: a subclass may compute something else.
-    translator = _TRANSLATORS.get(type(module))
+    translator = _TRANSLATORS.get(type(module)) or (activation if is_activation(module) else None)
     kind = type(module).__name__
     if translator is None:
         raise call.unsupported(f"{kind} is not supported", kind=kind)

@@ -15,6 +15,8 @@ SUPPORTED = (
     "BatchNorm1d",
     "BatchNorm2d",
     "ReLU",
+    "ClippedReLU",
+    "QCFS",
     "AvgPool2d",
     "AdaptiveAvgPool2d",
     "Dropout",

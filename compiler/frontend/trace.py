@@ -13,6 +13,7 @@ from torch import nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.parameter import is_lazy
 
+from snnc.compiler.frontend.activations import is_activation
 from snnc.compiler.frontend.functions import translate_function, translate_method
 from snnc.compiler.frontend.modules import translate_module
 from snnc.compiler.frontend.support import Call, supported
@@ -84,13 +85,23 @@ def _copied(module: nn.Module) -> nn.Module:
         ) from error
 
 
+class _Tracer(torch.fx.Tracer):
+    """Takes activations that carry a threshold for one node, as it does torch.nn's modules."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one node."""
+        return is_activation(m) or super().is_leaf_module(m, module_qualified_name)
+
+
 def _symbolic(network: nn.Module) -> torch.fx.GraphModule:
     if isinstance(network, torch.fx.GraphModule):
         return cast(torch.fx.GraphModule, network)
     # A leaf module at the top, such as a bare nn.Linear, would be traced into; inside a container it is one node.
     root = network if _is_container(network) else nn.Sequential(network)
     try:
-        traced: torch.fx.GraphModule = torch.fx.symbolic_trace(root)
+        tracer = _Tracer()
+        graph = tracer.trace(root)
+        traced: torch.fx.GraphModule = torch.fx.GraphModule(tracer.root, graph, type(root).__name__)
         return traced
     except Exception as error:  # torch.fx raises whatever the module's own code raises
         raise ModelError(
@@ -101,7 +112,8 @@ def _symbolic(network: nn.Module) -> torch.fx.GraphModule:
 
 
 def _is_container(network: nn.Module) -> bool:
-    return isinstance(network, nn.Sequential) or not type(network).__module__.startswith("torch.nn")
+    leaf = type(network).__module__.startswith("torch.nn") or is_activation(network)
+    return isinstance(network, nn.Sequential) or not leaf
 
 
 class _Shapes(ShapeProp):

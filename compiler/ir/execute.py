@@ -14,7 +14,7 @@ def execute(graph: Graph, batch: torch.Tensor, *, keep: Collection[str] = ()) ->
     """Computes a graph's output.
 
     Args:
-        graph: Any graph; spiking layers compute their ReLU.
+        graph: Any graph; spiking layers compute the ANN's activation.
         batch: (batch, *input shape); its precision and device are those of the computation.
         keep: Names of further nodes whose values are wanted.
 

@@ -85,11 +85,41 @@ class Output(Identity):
 
 @dataclass(frozen=True, eq=False)
 class ReLU(SameShape):
-    """``max(x, 0)``: becomes a population of spiking neurons."""
+    """``max(x, 0)``: becomes a population of spiking neurons.
+
+    A network may have been trained for the conversion, with an activation that knows the largest value it gives:
+
+    - truncated, ``min(max(x, 0), threshold)`` (Deng and Gu, ICLR 2021);
+    - a staircase, ``threshold * clip(floor(steps x / threshold + 1/2) / steps, 0, 1)`` (QCFS: Bu et al., ICLR 2022).
+
+    ``apply`` computes what the ANN computes, so what is profiled and compared are the ANN's own activations. The
+    spiking neuron makes its own stairs, of T steps, from the threshold that it is given.
+
+    Attributes:
+        threshold: The largest value, > 0; None: unbounded.
+        steps: Steps of the staircase, >= 1; None: no staircase. Only with a threshold.
+    """
+
+    threshold: float | None = None
+    steps: int | None = None
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Rectified input."""
-        return inputs[0].relu()
+        """Rectified input, truncated or in steps where the activation is so."""
+        (x,) = inputs
+        if self.threshold is None:
+            return x.relu()
+        if self.steps is None:
+            return x.clamp(0, self.threshold)
+        # In the order of snnc.models.QCFS: values on the edge between two steps then fall to the same side.
+        return self.threshold * (torch.floor((x / self.threshold).clamp(0, 1) * self.steps + 0.5) / self.steps)
+
+    def keeps(self, other: ReLU) -> bool:
+        """Whether it gives back unchanged whatever ``other`` puts out."""
+        if self.threshold is None:
+            return True
+        if other.threshold is None or other.threshold > self.threshold:
+            return False
+        return self.steps is None or (self.threshold, self.steps) == (other.threshold, other.steps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear, Operation, Shape
+from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear, Operation, ReLU, Shape
 from snnc.compiler.program import Layer
 
 Weighted = Conv2d | Linear
@@ -31,19 +31,21 @@ class ActivationProfile:
 
 @dataclass(frozen=True, eq=False)
 class SpikingLayer(Operation):
-    """Linear operations summed into one population of integrate-and-fire neurons; in the ANN, their ReLU.
+    """Linear operations summed into one population of integrate-and-fire neurons; in the ANN, their activation.
 
     Attributes:
         synapses: One Conv2d or Linear for each input; the biases they hold add up.
         profile: What the calibration data made of it, once profiled.
         threshold: Largest representable activation of each channel (channels,), once assigned; > 0.
         initial_potential: Membrane potential at the start (channels,), once assigned; 0 <= v0 <= threshold.
+        activation: What the ANN applies to the drive: a ReLU, truncated or in steps where the network was so trained.
     """
 
     synapses: tuple[Weighted, ...]
     profile: ActivationProfile | None = None
     threshold: FloatArray | None = None
     initial_potential: FloatArray | None = None
+    activation: ReLU = field(default_factory=ReLU)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """The shape that all synapses agree on."""
@@ -53,9 +55,18 @@ class SpikingLayer(Operation):
         """Input of the ReLU, (batch, *shape)."""
         return summed(self.synapses, inputs)
 
+    @property
+    def learned_threshold(self) -> float | None:
+        """The threshold that the network was trained with, > 0; None where its activation has none."""
+        return self.activation.threshold
+
+    def activate(self, drive: torch.Tensor) -> torch.Tensor:
+        """The ANN's activation for a drive, any shape."""
+        return self.activation.apply(drive)
+
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The ANN's activation."""
-        return self.drive(*inputs).relu_()
+        """The ANN's activation, (batch, *shape)."""
+        return self.activate(self.drive(*inputs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler.ir.ops import AvgPool2d, Conv2d, Linear, Operation
+from snnc.compiler.ir.ops import AvgPool2d, Conv2d, Linear, Operation, ReLU
 from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer
 
 if TYPE_CHECKING:
@@ -48,12 +48,22 @@ def describe(op: Operation) -> str:
             return f"Linear {op.weight.shape[1]}→{op.weight.shape[0]}"
         case AvgPool2d():
             return f"AvgPool2d {op.kernel[0]}×{op.kernel[1]}{_stride(op.stride)}"
-        case SpikingLayer() | Readout():
+        case ReLU():
+            return f"ReLU{_bound(op)}"
+        case SpikingLayer():
+            return f"{op.kind}: {' + '.join(map(describe, op.synapses))}{_bound(op.activation)}"
+        case Readout():
             return f"{op.kind}: {' + '.join(map(describe, op.synapses))}"
         case QuantizedLayer():
             threshold = op.layer.threshold
             return f"{describe(op.source)}, θ {threshold.value:,}" if threshold else describe(op.source)
     return op.kind
+
+
+def _bound(op: ReLU) -> str:
+    if op.threshold is None:
+        return ""
+    return f", up to {op.threshold:.3g}" + ("" if op.steps is None else f" in {op.steps} steps")
 
 
 def _kernel(op: Conv2d) -> str:

@@ -26,7 +26,7 @@ from snnc.errors import UnsupportedError
 class FormSpikingLayers(Pass):
     """Turns each ReLU with the linear operation before it into one ``SpikingLayer``, the end into a ``Readout``.
 
-    1. A ReLU behind a ReLU is dropped.
+    1. A ReLU behind a ReLU is dropped, if it changes nothing (one with a smaller bound does).
     2. A ReLU, or the output, that reads something else than a linear operation gets an identity: a 1x1 kernel for
        each channel, or the identity matrix.
     3. A spiking layer reads spiking layers or the input; flattens vanish, since a linear layer reads its source
@@ -51,13 +51,13 @@ class FormSpikingLayers(Pass):
                     names[node.name] = names.get(node.inputs[0], node.inputs[0])
                 case ReLU():
                     source = graph.value_read_by(node)
-                    if isinstance(source.op, ReLU):
+                    if isinstance(source.op, ReLU) and node.op.keeps(source.op):
                         names[node.name] = names[source.name]
                         continue
                     synapse, reads = _synapse(graph, source)
                     name = node.name.removesuffix(":spiking")
                     modules = tuple(dict.fromkeys((*_modules(source), *node.modules)))
-                    new.add(name, SpikingLayer((synapse,)), (names[reads],), modules=modules)
+                    new.add(name, SpikingLayer((synapse,), activation=node.op), (names[reads],), modules=modules)
                     names[node.name] = name
                 case Output():
                     source = graph.value_read_by(node)

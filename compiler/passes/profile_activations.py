@@ -58,7 +58,7 @@ def _profile(node: Node, inputs: tuple[torch.Tensor, ...]) -> ActivationProfile:
     assert isinstance(node.op, SpikingLayer | Readout)
     with torch.no_grad():
         drive = node.op.drive(*inputs).transpose(0, 1).flatten(1)
-    activations = drive.relu().numpy() if isinstance(node.op, SpikingLayer) else np.zeros((0, 0), np.float32)
+    activations = node.op.activate(drive).numpy() if isinstance(node.op, SpikingLayer) else np.zeros((0, 0), np.float32)
     return ActivationProfile(
         activations, drive.amin(1).numpy().astype(np.float64), drive.amax(1).numpy().astype(np.float64)
     )

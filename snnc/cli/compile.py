@@ -54,12 +54,16 @@ def compile_command(
         typer.Option(
             "--threshold",
             help="How thresholds are chosen: data-driven (the least expected error), max (the largest activation), "
-            "percentile or mse.",
+            "percentile, mse, or learned (a network trained with ClippedReLU or QCFS carries them).",
         ),
     ] = "data-driven",
     per_channel: Annotated[
         bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
     ] = True,
+    neuron: Annotated[
+        str,
+        typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
+    ] = "if",
     mean: Annotated[
         str,
         typer.Option(
@@ -115,6 +119,7 @@ def compile_command(
             timesteps=timesteps,
             threshold=threshold,
             per_channel=per_channel,
+            neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
             calibration_samples=calibration_samples,

@@ -1,0 +1,287 @@
+"""ResNet20 on CIFAR-10 in the float simulation: accuracy by T, by method, per layer and per channel, IF and SNM.
+
+    python benchmarks/resnet20_float.py --checkpoint resnet20.th --train train.zip --test test.zip
+
+The checkpoint is a state_dict of He et al.'s ResNet20 for CIFAR-10 (3 stages of 3 blocks, shortcuts of option A, keys
+as in akamaster/pytorch_resnet_cifar10, perhaps with ``module.`` in front or under ``state_dict``). The compiler does
+not lower residual connections yet, so the spiking graph is built here by hand. Images lie in class folders
+``.../<class>/<image>``, in a folder or a zip file.
+
+Every finished row is written to results.json at once; a second call goes on where the first one ended. The smallest T
+come first: a row costs about T forward passes of the ANN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from snnc.compiler.float_simulation import NEURONS, Neuron, simulate
+from snnc.compiler.ir import BatchNorm, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer, execute
+from snnc.compiler.passes.fold_batch_norm import scaled
+from snnc.compiler.solver import METHODS, solve_channels
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+WIDTHS, BLOCKS, SIDE = (16, 32, 64), 3, 32
+EPSILON = 1e-5
+GRAINS = ("layer", "channel")
+ORDER_SEED = 0
+BATCH = 64
+# What was measured with the paper's method before snnc was written, for comparison: per layer, per channel.
+EXPECTED = {4: (33.0, 34.6), 8: (49.8, 53.0), 16: (62.6, 67.2), 32: (74.2, 74.6)}
+
+console = Console()
+
+# Sorted positive activations, as rows of (channels, values) filled up with zeros, which the solver leaves out.
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all rows of a results file share.
+
+    Attributes:
+        checkpoint: SHA-256 of the checkpoint.
+        calibration: Number of calibration images.
+        test: Number of test images.
+        drawn: Activations that a threshold is chosen from, at most.
+    """
+
+    checkpoint: str
+    calibration: int
+    test: int
+    drawn: int
+
+
+def read_images(source: Path, count: int) -> tuple[torch.Tensor, NDArray[np.int64]]:
+    """The first images of a fixed random order, normalised, (count, 3, 32, 32), and their classes, (count,)."""
+    if source.is_dir():
+        names = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
+        contents: Mapping[str, bytes] | None = None
+    else:
+        with zipfile.ZipFile(source) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            contents = {name: archive.read(name) for name in chosen_names(names, count)}
+    classes = sorted({Path(name).parent.name for name in names})
+    images, labels = [], []
+    for name in chosen_names(names, count):
+        data = (source / name).read_bytes() if contents is None else contents[name]
+        with Image.open(io.BytesIO(data)) as image:
+            images.append(np.asarray(image.convert("RGB"), np.float32).transpose(2, 0, 1) / 255)
+        labels.append(classes.index(Path(name).parent.name))
+    mean, std = (np.array(each, np.float32).reshape(3, 1, 1) for each in (MEAN, STD))
+    return torch.as_tensor((np.stack(images) - mean) / std), np.array(labels)
+
+
+def chosen_names(names: list[str], count: int) -> list[str]:
+    """The first names of a fixed random order: the images behind ``EXPECTED``, while numpy's permutations last."""
+    ordered = sorted(names, key=lambda name: (Path(name).parent.name, name))
+    return [ordered[index] for index in np.random.default_rng(ORDER_SEED).permutation(len(ordered))[:count]]
+
+
+def read_state(path: Path) -> dict[str, NDArray[np.float64]]:
+    """The checkpoint's tensors by name, without a ``module.`` in front."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    state = content.get("state_dict", content)
+    return {name.removeprefix("module."): tensor.double().numpy() for name, tensor in state.items()}
+
+
+def build(state: Mapping[str, NDArray[np.float64]]) -> Graph:
+    """ResNet20 as spiking layers: a block's second layer sums its convolution and the shortcut."""
+
+    def convolution(name: str, norm: str, stride: int) -> Conv2d:
+        weight = state[f"{name}.weight"]
+        plain = Conv2d(weight, np.zeros(len(weight)), (stride, stride), (1, 1))
+        parts = [state[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
+        folded = scaled(plain, BatchNorm(parts[0], parts[1], parts[2], parts[3], EPSILON).as_affine())
+        assert isinstance(folded, Conv2d)
+        return folded
+
+    graph = Graph()
+    graph.add("input", Input((3, SIDE, SIDE)))
+    graph.add("stem", SpikingLayer((convolution("conv1", "bn1", 1),)), ("input",))
+    source, width = "stem", WIDTHS[0]
+    for stage, wider in enumerate(WIDTHS, start=1):
+        for block in range(BLOCKS):
+            name, stride = f"layer{stage}.{block}", 2 if wider != width else 1
+            first = SpikingLayer((convolution(f"{name}.conv1", f"{name}.bn1", stride),))
+            graph.add(f"{name}.first", first, (source,))
+            synapses = (convolution(f"{name}.conv2", f"{name}.bn2", 1), shortcut(width, wider, stride))
+            graph.add(f"{name}.second", SpikingLayer(synapses), (f"{name}.first", source))
+            source, width = f"{name}.second", wider
+    # The mean over the image and the linear layer, as one.
+    positions = (SIDE // 4) ** 2
+    weight = np.repeat(state["linear.weight"], positions, axis=1) / positions
+    graph.add("linear", Readout((Linear(weight, state["linear.bias"]),)), (source,))
+    graph.add("output", Output(), ("linear",))
+    return graph
+
+
+def shortcut(width: int, wider: int, stride: int) -> Conv2d:
+    """Option A: every stride-th pixel, new channels zero, as many before the old ones as behind."""
+    if width == wider:
+        return Conv2d(np.ones((width, 1, 1, 1)), np.zeros(width), groups=width)
+    weight = np.zeros((wider, width, 1, 1))
+    weight[(wider - width) // 2 + np.arange(width), np.arange(width)] = 1
+    return Conv2d(weight, np.zeros(wider), (stride, stride))
+
+
+def thinned(rows: NDArray[np.float32], count: int) -> Rows:
+    """Of each row every k-th of its sorted positive values, from the largest down (the paper, section 8.1)."""
+    result = np.zeros((len(rows), count), np.float32)
+    for row, values in zip(result, np.sort(rows, axis=1), strict=True):
+        positive = values[np.searchsorted(values, 0, side="right") :]
+        kept = positive[:: -max(1, -(-len(positive) // count))]
+        row[: len(kept)] = kept
+    return result
+
+
+def profile(graph: Graph, images: torch.Tensor, drawn: int) -> dict[str, tuple[Rows, Rows]]:
+    """Activations of each layer on the calibration images: all in one row, and a row for each channel."""
+    names = [node.name for node in graph.of_kind(SpikingLayer)]
+    parts: dict[str, list[torch.Tensor]] = {name: [] for name in names}
+    for batch in torch.split(images, BATCH):
+        values = execute(graph, batch, keep=names)
+        for name in names:
+            parts[name].append(values[name])
+    profiles = {}
+    for name in names:
+        rows = torch.cat(parts.pop(name)).transpose(0, 1).flatten(1).numpy()
+        profiles[name] = (thinned(rows.reshape(1, -1), drawn), thinned(rows, max(1000, drawn // len(rows))))
+    return profiles
+
+
+def assigned(
+    graph: Graph, profiles: Mapping[str, tuple[Rows, Rows]], timesteps: int, method: str, *, per_channel: bool
+) -> Graph:
+    """The graph with thresholds and potentials."""
+    graph = graph.copy()
+    for node in graph.of_kind(SpikingLayer):
+        assert isinstance(node.op, SpikingLayer)
+        solutions = solve_channels(profiles[node.name][per_channel], timesteps, method)
+        ones = np.ones(node.shape[0])
+        threshold = ones * [solution.threshold for solution in solutions]
+        potential = ones * [solution.potential for solution in solutions]
+        graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
+    return graph
+
+
+def accuracy(outputs: torch.Tensor, labels: NDArray[np.int64]) -> float:
+    """Percentage of right predictions."""
+    return 100 * float((outputs.argmax(1).numpy() == labels).mean())
+
+
+def show(ann: float, images: int, rows: list[dict[str, Any]]) -> None:
+    """One line for each way to choose thresholds and each neuron, one column for each T."""
+    found = {(row["method"], row["per_channel"], row["neuron"], row["timesteps"]): row["accuracy"] for row in rows}
+    columns = sorted({row["timesteps"] for row in rows})
+    table = Table(title=f"ResNet20, float simulation: accuracy in % on {images} test images (ANN {ann:.1f})")
+    for title in ("thresholds", "per", "neuron"):
+        table.add_column(title)
+    for timesteps in columns:
+        table.add_column(f"T = {timesteps}", justify="right")
+
+    def add(title: str, grain: str, neuron: str, values: list[float | None]) -> None:
+        table.add_row(title, grain, neuron, *("-" if value is None else f"{value:.1f}" for value in values))
+
+    for index, grain in enumerate(GRAINS):
+        add("measured before (m = 1)", grain, "if", [EXPECTED.get(each, (None, None))[index] for each in columns])
+    table.add_section()
+    for method, per_channel, neuron in sorted({key[:3] for key in found}, key=lambda key: (key[2], key[0], key[1])):
+        values = [found.get((method, per_channel, neuron, each)) for each in columns]
+        add(method, GRAINS[per_channel], neuron, values)
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument(
+        "--train", type=Path, required=True, help="calibration images: a folder or zip of class folders"
+    )
+    parser.add_argument("--test", type=Path, required=True, help="test images, likewise")
+    parser.add_argument("--output", type=Path, default=Path("build/benchmarks/resnet20_float"), help="results folder")
+    parser.add_argument("--timesteps", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--neurons", nargs="+", choices=list(NEURONS), default=list(NEURONS))
+    parser.add_argument("--grains", nargs="+", choices=GRAINS, default=GRAINS)
+    parser.add_argument("--calibration-samples", type=int, default=512)
+    parser.add_argument("--test-samples", type=int, default=500)
+    parser.add_argument("--drawn", type=int, default=200_000, help="activations per layer to choose thresholds from")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so many")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    begin = time.perf_counter()
+    digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()
+    settings = vars(Settings(digest, arguments.calibration_samples, arguments.test_samples, arguments.drawn))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    file = arguments.output / "results.json"
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings, "rows": []}
+    if results["settings"] != settings:
+        raise SystemExit(f"{file} was measured with {results['settings']}, not {settings}; give another --output")
+    rows: list[dict[str, object]] = results["rows"]
+    graph = build(read_state(arguments.checkpoint))
+    images, labels = read_images(arguments.test, arguments.test_samples)
+    with torch.no_grad():
+        outputs = torch.cat([execute(graph, batch)["output"] for batch in torch.split(images, BATCH)])
+    results["ann_accuracy"] = accuracy(outputs, labels)
+    console.print(f"ANN: {results['ann_accuracy']:.1f} % ({time.perf_counter() - begin:.0f} s)")
+    done = {(row["timesteps"], row["method"], row["per_channel"], row["neuron"]) for row in rows}
+    wanted: list[tuple[int, str, bool, Neuron]] = [
+        (timesteps, method, grain == "channel", neuron)
+        for timesteps in sorted(arguments.timesteps)
+        for neuron in arguments.neurons
+        for method in arguments.methods
+        for grain in arguments.grains
+    ]
+    missing = [each for each in wanted if each not in done]
+    if missing:
+        calibration, _ = read_images(arguments.train, arguments.calibration_samples)
+        profiles = profile(graph, calibration, arguments.drawn)
+        console.print(f"profiled ({time.perf_counter() - begin:.0f} s)")
+    for timesteps, method, per_channel, neuron in missing:
+        if time.perf_counter() - begin > 60 * arguments.minutes:
+            break
+        start = time.perf_counter()
+        spiking = assigned(graph, profiles, timesteps, method, per_channel=per_channel)
+        solved = time.perf_counter()
+        run = simulate(spiking, images, timesteps, neuron=neuron)
+        row = {
+            "timesteps": timesteps,
+            "method": method,
+            "per_channel": per_channel,
+            "neuron": neuron,
+            "accuracy": accuracy(run.readout, labels),
+            "spikes_per_image": sum(run.spikes.values()) / len(labels),
+            "seconds_solving": round(solved - start, 2),
+            "seconds_simulating": round(time.perf_counter() - solved, 2),
+        }
+        rows.append(row)
+        console.print(row)
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(results, indent=2) + "\n")
+        partial.replace(file)
+    show(results["ann_accuracy"], len(labels), rows)
+    left = [each for each in wanted if each not in {tuple(list(row.values())[:4]) for row in rows}]
+    if left:
+        console.print(f"{len(left)} rows are missing; the next call goes on with T = {left[0][0]}, {left[0][1]}")
+
+
+if __name__ == "__main__":
+    main()
