@@ -12,12 +12,14 @@ from snnc.compiler.solver.methods import (
     solve_distributions,
 )
 from snnc.compiler.solver.potential import search_potential
+from snnc.compiler.solver.sketch import ActivationSketch
 from snnc.compiler.solver.solution import Solution
 
 __all__ = [
     "METHODS",
     "OBJECTIVES",
     "POTENTIALS",
+    "ActivationSketch",
     "Distribution",
     "Method",
     "Solution",
