@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
@@ -98,6 +99,7 @@ def compile_module(
     unit: float | None = None,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
+    processes: Processes | None = None,
 ) -> Compilation:
     """Compiles a module.
 
@@ -108,6 +110,7 @@ def compile_module(
         unit: Value of one step of the raw values where they are known to be multiples of it from 0 on.
         progress: Told of each pass as it begins.
         advance: Told how many calibration samples were profiled.
+        processes: Those that share the profiling; all of them call this with the same arguments and get the same.
 
     Raises:
         SnncError: Anything that the user can mend.
@@ -132,7 +135,7 @@ def compile_module(
             FoldAffine(),
             MergeLinear(),
             FormSpikingLayers(),
-            ProfileActivations(levels, advance),
+            ProfileActivations(levels, advance, processes),
             AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel),
         ],
         progress,

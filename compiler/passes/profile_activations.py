@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.compiler.distributed import Processes
 from snnc.compiler.ir import ActivationProfile, Graph, Readout, SpikingLayer, execute
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -19,20 +20,28 @@ BATCH = 64
 class ProfileActivations(Pass):
     """Runs the ANN on the calibration data and sketches, for each layer, the activations and the ReLU's input range.
 
-    One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it.
+    One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
+    processes share the batches; the batches themselves are the same, so that the profile is too.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), uint8.
         advance: Called with the number of samples done after each batch.
+        processes: Those that share the work.
     """
 
     title = "profiling activations"
     requires = (spiking,)
     ensures = (profiled,)
 
-    def __init__(self, levels: NDArray[np.uint8], advance: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        levels: NDArray[np.uint8],
+        advance: Callable[[int], None] | None = None,
+        processes: Processes | None = None,
+    ) -> None:
         self._levels = levels
         self._advance = advance
+        self._processes = processes or Processes()
 
     def run(self, graph: Graph) -> PassResult:
         """Adds a profile to each layer."""
@@ -42,11 +51,13 @@ class ProfileActivations(Pass):
             node.name: ActivationProfile.empty(node.shape[0], spiking=isinstance(node.op, SpikingLayer))
             for node in layers
         }
-        for start in range(0, len(self._levels), BATCH):
+        for start in self._processes.share(range(0, len(self._levels), BATCH)):
             batch = torch.as_tensor(self._levels[start : start + BATCH], dtype=torch.float32)
             profile_batch(graph, batch, profiles)
             if self._advance:
                 self._advance(min(start + BATCH, len(self._levels)))
+        for node in layers:
+            self._processes.merge(profiles[node.name])
         dead = 0
         for node in layers:
             assert isinstance(node.op, SpikingLayer | Readout)

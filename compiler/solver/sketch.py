@@ -104,7 +104,7 @@ class ActivationSketch:
         if bottom >= END - FIRST:
             return
         top = int((chunk.amax().view(torch.int32) >> SHIFT) - FIRST)
-        self._cover((bottom >> MANTISSA) + 1, (top >> MANTISSA) + 2)
+        self.cover((bottom >> MANTISSA) + 1, (top >> MANTISSA) + 2)
         width = self.counts.shape[1]
         start = (self.octave - 1) << MANTISSA
         rows = torch.arange(len(chunk), dtype=torch.int32)[:, None]
@@ -120,8 +120,8 @@ class ActivationSketch:
         counted = torch.bincount(bins.ravel(), minlength=len(chunk) * (width + 1))
         counts += counted.view(len(chunk), width + 1)[:, :-1].numpy()
 
-    def _cover(self, first: int, end: int) -> None:
-        """Makes room for the octaves first..end-1."""
+    def cover(self, first: int, end: int) -> None:
+        """Makes room for the octaves first..end-1, beside those that are covered already."""
         if self.octaves:
             first, end = min(first, self.octave), max(end, self.octave + self.octaves)
         if (first, end) == (self.octave, self.octave + self.octaves):
@@ -143,7 +143,7 @@ class ActivationSketch:
         self.total += other.total
         np.maximum(self.maximum, other.maximum, out=self.maximum)
         if other.octaves:
-            self._cover(other.octave, other.octave + other.octaves)
+            self.cover(other.octave, other.octave + other.octaves)
             start = (other.octave - self.octave) << MANTISSA
             self.counts[:, start : start + other.counts.shape[1]] += other.counts
 
