@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear
 from snnc.compiler.lowering import lowering
@@ -96,6 +97,7 @@ def compile_module(
     unit: float | None = None,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
+    processes: Processes | None = None,
 ) -> Compilation:
     """Compiles a module.
 
@@ -106,6 +108,7 @@ def compile_module(
         unit: Value of one step of the raw values where they are known to be multiples of it from 0 on.
         progress: Told of each pass as it begins.
         advance: Told how many calibration samples were profiled.
+        processes: Those that share the profiling; all of them call this with the same arguments and get the same.
 
     Raises:
         SnncError: Anything that the user can mend.
@@ -124,7 +127,7 @@ def compile_module(
     front = PassManager(
         [
             *lowering(coding),
-            ProfileActivations(levels, advance),
+            ProfileActivations(levels, advance, processes),
             threshold_pass(options),
         ],
         progress,

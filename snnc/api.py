@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from snnc.compiler.distributed import Processes
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
@@ -56,8 +57,9 @@ def compile(
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
         timesteps: T, the steps that a sample is shown for, 1..1024.
-        threshold: How thresholds are chosen: ``data-driven``, ``max``, ``percentile`` or ``mse``, on the calibration
-            data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`, ``QCFS``) carry them.
+        threshold: How thresholds are chosen: ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``,
+            on the calibration data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`,
+            ``QCFS``) carry them.
         per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
@@ -109,10 +111,11 @@ def compile_recorded(
     trust: bool = False,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
+    processes: Processes | None = None,
 ) -> Compilation:
     """As :func:`compile`, with what each pass did.
 
-    Args and errors are those of :func:`compile`.
+    Args and errors are those of :func:`compile`; ``processes`` share the profiling of the calibration data.
     """
     options = Options(
         target=target,
@@ -133,6 +136,7 @@ def compile_recorded(
         unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
         progress=progress,
         advance=advance,
+        processes=processes,
     )
 
 

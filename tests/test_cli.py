@@ -193,7 +193,7 @@ def test_run_tells_accuracy_spikes_operations_and_energy(made: Folder, works: Ca
 def test_run_as_json_is_one_object(made: Folder, works: Call) -> None:
     form = json.loads(works("run", made.net, "--data", "digits", "--json"))
     assert form["samples"] == len(form["predictions"]) == 360
-    assert form["accuracy"] == form["correct"] / 360 > 0.8
+    assert form["accuracy"] == form["correct"] / 360 > 0.75
     assert form["wraps"] == [0, 0, 0, 0]
     assert [layer["spikes"] is None for layer in form["layers"]] == [False, False, False, True]
     total = sum(layer["synaptic_operations"] for layer in form["layers"])

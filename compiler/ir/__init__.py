@@ -1,5 +1,6 @@
 """The intermediate representation: a directed acyclic graph of frozen operations with checked shapes."""
 
+from snnc.compiler.ir.activation_profile import ActivationProfile
 from snnc.compiler.ir.execute import execute
 from snnc.compiler.ir.graph import Graph, Node
 from snnc.compiler.ir.ops import (
@@ -17,7 +18,7 @@ from snnc.compiler.ir.ops import (
     Shape,
     Softmax,
 )
-from snnc.compiler.ir.spiking import ActivationProfile, QuantizedLayer, Readout, SpikingLayer, Weighted
+from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer, Weighted
 
 __all__ = [
     "ActivationProfile",

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from snnc.compiler.ir.activation_profile import ActivationProfile
 from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear, Operation, ReLU, Shape
 from snnc.compiler.program import Layer
 
 Weighted = Conv2d | Linear
-
-
-@dataclass(frozen=True, eq=False)
-class ActivationProfile:
-    """What a layer did on the calibration data.
-
-    Attributes:
-        activations: ReLU outputs, (channels, values), float32, >= 0.
-        drive_minimum: Smallest input to the ReLU for each channel, (channels,).
-        drive_maximum: Largest input to the ReLU for each channel, (channels,).
-    """
-
-    activations: NDArray[np.float32]
-    drive_minimum: FloatArray
-    drive_maximum: FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.compiler.ir import Graph, SpikingLayer
 from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
-from snnc.compiler.solver import solve_channels
+from snnc.compiler.solver import solve_distributions
 
 # The largest threshold of a layer's channels over the smallest.
 WIDEST = 16.0
@@ -41,15 +41,17 @@ class AssignThresholds(Pass):
         error = total = 0.0
         for node in graph.of_kind(SpikingLayer):
             assert isinstance(node.op, SpikingLayer) and node.op.profile is not None
-            activations = node.op.profile.activations
-            dead = int((activations.max(axis=1) <= 0).sum())
+            sketch = node.op.profile.activations
+            assert sketch is not None
+            dead = int((sketch.maximum <= 0).sum())
             if dead:
-                notes.append(
-                    f"{node.where}: {dead} of {len(activations)} channels never rise above zero in calibration"
-                )
-            rows = activations if self._per_channel else activations.reshape(1, -1)
-            solutions = solve_channels(rows, self._timesteps, self._method)
-            channels = np.ones(len(activations))
+                notes.append(f"{node.where}: {dead} of {len(sketch)} channels never rise above zero in calibration")
+            if self._per_channel:
+                distributions = sketch.distributions(self._timesteps)
+            else:
+                distributions = [sketch.distribution(self._timesteps)]
+            solutions = solve_distributions(distributions, self._timesteps, self._method)
+            channels = np.ones(len(sketch))
             threshold = channels * [solution.threshold for solution in solutions]
             potential = channels * [solution.potential for solution in solutions]
             # A channel that hardly ever rises would have weights so large beside a tiny threshold that they decide how
@@ -59,7 +61,7 @@ class AssignThresholds(Pass):
             potential *= raised / threshold
             threshold = raised
             error += sum(solution.error for solution in solutions)
-            total += float(activations.sum(dtype=np.float64))
+            total += sum(each.total for each in distributions if each)
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
         relative = error / total if total else 0.0
         return PassResult(graph, True, {"relative_conversion_error": relative}, tuple(notes))

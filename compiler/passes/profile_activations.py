@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.ir import ActivationProfile, Graph, Node, Readout, SpikingLayer, execute
+from snnc.compiler.distributed import Processes
+from snnc.compiler.ir import ActivationProfile, Graph, Readout, SpikingLayer, execute
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
 
@@ -17,56 +18,67 @@ BATCH = 64
 
 
 class ProfileActivations(Pass):
-    """Runs the ANN on the calibration data and keeps, for each layer, activations and the range of the ReLU's input.
+    """Runs the ANN on the calibration data and sketches, for each layer, the activations and the ReLU's input range.
+
+    One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
+    processes share the batches; the batches themselves are the same, so that the profile is too.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), uint8.
         advance: Called with the number of samples done after each batch.
+        processes: Those that share the work.
     """
 
     title = "profiling activations"
     requires = (spiking,)
     ensures = (profiled,)
 
-    def __init__(self, levels: NDArray[np.uint8], advance: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        levels: NDArray[np.uint8],
+        advance: Callable[[int], None] | None = None,
+        processes: Processes | None = None,
+    ) -> None:
         self._levels = levels
         self._advance = advance
+        self._processes = processes or Processes()
 
     def run(self, graph: Graph) -> PassResult:
         """Adds a profile to each layer."""
         graph = graph.copy()
         layers = graph.of_kind(SpikingLayer, Readout)
-        collected: dict[str, list[ActivationProfile]] = {node.name: [] for node in layers}
-        for start in range(0, len(self._levels), BATCH):
+        profiles = {
+            node.name: ActivationProfile.empty(node.shape[0], spiking=isinstance(node.op, SpikingLayer))
+            for node in layers
+        }
+        for start in self._processes.share(range(0, len(self._levels), BATCH)):
             batch = torch.as_tensor(self._levels[start : start + BATCH], dtype=torch.float32)
-            keep = {node.inputs[0] for node in layers}
-            values = execute(graph, batch, keep=keep)
-            for node in layers:
-                collected[node.name].append(_profile(node, tuple(values[name] for name in node.inputs)))
+            profile_batch(graph, batch, profiles)
             if self._advance:
                 self._advance(min(start + BATCH, len(self._levels)))
+        for node in layers:
+            self._processes.merge(profiles[node.name])
         dead = 0
         for node in layers:
             assert isinstance(node.op, SpikingLayer | Readout)
-            profile = _merge(collected[node.name])
+            profile = profiles[node.name]
             dead += int((profile.drive_maximum <= 0).sum()) if isinstance(node.op, SpikingLayer) else 0
             graph.replace(node.name, replace(node.op, profile=profile))
         return PassResult(graph, True, {"samples": len(self._levels), "dead_channels": dead})
 
 
-def _profile(node: Node, inputs: tuple[torch.Tensor, ...]) -> ActivationProfile:
-    assert isinstance(node.op, SpikingLayer | Readout)
-    with torch.no_grad():
-        drive = node.op.drive(*inputs).transpose(0, 1).flatten(1)
-    activations = node.op.activate(drive).numpy() if isinstance(node.op, SpikingLayer) else np.zeros((0, 0), np.float32)
-    return ActivationProfile(
-        activations, drive.amin(1).numpy().astype(np.float64), drive.amax(1).numpy().astype(np.float64)
-    )
+def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile]) -> None:
+    """Adds to each layer's profile what the layer does on a batch.
 
-
-def _merge(profiles: list[ActivationProfile]) -> ActivationProfile:
-    return ActivationProfile(
-        np.concatenate([profile.activations for profile in profiles], axis=1),
-        np.min([profile.drive_minimum for profile in profiles], axis=0),
-        np.max([profile.drive_maximum for profile in profiles], axis=0),
-    )
+    Args:
+        graph: A network of spiking layers.
+        batch: (batch, *input shape), float32 levels.
+        profiles: One for each layer, by its name.
+    """
+    layers = [graph[name] for name in profiles]
+    values = execute(graph, batch, keep={name for node in layers for name in node.inputs})
+    for node in layers:
+        assert isinstance(node.op, SpikingLayer | Readout)
+        with torch.no_grad():
+            drive = node.op.drive(*(values[name] for name in node.inputs))
+            profiles[node.name].add(drive, node.op.activate(drive) if isinstance(node.op, SpikingLayer) else None)

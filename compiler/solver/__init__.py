@@ -1,16 +1,32 @@
 """Thresholds and initial potentials from activations: arrays in, numbers out, no network in sight."""
 
-from snnc.compiler.solver.error import SortedActivations, conversion_error, spike_counts
-from snnc.compiler.solver.methods import METHODS, Method, solve, solve_channels
+from snnc.compiler.solver.distribution import Distribution
+from snnc.compiler.solver.error import conversion_error, spike_counts
+from snnc.compiler.solver.methods import (
+    METHODS,
+    OBJECTIVES,
+    POTENTIALS,
+    Method,
+    solve,
+    solve_channels,
+    solve_distributions,
+)
+from snnc.compiler.solver.potential import search_potential
+from snnc.compiler.solver.sketch import ActivationSketch
 from snnc.compiler.solver.solution import Solution
 
 __all__ = [
     "METHODS",
+    "OBJECTIVES",
+    "POTENTIALS",
+    "ActivationSketch",
+    "Distribution",
     "Method",
     "Solution",
-    "SortedActivations",
     "conversion_error",
+    "search_potential",
     "solve",
     "solve_channels",
+    "solve_distributions",
     "spike_counts",
 ]

@@ -1,87 +1,96 @@
-"""The conversion error of an integrate-and-fire neuron under constant input (paper, section 4.1.1)."""
+"""The conversion error of an integrate-and-fire neuron under constant input (paper, section 4.1.1, equation 9)."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
+from snnc.compiler.solver.distribution import Distribution, FloatArray
 
-
-class SortedActivations:
-    """Positive activations in ascending order with their prefix sums: what every search needs.
-
-    Zeros are left out: whatever the threshold, a neuron answers them with no spike and no error (as long as
-    v0 < Vth).
-
-    Args:
-        activations: Any shape, finite, any sign; values <= 0 are dropped.
-
-    Raises:
-        ValueError: A value is NaN or infinite, or none is positive.
-    """
-
-    def __init__(self, activations: ArrayLike) -> None:
-        values = np.asarray(activations, dtype=np.float64).ravel()
-        if not np.isfinite(values).all():
-            raise ValueError(f"activations must be finite, found {values[~np.isfinite(values)][0]}")
-        values = values[values > 0]
-        if not values.size:
-            raise ValueError("expected at least one positive activation, found none")
-        values.sort()
-        self.values: FloatArray = values
-        self.prefix: FloatArray = np.concatenate(([0.0], np.cumsum(values)))
-
-    def __len__(self) -> int:
-        """Number of positive activations."""
-        return len(self.values)
-
-    @property
-    def maximum(self) -> float:
-        """The largest activation."""
-        return float(self.values[-1])
-
-    def distance(self, start: NDArray[np.intp], stop: NDArray[np.intp], level: FloatArray) -> FloatArray:
-        """Sum of |a - level| over the activations start..stop-1, elementwise over three arrays of one shape."""
-        middle = np.clip(np.searchsorted(self.values, level), start, stop)
-        below = level * (middle - start) - (self.prefix[middle] - self.prefix[start])
-        above = self.prefix[stop] - self.prefix[middle] - level * (stop - middle)
-        return np.asarray(below + above)
+# Candidates are judged in blocks of so many levels, so that memory stays bounded and the work in the caches.
+BLOCK = 1 << 16
 
 
 def spike_counts(activations: ArrayLike, threshold: float, potential: float, timesteps: int) -> NDArray[np.int64]:
-    """Spikes of a neuron that receives the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T)."""
+    """Spikes of a neuron that receives the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T).
+
+    Args:
+        activations: Any shape.
+        threshold: Vth > 0.
+        potential: v0, 0..Vth.
+        timesteps: T >= 1.
+
+    Returns:
+        0..T, in the shape of the activations (paper, equation 5: the rate is Vth times this, divided by T).
+    """
     values = np.asarray(activations, dtype=np.float64)
-    counts: NDArray[np.int64] = np.floor((timesteps * values + potential) / threshold).astype(np.int64)
-    return counts.clip(0, timesteps)
+    counts = np.floor((timesteps * values + potential) / threshold).clip(0, timesteps)
+    return np.asarray(counts, dtype=np.int64)
 
 
 def conversion_error(
-    activations: SortedActivations, thresholds: ArrayLike, timesteps: int, *, potential_fraction: float = 0.5
+    distribution: Distribution,
+    thresholds: ArrayLike,
+    timesteps: int,
+    *,
+    potential_fraction: float = 0.5,
+    objective: int = 1,
 ) -> FloatArray:
-    """Sum of |activation - rate| for each threshold, exact, in O(T log N) each.
+    """Sum of |activation - rate| ** m for each threshold, exact, in O(T log N) each.
 
-    With v0 = f Vth the neuron answers with k spikes where ``(k - f) Vth / T <= a < (k + 1 - f) Vth / T``, and the
-    prefix sums give the distance of each such run of activations to its level ``k Vth / T``.
+    With v0 = f Vth the neuron answers with k spikes where ``(k - f) Vth / T <= a < (k + 1 - f) Vth / T``, and prefix
+    sums give the distance of each such run of activations to its level ``k Vth / T``.
 
     Args:
-        activations: Sorted activations.
+        distribution: The activations.
         thresholds: (candidates,), > 0.
         timesteps: T >= 1.
         potential_fraction: f = v0 / Vth, 0..1.
+        objective: m, 1 or 2.
 
     Returns:
-        (candidates,) float64.
+        (candidates,), >= 0; in units of the activations to the power m.
     """
     candidates = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    total = np.zeros_like(candidates)
-    start = np.zeros(candidates.shape, dtype=np.intp)
-    for spikes in range(timesteps + 1):
-        if spikes < timesteps:
-            edge = (spikes + 1 - potential_fraction) * candidates / timesteps
-            stop = np.maximum(np.searchsorted(activations.values, edge), start)
-        else:
-            stop = np.full_like(start, len(activations))
-        total += activations.distance(start, stop, spikes * candidates / timesteps)
-        start = stop
-    return total
+    block = max(1, BLOCK // timesteps)
+    errors = np.empty(candidates.shape)
+    judge = _absolute if objective == 1 else _squared
+    for begin in range(0, len(candidates), block):
+        part = candidates[begin : begin + block]
+        errors[begin : begin + block] = judge(distribution, part, timesteps, potential_fraction)
+    return np.maximum(errors, 0)
+
+
+def edges(distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float) -> NDArray[np.intp]:
+    """First group that makes k spikes, (candidates, T), for k = 1..T."""
+    spikes = np.arange(1, timesteps + 1)
+    return distribution.below((spikes - fraction) * (thresholds[:, None] / timesteps))
+
+
+def _absolute(distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float) -> FloatArray:
+    first = edges(distribution, thresholds, timesteps, fraction)
+    last = np.concatenate((first[:, 1:], np.full((len(first), 1), len(distribution.values))), axis=1)
+    levels = np.arange(1, timesteps + 1) * (thresholds[:, None] / timesteps)
+    middle = np.clip(distribution.below(levels), first, last)
+    sums, number = distribution.sums, distribution.number
+    distance = sums[last] + sums[first] - 2 * sums[middle]
+    distance += levels * (2 * number(middle) - number(first) - number(last))
+    silent = sums[first[:, 0]]
+    return np.asarray(silent + distance.sum(1))
+
+
+def _squared(distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float) -> FloatArray:
+    product, square = spike_sums(distribution, thresholds, timesteps, fraction)
+    unit = thresholds / timesteps
+    return np.asarray(distribution.squares[-1] - unit * (2 * product - unit * square))
+
+
+def spike_sums(
+    distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float = 0.5
+) -> tuple[FloatArray, FloatArray]:
+    """Over the activations, with n the spikes that each makes: the sums of a n and of n ** 2, each (candidates,)."""
+    first = edges(distribution, thresholds, timesteps, fraction)
+    spikes = np.arange(1, timesteps + 1)
+    product = (distribution.total - distribution.sums[first]).sum(1)
+    square = ((2 * spikes - 1) * (len(distribution) - distribution.number(first))).sum(1)
+    return product, square.astype(np.float64)

@@ -12,8 +12,8 @@ class Solution:
     Attributes:
         threshold: Vth, the largest representable activation, > 0, in units of the activations.
         potential: v0, the membrane potential at the start, 0 <= v0 <= Vth.
-        error: Sum over the positive activations of |activation - rate| (paper, equation 9 with m = 1, not divided by
-            their number).
+        error: Sum over the positive activations of |activation - rate| ** m (paper, equation 9, not divided by their
+            number), in units of the activations to the power m.
     """
 
     threshold: float

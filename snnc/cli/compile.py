@@ -11,6 +11,7 @@ import typer
 from snnc.cli.options import DATA_FORMS, Architecture, Json, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
+from snnc.compiler.distributed import connected, launched
 from snnc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def compile_command(
         str,
         typer.Option(
             "--threshold",
-            help="How thresholds are chosen: data-driven (the least expected error), max (the largest activation), "
-            "percentile, mse, or learned (a network trained with ClippedReLU or QCFS carries them).",
+            help="How thresholds are chosen: data-driven (the least expected error, by the paper), optimal (the least "
+            "of all thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained "
+            "with ClippedReLU or QCFS carries them).",
         ),
     ] = "data-driven",
     per_channel: Annotated[
@@ -104,13 +106,14 @@ def compile_command(
         check_writable(report, instead_of=model)
         if report.resolve() == destination.resolve():
             raise OptionError("is the same file as the .net file", where="--report", found=str(report))
-    screen = Screen(json=as_json, quiet=quiet)
+    processes = launched()
+    screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first)
     # Imported late, since torch takes seconds.
     from snnc.api import compile_recorded
     from snnc.runtime.report import program_form, program_table, wording
 
     start = time.perf_counter()
-    with screen.steps() as steps:
+    with connected(processes), screen.steps() as steps:
         steps.begin("reading the model and the data")
         compilation = compile_recorded(
             model,
@@ -129,8 +132,11 @@ def compile_command(
                 title, calibration_samples if title == "profiling activations" else 1
             ),
             advance=steps.advance,
+            processes=processes,
         )
         program = compilation.program
+        if not processes.is_first:
+            return 0
         if report is not None:
             steps.begin("writing the report")
             _write_report(report, compilation, model, calibration, calibration_samples)

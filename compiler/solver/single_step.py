@@ -1,0 +1,75 @@
+"""Algorithm 1 of the paper: the exact optimum for T = 1, in linear time once sorted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.compiler.solver.distribution import Distribution
+from snnc.compiler.solver.solution import Solution
+
+
+def single_step(distribution: Distribution, objective: int = 1) -> Solution:
+    """Threshold and potential of least error at T = 1 (paper, Theorem 4.2; docs/solver.md for the proofs).
+
+    The neuron fires from a[n0] on. What fires is best represented by its median (m = 1) or its mean (m = 2), both of
+    which are at least a[n0], so that ``Vth`` is that and ``v0 = Vth - a[n0]`` lies in 0..Vth. All n0 are compared.
+
+    Args:
+        distribution: The activations.
+        objective: m, 1 or 2.
+    """
+    if objective == 2:
+        first, threshold, error = _by_mean(distribution)
+    else:
+        first, threshold, error = _by_median(distribution) if distribution.is_plain else _by_weighted(distribution)
+    lowest = float(distribution.values[first])
+    potential = threshold - lowest
+    if lowest + potential < threshold:
+        # The difference was rounded down; the activation at the edge must still fire.
+        potential = float(np.nextafter(potential, threshold))
+    return Solution(threshold, potential, max(error, 0.0))
+
+
+def _by_median(distribution: Distribution) -> tuple[int, float, float]:
+    """With n1 = n0 + (N - n0) // 2 the level, the error is ``sum(a) - 2 sum(a[n0:n1])``, less a[n1] if N - n0 is odd.
+
+    Even and odd N - n0 are two strided differences of the prefix sums.
+    """
+    values, sums, count = distribution.values, distribution.sums, len(distribution)
+    pairs, odds = count // 2, (count + 1) // 2
+    # Entry h is n1 = N - h - 1 for both, with n0 = N - 2 h - 1 for odd, N - 2 h - 2 for even.
+    odd = sums[count - 1 :: -1][:odds] - sums[count - 1 :: -2][:odds]
+    odd += 0.5 * values[::-1][:odds]
+    best = int(np.argmax(odd))
+    gain, first, median = float(odd[best]), count - 2 * best - 1, count - best - 1
+    if pairs:
+        even = sums[count - 1 :: -1][:pairs] - sums[count - 2 :: -2][:pairs]
+        other = int(np.argmax(even))
+        if even[other] > gain:
+            gain, first, median = float(even[other]), count - 2 * other - 2, count - other - 1
+    return first, float(values[median]), distribution.total - 2 * gain
+
+
+def _by_weighted(distribution: Distribution) -> tuple[int, float, float]:
+    """The same over groups: ``E(n0) = sum(a[:n0]) + sum(|a - a[n1]| for a in a[n0:])``."""
+    groups = np.arange(len(distribution.values))
+    sums = distribution.sums
+    before = distribution.number(groups)
+    median = distribution.group(before + (len(distribution) - before) // 2)
+    level, inside = distribution.values[median], distribution.number(median)
+    errors = distribution.total + 2 * (sums[groups] - sums[median])
+    errors += level * (2 * inside - before - len(distribution))
+    best = int(np.argmin(errors))
+    return best, float(level[best]), float(errors[best])
+
+
+def _by_mean(distribution: Distribution) -> tuple[int, float, float]:
+    """``E(n0) = sum(a ** 2) - sum(a[n0:]) ** 2 / (N - n0)``."""
+    groups = np.arange(len(distribution.values))
+    rest = distribution.total - distribution.sums[:-1]
+    number = len(distribution) - distribution.number(groups)
+    gain = rest * (rest / number)
+    best = int(np.argmax(gain))
+    # Rounding may put a mean of equal values an ulp below them.
+    mean = min(max(float(rest[best] / number[best]), float(distribution.values[best])), distribution.maximum)
+    return best, mean, float(distribution.squares[-1] - gain[best])
