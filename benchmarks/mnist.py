@@ -35,7 +35,7 @@ from snnc.runtime.simulator import Simulator
 EPOCHS, LEARNING_RATE, MAXIMUM_SHIFT, SEED = 12, 3e-3, 2, 0
 # On one thread the weights do not depend on the machine's number of cores.
 THREADS = 1
-METHODS = ("data-driven", "percentile", "max")
+METHODS = ("data-driven", "percentile", "opt")
 
 console = Console()
 if not console.is_terminal:

@@ -1,18 +1,13 @@
 """How fast the solver is: Algorithm 1 on 10^7 activations, the optimum on 10^6, the sketch beside a forward pass.
 
-    python benchmarks/solver.py [--authors LIBRARY]
-
-LIBRARY is the authors' published C routine (srinuvaasu/data_driven_init, test.c), compiled by
-``gcc -O2 -shared -fPIC -o LIBRARY test.c``. It is timed on the same sorted array, with the sums that it is handed.
+python benchmarks/solver.py
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from snnc.compiler.solver import ActivationSketch, Distribution, conversion_error, solve
+from snnc.compiler.solver import ActivationSketch, Distribution, solve
 
 
 def best(action: Callable[[], object], times: int = 3) -> float:
@@ -35,48 +30,6 @@ def best(action: Callable[[], object], times: int = 3) -> float:
 
 def reference(count: int) -> np.ndarray:
     return np.sort(np.abs(np.random.default_rng(0).normal(0, 1, count)) ** 1.3)
-
-
-def authors_routine(library: Path, values: np.ndarray) -> Callable[[], tuple[float, float]]:
-    """Their search for T = 1: alternate between both thresholds until neither moves, by their two C loops.
-
-    The loops scan the middle thirds beside the current index, as the Python around them does.
-    """
-    routine = ctypes.CDLL(str(library))
-    array = np.ctypeslib.ndpointer(dtype=np.float64, ndim=1, flags="C")
-    long, double = ctypes.c_long, ctypes.c_longdouble
-    routine.optimize_lr_c.argtypes = [array, long, long, long, double, double]
-    routine.optimize_rl_c.argtypes = [array, long, long, double, double, double]
-    routine.optimize_lr_c.restype = routine.optimize_rl_c.restype = long
-
-    def level(part: np.ndarray, index: int) -> int:
-        """The level inside a[n0:]: left and right of it in balance."""
-        start, end = index - index // 3, index + (len(part) - index) // 3
-        left, right = part[: start - 1].sum(), part[start - 1 :].sum()
-        difference = (start - 1) - (len(part) - start + 1)
-        error = part[start] * difference + right - left
-        found = routine.optimize_lr_c(part[start : end + 1].copy(), 0, end - start, difference, right - left, error)
-        return int(found) + start
-
-    def firing(part: np.ndarray, index: int) -> int:
-        """The firing edge inside a[:n1]."""
-        start, end = index - index // 3, index + (len(part) - index) // 3
-        last = float(part[-1])
-        error = part[:start].sum() + last * (len(part) - start) - part[start:].sum()
-        return int(routine.optimize_rl_c(part[start : end + 1].copy(), 0, end - start, error, error, last)) + start
-
-    def run() -> tuple[float, float]:
-        count = len(values)
-        first, median = count // 3, 2 * count // 3
-        for _ in range(100):
-            before = (first, median)
-            first = firing(values[: median + 1], first)
-            median = first + level(values[first:] - 0.0, median - first)
-            if (first, median) == before:
-                break
-        return float(values[median]), float(values[median] - values[first])
-
-    return run
 
 
 def network() -> nn.Sequential:
@@ -110,8 +63,7 @@ def profiling(module: nn.Sequential, batch: torch.Tensor, *, sketched: bool) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--authors", type=Path, metavar="LIBRARY", help="the authors' compiled C routine")
-    arguments = parser.parse_args()
+    parser.parse_args()
     torch.set_num_threads(1)
     table = Table("what", "seconds", "result")
 
@@ -120,14 +72,6 @@ def main() -> None:
     ours = best(lambda: solve(Distribution.of(values), 1))
     text = f"Vth {solution.threshold:.5f}, v0 {solution.potential:.5f}, error {solution.error:.2f}"
     table.add_row("T = 1, data-driven, 10^7 sorted activations", f"{ours:.3f}", text)
-    if arguments.authors:
-        run = authors_routine(arguments.authors, values)
-        theirs = best(run)
-        threshold, potential = run()
-        (error,) = conversion_error(Distribution.of(values), [threshold], 1, potential_fraction=potential / threshold)
-        text = f"Vth {threshold:.5f}, v0 {potential:.5f}, error {error:.2f}; {theirs / ours:.1f} times as long"
-        table.add_row("T = 1, the authors' C routine", f"{theirs:.3f}", text)
-
     million = reference(10**6)
     for steps in (8, 64):
         for objective in (1, 2):
