@@ -289,8 +289,8 @@ def test_learned_thresholds_are_taken_from_the_network(stairs: nn.Sequential) ->
     assert snnc.run(program, test).accuracy(test.labels) > 0.9
     searched = snnc.compile(stairs, "digits", timesteps=4, per_channel=False)
     for mine, other in zip(program.spiking_layers, searched.spiking_layers, strict=True):
-        # The search sees activations through a sketch whose bins are half as wide as this.
-        assert np.allclose(mine.scale, other.scale, rtol=2**-8)
+        # The search sees activations through a sketch, whose bins are 0.8 % wide.
+        assert np.allclose(mine.scale, other.scale, rtol=0.01)
 
 
 def test_a_layer_without_a_learned_threshold_is_named() -> None:
