@@ -16,14 +16,9 @@ from torch import nn
 
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
-from snnc.compiler.passes.drop_identity import DropIdentity
-from snnc.compiler.passes.fold_affine import FoldAffine, NormalizeInput
-from snnc.compiler.passes.fold_batch_norm import FoldBatchNorm
-from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
-from snnc.compiler.passes.lower_pooling import LowerPooling
 from snnc.compiler.passes.manager import PassManager
-from snnc.compiler.passes.merge_linear import MergeLinear
 from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import Quantize, smallest_gate
 from snnc.compiler.pipeline import Options, compile_module
@@ -46,13 +41,7 @@ def float_graph(
     ones = np.ones(case.shape[0])
     coding = InputCoding("graded", case.shape, ones, 0 * ones, case.affine.scale, case.affine.shift)
     passes = [
-        DropIdentity(),
-        LowerPooling(),
-        FoldBatchNorm(),
-        NormalizeInput(coding.scale, coding.shift),
-        FoldAffine(),
-        MergeLinear(),
-        FormSpikingLayers(),
+        *lowering(coding),
         ProfileActivations(case.levels),
         AssignThresholds(timesteps, method, per_channel=per_channel),
     ]

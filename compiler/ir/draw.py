@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from snnc.compiler.ir.picture import check_picture, save_picture
 from snnc.compiler.ir.table import describe
-from snnc.errors import OutputError
 
 if TYPE_CHECKING:
     from snnc.compiler.ir.graph import Graph
 
-FORMATS = (".pdf", ".png", ".svg")
 # Inches: the room for one node.
 _ROW = 0.75
 _COLUMN = 3.6
@@ -40,11 +39,7 @@ def draw(graph: Graph, path: str | Path) -> None:
     Raises:
         OutputError: The suffix is another one, or the file cannot be written.
     """
-    destination = Path(path)
-    if destination.suffix.lower() not in FORMATS:
-        raise OutputError(
-            "is no picture that can be drawn", where=str(path), expected=" or ".join(FORMATS), found=destination.suffix
-        )
+    destination = check_picture(path)
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
     from matplotlib.figure import Figure
 
@@ -84,10 +79,7 @@ def draw(graph: Graph, path: str | Path) -> None:
                 "connectionstyle": f"arc3,rad={_DETOUR / rows_below if rows_below > 1 else 0}",
             },
         )
-    try:
-        figure.savefig(destination, dpi=150)
-    except OSError as error:
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+    save_picture(figure, destination)
 
 
 def positions(graph: Graph) -> dict[str, tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snnc.compiler.ir import Flatten, Graph, Input, Operation, Output, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.ir import Graph, Input, Operation, Output, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.passes.manager import Condition
 
 
@@ -28,7 +28,6 @@ def only(*kinds: type[Operation]) -> Condition:
 
 spiking = only(Input, SpikingLayer, Readout, Output)
 quantized = only(Input, QuantizedLayer, Output)
-no_structure = without(Flatten)
 
 
 def profiled(graph: Graph) -> str | None:

@@ -97,8 +97,10 @@ def thresholds_command(
     }
     _check(source, is_net=is_net, model=model, given=given)
     if plot is not None:
+        from snnc.compiler.ir.picture import check_picture
+
         check_writable(plot, instead_of=source)
-        _check_picture(plot)
+        check_picture(plot)
     with screen.steps() as steps:
         if is_net:
             assert model is not None
@@ -158,19 +160,6 @@ def _check(source: Path, *, is_net: bool, model: Path | None, given: Mapping[str
     fixed = [name for name, value in given.items() if value is not None]
     if is_net and fixed:
         raise OptionError("is fixed by the .net file", where=fixed[0], advice="leave it out")
-
-
-def _check_picture(path: Path) -> None:
-    from snnc.errors import OutputError
-    from snnc.thresholds.plot import FORMATS
-
-    if path.suffix.lower() not in FORMATS:
-        raise OutputError(
-            "is no picture that can be drawn",
-            where=str(path),
-            expected=" or ".join(FORMATS),
-            found=path.suffix or "none",
-        )
 
 
 def _of_net(

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc.errors import OutputError
+from snnc.compiler.ir.picture import check_picture, save_picture
 from snnc.thresholds.layer import FloatArray, LayerThresholds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = (".pdf", ".png", ".svg")
 # Okabe and Ito's colours, which stay apart for the colour-blind.
 ACTIVATIONS, STEPS, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#2B2F36"
 # Inches of one layer's pair of panels, and of the legend above all.
@@ -46,11 +45,7 @@ def plot_thresholds(layers: Sequence[LayerThresholds], path: str | Path, *, titl
     Raises:
         OutputError: The suffix is another one, or the file cannot be written.
     """
-    destination = Path(path)
-    if destination.suffix.lower() not in FORMATS:
-        raise OutputError(
-            "is no picture that can be drawn", where=str(path), expected=" or ".join(FORMATS), found=destination.suffix
-        )
+    destination = check_picture(path)
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -75,10 +70,7 @@ def plot_thresholds(layers: Sequence[LayerThresholds], path: str | Path, *, titl
             axes[1].set_xlabel(_threshold_label(layers[index]))
     figure.align_ylabels()
     _legend(figure, layers, title)
-    try:
-        figure.savefig(destination, dpi=150)
-    except OSError as error:
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+    save_picture(figure, destination)
 
 
 def _threshold_label(layer: LayerThresholds) -> str:
