@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,8 +20,8 @@ from snnc.compiler.emit.layout import (
     REFRACTORY_DELAY,
     VOLTAGE_DECAY,
 )
+from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.program import Layer, Program, Synapse
-from snnc.errors import OutputError
 
 
 def save(program: Program, path: str | Path) -> None:
@@ -38,26 +36,7 @@ def save(program: Program, path: str | Path) -> None:
     Raises:
         OutputError: The file cannot be written; what was there before is still there.
     """
-    content = to_bytes(program)
-    destination = Path(path)
-    temporary = None
-    try:
-        if destination.exists() and not destination.is_file():
-            raise OutputError("is not a regular file", where=str(path), advice="choose another path")
-        # In the same folder, since a file can be renamed atomically only within a file system.
-        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=f".{destination.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(destination)
-    except OSError as error:
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
-    finally:
-        # Once renamed, there is nothing left under that name.
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_whole(path, to_bytes(program))
 
 
 def to_bytes(program: Program) -> bytes:
@@ -69,12 +48,6 @@ def to_bytes(program: Program) -> bytes:
         _write_netx(netx, program)
         _write_snnc(file.create_group(GROUP), program)
     return buffer.getvalue()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _dataset(group: h5py.Group, name: str, value: object) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.program import Program
 from snnc.compiler.targets import get_target
-from snnc.errors import OutputError
 from snnc.runtime.energy import OperationCounts, estimate_energy
 from snnc.runtime.report import wording
 from snnc.runtime.report.program_form import resources
@@ -69,22 +67,7 @@ def write_page(
     Raises:
         OutputError: The file cannot be written.
     """
-    destination = Path(path)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=destination.parent, prefix=f".{destination.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            temporary = Path(file.name)
-            file.write(page(program, title=title, passes=passes, counts=counts))
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(destination)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+    write_whole(path, page(program, title=title, passes=passes, counts=counts).encode())
 
 
 def page(program: Program, *, title: str, passes: Sequence[PassRow], counts: OperationCounts | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from snnc.cli.options import Json, Verbose
 from snnc.cli.outputs import check_writable
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
-from snnc.errors import OptionError, OutputError, first_line
+from snnc.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -178,13 +179,11 @@ def save_model(network: nn.Module, path: Path) -> None:
     """
     import torch
 
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        torch.save(network, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch wraps errors of the file system
-        temporary.unlink(missing_ok=True)
-        raise OutputError("cannot be written", where=str(path), found=first_line(error)) from error
+    from snnc.compiler.emit.whole_file import write_whole
+
+    content = io.BytesIO()
+    torch.save(network, content)
+    write_whole(path, content.getvalue())
 
 
 def _compare(program: Program, data: Dataset, steps: Steps) -> Agreement:
