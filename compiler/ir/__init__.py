@@ -3,9 +3,9 @@
 from snnc.compiler.ir.activation_profile import ActivationProfile
 from snnc.compiler.ir.execute import execute
 from snnc.compiler.ir.graph import Graph, Node
+from snnc.compiler.ir.joins import Add, Concat
 from snnc.compiler.ir.ops import (
     Affine,
-    AvgPool2d,
     BatchNorm,
     Conv2d,
     Flatten,
@@ -18,27 +18,36 @@ from snnc.compiler.ir.ops import (
     Shape,
     Softmax,
 )
+from snnc.compiler.ir.pooling import AvgPool2d, MaxPool2d, Relay, SpikeMax2d
+from snnc.compiler.ir.sparse import ConvTranspose2d, Sparse
 from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer, Weighted
 
 __all__ = [
     "ActivationProfile",
+    "Add",
     "Affine",
     "AvgPool2d",
     "BatchNorm",
+    "Concat",
     "Conv2d",
+    "ConvTranspose2d",
     "Flatten",
     "Graph",
     "Identity",
     "Input",
     "Linear",
+    "MaxPool2d",
     "Node",
     "Operation",
     "Output",
     "QuantizedLayer",
     "ReLU",
     "Readout",
+    "Relay",
     "Shape",
     "Softmax",
+    "Sparse",
+    "SpikeMax2d",
     "SpikingLayer",
     "Weighted",
     "execute",

@@ -281,30 +281,6 @@ class Linear(Operation):
         x = inputs[0].flatten(1)
         return F.linear(x, as_tensor(self.weight, x), as_tensor(self.bias, x))
 
-
-@dataclass(frozen=True, eq=False)
-class AvgPool2d(Operation):
-    """Average pooling; padded zeros count, as ``nn.AvgPool2d`` does by default.
-
-    Attributes:
-        kernel, stride, padding: (vertical, horizontal).
-    """
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int] = (0, 0)
-
-    def output_shape(self, *inputs: Shape) -> Shape:
-        """(channels, height, width)."""
-        (shape,) = inputs
-        if len(shape) != 3:
-            raise ValueError(f"expected shape (channels, height, width), found {shape}")
-        height, width = (
-            window_output(shape[axis + 1], *options)
-            for axis, options in enumerate(zip(self.kernel, self.stride, self.padding, strict=True))
-        )
-        return (shape[0], height, width)
-
-    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Window means."""
-        return F.avg_pool2d(inputs[0], self.kernel, self.stride, self.padding)
+    def bias_map(self) -> FloatArray:
+        """The bias with the axes of the output."""
+        return self.bias

@@ -8,9 +8,13 @@ import torch
 
 from snnc.compiler.ir.activation_profile import ActivationProfile
 from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear, Operation, ReLU, Shape
+from snnc.compiler.ir.pooling import Relay, SpikeMax2d
+from snnc.compiler.ir.sparse import Sparse
 from snnc.compiler.program import Layer
 
-Weighted = Conv2d | Linear
+Weighted = Conv2d | Linear | Sparse
+# Populations without memory: they pass spikes on as they come.
+Memoryless = SpikeMax2d | Relay
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +22,7 @@ class SpikingLayer(Operation):
     """Linear operations summed into one population of integrate-and-fire neurons; in the ANN, their activation.
 
     Attributes:
-        synapses: One Conv2d or Linear for each input; the biases they hold add up.
+        synapses: A linear operation for each input, the one that reads the deepest layer first; their biases add up.
         profile: What the calibration data made of it, once profiled.
         threshold: Largest representable activation of each channel (channels,), once assigned; > 0.
         initial_potential: Membrane potential at the start (channels,), once assigned; 0 <= v0 <= threshold.
@@ -82,7 +86,7 @@ class QuantizedLayer(Operation):
         layer: The integers.
     """
 
-    source: SpikingLayer | Readout
+    source: SpikingLayer | Readout | Memoryless
     layer: Layer
 
     def output_shape(self, *inputs: Shape) -> Shape:

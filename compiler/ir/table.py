@@ -9,7 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler.ir.ops import AvgPool2d, Conv2d, Linear, Operation, ReLU
+from snnc.compiler.ir.ops import Conv2d, Linear, Operation, ReLU
+from snnc.compiler.ir.pooling import Pooling
+from snnc.compiler.ir.sparse import ConvTranspose2d, Sparse
 from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer
 
 if TYPE_CHECKING:
@@ -46,8 +48,13 @@ def describe(op: Operation) -> str:
             return f"Conv2d {_kernel(op)}"
         case Linear():
             return f"Linear {op.weight.shape[1]}→{op.weight.shape[0]}"
-        case AvgPool2d():
-            return f"AvgPool2d {op.kernel[0]}×{op.kernel[1]}{_stride(op.stride)}"
+        case ConvTranspose2d():
+            height, width = op.weight.shape[2:]
+            return f"ConvTranspose2d {height}×{width}, {len(op.weight)}→{len(op.bias)}{_stride(op.stride)}"
+        case Sparse():
+            return f"Sparse {op.matrix.shape[1]}→{op.matrix.shape[0]}, {op.matrix.nnz:,} entries"
+        case Pooling():
+            return f"{op.kind} {op.kernel[0]}×{op.kernel[1]}{_stride(op.stride)}"
         case ReLU():
             return f"ReLU{_bound(op)}"
         case SpikingLayer():
