@@ -6,7 +6,9 @@ from snnc.compiler.passes.drop_identity import DropIdentity
 from snnc.compiler.passes.fold_affine import FoldAffine, NormalizeInput
 from snnc.compiler.passes.fold_batch_norm import FoldBatchNorm
 from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
+from snnc.compiler.passes.lower_concatenation import LowerConcatenation
 from snnc.compiler.passes.lower_pooling import LowerPooling
+from snnc.compiler.passes.lower_transposed import LowerTransposed
 from snnc.compiler.passes.manager import Pass
 from snnc.compiler.passes.merge_linear import MergeLinear
 from snnc.compiler.program import InputCoding
@@ -21,6 +23,8 @@ def lowering(coding: InputCoding) -> tuple[Pass, ...]:
     return (
         DropIdentity(),
         LowerPooling(),
+        LowerTransposed(),
+        LowerConcatenation(),
         FoldBatchNorm(),
         NormalizeInput(coding.scale, coding.shift),
         FoldAffine(),

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
-from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program import Program
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe
+from snnc.compiler.program.synaptic_input import SynapticInput
 
 # Integers up to here are exact in float32, sums of them too, in whatever order.
 FLOAT32_EXACT = 1 << 24
@@ -59,7 +59,10 @@ class LayerKernel:
         self.layer = layer
         self.timesteps = program.timesteps
         self._limit = limit
-        self._weights = [torch.as_tensor(s.weight, dtype=self.dtype, device=device) for s in layer.synapses]
+        self._synapses = [
+            SynapticInput(synapse, program.source_shape(synapse.source), layer.shape, dtype=self.dtype, device=device)
+            for synapse in layer.synapses
+        ]
         self._bias = torch.as_tensor(layer.bias, dtype=self.dtype, device=device)
         self._firing = float(layer.firing_level) if layer.threshold else math.inf
         self._theta = float(layer.threshold.value) if layer.threshold else math.inf
@@ -91,6 +94,8 @@ class LayerKernel:
                 fired = potential >= self._firing
                 potential = potential - self._theta * fired
                 spikes.append(fired)
+            if self.layer.memoryless:
+                potential = torch.zeros_like(potential)
         if check and self.layer.gate:
             wraps += self._gate_failures(potential)
         shape = (0, *potential.shape)
@@ -100,9 +105,9 @@ class LayerKernel:
     def _drive(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         """Input of every step, bias included, (T or 1, batch, *shape)."""
         total = self._bias[None, None]
-        for synapse, weight, value in zip(self.layer.synapses, self._weights, inputs, strict=True):
+        for synapse, value in zip(self._synapses, inputs, strict=True):
             steps, batch = value.shape[:2]
-            result = _apply(synapse, weight, value.flatten(0, 1).to(self.dtype))
+            result = synapse(value.flatten(0, 1).to(self.dtype))
             total = total + result.reshape(steps, batch, *self.layer.shape)
         return total
 
@@ -117,9 +122,3 @@ class LayerKernel:
         assert self.layer.gate is not None
         blank = potential + self._bias - self.layer.gate.value
         return int(((blank >= self._firing) | (blank <= -self._limit)).sum())
-
-
-def _apply(synapse: Synapse, weight: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    if synapse.kind == "dense":
-        return F.linear(value.flatten(1), weight)
-    return F.conv2d(value, weight, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
