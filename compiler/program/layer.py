@@ -87,6 +87,7 @@ class Synapse:
         stride, padding, dilation: (vertical, horizontal); conv only.
         groups: Channel groups; conv only.
         exponent: 0..7, common to all weights.
+        hold: Steps that spikes are held back at least, whatever the other paths: what makes a relay bridge many steps.
         entries: Where the weights stand; sparse only.
     """
 
@@ -98,6 +99,7 @@ class Synapse:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     exponent: int = 0
+    hold: int = 0
     entries: Entries | None = None
 
     @property

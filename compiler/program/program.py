@@ -85,7 +85,9 @@ class Program:
         """
         depths: list[int] = []
         for layer in self.layers:
-            depths.append(1 + max(-1 if each.source < 0 else depths[each.source] for each in layer.synapses))
+            depths.append(
+                max((-1 if each.source < 0 else depths[each.source]) + 1 + each.hold for each in layer.synapses)
+            )
         return tuple(depths)
 
     def delay(self, index: int, synapse: Synapse) -> int:
@@ -97,13 +99,14 @@ class Program:
         """The layers that netx can load, which knows chains only: the longest path, as far as netx has its synapses.
 
         The path is that of the layers' first synapses, from the readout back to the input; it ends before the first
-        sparse one.
+        one that is sparse or holds spikes back.
         """
         path = [len(self.layers) - 1]
         while (source := self.layers[path[-1]].synapses[0].source) >= 0:
             path.append(source)
         path.reverse()
-        is_netx = [self.layers[index].synapses[0].kind != "sparse" for index in path]
+        first = [self.layers[index].synapses[0] for index in path]
+        is_netx = [synapse.kind != "sparse" and not synapse.hold for synapse in first]
         return tuple(path[: is_netx.index(False)] if False in is_netx else path)
 
     def source_shape(self, source: int) -> tuple[int, ...]:

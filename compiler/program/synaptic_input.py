@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -38,13 +40,12 @@ class SynapticInput:
         if synapse.kind == "conv":
             self._weight = self._weight.contiguous(memory_format=self._format)
         if synapse.entries is not None:
-            self._weight = torch.sparse_csr_tensor(
-                torch.as_tensor(synapse.entries.row_starts.astype(np.int64)),
-                torch.as_tensor(synapse.entries.columns.astype(np.int64)),
-                self._weight.cpu(),
-                (int(np.prod(shape)), int(np.prod(source_shape))),
-                check_invariants=False,
-            ).to(device)
+            counts = np.diff(synapse.entries.row_starts)
+            places = np.stack([np.repeat(np.arange(len(counts)), counts), synapse.entries.columns])
+            size = (math.prod(shape), math.prod(source_shape))
+            self._weight = torch.sparse_coo_tensor(
+                torch.as_tensor(places.astype(np.int64)), self._weight, size, device=device, check_invariants=False
+            ).coalesce()
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """The input of the layer.
@@ -64,7 +65,7 @@ class SynapticInput:
         flat = values.flatten(1)
         if synapse.kind == "dense":
             return F.linear(flat, self._weight).reshape(-1, *self._shape)
-        return (self._weight @ flat.T).T.reshape(-1, *self._shape)
+        return torch.sparse.mm(self._weight, flat.T).T.reshape(-1, *self._shape)
 
 
 def _memory_format(synapse: Synapse, source_shape: tuple[int, ...]) -> torch.memory_format:
