@@ -65,7 +65,8 @@ class SynapticInput:
         flat = values.flatten(1)
         if synapse.kind == "dense":
             return F.linear(flat, self._weight).reshape(-1, *self._shape)
-        return torch.sparse.mm(self._weight, flat.T).T.reshape(-1, *self._shape)
+        product: torch.Tensor = torch.sparse.mm(self._weight, flat.T)
+        return product.T.reshape(-1, *self._shape)
 
 
 def _memory_format(synapse: Synapse, source_shape: tuple[int, ...]) -> torch.memory_format:
