@@ -13,7 +13,7 @@ _STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 51
 _HIDDEN_FEATURES = 4096
 
 
-def vgg16(num_classes: int, *, linear_layers: int = 1) -> nn.Sequential:
+def vgg16(num_classes: int = 10, *, linear_layers: int = 1) -> nn.Sequential:
     """Builds VGG16 with batch normalisation and average pooling for images of 3 x 32 x 32.
 
     Source: Simonyan and Zisserman: "Very deep convolutional networks for large-scale image recognition", ICLR 2015,

@@ -1,0 +1,168 @@
+"""A training run: epochs of stochastic gradient descent with a test and a checkpoint behind each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from snnc.errors import DataError, first_line
+from snnc.models.data import Dataset
+from snnc.models.training.augmentation import Augmentation
+from snnc.models.training.batches import Batches, DatasetBatches
+from snnc.models.training.checkpoint import (
+    Checkpoint,
+    CheckpointFile,
+    plain_state,
+    random_state,
+    set_random_state,
+)
+from snnc.models.training.epoch import Epoch
+from snnc.models.training.evaluation import share_right
+from snnc.models.training.loop import in_format, threads_set_to, train_epoch
+from snnc.models.training.settings import TrainingSettings
+
+__all__ = ["train_network"]
+
+
+def train_network(
+    network: nn.Module,
+    settings: TrainingSettings,
+    training: Dataset,
+    test: Dataset,
+    *,
+    device: torch.device,
+    checkpoints: CheckpointFile | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    advance: Callable[[int], None] | None = None,
+    report: Callable[[Epoch], None] | None = None,
+) -> list[Epoch]:
+    """Trains a classifier in place, on the cross entropy, by stochastic gradient descent with a cosine schedule.
+
+    On a CPU the weights depend on nothing but the network as it is given, the settings, the data, the number of threads
+    and the version of torch; a run that was interrupted and resumed gives bit for bit the weights of one that was not.
+    torch's global random state is left as it was.
+
+    Args:
+        network: Maps images of shape (n, ...) to logits (n, classes). It is left in evaluation mode on the CPU.
+        settings: What the run depends on; checked here.
+        training: Images to train on, with labels.
+        test: Images to test on behind each epoch, with labels.
+        device: Where to train.
+        checkpoints: Where to keep the state behind each epoch; None: nowhere.
+        resume: Go on from the state in ``checkpoints``.
+        threads: CPU threads that torch may use meanwhile; None leaves its setting.
+        advance: Called after each batch with the number of training images shown so far, in all epochs.
+        report: Called after each epoch, when its checkpoint has been written; not for epochs of an earlier session.
+
+    Returns:
+        What was measured, for each epoch; those of earlier sessions too.
+
+    Raises:
+        OptionError: A setting is out of range, or differs from those in ``checkpoints``.
+        DataError: The data do not fit the network or have no labels, or the loss became infinite or NaN: then the
+            state behind the last good epoch is still in ``checkpoints``.
+        ModelError: The state in ``checkpoints`` cannot be read.
+        OutputError: It cannot be written.
+    """
+    settings.check()
+    shown = DatasetBatches(training, settings.mean, settings.std, Augmentation(settings.augment))
+    held_back = DatasetBatches(test, settings.mean, settings.std)
+    _check_fit(network, held_back, training, test)
+    before = checkpoints.load() if resume and checkpoints is not None else None
+    if before is not None and checkpoints is not None:
+        settings.check_same(before.settings, str(checkpoints.path))
+        network.load_state_dict(before.state_dict)
+    # Convolutions of few channels are several times faster with the channels last, on the CPU and on GPUs.
+    is_picture = len(training.images.shape) == 4
+    memory_format = torch.channels_last if is_picture else torch.contiguous_format
+    if is_picture:
+        network.to(device=device, memory_format=memory_format)
+    else:
+        network.to(device)
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    steps = settings.epochs * math.ceil(len(shown) / settings.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    history: list[Epoch] = []
+    with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(settings.seed)
+        if before is not None:
+            optimizer.load_state_dict(before.optimizer)
+            schedule.load_state_dict(before.schedule)
+            set_random_state(before.random, device)
+            history = list(before.epochs)
+        try:
+            for number in range(len(history) + 1, settings.epochs + 1):
+                start = time.perf_counter()
+                rate = optimizer.param_groups[0]["lr"]
+                network.train()
+                fit = train_epoch(
+                    network,
+                    shown,
+                    optimizer,
+                    schedule,
+                    epoch=number,
+                    batch_size=settings.batch_size,
+                    label_smoothing=settings.label_smoothing,
+                    memory_format=memory_format,
+                    advance=_counted_from((number - 1) * len(shown), advance),
+                )
+                network.eval()
+                right = share_right(network, held_back, memory_format=memory_format)
+                seconds = time.perf_counter() - start
+                history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, seconds))
+                if checkpoints is not None:
+                    checkpoints.save(
+                        Checkpoint(
+                            settings=settings.form(),
+                            epochs=history,
+                            state_dict=plain_state(network),
+                            optimizer=optimizer.state_dict(),
+                            schedule=schedule.state_dict(),
+                            random=random_state(device),
+                        )
+                    )
+                if report is not None:
+                    report(history[-1])
+        finally:
+            network.eval().to("cpu")
+            if is_picture:
+                network.to(memory_format=torch.contiguous_format)
+    return history
+
+
+def _counted_from(start: int, advance: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    return None if advance is None else lambda seen: advance(start + seen)
+
+
+def _check_fit(network: nn.Module, batches: Batches, training: Dataset, test: Dataset) -> None:
+    """Check that the network takes the images and has an output for each class."""
+    images, _ = batches.draw(torch.arange(1))
+    network.eval()
+    try:
+        with torch.no_grad():
+            answers = network(in_format(images, torch.contiguous_format))
+    except Exception as error:  # Whatever a network raises that is given images of a size that it does not take.
+        raise DataError(
+            "the images do not fit the network",
+            where=test.name,
+            found=f"images of shape {tuple(images.shape[1:])}: {first_line(error)}",
+        ) from error
+    for dataset in (training, test):
+        classes = 0 if dataset.labels is None else int(dataset.labels.max()) + 1
+        if answers.ndim != 2 or answers.shape[1] < classes:
+            raise DataError(
+                "the network has too few outputs",
+                where=dataset.name,
+                expected=f"at least {classes}, the number of classes",
+                found=f"outputs of shape {tuple(answers.shape[1:])}",
+            )
