@@ -8,12 +8,13 @@ torch's global generator: call ``torch.manual_seed`` before it for a repeatable 
 from __future__ import annotations
 
 from snnc.models.activations import QCFS, ClippedReLU
+from snnc.models.cifarnet import alexnet, cifarnet
 from snnc.models.digits import digits_cnn
 from snnc.models.lenet import lenet
 from snnc.models.residual import PaddedShortcut, ResidualBlock
 from snnc.models.resnet import resnet18, resnet19, resnet20, resnet34, resnet34_imagenet
 from snnc.models.training import accuracy, logits, train
-from snnc.models.vgg import vgg16
+from snnc.models.vgg import vgg16, vgg16_imagenet
 
 __all__ = [
     "QCFS",
@@ -21,6 +22,8 @@ __all__ = [
     "PaddedShortcut",
     "ResidualBlock",
     "accuracy",
+    "alexnet",
+    "cifarnet",
     "digits_cnn",
     "lenet",
     "logits",
@@ -31,4 +34,5 @@ __all__ = [
     "resnet34_imagenet",
     "train",
     "vgg16",
+    "vgg16_imagenet",
 ]

@@ -116,9 +116,10 @@ def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
 
 def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:
     """Images in the units that mean and standard deviation are given in: float32, or float64 for integer images."""
-    if dataset.images.dtype == np.uint8:
-        return np.asarray(dataset.images * np.float64(dataset.unit))
-    return np.asarray(dataset.images * np.float32(dataset.unit)) if dataset.unit != 1 else dataset.images
+    images: NDArray[Any] = np.asarray(dataset.images)
+    if images.dtype == np.uint8:
+        return np.asarray(images * np.float64(dataset.unit))
+    return np.asarray(images * np.float32(dataset.unit)) if dataset.unit != 1 else images
 
 
 def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:

@@ -68,6 +68,7 @@ def share_right(
     module: nn.Module,
     batches: Batches,
     *,
+    epoch: int,
     batch_size: int = 256,
     memory_format: torch.memory_format = torch.contiguous_format,
     advance: Callable[[int], None] | None = None,
@@ -77,6 +78,7 @@ def share_right(
     Args:
         module: In evaluation mode; maps images of shape (n, ...) to logits (n, classes).
         batches: The images.
+        epoch: Number of the epoch just trained, for the error.
         batch_size: Images per step, at least 1.
         memory_format: The order in memory that the module's weights have.
         advance: Called after each batch with the number of images done so far.
@@ -96,6 +98,7 @@ def share_right(
         if not bool(torch.isfinite(answers).all()):
             raise DataError(
                 "training diverged",
+                where=f"epoch {epoch}",
                 expected="finite logits for the test images",
                 found="infinity or NaN",
                 advice="lower the learning rate",

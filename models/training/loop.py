@@ -14,7 +14,7 @@ from torch.nn import functional
 from snnc.errors import DataError
 from snnc.models.training.batches import Batches
 
-__all__ = ["Fit", "device_of", "in_format", "threads_set_to", "train_epoch"]
+__all__ = ["Fit", "device_of", "in_format", "set_format", "threads_set_to", "train_epoch"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,12 @@ def train_epoch(
 def in_format(images: Tensor, memory_format: torch.memory_format) -> Tensor:
     """Bring images of rows and columns into an order in memory; leave others as they are."""
     return images.contiguous(memory_format=memory_format) if images.ndim == 4 else images
+
+
+def set_format(module: nn.Module, memory_format: torch.memory_format) -> None:
+    """Bring the weights of a module's convolutions into an order in memory, in place."""
+    for parameter in module.parameters():
+        parameter.data = in_format(parameter.data, memory_format)
 
 
 @contextmanager

@@ -13,16 +13,10 @@ from snnc.errors import DataError, first_line
 from snnc.models.data import Dataset
 from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import Batches, DatasetBatches
-from snnc.models.training.checkpoint import (
-    Checkpoint,
-    CheckpointFile,
-    plain_state,
-    random_state,
-    set_random_state,
-)
+from snnc.models.training.checkpoint import Checkpoint, CheckpointFile, plain_state, random_state, set_random_state
 from snnc.models.training.epoch import Epoch
 from snnc.models.training.evaluation import share_right
-from snnc.models.training.loop import in_format, threads_set_to, train_epoch
+from snnc.models.training.loop import device_of, set_format, threads_set_to, train_epoch
 from snnc.models.training.settings import TrainingSettings
 
 __all__ = ["train_network"]
@@ -76,68 +70,93 @@ def train_network(
     before = checkpoints.load() if resume and checkpoints is not None else None
     if before is not None and checkpoints is not None:
         settings.check_same(before.settings, str(checkpoints.path))
-        network.load_state_dict(before.state_dict)
-    # Convolutions of few channels are several times faster with the channels last, on the CPU and on GPUs.
-    is_picture = len(training.images.shape) == 4
-    memory_format = torch.channels_last if is_picture else torch.contiguous_format
-    if is_picture:
-        network.to(device=device, memory_format=memory_format)
-    else:
-        network.to(device)
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-    steps = settings.epochs * math.ceil(len(shown) / settings.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    history: list[Epoch] = []
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
+        # Convolutions of few channels are several times faster with the channels last, on the CPU and on GPUs.
+        memory_format = torch.channels_last if training.images.ndim == 4 else torch.contiguous_format
+        set_format(network.to(device), memory_format)
+        run = _Run(network, settings, steps=math.ceil(len(shown) / settings.batch_size))
         if before is not None:
-            optimizer.load_state_dict(before.optimizer)
-            schedule.load_state_dict(before.schedule)
-            set_random_state(before.random, device)
-            history = list(before.epochs)
+            run.restore(before)
         try:
-            for number in range(len(history) + 1, settings.epochs + 1):
-                start = time.perf_counter()
-                rate = optimizer.param_groups[0]["lr"]
-                network.train()
-                fit = train_epoch(
-                    network,
-                    shown,
-                    optimizer,
-                    schedule,
-                    epoch=number,
-                    batch_size=settings.batch_size,
-                    label_smoothing=settings.label_smoothing,
-                    memory_format=memory_format,
-                    advance=_counted_from((number - 1) * len(shown), advance),
-                )
-                network.eval()
-                right = share_right(network, held_back, memory_format=memory_format)
-                seconds = time.perf_counter() - start
-                history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, seconds))
+            while len(run.history) < settings.epochs:
+                run.epoch(shown, held_back, memory_format, advance)
                 if checkpoints is not None:
-                    checkpoints.save(
-                        Checkpoint(
-                            settings=settings.form(),
-                            epochs=history,
-                            state_dict=plain_state(network),
-                            optimizer=optimizer.state_dict(),
-                            schedule=schedule.state_dict(),
-                            random=random_state(device),
-                        )
-                    )
+                    checkpoints.save(run.checkpoint())
                 if report is not None:
-                    report(history[-1])
+                    report(run.history[-1])
         finally:
-            network.eval().to("cpu")
-            if is_picture:
-                network.to(memory_format=torch.contiguous_format)
-    return history
+            set_format(network.eval().to("cpu"), torch.contiguous_format)
+    return run.history
+
+
+class _Run:
+    """A network and all that changes with it while it is trained.
+
+    Args:
+        network: On the device to train on.
+        settings: Of the run.
+        steps: Steps of the optimizer in each epoch.
+    """
+
+    def __init__(self, network: nn.Module, settings: TrainingSettings, *, steps: int) -> None:
+        self._network = network
+        self._settings = settings
+        self._device = device_of(network)
+        self._optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, T_max=steps * settings.epochs)
+        self.history: list[Epoch] = []
+
+    def restore(self, before: Checkpoint) -> None:
+        """Go back to the state behind an epoch."""
+        self._network.load_state_dict(before.state_dict)
+        self._optimizer.load_state_dict(before.optimizer)
+        self._schedule.load_state_dict(before.schedule)
+        set_random_state(before.random, self._device)
+        self.history = list(before.epochs)
+
+    def checkpoint(self) -> Checkpoint:
+        """The state as it is now, behind an epoch."""
+        return Checkpoint(
+            settings=self._settings.form(),
+            epochs=list(self.history),
+            state_dict=plain_state(self._network),
+            optimizer=self._optimizer.state_dict(),
+            schedule=self._schedule.state_dict(),
+            random=random_state(self._device),
+        )
+
+    def epoch(
+        self,
+        shown: Batches,
+        held_back: Batches,
+        memory_format: torch.memory_format,
+        advance: Callable[[int], None] | None,
+    ) -> None:
+        """Train for the next epoch, then test."""
+        start = time.perf_counter()
+        number = len(self.history) + 1
+        rate = self._optimizer.param_groups[0]["lr"]
+        self._network.train()
+        fit = train_epoch(
+            self._network,
+            shown,
+            self._optimizer,
+            self._schedule,
+            epoch=number,
+            batch_size=self._settings.batch_size,
+            label_smoothing=self._settings.label_smoothing,
+            memory_format=memory_format,
+            advance=_counted_from((number - 1) * len(shown), advance),
+        )
+        self._network.eval()
+        right = share_right(self._network, held_back, epoch=number, memory_format=memory_format)
+        self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, time.perf_counter() - start))
 
 
 def _counted_from(start: int, advance: Callable[[int], None] | None) -> Callable[[int], None] | None:
@@ -150,7 +169,7 @@ def _check_fit(network: nn.Module, batches: Batches, training: Dataset, test: Da
     network.eval()
     try:
         with torch.no_grad():
-            answers = network(in_format(images, torch.contiguous_format))
+            answers = network(images)
     except Exception as error:  # Whatever a network raises that is given images of a size that it does not take.
         raise DataError(
             "the images do not fit the network",
