@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -71,7 +69,6 @@ def share_right(
     epoch: int,
     batch_size: int = 256,
     memory_format: torch.memory_format = torch.contiguous_format,
-    advance: Callable[[int], None] | None = None,
 ) -> float:
     """Measures the share of images whose largest logit is that of the right class, batch by batch.
 
@@ -81,7 +78,6 @@ def share_right(
         epoch: Number of the epoch just trained, for the error.
         batch_size: Images per step, at least 1.
         memory_format: The order in memory that the module's weights have.
-        advance: Called after each batch with the number of images done so far.
 
     Returns:
         The share, 0..1.
@@ -105,8 +101,6 @@ def share_right(
             )
         right += int((answers.argmax(dim=1) == labels).sum())
         seen += len(index)
-        if advance is not None:
-            advance(seen)
     return right / seen
 
 

@@ -80,7 +80,10 @@ def train_network(
             run.restore(before)
         try:
             while len(run.history) < settings.epochs:
-                run.epoch(shown, held_back, memory_format, advance)
+                try:
+                    run.epoch(shown, held_back, memory_format, advance)
+                except DataError as error:
+                    raise _with_last_state(error, run, checkpoints) from error
                 if checkpoints is not None:
                     checkpoints.save(run.checkpoint())
                 if report is not None:
@@ -157,6 +160,20 @@ class _Run:
         self._network.eval()
         right = share_right(self._network, held_back, epoch=number, memory_format=memory_format)
         self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, time.perf_counter() - start))
+
+
+def _with_last_state(error: DataError, run: _Run, checkpoints: CheckpointFile | None) -> DataError:
+    """Say where the state behind the last good epoch is."""
+    if checkpoints is None or not run.history:
+        return error
+    return DataError(
+        error.problem,
+        where=error.where,
+        expected=error.expected,
+        found=error.found,
+        advice=f"{error.advice}; {checkpoints.path} holds the state behind epoch {len(run.history)}, and may serve as "
+        "--weights of another run",
+    )
 
 
 def _counted_from(start: int, advance: Callable[[int], None] | None) -> Callable[[int], None] | None:
