@@ -72,7 +72,7 @@ def train_network(
         settings.check_same(before.settings, str(checkpoints.path))
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
-        # Convolutions of few channels are several times faster with the channels last, on the CPU and on GPUs.
+        # Convolutions are faster with the channels last: by a quarter for ResNet20 on one core.
         memory_format = torch.channels_last if training.images.ndim == 4 else torch.contiguous_format
         set_format(network.to(device), memory_format)
         run = _Run(network, settings, steps=math.ceil(len(shown) / settings.batch_size))
