@@ -1,0 +1,112 @@
+"""One pass over the bits of float32 values, lane by lane: their range, and how often each bin occurs.
+
+Values lie in a table of which every row is contiguous. Column i belongs to lane ``i % lanes``, so that consecutive
+values go to different lanes: their histograms are different memory, and no addition has to wait for the one before
+it, though half of what a ReLU gives is the same number, zero.
+
+The bits of a float32, read as an integer, order positive values; :func:`measure` flips those of the negative ones so
+that all are ordered. NaN then lies beyond the infinities. 32-bit and unsigned types are spelled out: numba's default
+of 64 bits would halve the speed, and signed indices might be negative and would be checked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.solver.just_in_time import compiled
+
+Bits = NDArray[np.int32]
+Indices = NDArray[np.uint32]
+# Columns that are worked on at once, so that what is in between stays in the innermost cache.
+CHUNK = 256
+
+
+@compiled
+def measure(bits: Bits, low: Bits, high: Bits, normal: Bits) -> None:
+    """Widens ranges by a table's values.
+
+    Args:
+        bits: (rows, columns), the bits of float32 values.
+        low: (k lanes,), the smallest value so far of each column modulo that, as an ordered integer.
+        high: The largest likewise.
+        normal: The smallest that is at least 2 ** -126 likewise.
+    """
+    sign, others, smallest = np.int32(31), np.int32(0x7FFFFFFF), np.int32(0x00800000)
+    rows, columns = bits.shape
+    for row in range(rows):
+        for begin in range(0, columns, len(low)):
+            part = bits[row, begin : begin + len(low)]
+            for index in range(len(part)):
+                key = np.int32(part[index] ^ np.int32((part[index] >> sign) & others))
+                # No min() and max(): these comparisons become vector instructions.
+                if key < low[index]:
+                    low[index] = key
+                if key > high[index]:
+                    high[index] = key
+                candidate = key if key >= smallest else others
+                if candidate < normal[index]:
+                    normal[index] = candidate
+
+
+@compiled
+def count(bits: Bits, shift: int, first: int, offsets: Indices, histograms: Indices) -> None:
+    """Counts a table's values in bins; those below the first bin go to the place before it.
+
+    Args:
+        bits: (rows, columns), the bits of float32 values.
+        shift: A value's bin is its bits shifted right by so many.
+        first: The bin that the second place of each histogram is for.
+        offsets: (k lanes,), where in ``histograms`` that of each column modulo that begins.
+        histograms: (lanes * places,); incremented.
+    """
+    right, zero, before = np.int32(shift), np.int32(0), np.int32(first - 1)
+    one = np.uint32(1)
+    rows, columns = bits.shape
+    places = np.empty(len(offsets), np.uint32)
+    for row in range(rows):
+        for begin in range(0, columns, len(offsets)):
+            part = bits[row, begin : begin + len(offsets)]
+            # Two loops: the first becomes vector instructions, the second cannot.
+            for index in range(len(part)):
+                place = np.int32((part[index] >> right) - before)
+                places[index] = np.uint32(place if place > zero else zero) + offsets[index]
+            for index in range(len(part)):
+                histograms[places[index]] += one
+
+
+@compiled
+def count_few(bits: Bits, shift: int, first: int, owners: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+    """Counts few values beside many bins, straight into the channels' counts; those below the first bin are left out.
+
+    Args:
+        bits: (rows, columns), the bits of float32 values.
+        shift: A value's bin is its bits shifted right by so many.
+        first: The bin that the first count of each channel is for.
+        owners: (lanes,), the channel of each lane.
+        counts: (channels, bins); incremented.
+    """
+    rows, columns = bits.shape
+    for row in range(rows):
+        for column in range(columns):
+            place = (bits[row, column] >> shift) - first
+            if place >= 0:
+                counts[owners[column % len(owners)], place] += 1
+
+
+@compiled
+def fold(histograms: Indices, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
+    """Adds the lanes' histograms to the counts of their channels.
+
+    Args:
+        histograms: (lanes, 1 + bins), as :func:`count` leaves them, the first place to be ignored.
+        owners: (lanes,), the channel of each lane.
+        start: The column of ``counts`` that the first bin is for.
+        counts: (channels, at least start + bins); incremented.
+    """
+    lanes, places = histograms.shape
+    for lane in range(lanes):
+        target = counts[owners[lane], start : start + places - 1]
+        source = histograms[lane, 1:]
+        for index in range(places - 1):
+            target[index] += np.int64(source[index])
