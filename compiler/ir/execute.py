@@ -44,3 +44,8 @@ def execute(
                 if last_use[source] == index and source not in wanted:
                     del values[source]
     return {name: values[name] for name in wanted}
+
+
+def channels_last(values: torch.Tensor) -> torch.Tensor:
+    """The same values, images pixel by pixel: narrow convolutions on a CPU are then two to three times as fast."""
+    return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
