@@ -38,6 +38,7 @@ def compile(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    objective: int = 1,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -61,6 +62,8 @@ def compile(
             on the calibration data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`,
             ``QCFS``) carry them.
         per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
+        objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
+            large activations less; other ways to choose thresholds minimise nothing and take only 1.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -84,6 +87,7 @@ def compile(
         timesteps=timesteps,
         threshold=threshold,
         per_channel=per_channel,
+        objective=objective,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -103,6 +107,7 @@ def compile_recorded(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    objective: int = 1,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -122,6 +127,7 @@ def compile_recorded(
         timesteps=timesteps,
         threshold=threshold,
         per_channel=per_channel,
+        objective=objective,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )

@@ -30,7 +30,7 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
     """
     steps, samples, neurons = sent.shape
     constant = len(drive) == 1
-    voltage, memory, number = np.empty_like(threshold), np.empty_like(threshold), 0
+    voltage, memory, number = np.empty_like(threshold), np.empty_like(threshold), np.int64(0)
     zero, one = threshold.dtype.type(0), threshold.dtype.type(1)
     for sample in range(samples):
         for begin in range(0, neurons, CHUNK):
@@ -39,7 +39,7 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
             v, received = voltage[begin:end], memory[begin:end]
             v[:] = potential[begin:end]
             received[:] = zero
-            taken_back = 0
+            taken_back = np.int64(0)
             for step in range(steps):
                 current = drive[0 if constant else step, sample, begin:end]
                 output = sent[step, sample, begin:end]

@@ -109,7 +109,7 @@ def _layer(node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuro
     assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
     drive: torch.Tensor | None = None
     for synapse, value in zip(op.synapses, inputs, strict=True):
-        part = synapse.apply(channels_last(value.flatten(0, 1))).unflatten(0, value.shape[:2])
+        part = synapse.apply(channels_last(value.flatten(0, 1))).reshape(*value.shape[:2], *node.shape)
         drive = part if drive is None else drive + part
     assert drive is not None
     per_channel = (-1,) + (1,) * (len(node.shape) - 1)

@@ -55,7 +55,7 @@ def _send_fused(
         neuron == "snm",
         _neurons(sent).reshape(timesteps, batch, -1),
     )
-    return sent.unflatten(0, (timesteps, batch)), number
+    return sent.reshape(timesteps, batch, *shape), number
 
 
 def _neurons(values: torch.Tensor) -> NDArray[np.floating[Any]]:

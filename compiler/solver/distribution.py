@@ -100,6 +100,10 @@ class Distribution:
         """Sum of the activations."""
         return float(self.sums[-1])
 
+    def power_sum(self, power: int) -> float:
+        """Sum of the activations to the power 1 or 2."""
+        return float((self.sums if power == 1 else self.squares)[-1])
+
     @cached_property
     def _cumulative(self) -> NDArray[np.int64]:
         assert self._counts is not None

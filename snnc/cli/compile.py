@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
@@ -62,6 +62,7 @@ def compile_command(
     per_channel: Annotated[
         bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
     ] = True,
+    objective: Annotated[int, typer.Option("--objective", metavar="1|2", help=OBJECTIVE_HELP)] = 1,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -122,6 +123,7 @@ def compile_command(
             timesteps=timesteps,
             threshold=threshold,
             per_channel=per_channel,
+            objective=objective,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
