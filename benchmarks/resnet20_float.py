@@ -47,7 +47,15 @@ from snnc.compiler.ir import (
 )
 from snnc.compiler.passes.fold_batch_norm import scaled
 from snnc.compiler.passes.profile_activations import profile_batch
-from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES, ActivationSketch, solve_distributions
+from snnc.compiler.solver import (
+    METHODS,
+    OBJECTIVES,
+    SEARCHES,
+    ActivationSketch,
+    solve,
+    solve_distributions,
+    spike_counts,
+)
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WIDTHS, BLOCKS, SIDE = (16, 32, 64), 3, 32
@@ -225,6 +233,40 @@ def show(ann: float, images: int, found: Mapping[Row, float]) -> None:
     console.print(table)
 
 
+def show_losses(sketches: Mapping[str, ActivationSketch], columns: list[int]) -> None:
+    """What a threshold for each channel does to the calibration activations, by method and T.
+
+    Shares of the sum of all activations, the mean of all layers: what is lost of those above Vth (clipped), how far
+    those below are from their levels (rounded, both ways), and what all rates together are short of the activations.
+    """
+    table = Table(title="Per channel, in % of the sum of activations, each neuron given its activation at every step")
+    for title in ("thresholds", "T", "clipped", "rounded", "sum of both", "rates fall short by"):
+        table.add_column(title, justify="left" if title == "thresholds" else "right")
+    for timesteps in columns:
+        for method, objective in (("data-driven", 1), ("data-driven", 2), ("percentile", 1)):
+            row = Row("if", timesteps, method, objective, True)
+            parts = np.mean([losses(sketch, row) for sketch in sketches.values()], axis=0)
+            shares = (parts[0], parts[1], parts[0] + parts[1], parts[2])
+            table.add_row(row.title, str(timesteps), *(f"{100 * share:.2f}" for share in shares))
+    console.print(table)
+
+
+def losses(sketch: ActivationSketch, row: Row) -> NDArray[np.float64]:
+    """Clipped, rounded and missing of a layer's activations, (3,), as shares of their sum."""
+    parts, total = np.zeros(3), 0.0
+    for found in sketch.distributions(row.timesteps):
+        if found is None:
+            continue
+        solution = solve(found, row.timesteps, row.method, objective=row.objective)
+        counts = found.number(np.arange(1, len(found.values) + 1)) - found.number(np.arange(len(found.values)))
+        spikes = spike_counts(found.values, solution.threshold, solution.potential, row.timesteps)
+        short = (found.values - spikes * (solution.threshold / row.timesteps)) * counts
+        above = found.values > solution.threshold
+        parts += short[above].sum(), np.abs(short[~above]).sum(), short.sum()
+        total += found.total
+    return parts / total
+
+
 def wanted(arguments: argparse.Namespace) -> list[Row]:
     """The rows that were asked for, in the order in which they are measured."""
     ways = [
@@ -298,10 +340,9 @@ def main() -> None:
     results["ann_accuracy"] = accuracy(outputs, labels)
     console.print(f"ANN: {results['ann_accuracy']:.1f} % ({time.perf_counter() - begin:.0f} s)")
     missing = [row for row in wanted(arguments) if row not in set(map(as_row, rows))]
-    if missing:
-        calibration, _ = read_images(arguments.train, arguments.calibration_samples)
-        sketches = profile(graph, calibration)
-        console.print(f"profiled ({time.perf_counter() - begin:.0f} s)")
+    calibration, _ = read_images(arguments.train, arguments.calibration_samples)
+    sketches = profile(graph, calibration)
+    console.print(f"profiled ({time.perf_counter() - begin:.0f} s)")
     while missing and time.perf_counter() - begin <= 60 * arguments.minutes:
         rows.append(measured(graph, missing.pop(0), sketches, images, labels))
         console.print(rows[-1])
@@ -309,6 +350,7 @@ def main() -> None:
         partial.write_text(json.dumps(results, indent=2) + "\n")
         partial.replace(file)
     show(results["ann_accuracy"], len(labels), {as_row(row): row["accuracy"] for row in rows})
+    show_losses(sketches, sorted(arguments.timesteps))
     if missing:
         console.print(f"{len(missing)} rows are missing; the next call goes on with {missing[0]}")
 

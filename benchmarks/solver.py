@@ -5,7 +5,8 @@
 
 Profiling is timed as ``ProfileActivations`` does it, batch by batch through the graph of a network, once with the
 sketches and once with the ranges alone, alternately, so that a busy machine slows both. The networks are the ResNet20
-of benchmarks/resnet20_float.py and VGG16 with half the usual channels, with random weights: times do not depend on them.
+of benchmarks/resnet20_float.py and VGG16 with half the usual channels, with random
+weights.
 """
 
 from __future__ import annotations

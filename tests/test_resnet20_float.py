@@ -18,6 +18,7 @@ from PIL import Image
 from torch import nn
 
 from snnc.compiler.ir import execute
+from snnc.compiler.solver import ActivationSketch, solve
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "resnet20_float.py"
 
@@ -78,6 +79,21 @@ def test_the_graph_is_the_network(benchmark: ModuleType, network: nn.Module, che
         expected = network.double()(images)
     assert_equal_values(execute(graph, images)["output"], expected, 1e-10)
     network.float()
+
+
+def test_losses_add_up(benchmark: ModuleType) -> None:
+    values = np.maximum(np.random.default_rng(0).normal(size=(3, 5000)), 0).astype(np.float32)
+    values[1] = 0
+    sketch = ActivationSketch(3)
+    sketch.add(values)
+    for method in ("data-driven", "percentile", "max"):
+        row = benchmark.Row("if", 8, method, 1, True)
+        clipped, rounded, short = benchmark.losses(sketch, row)
+        found = [each for each in sketch.distributions(8) if each]
+        errors = [solve(each, 8, method).error for each in found]
+        assert clipped + rounded == pytest.approx(sum(errors) / sum(each.total for each in found))
+        assert clipped - rounded <= short <= clipped + rounded
+        assert (clipped == 0) == (method == "max")
 
 
 def test_a_run_that_was_interrupted_goes_on(

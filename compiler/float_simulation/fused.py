@@ -64,4 +64,4 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
             for index in range(len(v)):
                 number += np.int64(received[index])
             number += 2 * taken_back
-    return number
+    return int(number)

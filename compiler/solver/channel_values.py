@@ -20,6 +20,10 @@ Result = TypeVar("Result")
 # Lanes that values are dealt out to: at least so many, or neighbours would wait for each other; at most so many, or
 # their histograms would not stay in the cache.
 LANES_AT_LEAST, LANES_AT_MOST = 8, 64
+# Where there are so many times more bins than values, values are counted one by one instead of histograms added up.
+FEW = 8
+# Runs of fewer values of one channel are not worth a table: they are turned around.
+RUN = 256
 # Fewer values than this are not worth a thread.
 THREAD_VALUES = 1 << 18
 NOTHING_LOW, NOTHING_HIGH = np.iinfo(np.int32).max, np.iinfo(np.int32).min
@@ -27,14 +31,18 @@ NOTHING_LOW, NOTHING_HIGH = np.iinfo(np.int32).max, np.iinfo(np.int32).min
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Some of the values, as the kernels take them: column i belongs to lane ``i % len(owners)``.
+    """Some of the values, as the kernels take them: the i-th column belongs to lane ``i % len(owners)``.
 
     Attributes:
-        bits: (rows, columns), float32 values as integers, each row contiguous.
+        bits: (rows, all columns), float32 values as integers, contiguous.
+        left: The first column that belongs to the table.
+        right: The one behind the last.
         owners: (lanes,), the channel of each lane.
     """
 
     bits: Bits
+    left: int
+    right: int
     owners: NDArray[np.int64]
 
     @property
@@ -47,7 +55,7 @@ class Table:
         """The smallest and the largest value of each lane, as ordered integers, and the smallest normal one of all."""
         low = np.full(self.stride, NOTHING_LOW, np.int32)
         high, normal = np.full(self.stride, NOTHING_HIGH, np.int32), low.copy()
-        kernels.measure(self.bits, low, high, normal)
+        kernels.measure(self.bits, self.left, self.right, low, high, normal)
         lanes = len(self.owners)
         return low.reshape(-1, lanes).min(0), high.reshape(-1, lanes).max(0), int(normal.min())
 
@@ -55,8 +63,8 @@ class Table:
         """How often each of some bins occurs in each lane, (lanes, 1 + bins): in front what is below the first."""
         histograms = np.zeros((len(self.owners), 1 + bins), np.uint32)
         lanes = np.arange(self.stride) % len(self.owners)
-        offsets = (lanes * histograms.shape[1]).astype(np.uint32)
-        kernels.count(self.bits, shift, first, offsets, histograms.reshape(-1))
+        offsets = (lanes * histograms.shape[1]).astype(np.int32)
+        kernels.count(self.bits, self.left, self.right, shift, first, offsets, histograms.reshape(-1))
         return histograms
 
 
@@ -88,14 +96,17 @@ class ChannelValues:
             return []
         last = self.tensor.movedim(self.axis, -1)
         inner = self.tensor[(0,) * (self.axis + 1)].numel()
-        if self.tensor.is_contiguous() and inner > 1:
+        if self.tensor.is_contiguous() and inner >= RUN:
             return self._by_channel(_bits(self.tensor).reshape(-1, self.channels, inner))
         return self._channels_last(_bits(last.contiguous()).reshape(-1, self.channels))
 
     def _by_channel(self, bits: Bits) -> list[Table]:
         """Each channel's values (outer, channel, inner) lie together."""
+        outer, channels, inner = bits.shape
+        rows = bits.reshape(outer, -1)
         return [
-            Table(bits[:, channel, :], np.full(LANES_AT_LEAST, channel, np.int64)) for channel in range(self.channels)
+            Table(rows, channel * inner, (channel + 1) * inner, np.full(LANES_AT_LEAST, channel, np.int64))
+            for channel in range(channels)
         ]
 
     def _channels_last(self, bits: Bits) -> list[Table]:
@@ -103,9 +114,10 @@ class ChannelValues:
         if self.channels > LANES_AT_MOST:
             starts = range(0, self.channels, LANES_AT_MOST)
             ends = [min(start + LANES_AT_MOST, self.channels) for start in starts]
-            return [Table(bits[:, start:end], np.arange(start, end)) for start, end in zip(starts, ends, strict=True)]
+            return [Table(bits, start, end, np.arange(start, end)) for start, end in zip(starts, ends, strict=True)]
         owners = np.tile(np.arange(self.channels), -(-LANES_AT_LEAST // self.channels))
-        return [Table(part.reshape(1, -1), owners) for part in np.array_split(bits, self._threads) if len(part)]
+        parts = [part.reshape(1, -1) for part in np.array_split(bits, self._threads) if len(part)]
+        return [Table(part, 0, part.size, owners) for part in parts]
 
     @property
     def _threads(self) -> int:
@@ -136,9 +148,9 @@ class ChannelValues:
             start: The column of ``counts`` that the first bin is for.
             counts: (channels, bins of any number); incremented.
         """
-        if self.per_channel < bins:
+        if self.per_channel * FEW < bins:
             for table in self.tables:
-                kernels.count_few(table.bits, shift, first - start, table.owners, counts)
+                kernels.count_few(table.bits, table.left, table.right, shift, first - start, table.owners, counts)
             return
         for table, histograms in self._over_tables(lambda table: table.counted(shift, first, bins)):
             kernels.fold(histograms, table.owners, start, counts)
