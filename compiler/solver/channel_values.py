@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock, local
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,39 @@ RUN = 256
 # Fewer values than this are not worth a thread.
 THREAD_VALUES = 1 << 18
 NOTHING_LOW, NOTHING_HIGH = np.iinfo(np.int32).max, np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Consecutive bins; that of a value is its float32's bits, shifted right.
+
+    Attributes:
+        shift: By how many bits.
+        first: The first bin.
+        number: How many there are.
+        start: The column of the counts that the first one is for.
+    """
+
+    shift: int
+    first: int
+    number: int
+    start: int
+
+
+class _Scratch(local):
+    """Zeros that every thread keeps for its histograms, since fresh memory costs more than counting in it."""
+
+    def __init__(self) -> None:
+        self._buffer = np.zeros(0, np.uint32)
+
+    def zeros(self, size: int) -> NDArray[np.uint32]:
+        """At least so many; whoever takes them leaves zeros behind."""
+        if len(self._buffer) < size:
+            self._buffer = np.zeros(size, np.uint32)
+        return self._buffer
+
+
+_scratch = _Scratch()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +93,19 @@ class Table:
         lanes = len(self.owners)
         return low.reshape(-1, lanes).min(0), high.reshape(-1, lanes).max(0), int(normal.min())
 
-    def counted(self, shift: int, first: int, bins: int) -> NDArray[np.uint32]:
-        """How often each of some bins occurs in each lane, (lanes, 1 + bins): in front what is below the first."""
-        histograms = np.zeros((len(self.owners), 1 + bins), np.uint32)
-        lanes = np.arange(self.stride) % len(self.owners)
-        offsets = (lanes * histograms.shape[1]).astype(np.int32)
-        kernels.count(self.bits, self.left, self.right, shift, first, offsets, histograms.reshape(-1))
-        return histograms
+    def count(self, bins: Bins, counts: NDArray[np.int64], lock: Lock) -> None:
+        """Adds to the channels' counts how often each bin occurs; many tables may do so at once with one lock."""
+        lanes = len(self.owners)
+        places = 1 + bins.number
+        histograms = _scratch.zeros(lanes * places)
+        offsets = (np.arange(self.stride) % lanes * places).astype(np.int32)
+        kernels.count(self.bits, self.left, self.right, bins.shift, bins.first, offsets, histograms)
+        with lock:
+            kernels.fold(histograms, places, self.owners, bins.start, counts)
+
+    def count_few(self, bins: Bins, counts: NDArray[np.int64]) -> None:
+        """The same for few values beside many bins."""
+        kernels.count_few(self.bits, self.left, self.right, bins.shift, bins.first - bins.start, self.owners, counts)
 
 
 class ChannelValues:
@@ -138,22 +178,20 @@ class ChannelValues:
             normal = min(normal, smallest)
         return _floats(low), _floats(high), float(_floats(np.array([normal], np.int32))[0])
 
-    def count(self, shift: int, first: int, bins: int, start: int, counts: NDArray[np.int64]) -> None:
-        """Counts how often each bin occurs, a value's bin being its bits shifted right.
+    def count(self, bins: Bins, counts: NDArray[np.int64]) -> None:
+        """Counts how often each bin occurs.
 
         Args:
-            shift: By how many bits.
-            first: The first bin; values below it, and negative ones, are not counted.
-            bins: How many there are; no value lies above the last.
-            start: The column of ``counts`` that the first bin is for.
-            counts: (channels, bins of any number); incremented.
+            bins: Which; values below the first, and negative ones, are not counted, and none lies above the last.
+            counts: (channels, at least bins.start + bins.number); incremented.
         """
-        if self.per_channel * FEW < bins:
+        if self.per_channel * FEW < bins.number:
             for table in self.tables:
-                kernels.count_few(table.bits, table.left, table.right, shift, first - start, table.owners, counts)
+                table.count_few(bins, counts)
             return
-        for table, histograms in self._over_tables(lambda table: table.counted(shift, first, bins)):
-            kernels.fold(histograms, table.owners, start, counts)
+        lock = Lock()
+        for _ in self._over_tables(lambda table: table.count(bins, counts, lock)):
+            pass
 
     def _over_tables(self, work: Callable[[Table], Result]) -> Iterator[tuple[Table, Result]]:
         threads = min(self._threads, len(self.tables))

@@ -21,6 +21,8 @@ Bits = NDArray[np.int32]
 Indices = NDArray[np.uint32]
 # Columns that are worked on at once, so that what is in between stays in the innermost cache.
 CHUNK = 256
+# Bins that are added up together, or left alone if all are empty.
+FOLDED = 64
 
 
 @compiled
@@ -102,18 +104,28 @@ def count_few(
 
 
 @compiled
-def fold(histograms: Indices, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
-    """Adds the lanes' histograms to the counts of their channels.
+def fold(histograms: Indices, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
+    """Moves the lanes' histograms into the counts of their channels and leaves zeros behind.
 
     Args:
-        histograms: (lanes, 1 + bins), as :func:`count` leaves them, the first place to be ignored.
+        histograms: (at least lanes * places,), as :func:`count` leaves them; the first place of each is thrown away.
+        places: Length of a histogram, one more than there are bins.
         owners: (lanes,), the channel of each lane.
         start: The column of ``counts`` that the first bin is for.
         counts: (channels, at least start + bins); incremented.
     """
-    lanes, places = histograms.shape
-    for lane in range(lanes):
+    nothing = np.uint32(0)
+    for lane in range(len(owners)):
+        histogram = histograms[lane * places : (lane + 1) * places]
+        histogram[0] = nothing
         target = counts[owners[lane], start : start + places - 1]
-        source = histograms[lane, 1:]
-        for index in range(places - 1):
-            target[index] += np.int64(source[index])
+        for begin in range(0, places - 1, FOLDED):
+            source = histogram[begin + 1 : min(begin + 1 + FOLDED, places)]
+            found = nothing
+            for index in range(len(source)):
+                found |= source[index]
+            # Most octaves are empty for most channels: their counts need not be fetched.
+            if found:
+                for index in range(len(source)):
+                    target[begin + index] += np.int64(source[index])
+                    source[index] = nothing

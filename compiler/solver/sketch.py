@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.solver.channel_values import ChannelValues
+from snnc.compiler.solver.channel_values import Bins, ChannelValues
 from snnc.compiler.solver.distribution import Distribution, FloatArray
 
 # A bin is a float32's sign, exponent and leading bits of the significand: bfloat16's, 128 bins for each octave.
@@ -105,7 +105,7 @@ class ActivationSketch:
         first, last = (int(np.float32(each).view(np.int32)) >> MANTISSA + SHIFT for each in (normal, high.max()))
         self.cover(first, last + 1)
         bins, start = (last + 1 - first) << MANTISSA, (first - self.octave) << MANTISSA
-        values.count(SHIFT, first << MANTISSA, bins, start, self.counts)
+        values.count(Bins(SHIFT, first << MANTISSA, bins, start), self.counts)
 
     def cover(self, first: int, end: int) -> None:
         """Makes room for the octaves first..end-1, beside those that are covered already."""
