@@ -5,8 +5,7 @@
 
 Profiling is timed as ``ProfileActivations`` does it, batch by batch through the graph of a network, once with the
 sketches and once with the ranges alone, alternately, so that a busy machine slows both. The networks are the ResNet20
-of benchmarks/resnet20_float.py and VGG16, with random
-weights.
+of benchmarks/resnet20_float.py and VGG16, with random weights.
 """
 
 from __future__ import annotations

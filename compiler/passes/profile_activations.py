@@ -86,9 +86,12 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
         if isinstance(node.op, Readout):
             profiles[node.name].add(drive)
             return drive
+        if node.op.learned_threshold is None:
+            # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
+            profiles[node.name].add(drive)
+            return drive.relu_()
         activations = node.op.activate(drive)
-        # Of a plain ReLU the drive says all.
-        profiles[node.name].add(drive, None if node.op.learned_threshold is None else activations)
+        profiles[node.name].add(drive, activations)
         return activations
 
     execute(graph, batch, apply=observed)
