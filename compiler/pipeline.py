@@ -30,7 +30,7 @@ from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
-from snnc.compiler.solver import METHODS
+from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
 
@@ -54,6 +54,8 @@ class Options:
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
+        objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
+            ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
@@ -63,6 +65,7 @@ class Options:
     threshold: str = "data-driven"
     per_channel: bool = True
     max_pool: str = AUTOMATIC
+    objective: int = 1
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -87,6 +90,20 @@ class Options:
                 where="max_pool (--max-pool)",
                 expected=", ".join((AUTOMATIC, *MAX_POOLINGS)),
                 found=repr(self.max_pool),
+            )
+        if self.objective not in OBJECTIVES:
+            raise OptionError(
+                "is out of range",
+                where="objective (--objective)",
+                expected=" or ".join(map(str, OBJECTIVES)),
+                found=str(self.objective),
+            )
+        if self.objective != 1 and self.threshold not in SEARCHES:
+            raise OptionError(
+                f"is only for thresholds that are searched for; {self.threshold} minimises no error",
+                where="objective (--objective)",
+                expected=f"--threshold {' or '.join(SEARCHES)}",
+                found=f"{self.objective} with {self.threshold}",
             )
         return get_target(self.target)
 
@@ -177,7 +194,9 @@ def threshold_pass(options: Options) -> Pass:
     """The pass that gives each layer its thresholds and initial potentials, as the options say."""
     if options.threshold == LEARNED:
         return AssignLearnedThresholds()
-    return AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel)
+    return AssignThresholds(
+        options.timesteps, options.threshold, per_channel=options.per_channel, objective=options.objective
+    )
 
 
 def _quantized(
