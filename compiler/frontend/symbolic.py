@@ -76,7 +76,7 @@ class _Tracer(torch.fx.Tracer):
 
     def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
         """What stands for a node's value while the network's code runs."""
-        return _Value(node, self)
+        return cast(torch.fx.Proxy, _Value(node, self))
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
