@@ -277,7 +277,7 @@ class Tail(nn.Module):
     def __init__(self, call: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.ones(1, 2, 1, 1))
-        self.register_buffer("zeros", torch.zeros(1, 2, 4, 4))
+        self.register_buffer("zeros", torch.zeros(2, 2, 4, 4))
         self.call = call
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -300,7 +300,8 @@ class Tail(nn.Module):
         (lambda tail, x: torch.cat([x, x], 2), "a concatenation over axis 2.*use dim=1"),
         (lambda tail, x: torch.cat([x, x], -1), "a concatenation over axis -1.*use dim=1"),
         (lambda tail, x: torch.cat([x, x]), "a concatenation over axis 0.*use dim=1"),
-        (lambda tail, x: torch.cat([x, tail.shift.relu()], 1), "odd.shift is used as data"),
+        (lambda tail, x: tail.shift.relu() + x, "odd.shift is used as data"),
+        (lambda tail, x: torch.cat([x, tail.zeros], 1), "a concatenation with the parameter odd.zeros"),
     ],
 )
 def test_joins_that_cannot_be_compiled_are_refused_by_path_and_line(
@@ -309,18 +310,8 @@ def test_joins_that_cannot_be_compiled_are_refused_by_path_and_line(
     module = nn.Sequential()
     module.add_module("stem", nn.Conv2d(2, 2, 1))
     module.add_module("odd", Tail(call))
-    # Code objects know lines of their own from Python 3.11 on only; a lambda here stands on one line.
     line = f"{Path(__file__).name}:{call.__code__.co_firstlineno}"
     with pytest.raises((UnsupportedError, ModelError), match=rf"^odd\.\w+ \({line}\): .*{message}"):
-        trace(module, IMAGE)
-
-
-def test_a_concatenation_with_a_buffer_is_refused() -> None:
-    module = nn.Sequential(nn.Conv2d(2, 2, 1), Tail(lambda tail, x: torch.cat([x, tail.zeros.expand(2, 2, 4, 4)], 1)))
-    with pytest.raises(UnsupportedError, match=r"1\.zeros is used as data"):
-        trace(module, IMAGE)
-    module = nn.Sequential(Tail(lambda tail, x: torch.cat([x[:1], tail.zeros], 1)))
-    with pytest.raises(UnsupportedError, match="over the batch|the parameter"):
         trace(module, IMAGE)
 
 

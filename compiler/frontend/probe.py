@@ -11,9 +11,9 @@ import torch.fx
 from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
 from snnc.compiler.frontend.places import place_of
-from snnc.compiler.frontend.support import title_of
+from snnc.compiler.frontend.support import supported, title_of
 from snnc.compiler.ir import Shape
-from snnc.errors import ModelError, first_line
+from snnc.errors import ModelError, UnsupportedError, first_line
 
 # Two samples, so that an axis of the batch cannot be mistaken for one of the data.
 PROBE = 2
@@ -67,6 +67,7 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
 
     Raises:
         ModelError: The network does not run on input of that shape; the message names the module and the line.
+        UnsupportedError: It does not run since a call gives several tensors.
     """
     interpreter = _Probe(traced)  # type: ignore[no-untyped-call]
     try:
@@ -76,6 +77,7 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
             interpreter.propagate(torch.zeros(PROBE, *input_shape))  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a module of torch raises on input that does not fit
         cause, node = error.__cause__ or error, interpreter.failed
+        _check_single(node)
         advice = "give calibration data of the shape that it was trained on"
         if node and title_of(node) in _JOINS:
             advice += ", or make the joined paths give one shape: by equal strides and paddings, or a 1x1 convolution"
@@ -84,7 +86,7 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
             where=place_of(node) if node else None,
             found=_operands(node) if node else None,
             advice=advice,
-        ) from error
+        ) from cause
 
 
 def _is_same(tensor: torch.Tensor, result: object) -> bool:
@@ -93,6 +95,18 @@ def _is_same(tensor: torch.Tensor, result: object) -> bool:
         and tensor.data_ptr() == result.data_ptr()
         and (tensor.shape, tensor.stride()) == (result.shape, result.stride())
     )
+
+
+def _check_single(node: torch.fx.Node | None) -> None:
+    """Refuses a call that gives several tensors: that, and not the one that reads them, is what to mend."""
+    for source in node.all_input_nodes if node else ():
+        if "tensor_meta" in source.meta and not isinstance(source.meta["tensor_meta"], TensorMetadata):
+            raise UnsupportedError(
+                "the call gives several tensors",
+                where=place_of(source),
+                expected="one tensor",
+                advice=f"return_indices=False where it is a pooling; {supported()}",
+            )
 
 
 def _operands(node: torch.fx.Node) -> str | None:
