@@ -131,7 +131,11 @@ def test_transposed_convolutions(data: st.DataObject) -> None:
         groups * data.draw(st.integers(1, 2)),
         kernel,
         stride,
-        tuple(data.draw(st.integers(0, d * (k - 1))) for d, k in zip(dilation, kernel, strict=True)),
+        # So much that a row and a column are left.
+        tuple(
+            data.draw(st.integers(0, min(d * (k - 1), (3 * s + d * (k - 1)) // 2)))
+            for s, d, k in zip(stride, dilation, kernel, strict=True)
+        ),
         tuple(data.draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)),
         groups,
         data.draw(st.booleans()),

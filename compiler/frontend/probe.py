@@ -86,7 +86,7 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
             where=place_of(node) if node else None,
             found=_operands(node) if node else None,
             advice=advice,
-        ) from cause
+        ) from error
 
 
 def _is_same(tensor: torch.Tensor, result: object) -> bool:
