@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.compiler.ir import Linear, Shape, Weighted
+from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.program import Scaled, Synapse
+from snnc.compiler.program import Entries, Scaled, Synapse
 from snnc.compiler.program.layer import IntegerArray
 from snnc.compiler.program.membrane_bounds import Window, drive_bounds, window
 from snnc.compiler.targets import Target
@@ -105,11 +105,13 @@ def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin:
 def _fitting(layer: NormalizedLayer, target: Target) -> float:
     """The largest scale at which weights, bias and threshold can be stored."""
     limits = [float(THRESHOLD_MAXIMUM) if layer.spiking else math.inf]
-    for weight in layer.weights:
-        if weight.max() > 0:
-            limits.append(target.weight_maximum / float(weight.max()))
-        if weight.min() < 0:
-            limits.append(target.weight_minimum / float(weight.min()))
+    for synapse, weight in zip(layer.synapses, layer.weights, strict=True):
+        # What netx loads has no exponent.
+        largest = 0 if synapse is layer.synapses[0] and has_netx_form(synapse) else target.weight_exponent_maximum
+        if weight.max(initial=0) > 0:
+            limits.append(2**largest * target.weight_maximum / float(weight.max()))
+        if weight.min(initial=0) < 0:
+            limits.append(2**largest * target.weight_minimum / float(weight.min()))
     if layer.bias.any():
         limits.append(BIAS_MAXIMUM / float(np.abs(layer.bias).max()))
     if not math.isfinite(min(limits)):
@@ -147,10 +149,25 @@ def _room(layer: NormalizedLayer, target: Target, timesteps: int, low: float, hi
     return min(limits), bounds
 
 
-def as_synapse(synapse: Weighted, weight: IntegerArray, source: int) -> Synapse:
-    """The operation's connections with other weights."""
+def has_netx_form(synapse: Weighted) -> bool:
+    """Whether netx can load such a synapse, as the first of a layer."""
+    return isinstance(synapse, Conv2d | Linear)
+
+
+def as_synapse(synapse: Weighted, weight: IntegerArray, source: int, exponent: int = 0) -> Synapse:
+    """The operation's connections with other weights.
+
+    Args:
+        synapse: The operation.
+        weight: In the shape of its weights; for a sparse one those of its entries.
+        source: Index of the layer that it reads.
+        exponent: Of all weights.
+    """
     if isinstance(synapse, Linear):
-        return Synapse(source, "dense", weight)
+        return Synapse(source, "dense", weight, exponent=exponent)
+    if isinstance(synapse, Sparse):
+        entries = Entries(synapse.matrix.indptr.astype(np.int32), synapse.matrix.indices.astype(np.int32))
+        return Synapse(source, "sparse", weight, exponent=exponent, entries=entries)
     return Synapse(
         source,
         "conv",
@@ -159,4 +176,5 @@ def as_synapse(synapse: Weighted, weight: IntegerArray, source: int) -> Synapse:
         synapse.padding,
         synapse.dilation,
         synapse.groups,
+        exponent,
     )

@@ -1,4 +1,4 @@
-"""Two linear operations in a row as one, where that is exact."""
+"""Two linear operations in a row as one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,75 @@ import math
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch.nn.grad import conv2d_input
 
-from snnc.compiler.ir import Conv2d, Linear, Shape
+from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.fold_affine import without_constant_axes
+from snnc.compiler.program.connections import convolution_matrix
+
+# Entries of a matrix that two operations may become; beyond, it would take more of a chip than neurons in between.
+ENTRIES_MAXIMUM = 1 << 20
 
 
-def into_linear(first: Conv2d | Linear, second: Linear, shape: Shape) -> Linear:
+def composed(first: Weighted, second: Weighted, shape: Shape) -> Weighted | None:
+    """``second`` behind ``first`` as one operation, always exact.
+
+    Args:
+        first: Reads an input of ``shape``.
+        second: Reads the output of ``first``, flattened where it is a linear layer.
+        shape: Shape of the input.
+
+    Returns:
+        A linear layer where ``second`` is one; else a convolution where a single one is exact; else the entries of
+        their product; None where these are too many.
+    """
+    if isinstance(second, Linear):
+        return into_linear(first, second, shape)
+    if isinstance(first, Conv2d) and isinstance(second, Conv2d):
+        convolution = into_conv2d(first, second, shape)
+        if convolution is not None:
+            return convolution
+    return _into_sparse(first, second, shape)
+
+
+def _into_sparse(first: Weighted, second: Weighted, shape: Shape) -> Sparse | None:
+    between = first.output_shape(shape)
+    if max(_entries(first, shape), _entries(second, between)) > ENTRIES_MAXIMUM:
+        return None
+    inner, outer = as_sparse(first, shape), as_sparse(second, between)
+    reached = outer.matrix.astype(bool).astype(np.int64) @ np.diff(inner.matrix.indptr)
+    if reached.sum() > ENTRIES_MAXIMUM:
+        return None
+    matrix = (outer.matrix @ inner.matrix).tocsr()
+    matrix.sort_indices()
+    bias = outer.bias + (outer.matrix @ inner.bias.ravel()).reshape(outer.shape)
+    return Sparse(matrix, bias, outer.shape, shape)
+
+
+def _entries(op: Weighted, shape: Shape) -> int:
+    """An upper bound of the entries of an operation's matrix."""
+    if isinstance(op, Sparse):
+        return int(op.matrix.nnz)
+    return int(np.count_nonzero(op.weight)) * math.prod(op.output_shape(shape)[1:])
+
+
+def as_sparse(op: Weighted, shape: Shape) -> Sparse:
+    """An operation on an input of some shape, entry by entry."""
+    if isinstance(op, Sparse):
+        return op
+    output = op.output_shape(shape)
+    bias = np.broadcast_to(op.bias_map(), output).copy()
+    if isinstance(op, Linear):
+        return Sparse(csr_matrix(op.weight), bias, output, shape)
+    matrix = convolution_matrix(
+        op.weight, shape, stride=op.stride, padding=op.padding, dilation=op.dilation, groups=op.groups
+    )
+    return Sparse(matrix, bias, output, shape)
+
+
+def into_linear(first: Weighted, second: Linear, shape: Shape) -> Linear:
     """``second`` behind ``first`` as one linear layer; always exact.
 
     Args:
@@ -25,6 +86,8 @@ def into_linear(first: Conv2d | Linear, second: Linear, shape: Shape) -> Linear:
     bias = second.apply(first.apply(zero))[0].numpy()
     if isinstance(first, Linear):
         return Linear(second.weight @ first.weight, bias)
+    if isinstance(first, Sparse):
+        return Linear((first.matrix.T @ second.weight.T).T, bias)
     rows = torch.as_tensor(second.weight).reshape(-1, *first.output_shape(shape))
     # The transpose of a convolution, applied to each row of the weights.
     weight = conv2d_input(  # type: ignore[no-untyped-call]

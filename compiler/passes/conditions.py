@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snnc.compiler.ir import Graph, Input, Operation, Output, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.ir import Graph, Input, Operation, Output, QuantizedLayer, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.passes.manager import Condition
 
 
@@ -26,7 +26,7 @@ def only(*kinds: type[Operation]) -> Condition:
     return condition
 
 
-spiking = only(Input, SpikingLayer, Readout, Output)
+spiking = only(Input, SpikingLayer, SpikeMax2d, Relay, Readout, Output)
 quantized = only(Input, QuantizedLayer, Output)
 
 

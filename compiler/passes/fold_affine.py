@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.sparse import diags
 
-from snnc.compiler.ir import Affine, Conv2d, Flatten, Graph, Linear, Node
+from snnc.compiler.ir import Affine, Conv2d, Flatten, Graph, Linear, Node, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.conditions import without
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -38,7 +39,7 @@ class FoldAffine(Pass):
 
     1. Convolution: ``W' = W diag(scale)``; the shift goes through the convolution into the bias. Where the
        convolution pads, it padded the shifted values with zeros, so the bias differs at the border and becomes a map.
-    2. Linear: the same, without a border.
+    2. Linear, sparse: the same, without a border.
     3. Average pooling without padding: the map moves behind it unchanged. Flatten: it moves behind it too, one number
        for each feature.
     4. Affine: the two become one.
@@ -83,6 +84,11 @@ def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
             graph.replace(
                 consumer.name, Linear(consumer.op.weight * features.scale, bias), source, absorbed=node.modules
             )
+        case Sparse():
+            features = _each_feature(affine, node.shape)
+            bias = consumer.op.bias + (consumer.op.matrix @ features.shift).reshape(consumer.op.shape)
+            matrix = (consumer.op.matrix @ diags(features.scale)).tocsr()
+            graph.replace(consumer.name, replace(consumer.op, matrix=matrix, bias=bias), source, absorbed=node.modules)
         case Flatten():
             graph.replace(consumer.name, consumer.op, source)
             moved = f"{node.name}:{consumer.name}"
@@ -95,7 +101,7 @@ def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
     return True
 
 
-def keeps_constants(op: Conv2d | Linear) -> bool:
+def keeps_constants(op: Weighted) -> bool:
     """Whether an operation gives each channel's constant back unchanged, as average pooling without padding does."""
     if not isinstance(op, Conv2d) or any(op.padding) or op.bias.any():
         return False

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from snnc.compiler.ir import (
+    Add,
     Conv2d,
-    Flatten,
     Graph,
     Input,
     Linear,
     Node,
     Output,
     Readout,
+    Relay,
     ReLU,
-    Shape,
+    Sparse,
+    SpikeMax2d,
     SpikingLayer,
     Weighted,
 )
 from snnc.compiler.passes.conditions import spiking
+from snnc.compiler.passes.linear_forms import identity
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.errors import UnsupportedError
 
 
 class FormSpikingLayers(Pass):
-    """Turns each ReLU with the linear operation before it into one ``SpikingLayer``, the end into a ``Readout``.
+    """Turns each ReLU with the linear operations before it into one ``SpikingLayer``, the end into a ``Readout``.
 
     1. A ReLU behind a ReLU is dropped, if it changes nothing (one with a smaller bound does).
-    2. A ReLU, or the output, that reads something else than a linear operation gets an identity: a 1x1 kernel for
-       each channel, or the identity matrix.
-    3. A spiking layer reads spiking layers or the input; flattens vanish, since a linear layer reads its source
-       channel first whatever its shape.
+    2. A ReLU, or the output, that reads something else than linear operations gets an identity: a 1x1 kernel for each
+       channel, or the identity matrix.
+    3. The operations of a sum become synapses of one layer, from the deepest source to the input; of those that read
+       equally deep ones, convolutions and linear layers come first, which netx can load, and large ones before small.
     4. The layer takes the name of the node whose value its rate stands for: the ReLU's, or that of the pooling which
        spikes by itself; the readout that of the last linear operation.
     """
@@ -42,29 +45,35 @@ class FormSpikingLayers(Pass):
         """Builds the new graph in the order of the old one."""
         new = Graph()
         names: dict[str, str] = {}
+        depths: dict[str, int] = {}
         for node in graph:
             match node.op:
                 case Input():
                     new.add(node.name, node.op, modules=node.modules)
                     names[node.name] = node.name
-                case Flatten():
-                    names[node.name] = names.get(node.inputs[0], node.inputs[0])
+                case SpikeMax2d() | Relay():
+                    new.add(node.name, node.op, (names[node.inputs[0]],), modules=node.modules)
+                    names[node.name] = node.name
                 case ReLU():
-                    source = graph.value_read_by(node)
+                    source = graph[node.inputs[0]]
                     if isinstance(source.op, ReLU) and node.op.keeps(source.op):
                         names[node.name] = names[source.name]
                         continue
-                    synapse, reads = _synapse(graph, source)
+                    operations = _operations(graph, source, names, depths)
                     name = node.name.removesuffix(":spiking")
-                    modules = tuple(dict.fromkeys((*_modules(source), *node.modules)))
-                    new.add(name, SpikingLayer((synapse,), activation=node.op), (names[reads],), modules=modules)
+                    layer = SpikingLayer(_synapses(operations), activation=node.op)
+                    new.add(name, layer, _reads(operations, names), modules=_modules(*operations, source, node))
                     names[node.name] = name
                 case Output():
-                    source = graph.value_read_by(node)
-                    synapse, reads = _synapse(graph, source)
-                    name = source.name if isinstance(source.op, Conv2d | Linear) else f"{source.name}:readout"
-                    new.add(name, Readout((synapse,)), (names[reads],), modules=_modules(source))
+                    operations = _operations(graph, graph[node.inputs[0]], names, depths)
+                    first = operations[0]
+                    name = first.name if first.modules else f"{first.inputs[0]}:readout"
+                    reads = _reads(operations, names)
+                    new.add(name, Readout(_synapses(operations)), reads, modules=_modules(*operations))
                     new.add(node.name, node.op, (name,), modules=node.modules)
+            if node.name in names:
+                current = new[names[node.name]]
+                depths[current.name] = 1 + max((depths[each] for each in current.inputs), default=-2)
         if not new.of_kind(SpikingLayer):
             raise UnsupportedError(
                 "the network has no ReLU, so nothing would spike",
@@ -74,20 +83,39 @@ class FormSpikingLayers(Pass):
         return PassResult(new, True, {"layers": len(new.of_kind(SpikingLayer))})
 
 
-def _modules(source: Node) -> tuple[str, ...]:
-    return source.modules if isinstance(source.op, Conv2d | Linear) else ()
+def _operations(graph: Graph, source: Node, names: Mapping[str, str], depths: Mapping[str, int]) -> list[Node]:
+    """The linear operations behind a node, as nodes that read populations or the input, in the order of rule 3."""
+    if isinstance(source.op, Conv2d | Linear | Sparse):
+        return [source]
+    if not isinstance(source.op, Add):
+        return [Node(source.name, identity(source.shape), (source.name,), (), source.shape)]
+    operations = [graph[each] for each in source.inputs]
+    return sorted(operations, key=lambda each: _rank(each, depths[names[each.inputs[0]]]))
 
 
-def _synapse(graph: Graph, source: Node) -> tuple[Weighted, str]:
-    """The linear operation of a layer and the node that it reads."""
-    if isinstance(source.op, Conv2d | Linear):
-        return source.op, source.inputs[0]
-    return identity(source.shape), source.name
+def _reads(operations: Sequence[Node], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(names[each.inputs[0]] for each in operations)
 
 
-def identity(shape: Shape) -> Weighted:
-    """The linear operation that changes nothing."""
-    channels = shape[0]
-    if len(shape) == 1:
-        return Linear(np.eye(channels), np.zeros(channels))
-    return Conv2d(np.ones((channels, 1, 1, 1)), np.zeros(channels), groups=channels)
+def _synapses(operations: Sequence[Node]) -> tuple[Weighted, ...]:
+    synapses = []
+    for each in operations:
+        assert isinstance(each.op, Conv2d | Linear | Sparse)
+        synapses.append(each.op)
+    return tuple(synapses)
+
+
+def _rank(operation: Node, depth: int) -> tuple[int, bool, int]:
+    """Sorts synapses: the deepest source first, then what netx can load, then the largest."""
+    op = operation.op
+    size = op.matrix.nnz if isinstance(op, Sparse) else op.weight.size if isinstance(op, Conv2d | Linear) else 0
+    return -depth, isinstance(op, Sparse), -int(size)
+
+
+def _modules(*nodes: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(module for node in nodes for module in _own(node)))
+
+
+def _own(node: Node) -> tuple[str, ...]:
+    """Modules of a node that is folded into a layer; what fires by itself keeps its own."""
+    return () if isinstance(node.op, Input | SpikeMax2d | Relay) else node.modules

@@ -1,76 +1,100 @@
-"""Leaving one linear operation between any two spiking layers."""
+"""Leaving a sum of linear operations, and nothing else, between any two populations of neurons."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.ir import Conv2d, Flatten, Graph, Input, Linear, Node, ReLU
-from snnc.compiler.passes.compose import into_conv2d, into_linear
+from snnc.compiler.ir import Add, Flatten, Graph, Input, Linear, Output, Relay, ReLU, Sparse, SpikeMax2d
+from snnc.compiler.passes.linear_forms import Blocked, Form, linear_forms
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.errors import UnsupportedError
 
+# What becomes neurons, or is the input.
+NEURONS = (Input, ReLU, SpikeMax2d, Relay)
+
 
 class MergeLinear(Pass):
-    """Composes linear operations that follow each other without a ReLU.
+    """Composes linear operations that follow each other without a ReLU, through sums as well.
 
     1. Behind the last ReLU, a flatten before the output gets an identity matrix, so that rule 2 can take it.
     2. Anything linear before a linear layer, through a flatten or not, is folded into its matrix.
-    3. A convolution (pooling is one) before a convolution is folded into its kernel where that is exact.
-    4. Where it is not, a first operation without negative weights and bias, behind a ReLU or the input's levels, is
-       not changed by a ReLU, so it gets one: average pooling becomes a spiking layer of its own.
-    5. Anything else is refused.
+    3. A convolution (pooling is one) before a convolution is folded into its kernel where that is exact, else the two
+       become the entries of their product, where these are not too many.
+    4. What stands before a sum is folded into what stands behind it: a sum becomes one operation for each population
+       that it reads, and costs no neuron.
+    5. Where rules 2 to 4 do not help, what cannot be negative is not changed by a ReLU, so it gets one: average
+       pooling becomes a spiking layer of its own.
+    6. Anything else is refused.
     """
 
     title = "merging linear operations"
 
     def run(self, graph: Graph) -> PassResult:
-        """Merges until no linear operation reads another."""
+        """Merges until nothing but sums of linear operations on neurons is left."""
+        before_all = _structure(graph)
         graph = graph.copy()
         output = graph.output
         before = graph[output.inputs[0]]
-        ends_flat = isinstance(before.op, Flatten)
-        if ends_flat:
+        if isinstance(before.op, Flatten):
             features = before.shape[0]
             graph.insert_after(before.name, f"{before.name}:readout", Linear(np.eye(features), np.zeros(features)))
-        folded = own_layers = 0
+        linear = sum(not isinstance(node.op, (*NEURONS, Output, Flatten, Add)) for node in graph)
         notes = []
-        for node in list(graph):
-            while isinstance(graph[node.name].op, Conv2d | Linear):
-                current = graph[node.name]
-                first = graph.value_read_by(current)
-                if not isinstance(first.op, Conv2d | Linear):
-                    break
-                merged = _merge(graph, first, current)
-                if merged is None:
-                    _check_positive(graph, first, current)
-                    graph.insert_after(first.name, f"{first.name}:spiking", ReLU(), modules=first.modules)
-                    notes.append(f"{first.where}: does not fold into {current.where} exactly, so it spikes by itself")
-                    own_layers += 1
-                    break
-                graph.replace(node.name, merged, first.inputs, absorbed=first.modules)
-                folded += 1
-        graph.remove_unread()
-        stats: dict[str, int | float | str] = {"folded": folded, "own_layers": own_layers}
-        return PassResult(graph, ends_flat or folded + own_layers > 0, stats, tuple(notes))
+        while isinstance(forms := linear_forms(graph), Blocked):
+            first, node = graph[forms.first], graph[forms.node]
+            _check_positive(graph, forms)
+            graph.insert_after(first.name, f"{first.name}:spiking", ReLU(), modules=first.modules)
+            notes.append(f"{first.where}: does not fold into {node.where} exactly, so it spikes by itself")
+        merged, left = _rebuilt(graph, forms)
+        stats: dict[str, int | float | str] = {"folded": max(0, linear - left), "own_layers": len(notes)}
+        return PassResult(merged, _structure(merged) != before_all, stats, tuple(notes))
 
 
-def _merge(graph: Graph, first: Node, second: Node) -> Conv2d | Linear | None:
-    shape = graph[first.inputs[0]].shape
-    assert isinstance(first.op, Conv2d | Linear)
-    if isinstance(second.op, Linear):
-        return into_linear(first.op, second.op, shape)
-    if isinstance(first.op, Conv2d) and isinstance(second.op, Conv2d):
-        return into_conv2d(first.op, second.op, shape)
-    return None
+def _structure(graph: Graph) -> list[tuple[str, tuple[str, ...], int]]:
+    """What tells whether anything was merged: nodes, connections, and the operations by their identity."""
+    return [(node.name, node.inputs, id(node.op)) for node in graph]
 
 
-def _check_positive(graph: Graph, first: Node, second: Node) -> None:
-    source = graph.value_read_by(first)
-    assert isinstance(first.op, Conv2d | Linear)
-    positive = (first.op.weight >= 0).all() and (first.op.bias >= 0).all()
-    if not (positive and isinstance(source.op, ReLU | Input)):
-        raise UnsupportedError(
-            f"{first.op.kind} and {second.op.kind} follow each other without a ReLU and cannot be merged exactly",
-            where=f"{first.where} -> {second.where}",
-            advice="put a ReLU between them, or take the padding off the second one",
-        )
+def _rebuilt(graph: Graph, forms: dict[str, Form]) -> tuple[Graph, int]:
+    """The graph of the forms that neurons and the output read, and how many linear operations it has."""
+    new = Graph()
+    count = 0
+    for node in graph:
+        if not isinstance(node.op, (*NEURONS, Output)):
+            continue
+        inputs = []
+        for source in node.inputs:
+            form = forms[source]
+            if isinstance(form, str):
+                inputs.append(form)
+                continue
+            names = []
+            for term in form:
+                name = new.free_name(term.name if term.modules else f"{term.source}:{node.name}")
+                new.add(name, term.op, (term.source,), modules=term.modules)
+                names.append(name)
+            count += len(names)
+            if len(names) > 1:
+                total = new.free_name(f"{node.name}:sum")
+                new.add(total, Add(), tuple(names), modules=graph[source].modules)
+                names = [total]
+            inputs += names
+        new.add(node.name, node.op, tuple(inputs), modules=node.modules)
+    return new, count
+
+
+def _check_positive(graph: Graph, blocked: Blocked) -> None:
+    """Makes sure that a value is never negative, so that a ReLU behind it changes nothing.
+
+    Raises:
+        UnsupportedError: It may be.
+    """
+    first, second = graph[blocked.first], graph[blocked.node]
+    for term in blocked.form:
+        weight = term.op.matrix.data if isinstance(term.op, Sparse) else term.op.weight
+        if weight.min(initial=0) < 0 or term.op.bias.min() < 0:
+            raise UnsupportedError(
+                f"{first.op.kind} and {second.op.kind} follow each other without a ReLU and cannot be merged exactly",
+                where=f"{first.where} -> {second.where}",
+                advice="put a ReLU between them, or take the padding off the second one",
+            )

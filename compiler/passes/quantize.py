@@ -9,12 +9,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.ir import (
+    Graph,
+    Input,
+    Linear,
+    Node,
+    QuantizedLayer,
+    Readout,
+    Relay,
+    Sparse,
+    SpikeMax2d,
+    SpikingLayer,
+    Weighted,
+)
 from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.passes.choose_scale import NormalizedLayer, Scale, as_synapse, choose_scale
+from snnc.compiler.passes.choose_scale import NormalizedLayer, Scale, as_synapse, choose_scale, has_netx_form
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
-from snnc.compiler.program import Gate, InputCoding, Layer, Membrane, Scaled
+from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
@@ -31,9 +43,13 @@ class Quantize(Pass):
     2. theta is the largest ``mantissa * 2**exponent`` for which the weights fit, the bias fits and the membrane stays
        within the state's width over the window and the gate's pulse (:func:`choose_scale`).
     3. ``w = 2 round(W' theta / 2)`` (even numbers, design.md 4), ``b = round(b' theta)``, ``v0 = round(v0' theta)``.
+       Synapses that netx does not load have an exponent, the smallest with which their weights fit: the weights of a
+       shortcut need not be of the size of those beside it.
     4. Where channels want different ``v0 / Vth`` (T = 1), the population starts at their mean, and the rest, divided
        by T, joins the bias; at T = 1 that is the same.
     5. The readout has no threshold; its scale is the largest that fits.
+    6. What is memoryless passes spikes on: one spike is all that a neuron of it needs, and its spikes stand for what
+       those of its source stand for.
 
     Args:
         target: The chip.
@@ -60,7 +76,15 @@ class Quantize(Pass):
         thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
         proven = 0
         notes = []
-        for node in graph.of_kind(SpikingLayer, Readout):
+        for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
+            if isinstance(node.op, SpikeMax2d | Relay):
+                (source,) = node.inputs
+                thresholds[node.name] = thresholds[source]
+                layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source])
+                indices[node.name] = len(indices) - 1
+                proven += 1
+                graph.replace(node.name, QuantizedLayer(node.op, layer))
+                continue
             assert isinstance(node.op, SpikingLayer | Readout)
             layer, is_proven = self._layer(graph, node, indices, thresholds)
             proven += is_proven
@@ -132,10 +156,12 @@ class Quantize(Pass):
         threshold = Scaled.below(scale.units) if normalized.spiking else None
         theta = threshold.value if threshold else scale.units
         synapses = tuple(
-            as_synapse(synapse, self._rounded(weight * theta), source)
-            for synapse, weight, source in zip(normalized.synapses, normalized.weights, sources, strict=True)
+            self._rounded_synapse(synapse, weight * theta, source, is_first=not index)
+            for index, (synapse, weight, source) in enumerate(
+                zip(normalized.synapses, normalized.weights, sources, strict=True)
+            )
         )
-        if any(not synapse.weight.any() for synapse in synapses):
+        if all(not synapse.weight.any() for synapse in synapses):
             raise TargetError(
                 "all weights round to zero in the chip's integers",
                 where=node.where,
@@ -173,6 +199,18 @@ class Quantize(Pass):
             for shape, source in zip(shapes, node.inputs, strict=True)
         )
 
+    def _rounded_synapse(self, op: Weighted, weight: FloatArray, source: int, *, is_first: bool) -> Synapse:
+        exponent = 0
+        if not (is_first and has_netx_form(op)):
+            while exponent < self._target.weight_exponent_maximum and not self._fits(weight / 2**exponent):
+                exponent += 1
+        return as_synapse(op, self._rounded(weight / 2**exponent), source, exponent)
+
+    def _fits(self, weight: FloatArray) -> bool:
+        half = self._target.weight_step / 2
+        low, high = weight.min(initial=0), weight.max(initial=0)
+        return bool(self._target.weight_minimum - half <= low and high <= self._target.weight_maximum + half)
+
     def _rounded(self, weight: FloatArray) -> NDArray[np.int16]:
         """Weights in the chip's steps, within its range."""
         step = self._target.weight_step
@@ -182,10 +220,8 @@ class Quantize(Pass):
         return rounded
 
 
-def normalized_weight(
-    synapse: Conv2d | Linear, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]
-) -> FloatArray:
-    """Weights in thresholds of the layer per spike of the source.
+def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Weights in thresholds of the layer per spike of the source; for a sparse operation those of its entries.
 
     Args:
         synapse: The float operation.
@@ -193,6 +229,11 @@ def normalized_weight(
         source: Threshold of each channel of the source.
         shape: Shape of the source.
     """
+    if isinstance(synapse, Sparse):
+        rows = np.repeat(1 / unit, math.prod(synapse.shape[1:]))
+        columns = np.repeat(source, math.prod(shape[1:]))
+        entry_rows = np.repeat(np.arange(len(rows)), np.diff(synapse.matrix.indptr))
+        return np.asarray(synapse.matrix.data * columns[synapse.matrix.indices] * rows[entry_rows])
     if isinstance(synapse, Linear):
         return synapse.weight * np.repeat(source, math.prod(shape[1:])) / unit[:, None]
     grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
@@ -200,11 +241,48 @@ def normalized_weight(
     return scaled.reshape(synapse.weight.shape) / unit.reshape(-1, 1, 1, 1)
 
 
-def normalized_bias(synapses: tuple[Conv2d | Linear, ...], axes: int) -> FloatArray:
+def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
     """Sum of the biases, shaped to be added to a layer with that many axes."""
-    biases = [synapse.bias if isinstance(synapse, Linear) else synapse.bias_map() for synapse in synapses]
+    biases = [synapse.bias_map() for synapse in synapses]
     total = sum(biases[1:], start=biases[0])
     return total.reshape(-1, *(1,) * (axes - 1)) if total.ndim < axes else total
+
+
+def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:
+    """A population that fires in the same step whenever a spike arrives.
+
+    Args:
+        node: A ``SpikeMax2d`` or ``Relay``.
+        source_shape: Shape of what it reads.
+        source: Index of that layer.
+        scale: What a spike of it stands for, (channels,).
+    """
+    threshold = Scaled(2, 0)
+    if isinstance(node.op, SpikeMax2d):
+        kernel, stride, padding = node.op.kernel, node.op.stride, node.op.padding
+    else:
+        kernel, stride, padding = (1, 1), (1, 1), (0, 0)
+    hold = node.op.hold if isinstance(node.op, Relay) else 0
+    if len(node.shape) == 3:
+        weight = np.full((node.shape[0], 1, *kernel), threshold.value, np.int16)
+        synapse = Synapse(source, "conv", weight, stride, padding, groups=node.shape[0], hold=hold)
+    else:
+        size = node.shape[0]
+        entries = Entries(np.arange(size + 1, dtype=np.int32), np.arange(size, dtype=np.int32))
+        synapse = Synapse(source, "sparse", np.full(size, threshold.value, np.int16), hold=hold, entries=entries)
+    return Layer(
+        name=node.name,
+        modules=node.modules,
+        shape=node.shape,
+        synapses=(synapse,),
+        bias=np.zeros((node.shape[0], *(1,) * (len(node.shape) - 1)), np.int32),
+        threshold=threshold,
+        initial_potential=0,
+        gate=None,
+        scale=scale,
+        membrane=Membrane((0, threshold.value * math.prod(kernel))),
+        memoryless=True,
+    )
 
 
 def smallest_gate(needed: float) -> Gate:

@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from snnc.compiler.program.connections import convolution_matrix
 
 MANTISSA_MAX = 255
 
@@ -58,24 +61,74 @@ class Scaled:
 
 
 @dataclass(frozen=True, eq=False)
+class Entries:
+    """Where the weights of a sparse synapse stand, row by row, as scipy's csr_matrix has it.
+
+    Attributes:
+        row_starts: int32, (neurons of the layer + 1,): the weights of row r are row_starts[r]..row_starts[r + 1] - 1.
+        columns: int32, (weights,): the flattened neuron of the source that each weight reads, ascending in each row.
+    """
+
+    row_starts: NDArray[np.int32]
+    columns: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
 class Synapse:
     """The connections from one layer, or from the input, to another.
 
+    A spike adds ``weight * 2**exponent``.
+
     Attributes:
         source: Index of the layer whose spikes arrive; -1: the input.
-        kind: ``conv`` or ``dense``; dense reads a flattened source, channel first.
-        weight: int16, even, -256..254: (out_channels, in_channels / groups, height, width) or (out, in).
+        kind: ``conv``, ``dense`` or ``sparse``; the last two read a flattened source, channel first.
+        weight: int16, even, -256..254: (out_channels, in_channels / groups, height, width), (out, in), or for sparse
+            ones (weights,).
         stride, padding, dilation: (vertical, horizontal); conv only.
         groups: Channel groups; conv only.
+        exponent: 0..7, common to all weights.
+        hold: Steps that spikes are held back at least, whatever the other paths: what makes a relay bridge many steps.
+        entries: Where the weights stand; sparse only.
     """
 
     source: int
-    kind: Literal["conv", "dense"]
+    kind: Literal["conv", "dense", "sparse"]
     weight: IntegerArray
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    exponent: int = 0
+    hold: int = 0
+    entries: Entries | None = None
+
+    @property
+    def scaled_weight(self) -> NDArray[np.int32]:
+        """What a spike adds, in weight units, in the shape of ``weight``."""
+        return self.weight.astype(np.int32) << self.exponent
+
+    def matrix(self, source_shape: tuple[int, ...]) -> csr_matrix:
+        """The weights, without the exponent, from each neuron of the source to each of the layer.
+
+        Args:
+            source_shape: Shape of what the synapse reads.
+
+        Returns:
+            (neurons of the layer, neurons of the source), both flattened channel first.
+        """
+        if self.kind == "conv":
+            return convolution_matrix(
+                self.weight,
+                source_shape,
+                stride=self.stride,
+                padding=self.padding,
+                dilation=self.dilation,
+                groups=self.groups,
+            )
+        if self.entries is None:
+            return csr_matrix(self.weight)
+        shape = (len(self.entries.row_starts) - 1, math.prod(source_shape))
+        return csr_matrix((self.weight, self.entries.columns, self.entries.row_starts), shape)
 
 
 Bias = NDArray[np.int32]
@@ -120,20 +173,23 @@ class Layer:
 
     A step does ``u += synapses + bias``; the neuron fires where ``u >= threshold - initial_potential`` and then
     ``u -= threshold``, with u = 0 at the start of each sample (the initial potential is a lower threshold). A readout
-    only adds up.
+    only adds up. A memoryless layer forgets u at the end of each step.
 
     Attributes:
         name: Unique; the name of the IR node.
         modules: Qualified names of the PyTorch modules that went into it.
         shape: (channels, height, width) or (features,).
-        synapses: At least one; the first is the layer's place in the netx chain.
+        synapses: At least one; the first reads the deepest layer among the sources, and gives the layer its place in
+            the netx chain.
         bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
         threshold: theta; None for the readout.
         initial_potential: v0, 0 <= v0 < theta; 0 for the readout.
-        gate: What silences the layer in the blank step; None for the readout.
+        gate: What silences the layer in the blank step; None for the readout, and for memoryless layers, which are
+            silent where nothing arrives.
         scale: Activation that one spike in every step stands for (Vth), (channels,); for the readout the logit that
             one weight unit in every step stands for.
         membrane: Range of the membrane potential.
+        memoryless: Whether it starts every step from 0; such a layer has neither bias nor initial potential.
     """
 
     name: str
@@ -146,6 +202,7 @@ class Layer:
     gate: Gate | None
     scale: NDArray[np.float64]
     membrane: Membrane
+    memoryless: bool = False
 
     @property
     def where(self) -> str:

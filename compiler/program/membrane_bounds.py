@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snnc.compiler.program.layer import Layer, Synapse
+from snnc.compiler.program.synaptic_input import SynapticInput
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,9 @@ def drive_bounds(
     lowest, highest = np.zeros(layer_shape, np.int64), np.zeros(layer_shape, np.int64)
     for synapse, (shape, largest) in zip(synapses, sources, strict=True):
         full = torch.full((1, *shape), float(largest), dtype=torch.float64)
-        weight = torch.as_tensor(synapse.weight, dtype=torch.float64)
-        for total, part in ((lowest, weight.clamp(max=0)), (highest, weight.clamp(min=0))):
-            if synapse.kind == "dense":
-                drive = F.linear(full.flatten(1), part)
-            else:
-                drive = F.conv2d(full, part, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
+        weight = synapse.scaled_weight
+        for total, part in ((lowest, weight.clip(max=0)), (highest, weight.clip(min=0))):
+            drive = SynapticInput(synapse, shape, layer_shape, dtype=torch.float64, weight=part)(full)
             total += drive[0].round().numpy().astype(np.int64)
     return lowest, highest
 
@@ -89,6 +86,8 @@ def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int) ->
         timesteps: T.
         limit: First magnitude that a membrane must not reach, in weight units.
     """
+    if layer.memoryless:
+        return -limit < drive[0] and drive[1] < limit
     if layer.threshold is None or layer.gate is None:
         bounds = window(*drive, math.inf, math.inf, timesteps)
         return -limit < bounds.low and bounds.high < limit

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program.coding import InputCoding
-from snnc.compiler.program.layer import Layer
+from snnc.compiler.program.layer import Layer, Synapse
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,38 @@ class Program:
     def spiking_layers(self) -> tuple[Layer, ...]:
         """All layers that fire."""
         return self.layers[:-1]
+
+    @cached_property
+    def depths(self) -> tuple[int, ...]:
+        """For each layer the steps that a spike takes to it, less one: the longest path from the input, counted from 0.
+
+        A layer of depth d sees step t of a sample d steps after one of depth 0 does, over whatever path.
+        """
+        depths: list[int] = []
+        for layer in self.layers:
+            depths.append(
+                max((-1 if each.source < 0 else depths[each.source]) + 1 + each.hold for each in layer.synapses)
+            )
+        return tuple(depths)
+
+    def delay(self, index: int, synapse: Synapse) -> int:
+        """Steps that a synapse into a layer holds spikes back, so that they arrive with those of the longest path."""
+        return self.depths[index] - 1 - (-1 if synapse.source < 0 else self.depths[synapse.source])
+
+    @cached_property
+    def chain(self) -> tuple[int, ...]:
+        """The layers that netx can load, which knows chains only: the longest path, as far as netx has its synapses.
+
+        The path is that of the layers' first synapses, from the readout back to the input; it ends before the first
+        one that is sparse or holds spikes back.
+        """
+        path = [len(self.layers) - 1]
+        while (source := self.layers[path[-1]].synapses[0].source) >= 0:
+            path.append(source)
+        path.reverse()
+        first = [self.layers[index].synapses[0] for index in path]
+        is_netx = [synapse.kind != "sparse" and not synapse.hold for synapse in first]
+        return tuple(path[: is_netx.index(False)] if False in is_netx else path)
 
     def source_shape(self, source: int) -> tuple[int, ...]:
         """Shape of what a synapse reads: a layer's, or the input's for -1."""

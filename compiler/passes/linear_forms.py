@@ -1,0 +1,136 @@
+"""What stands between two populations of neurons, as a sum of linear operations on what fires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnc.compiler.ir import Add, Conv2d, Flatten, Graph, Linear, Node, Shape, Sparse, Weighted
+from snnc.compiler.passes.compose import composed, into_linear
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One linear operation of a sum.
+
+    Attributes:
+        op: The operation, everything up to the sum folded into it.
+        source: The node that it reads: the input, or one that becomes neurons.
+        name: Of the last node that was folded into it.
+        modules: Of all of them.
+    """
+
+    op: Weighted
+    source: str
+    name: str
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A node whose input cannot be folded into it.
+
+    Attributes:
+        node: The node.
+        first: What it reads.
+        form: The form of that.
+    """
+
+    node: str
+    first: str
+    form: tuple[Term, ...]
+
+
+# What a node is as a sum over neurons; for a node that becomes neurons itself, or the input, its own name.
+Form = tuple[Term, ...] | str
+
+
+def linear_forms(graph: Graph) -> dict[str, Form] | Blocked:
+    """The form of each node, in topological order; or the first node for which there is none."""
+    forms: dict[str, Form] = {}
+    for node in graph:
+        match node.op:
+            case Flatten():
+                forms[node.name] = forms[node.inputs[0]]
+            case Add():
+                terms = [term for each in node.inputs for term in as_terms(graph, forms[each])]
+                forms[node.name] = _summed(graph, terms, node)
+            case Conv2d() | Linear() | Sparse():
+                form = forms[node.inputs[0]]
+                if isinstance(form, str):
+                    forms[node.name] = (Term(node.op, form, node.name, node.modules),)
+                    continue
+                folded = _folded(graph, form, node)
+                if folded is None:
+                    return Blocked(node.name, node.inputs[0], form)
+                forms[node.name] = folded
+            case _:
+                forms[node.name] = node.name
+    return forms
+
+
+def as_terms(graph: Graph, form: Form) -> tuple[Term, ...]:
+    """A form as a sum: what fires is itself times one."""
+    if isinstance(form, str):
+        return (Term(identity(graph[form].shape), form, form, ()),)
+    return form
+
+
+def identity(shape: Shape) -> Weighted:
+    """The linear operation that changes nothing."""
+    channels = shape[0]
+    if len(shape) == 1:
+        return Linear(np.eye(channels), np.zeros(channels))
+    return Conv2d(np.ones((channels, 1, 1, 1)), np.zeros(channels), groups=channels)
+
+
+def _folded(graph: Graph, form: tuple[Term, ...], node: Node) -> tuple[Term, ...] | None:
+    """A linear operation behind a sum: behind each of its terms, its own bias counted once."""
+    assert isinstance(node.op, Conv2d | Linear | Sparse)
+    terms = []
+    for index, term in enumerate(form):
+        second = node.op if not index else replace(node.op, bias=np.zeros_like(node.op.bias))
+        op = composed(term.op, second, graph[term.source].shape)
+        if op is None:
+            return None
+        terms.append(Term(op, term.source, node.name, tuple(dict.fromkeys((*term.modules, *node.modules)))))
+    return tuple(terms)
+
+
+def _summed(graph: Graph, terms: list[Term], node: Node) -> tuple[Term, ...]:
+    """The terms of a sum, of one shape, those that can be added up added up."""
+    shapes = [term.op.output_shape(graph[term.source].shape) for term in terms]
+    result: list[Term] = []
+    for term, shape in zip(terms, shapes, strict=True):
+        # Where an image meets features it was flattened before.
+        flat = shape if len(set(shapes)) == 1 else node.shape
+        op = term.op if shape == flat else into_linear(term.op, _eye(flat[0]), graph[term.source].shape)
+        current = replace(term, op=op)
+        for place, earlier in enumerate(result):
+            total = _total(earlier.op, op) if earlier.source == term.source else None
+            if total is not None:
+                modules = tuple(dict.fromkeys((*earlier.modules, *term.modules)))
+                result[place] = replace(earlier, op=total, modules=modules)
+                break
+        else:
+            result.append(current)
+    return tuple(result)
+
+
+def _eye(features: int) -> Linear:
+    return Linear(np.eye(features), np.zeros(features))
+
+
+def _total(one: Weighted, other: Weighted) -> Weighted | None:
+    """Two operations on the same input as one, where that costs no entry more."""
+    if isinstance(one, Sparse) and isinstance(other, Sparse):
+        return replace(one, matrix=(one.matrix + other.matrix).tocsr(), bias=one.bias + other.bias)
+    if isinstance(one, Linear) and isinstance(other, Linear):
+        return Linear(one.weight + other.weight, one.bias + other.bias)
+    if not (isinstance(one, Conv2d) and isinstance(other, Conv2d)) or one.weight.shape != other.weight.shape:
+        return None
+    if any(getattr(one, each) != getattr(other, each) for each in ("stride", "padding", "dilation", "groups")):
+        return None
+    bias = one.bias + other.bias if one.bias.ndim == other.bias.ndim else one.bias_map() + other.bias_map()
+    return replace(one, weight=one.weight + other.weight, bias=bias)
