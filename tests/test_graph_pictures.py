@@ -101,7 +101,7 @@ def test_edges_lead_past_the_nodes_between_their_ends(blocks: Graph) -> None:
         assert all(above[1] < below[1] for above, below in itertools.pairwise(points))
         for name, (column, row) in places.items():
             if name not in (source, reader):
-                assert all(abs(x - column) > 0.5 for x, y in points if abs(y - row) < 0.5)
+                assert all(abs(x - column) > 0.45 for x, y in points if abs(y - row) < 0.5)
 
 
 def test_edges_that_pass_a_row_do_not_cover_one_another(blocks: Graph) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 
 # In columns: how far a passing edge keeps from the middle of a node, and from another edge.
-_FROM_NODE = 0.6
+_FROM_NODE = 0.5
 _FROM_EDGE = 0.12
 # In rows: an edge passes a row of nodes straight down, from this much above to this much below.
 _PASS = 0.3
