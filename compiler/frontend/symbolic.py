@@ -43,7 +43,8 @@ def symbolic(network: nn.Module) -> torch.fx.GraphModule:
 
 def _advice(error: Exception) -> str:
     text = str(error)
-    if "Proxy" in text or "symbolic tracing" in text:
+    # What stands for a size while the code runs is no int: whatever needs one raises TypeError.
+    if isinstance(error, TypeError) or "Proxy" in text or "symbolic tracing" in text:
         return (
             "Python that depends on a tensor's size or values (len, int, range, a loop over a tensor, torch.zeros of "
             "its sizes) cannot be followed: write the numbers out, or use tensor operations"
