@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Conv2d, Graph, Linear, MaxPool2d
+from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear, MaxPool2d
 from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
@@ -231,13 +232,25 @@ def _quantized(
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
-    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample."""
+    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample.
+
+    Slices and padding were traced as convolutions, but nothing is multiplied there.
+    """
     counts = []
-    for node in graph.of_kind(Conv2d, Linear):
-        assert isinstance(node.op, Conv2d | Linear)
-        positions = math.prod(node.shape[1:])
-        counts.append(AnnLayer(node.where, int(node.op.weight.size) * positions))
+    for node in graph.of_kind(Conv2d, ConvTranspose2d, Linear):
+        assert isinstance(node.op, Conv2d | ConvTranspose2d | Linear)
+        if isinstance(node.op, Conv2d) and _only_moves(node.op):
+            continue
+        # A transposed convolution meets its weights once for each position of its input, not of its output.
+        shape = graph[node.inputs[0]].shape if isinstance(node.op, ConvTranspose2d) else node.shape
+        counts.append(AnnLayer(node.where, int(node.op.weight.size) * math.prod(shape[1:])))
     return tuple(counts)
+
+
+def _only_moves(op: Conv2d) -> bool:
+    """Whether each output is one input as it is, or 0."""
+    ones = (op.weight == 1).sum(axis=(1, 2, 3))
+    return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
 
 
 def graph_hash(graph: Graph) -> str:
@@ -249,8 +262,19 @@ def graph_hash(graph: Graph) -> str:
             if value is None:
                 continue  # what the operation does not use
             digest.update(key.encode())
-            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+            for part in _hashed_parts(value):
+                digest.update(part)
     return digest.hexdigest()
+
+
+def _hashed_parts(value: object) -> Iterator[bytes]:
+    if isinstance(value, csr_matrix):
+        # repr() of a matrix shows its shape and how many entries it has, but none of them.
+        yield repr(value.shape).encode()
+        for array in (value.data, value.indices.astype(np.int64), value.indptr.astype(np.int64)):
+            yield array.tobytes()
+    else:
+        yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
 def _as_text(value: object) -> str:
