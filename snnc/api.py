@@ -72,7 +72,8 @@ def compile(
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
         calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
-        arch: For a file that holds a state_dict: ``module:factory``, which makes the network.
+        arch: For a file that holds a state_dict: the name of one of our networks, such as ``resnet20:100``, or
+            ``module:factory``, which makes the network.
         trust: Read the file even where that runs code that it names.
         progress: Told of each pass as it begins: its title, its place and the number of passes.
         advance: Told how many calibration samples were profiled.
