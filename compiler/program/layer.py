@@ -101,6 +101,11 @@ class Synapse:
     entries: Entries | None = None
 
     @property
+    def has_netx_form(self) -> bool:
+        """Whether netx can load it: it knows no exponents, and fails on a matrix of zeros alone."""
+        return self.kind != "sparse" and not self.exponent and (self.kind == "conv" or bool(self.weight.any()))
+
+    @property
     def scaled_weight(self) -> NDArray[np.int32]:
         """What a spike adds, in weight units, in the shape of ``weight``."""
         return self.weight.astype(np.int32) << self.exponent
