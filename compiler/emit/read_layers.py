@@ -85,7 +85,7 @@ class _NetxChain:
         self._taken += 1
         if read_shape(entry) != shape:
             raise entry.error("shape contradicts the snnc group", expected=str(shape))
-        if flattened != (entry.text("type") == "dense" and len(read) > 1):
+        if flattened != (entry.choice("type", "conv", "dense") == "dense" and len(read) > 1):
             raise entry.error("a flatten is missing or superfluous")
         return entry
 
