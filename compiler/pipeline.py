@@ -8,18 +8,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Conv2d, Graph, Linear
+from snnc.compiler.ir import Conv2d, Graph, Linear, MaxPool2d
 from snnc.compiler.lowering import lowering
+from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.check_target import check_target
+from snnc.compiler.passes.lower_max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.passes.manager import Pass, PassManager, PassRecord, Progress
 from snnc.compiler.passes.measure_membranes import measure_membranes
 from snnc.compiler.passes.profile_activations import ProfileActivations
@@ -33,6 +37,7 @@ from snnc.errors import OptionError, TargetError
 TIMESTEPS_MAXIMUM = 1024
 # Every way to choose thresholds: by a search over the activations, or out of the network.
 THRESHOLDS = (*METHODS, LEARNED)
+AUTOMATIC = "auto"
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -47,6 +52,8 @@ class Options:
         timesteps: T, 1..1024.
         threshold: One of ``THRESHOLDS``: a key of ``snnc.compiler.solver.METHODS``, or ``learned``.
         per_channel: One threshold for each channel instead of one for each layer.
+        max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
+            and ``exact`` on the calibration data for each.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
@@ -55,6 +62,7 @@ class Options:
     timesteps: int = 8
     threshold: str = "data-driven"
     per_channel: bool = True
+    max_pool: str = AUTOMATIC
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -72,6 +80,13 @@ class Options:
         if self.threshold not in THRESHOLDS:
             raise OptionError(
                 "unknown method", where="threshold", expected=", ".join(THRESHOLDS), found=repr(self.threshold)
+            )
+        if self.max_pool not in (AUTOMATIC, *MAX_POOLINGS):
+            raise OptionError(
+                "unknown way of maximum pooling",
+                where="max_pool (--max-pool)",
+                expected=", ".join((AUTOMATIC, *MAX_POOLINGS)),
+                found=repr(self.max_pool),
             )
         return get_target(self.target)
 
@@ -124,9 +139,11 @@ def compile_module(
     )
     levels = coding.levels(raw)
     traced = trace(module, coding.shape)
+    pooling = max_pooling(traced, coding, levels, options)
     front = PassManager(
         [
-            *lowering(coding),
+            *lowering(coding, pooling.ways),
+            AlignPaths(target.maximum_delay),
             ProfileActivations(levels, advance, processes),
             threshold_pass(options),
         ],
@@ -139,11 +156,21 @@ def compile_module(
         calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
         calibration_samples=len(levels),
         options={field.name: _as_text(getattr(options, field.name)) for field in fields(options)},
-        notes=front.notes,
+        notes=(*pooling.notes, *front.notes),
     )
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
     check_target(program, target)
     return Compilation(program, (*front.records, *records))
+
+
+def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options) -> MaxPoolingChoices:
+    """How each maximum pooling of a network is written for spikes, as the options say."""
+    if options.max_pool == AUTOMATIC:
+        return choose_max_pooling(traced, coding, levels, threshold_pass(options), options.timesteps)
+    nodes = traced.of_kind(MaxPool2d)
+    way = cast(MaxPooling, options.max_pool)
+    notes = tuple(f"{node.where}: maximum pooling by {way}, {neurons(node, way):,} neurons" for node in nodes)
+    return MaxPoolingChoices({node.name: way for node in nodes}, notes)
 
 
 def threshold_pass(options: Options) -> Pass:

@@ -38,6 +38,7 @@ def compile(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    max_pool: str = "auto",
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -61,6 +62,9 @@ def compile(
             on the calibration data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`,
             ``QCFS``) carry them.
         per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
+        max_pool: How maximum pooling is written for spikes: ``or`` (one neuron for each window, which fires when any of
+            its inputs does), ``exact`` (max(a, b) = a + relu(b - a), several neurons and layers), ``avg`` (average
+            pooling instead) or ``auto``, for each the better of ``or`` and ``exact`` on the calibration data.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -84,6 +88,7 @@ def compile(
         timesteps=timesteps,
         threshold=threshold,
         per_channel=per_channel,
+        max_pool=max_pool,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -103,6 +108,7 @@ def compile_recorded(
     timesteps: int = 8,
     threshold: str = "data-driven",
     per_channel: bool = True,
+    max_pool: str = "auto",
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -122,6 +128,7 @@ def compile_recorded(
         timesteps=timesteps,
         threshold=threshold,
         per_channel=per_channel,
+        max_pool=max_pool,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )

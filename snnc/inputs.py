@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
 
+from snnc.architectures import architecture
 from snnc.compiler.emit import load as load_program
 from snnc.compiler.frontend.load import load_model
 from snnc.compiler.program import Program
@@ -78,10 +79,14 @@ def calibration_data(data: Data, samples: int) -> Dataset:
 def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:
     """A network, read from its file where it is not one already; see :func:`snnc.compiler.frontend.load.load_model`.
 
+    ``arch`` may also be the name of one of our networks, such as ``resnet20:100``; see :mod:`snnc.architectures`.
+
     Raises:
         SnncError: The file cannot be read, does not fit ``arch``, or needs ``trust``.
     """
-    return model if isinstance(model, nn.Module) else load_model(model, arch=arch, trust=trust)
+    if isinstance(model, nn.Module):
+        return model
+    return load_model(model, arch=None if arch is None else architecture(arch).build, trust=trust)
 
 
 def as_program(program: Program | str | Path) -> Program:
@@ -111,9 +116,10 @@ def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
 
 def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:
     """Images in the units that mean and standard deviation are given in: float32, or float64 for integer images."""
-    if dataset.images.dtype == np.uint8:
-        return np.asarray(dataset.images * np.float64(dataset.unit))
-    return np.asarray(dataset.images * np.float32(dataset.unit)) if dataset.unit != 1 else dataset.images
+    images: NDArray[Any] = np.asarray(dataset.images)
+    if images.dtype == np.uint8:
+        return np.asarray(images * np.float64(dataset.unit))
+    return np.asarray(images * np.float32(dataset.unit)) if dataset.unit != 1 else images
 
 
 def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:

@@ -202,7 +202,7 @@ def test_unusable_folders_are_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         load_data(str(tmp_path / "missing"), split="train")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"not a folder or \.npz file"):
+    with pytest.raises(DataError, match=r"not a folder, \.zip or \.npz file"):
         load_data(str(tmp_path / "file"), split="train")
     flat = tmp_path / "flat"
     write_image(flat / "0.png")
@@ -444,7 +444,7 @@ def test_a_reference_whose_import_fails_is_explained(tmp_path: Path, own_module:
 # ---- telling the kinds apart ----
 
 
-@pytest.mark.parametrize("spec", ["digit", "", "imagenet:ROOT dir", "x.npy", "a:b:c"])
+@pytest.mark.parametrize("spec", ["digit", "", "svhn:ROOT dir", "x.npy", "a:b:c"])
 def test_an_unknown_source_lists_what_is_possible(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as error:

@@ -16,6 +16,8 @@ from snnc.compiler.float_simulation import NEURONS, simulate, spike_trains
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer, execute
 from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
+from snnc.compiler.passes.manager import PassManager
+from snnc.compiler.passes.merge_linear import MergeLinear
 from snnc.compiler.solver import solve_channels, spike_counts
 from snnc.compiler.targets import check_neuron
 from snnc.errors import OptionError, PassError, TargetError
@@ -180,7 +182,7 @@ def test_the_simulation_is_what_the_chips_integers_approximate() -> None:
     program = snnc.compile(network, "digits", timesteps=16)
     data = snnc.load_data("digits", split="test").take(100)
     result = snnc.run(program, data, record=True)
-    graph = FormSpikingLayers().run(trace(network, (1, 8, 8))).graph
+    graph = PassManager([MergeLinear(), FormSpikingLayers()]).run(trace(network, (1, 8, 8)))
     (layer,), (compiled,) = graph.of_kind(SpikingLayer), program.spiking_layers
     graph.replace(layer.name, replace(layer.op, threshold=compiled.scale, initial_potential=compiled.scale / 2))
     run = simulate(graph, torch.as_tensor(data.images * np.float32(data.unit)), 16, keep=[layer.name])

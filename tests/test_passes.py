@@ -13,6 +13,7 @@ from torch import nn
 
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Graph, Identity, Linear, Readout, ReLU, SpikingLayer, execute
+from snnc.compiler.passes import compose
 from snnc.compiler.passes.conditions import thresholds_assigned, without
 from snnc.compiler.passes.drop_identity import DropIdentity
 from snnc.compiler.passes.fold_affine import FoldAffine, NormalizeInput
@@ -197,7 +198,10 @@ def own_layers(case: Case) -> tuple[int, tuple[str, ...]]:
         (nn.AvgPool2d(3, 2, 1), nn.Conv2d(4, 3, 3, padding=1), 1),
     ],
 )
-def test_pooling_spikes_by_itself_only_where_it_does_not_fold(pool: nn.Module, second: nn.Module, layers: int) -> None:
+def test_large_pooling_spikes_by_itself_only_where_it_does_not_fold(
+    pool: nn.Module, second: nn.Module, layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compose, "ENTRIES_MAXIMUM", 100)
     case = pooled(pool, second)
     check_every_pass(case)
     found, notes = own_layers(case)
@@ -205,7 +209,15 @@ def test_pooling_spikes_by_itself_only_where_it_does_not_fold(pool: nn.Module, s
     assert all("2" in note and "spikes by itself" in note for note in notes) and len(notes) == layers
 
 
-def test_pooling_that_spikes_by_itself_is_a_layer_named_after_it() -> None:
+@pytest.mark.parametrize("pool", [nn.AvgPool2d(3, 1, 1), nn.AvgPool2d(3, 2, 1)])
+def test_small_pooling_before_a_padded_convolution_costs_no_neurons(pool: nn.Module) -> None:
+    graph = check_every_pass(pooled(pool, nn.Conv2d(4, 3, 3, padding=1)))
+    (_, layer) = graph.of_kind(SpikingLayer)
+    assert [synapse.kind for synapse in layer.op.synapses] == ["Sparse"]
+
+
+def test_pooling_that_spikes_by_itself_is_a_layer_named_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "ENTRIES_MAXIMUM", 100)
     case = pooled(nn.AvgPool2d(3, 1, 1), nn.Conv2d(4, 3, 3, padding=1))
     graph = check_every_pass(case)
     names = [node.name for node in graph.of_kind(SpikingLayer)]
@@ -213,7 +225,8 @@ def test_pooling_that_spikes_by_itself_is_a_layer_named_after_it() -> None:
     assert graph["2"].modules == ("2",)
 
 
-def test_convolutions_in_a_row_that_do_not_merge_are_refused_by_name() -> None:
+def test_convolutions_in_a_row_that_do_not_merge_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "ENTRIES_MAXIMUM", 100)
     module = nn.Sequential(
         nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
     )

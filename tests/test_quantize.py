@@ -15,7 +15,7 @@ from networks import Case, dense_cases, image_cases, pooled_cases, randomize
 from torch import nn
 
 from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Conv2d, Graph, Linear, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.ir import Conv2d, Graph, Linear, QuantizedLayer, Readout, Sparse, SpikingLayer
 from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.manager import PassManager
@@ -50,6 +50,10 @@ def float_graph(
 
 def expected_weight(op: Conv2d | Linear, source: np.ndarray, unit: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """W' = diag(1 / Vth) W diag(Vth of the source), one output at a time."""
+    if isinstance(op, Sparse):
+        rows, columns = op.matrix.nonzero()
+        each = [np.repeat(values, np.prod(size[1:], dtype=int)) for values, size in ((source, shape), (unit, op.shape))]
+        return op.matrix.data * each[0][columns] / each[1][rows]
     result = np.zeros_like(op.weight)
     for output in range(len(op.weight)):
         if isinstance(op, Linear):
@@ -91,8 +95,10 @@ def test_every_number_is_the_float_one_times_theta_rounded(
             weight = integer.weight
             assert weight.dtype == np.int16 and not (weight % 2).any() and weight.any()
             assert weight.min() >= -256 and weight.max() <= 254
-            exact = expected_weight(synapse, sources[name], unit, graph[name].shape) * theta
+            exact = expected_weight(synapse, sources[name], unit, graph[name].shape) * theta / 2**integer.exponent
             assert np.abs(weight - exact).max() <= 1 + 1e-6 * np.abs(exact).max()
+            # An exponent is taken only where it has to be.
+            assert not integer.exponent or not -257 <= 2 * exact.min() <= 2 * exact.max() <= 255
             if isinstance(synapse, Conv2d):
                 assert (integer.stride, integer.padding, integer.dilation) == (
                     synapse.stride,

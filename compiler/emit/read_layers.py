@@ -10,7 +10,7 @@ import numpy as np
 from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
 from snnc.compiler.emit.read_head import read_shape
-from snnc.compiler.emit.read_synapses import read_synapse
+from snnc.compiler.emit.read_synapses import read_hold, read_synapse
 from snnc.compiler.program import Bias, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 
 EXPONENT_MAXIMUM = 7
@@ -96,17 +96,22 @@ class _NetxChain:
 
 
 def _sources(described: list[Fields], synapses: list[list[Fields]]) -> list[list[int]]:
-    """What each synapse reads: the first one of a layer the deepest of all; every layer is read but for the last."""
+    """What each synapse reads; every layer is read but for the last.
+
+    The spikes of a layer's first synapse must arrive last: that is its place in the pipeline.
+    """
     sources: list[list[int]] = []
     depths = [-1]
     for index, (fields, each) in enumerate(zip(described, synapses, strict=True)):
         if not each:
             raise fields.error("there is no synapse")
         sources.append([synapse.integer("source", -1, index - 1) for synapse in each])
-        reached = [depths[source + 1] for source in sources[-1]]
+        reached = [
+            depths[source + 1] + 1 + read_hold(synapse) for source, synapse in zip(sources[-1], each, strict=True)
+        ]
         if reached[0] != max(reached):
             raise each[0].error("the first synapse does not read the deepest layer")
-        depths.append(1 + reached[0])
+        depths.append(reached[0])
     everything = {source for each in sources for source in each}
     for index, fields in enumerate(described[:-1]):
         if index not in everything:

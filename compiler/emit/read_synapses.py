@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -16,6 +17,13 @@ from snnc.compiler.ir.ops import window_output
 from snnc.compiler.program import Entries, Synapse
 
 EXPONENT_MAXIMUM = 7
+# As long as no target waits longer; what one can do is checked where it runs.
+HOLD_MAXIMUM = 1 << 16
+
+
+def read_hold(own: Fields) -> int:
+    """Steps that the spikes are held back at least."""
+    return own.integer("hold", 1, HOLD_MAXIMUM) if own.has("hold") else 0
 
 
 def read_synapse(
@@ -32,9 +40,9 @@ def read_synapse(
     """
     weights = netx or own
     kind = netx.choice("type", "conv", "dense") if netx else own.choice("kind", "conv", "dense", "sparse")
-    exponent = own.integer("exponent", 1, EXPONENT_MAXIMUM) if own.has("exponent") and not netx else 0
+    exponent = own.integer("exponent", 1, EXPONENT_MAXIMUM) if own.has("exponent") else 0
     if kind == "sparse":
-        synapse = _sparse(own, source, (math.prod(shape), math.prod(read)), exponent)
+        synapse = _sparse(own, source, (math.prod(shape), math.prod(read)))
     elif kind == "dense":
         if len(shape) != 1:
             raise own.error("a dense synapse feeds an image", found=str(shape))
@@ -42,14 +50,15 @@ def read_synapse(
         if netx:
             netx.integer("inFeatures", weight.shape[1], weight.shape[1])
             netx.integer("outFeatures", weight.shape[0], weight.shape[0])
-        synapse = Synapse(source, "dense", weight, exponent=exponent)
+        synapse = Synapse(source, "dense", weight)
     else:
-        synapse = _convolution(own, netx, source, read, shape, exponent)
+        synapse = _convolution(own, netx, source, read, shape)
+    synapse = replace(synapse, exponent=exponent, hold=read_hold(own))
     own.finish()
     return synapse
 
 
-def _sparse(own: Fields, source: int, shape: tuple[int, int], exponent: int) -> Synapse:
+def _sparse(own: Fields, source: int, shape: tuple[int, int]) -> Synapse:
     weight = _even(own, own.integers("weight", (None,), -256, 254))
     starts = own.integers("row_starts", (shape[0] + 1,), 0, len(weight)).astype(np.int32)
     if starts[0] != 0 or starts[-1] != len(weight) or (np.diff(starts) < 0).any():
@@ -61,11 +70,11 @@ def _sparse(own: Fields, source: int, shape: tuple[int, int], exponent: int) -> 
     rises[inside[(inside > 0) & (inside < len(weight))] - 1] = True
     if not rises.all():
         raise own.error("columns are not in ascending order within each row")
-    return Synapse(source, "sparse", weight, exponent=exponent, entries=Entries(starts, columns))
+    return Synapse(source, "sparse", weight, entries=Entries(starts, columns))
 
 
 def _convolution(
-    own: Fields, netx: Fields | None, source: int, read: tuple[int, ...], shape: tuple[int, ...], exponent: int
+    own: Fields, netx: Fields | None, source: int, read: tuple[int, ...], shape: tuple[int, ...]
 ) -> Synapse:
     weights = netx or own
     if len(read) != 3 or len(shape) != 3:
@@ -96,7 +105,7 @@ def _convolution(
     own_weight = original_groups(_even(weights, weight), declared, groups)
     if declared != groups and not np.array_equal(joined_groups(own_weight, groups)[0], weight):
         raise weights.error("weight connects channels of different groups", expected=f"{groups} groups")
-    return Synapse(source, "conv", own_weight, stride, padding, dilation, groups, exponent)
+    return Synapse(source, "conv", own_weight, stride, padding, dilation, groups)
 
 
 def _even(fields: Fields, weight: NDArray[np.int64]) -> NDArray[np.int16]:

@@ -168,6 +168,8 @@ def _write_synapse(group: h5py.Group, synapse: Synapse) -> None:
     _dataset(group, "weight", synapse.weight)
     if synapse.exponent:
         group.attrs["exponent"] = np.int64(synapse.exponent)
+    if synapse.hold:
+        group.attrs["hold"] = np.int64(synapse.hold)
     if synapse.kind == "conv":
         _dataset(group, "stride", np.array(synapse.stride, np.int64))
         _dataset(group, "padding", np.array(synapse.padding, np.int64))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from snnc.compiler.float_simulation.neurons import Neuron, spike_trains
-from snnc.compiler.ir import Graph, Input, Node, Output, Readout, SpikingLayer
+from snnc.compiler.ir import Graph, Input, Node, Output, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.ops import as_tensor
 from snnc.errors import PassError
 
@@ -68,7 +68,7 @@ def simulate(
 
 def _check(graph: Graph) -> None:
     for node in graph:
-        if not isinstance(node.op, Input | SpikingLayer | Readout | Output):
+        if not isinstance(node.op, Input | SpikingLayer | SpikeMax2d | Relay | Readout | Output):
             raise PassError(f"{node.op.kind} cannot be simulated as spiking neurons", where=node.where)
         if isinstance(node.op, SpikingLayer) and (node.op.threshold is None or node.op.initial_potential is None):
             raise PassError("the layer has no threshold yet", where=node.where)
@@ -92,6 +92,14 @@ def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron,
                 values[node.name] = trains.mul_(threshold)
                 if node.name in keep:
                     rates[node.name] = values[node.name].mean(0)
+            case SpikeMax2d() | Relay():
+                # Step by step: a spike passes where any of its window does, and stands for what that stands for.
+                (value,) = inputs
+                passed = node.op.apply(value.flatten(0, 1)).reshape(*value.shape[:2], *node.shape)
+                spikes[node.name] = int(torch.count_nonzero(passed))
+                values[node.name] = passed
+                if node.name in keep:
+                    rates[node.name] = passed.mean(0)
             case Readout():
                 # Linear: the mean over the steps may be taken before.
                 readout = node.op.drive(*(value.mean(0) for value in inputs))

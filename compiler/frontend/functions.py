@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from snnc.compiler.frontend.modules import flatten, softmax
-from snnc.compiler.frontend.pooling import adaptive_average_pool, average_pool
+from snnc.compiler.frontend.joins import add, concatenate
+from snnc.compiler.frontend.padding import pad
+from snnc.compiler.frontend.parameters import parameter, required_parameter
+from snnc.compiler.frontend.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool, mean
+from snnc.compiler.frontend.selection import get_item
+from snnc.compiler.frontend.shaping import flatten, softmax
 from snnc.compiler.frontend.support import Call
+from snnc.compiler.frontend.weighted import batch_norm, conv2d, conv_transpose2d, linear
 from snnc.compiler.ir import Identity, Operation, ReLU
 
-Translator = Callable[[Call], Operation]
+# A call is one operation, or several in a row.
+Operations = Operation | tuple[Operation, ...]
+Translator = Callable[[Call], Operations]
 
 
-def translate_function(call: Call) -> Operation:
-    """The operation of a function call such as ``F.relu(x)``.
+def translate_function(call: Call) -> Operations:
+    """The operations of a function call such as ``F.relu(x)``.
 
     Raises:
-        UnsupportedError: There is none.
+        UnsupportedError: There are none.
     """
     target = call.node.target
     translator = _FUNCTIONS.get(target) if callable(target) else None
     if translator is None:
-        raise call.unsupported(f"{call.title} is not supported")
-    return translator(call)
+        raise call.unsupported(f"{call.kind} is not supported")
+    return _translate(translator, call)
 
 
-def translate_method(call: Call) -> Operation:
-    """The operation of a method call such as ``x.relu()``.
+def translate_method(call: Call) -> Operations:
+    """The operations of a method call such as ``x.relu()``.
 
     Raises:
-        UnsupportedError: There is none.
+        UnsupportedError: There are none.
     """
     translator = _METHODS.get(str(call.node.target))
     if translator is None:
-        raise call.unsupported(f"Tensor.{call.title} is not supported")
+        raise call.unsupported(f"Tensor.{call.kind} is not supported")
+    return _translate(translator, call)
+
+
+def _translate(translator: Translator, call: Call) -> Operations:
+    if translator in _JOINS:
+        return translator(call)
+    if call.parameters and translator not in _WITH_PARAMETERS:
+        raise call.unsupported(
+            f"the parameter or buffer {call.parameters[0].target} is used as data",
+            "only the network's input to flow through it",
+        )
+    if len(call.shapes) != 1:
+        raise call.unsupported(f"{call.kind} of {len(call.shapes)} tensors", "one tensor as its input")
+    if translator in _WITH_PARAMETERS and call.argument("input", 0, None) in call.node.all_input_nodes:
+        return translator(call)
+    if translator in _WITH_PARAMETERS:
+        raise call.unsupported(
+            f"{call.kind} of a parameter, with weights that the network computes", "only fixed weights"
+        )
     return translator(call)
 
 
@@ -58,11 +86,10 @@ def _dropout(call: Call) -> Operation:
 
 def _average_pool(call: Call) -> Operation:
     kernel = call.pair("kernel_size", 1, None)
-    stride = call.argument("stride", 2, None)
     return average_pool(
         call,
         kernel,
-        kernel if stride is None else call.pair("stride", 2, None),
+        _stride(call, kernel),
         call.pair("padding", 3, 0),
         ceil_mode=bool(call.argument("ceil_mode", 4, False)),
         count_include_pad=bool(call.argument("count_include_pad", 5, True)),
@@ -70,8 +97,86 @@ def _average_pool(call: Call) -> Operation:
     )
 
 
+def _max_pool(call: Call) -> Operation:
+    kernel = call.pair("kernel_size", 1, None)
+    return max_pool(
+        call,
+        kernel,
+        _stride(call, kernel),
+        call.pair("padding", 3, 0),
+        call.pair("dilation", 4, 1),
+        ceil_mode=bool(call.argument("ceil_mode", 5, False)),
+        return_indices=bool(call.argument("return_indices", 6, False)),
+    )
+
+
+def _max_pool_with_indices(call: Call) -> Operation:
+    raise call.unsupported("maximum pooling with return_indices=True", "return_indices=False")
+
+
+def _stride(call: Call, kernel: tuple[int, int]) -> tuple[int, int]:
+    # torch's own functions say by an empty list what those of torch.nn say by None.
+    return kernel if call.argument("stride", 2, None) in (None, ()) else call.pair("stride", 2, None)
+
+
+def _adaptive_max_pool(call: Call) -> Operation:
+    return adaptive_max_pool(call, return_indices=bool(call.argument("return_indices", 2, False)))
+
+
+def _conv2d(call: Call) -> Operation:
+    return conv2d(
+        call,
+        required_parameter(call, "weight", 1),
+        parameter(call, "bias", 2),
+        stride=call.pair("stride", 3, 1),
+        padding=call.argument("padding", 4, 0),
+        dilation=call.pair("dilation", 5, 1),
+        groups=call.number("groups", 6, 1),
+    )
+
+
+def _conv_transpose2d(call: Call) -> Operation:
+    return conv_transpose2d(
+        call,
+        required_parameter(call, "weight", 1),
+        parameter(call, "bias", 2),
+        stride=call.pair("stride", 3, 1),
+        padding=call.pair("padding", 4, 0),
+        groups=call.number("groups", 6, 1),
+        dilation=call.pair("dilation", 7, 1),
+    )
+
+
+def _linear(call: Call) -> Operation:
+    return linear(call, required_parameter(call, "weight", 1), parameter(call, "bias", 2))
+
+
+def _batch_norm(call: Call) -> Operation:
+    if call.argument("training", 5, False) is not False:
+        raise call.unsupported(
+            "F.batch_norm with training=True normalises by the batch at inference too",
+            "F.batch_norm(x, ..., training=self.training)",
+        )
+    epsilon: Any = call.argument("eps", 7, 1e-5)
+    return batch_norm(
+        call,
+        parameter(call, "running_mean", 1),
+        parameter(call, "running_var", 2),
+        parameter(call, "weight", 3),
+        parameter(call, "bias", 4),
+        float(epsilon),
+    )
+
+
+def _pad(call: Call) -> Operation:
+    mode = call.argument("mode", 2, "constant")
+    if mode != "constant":
+        raise call.unsupported(f"padding with mode={mode!r}", "mode='constant'", advice="pad with zeros instead")
+    return pad(call, call.argument("pad", 1, ()), call.argument("value", 3, None))
+
+
 def _softmax(call: Call) -> Operation:
-    return softmax(call, call.argument("dim", 1, None), logarithm="log" in call.title)
+    return softmax(call, call.argument("dim", 1, None), logarithm="log" in call.kind)
 
 
 _FUNCTIONS: dict[Callable[..., object], Translator] = {
@@ -82,13 +187,31 @@ _FUNCTIONS: dict[Callable[..., object], Translator] = {
     F.dropout: _dropout,
     F.dropout2d: _dropout,
     F.avg_pool2d: _average_pool,
+    F.max_pool2d: _max_pool,
+    F.max_pool2d_with_indices: _max_pool_with_indices,
+    torch.max_pool2d: _max_pool,
     F.adaptive_avg_pool2d: adaptive_average_pool,
+    F.adaptive_max_pool2d: _adaptive_max_pool,
+    F.adaptive_max_pool2d_with_indices: _max_pool_with_indices,
+    F.conv2d: _conv2d,
+    F.conv_transpose2d: _conv_transpose2d,
+    F.linear: _linear,
+    F.batch_norm: _batch_norm,
+    F.pad: _pad,
     F.softmax: _softmax,
     F.log_softmax: _softmax,
     torch.softmax: _softmax,
     torch.log_softmax: _softmax,
     torch.flatten: flatten,
     torch.reshape: flatten,
+    torch.mean: mean,
+    operator.add: add,
+    operator.iadd: add,
+    torch.add: add,
+    torch.cat: concatenate,
+    torch.concat: concatenate,
+    torch.concatenate: concatenate,
+    operator.getitem: get_item,
 }
 
 _METHODS: dict[str, Translator] = {
@@ -100,4 +223,13 @@ _METHODS: dict[str, Translator] = {
     "contiguous": _identity,
     "softmax": _softmax,
     "log_softmax": _softmax,
+    "mean": mean,
+    "add": add,
+    "add_": add,
+    "__add__": add,
+    "__iadd__": add,
 }
+
+# These read several tensors, and say themselves what is wrong with a parameter among them.
+_JOINS = frozenset({add, concatenate})
+_WITH_PARAMETERS = frozenset({_conv2d, _conv_transpose2d, _linear, _batch_norm})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,20 @@ from torch import nn
 from snnc.compiler.frontend.load_arch import build_network
 from snnc.compiler.frontend.load_identify import identify
 from snnc.compiler.frontend.load_restricted import read_restricted
-from snnc.compiler.frontend.load_state import is_state_dict, load_state
+from snnc.compiler.frontend.load_state import is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.load_tensors import MalformedFileError
 from snnc.errors import ModelError, OptionError, SnncError
 from snnc.references import working_directory_first
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "read_state"]
 
 _CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
 _KEYS_NAMED_AT_MOST = 5
 
 
-def load_model(path: str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:
+def load_model(
+    path: str | Path, *, arch: str | Callable[[], nn.Module] | None = None, trust: bool = False
+) -> nn.Module:
     """Read a network from a file that ``torch.save`` wrote: a whole module, or a state_dict.
 
     A checkpoint that wraps either of the two under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped, and
@@ -34,6 +36,7 @@ def load_model(path: str | Path, *, arch: str | None = None, trust: bool = False
         path: The file.
         arch: For a state_dict: ``module:factory``, where ``factory`` is a callable without arguments that returns the
             network, or a network; ``module`` is searched in the working directory first. The factory's code is run.
+            Or such a callable itself.
         trust: Unpickle the file with all that it asks for, which runs whatever code it names. Without it, only tensors
             and the layers of torch.nn and torchvision are admitted, and no code from the file is run. Classes are
             searched in the working directory first.
@@ -73,9 +76,33 @@ def load_model(path: str | Path, *, arch: str | None = None, trust: bool = False
             where=where,
             advice="give --arch module:factory, where factory() returns the network",
         )
-    network = build_network(arch)
+    network = build_network(arch) if isinstance(arch, str) else arch()
     load_state(network, content, where)
     return _ready(network, where)
+
+
+def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.Tensor]:
+    """Read the weights that a file holds, as a state_dict or in a network.
+
+    Args:
+        path: The file.
+        trust: As for ``load_model``.
+
+    Returns:
+        The weights by name, without the ``module.`` of ``nn.DataParallel``, on the CPU.
+
+    Raises:
+        UntrustedModelError: As for ``load_model``.
+        ModelError: The file is missing or damaged, or holds no weights.
+    """
+    content = _unwrap(_read(Path(path), trust))
+    if isinstance(content, nn.Module):
+        return _ready(content, str(path)).state_dict()
+    if not is_state_dict(content):
+        raise ModelError(
+            "holds no weights", where=str(path), expected="a torch.nn.Module or a state_dict", found=_describe(content)
+        )
+    return without_parallel_prefix(content, {})
 
 
 def _read(file: Path, trust: bool) -> Any:

@@ -101,7 +101,10 @@ _RENAMED = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}
 
 # Layers of snnc's own, by module. That module is imported by its name here and not by an import statement, as is
 # torchvision: the compiler depends on neither.
-_OWN_LAYERS: dict[str, frozenset[str]] = {"snnc.models.activations": frozenset(["ClippedReLU", "QCFS"])}
+_OWN_LAYERS: dict[str, frozenset[str]] = {
+    "snnc.models.activations": frozenset(["ClippedReLU", "QCFS"]),
+    "snnc.models.residual": frozenset(["PaddedShortcut", "ResidualBlock"]),
+}
 
 _LAYER_PACKAGES = ("torch.nn.modules.", "torch.nn.parallel.data_parallel")
 _TORCHVISION_PACKAGES = ("torchvision.models.", "torchvision.ops.")

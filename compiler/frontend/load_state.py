@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from snnc.errors import ModelError
 
-__all__ = ["is_state_dict", "load_state"]
+__all__ = ["is_state_dict", "load_state", "without_parallel_prefix"]
 
 _PARALLEL_PREFIX = "module."
 _NAMED_AT_MOST = 3
@@ -42,7 +42,7 @@ def load_state(network: nn.Module, state: Mapping[str, torch.Tensor], where: str
         ModelError: Keys are missing, unexpected, or have another shape or kind of number than the network's.
     """
     own = network.state_dict()
-    cleaned = _without_parallel_prefix(state, own)
+    cleaned = without_parallel_prefix(state, own)
     wrong = [problem for key in cleaned if key in own for problem in _misfit(key, cleaned[key], own[key])]
     missing: list[str] = []
     unexpected = [key for key in cleaned if key not in own]
@@ -68,10 +68,18 @@ def load_state(network: nn.Module, state: Mapping[str, torch.Tensor], where: str
         )
 
 
-def _without_parallel_prefix(
+def without_parallel_prefix(
     state: Mapping[str, torch.Tensor], own: Mapping[str, Any]
 ) -> OrderedDict[str, torch.Tensor]:
-    """Copy a state_dict, without a ``module.`` in front of all keys. Versions of layers (``_metadata``) are kept."""
+    """Copy a state_dict, without a ``module.`` in front of all keys. Versions of layers (``_metadata``) are kept.
+
+    Args:
+        state: The state_dict.
+        own: That of the network it is for: where all its keys have the prefix, it stays.
+
+    Returns:
+        The copy; its tensors are the same ones.
+    """
     own_has_prefix = len(own) > 0 and all(key.startswith(_PARALLEL_PREFIX) for key in own)
     strip = not own_has_prefix and all(key.startswith(_PARALLEL_PREFIX) for key in state)
     cut = len(_PARALLEL_PREFIX) if strip else 0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-import torch
 from torch import nn
 
 from snnc.compiler.frontend.activations import activation, is_activation
-from snnc.compiler.frontend.pooling import adaptive_average_pool, average_pool
+from snnc.compiler.frontend.padding import pad
+from snnc.compiler.frontend.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
+from snnc.compiler.frontend.shaping import flatten, softmax
 from snnc.compiler.frontend.support import Call, as_pair
-from snnc.compiler.ir import BatchNorm, Conv2d, Flatten, Identity, Linear, Operation, ReLU, Softmax
-from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.frontend.weighted import batch_norm, conv2d, conv_transpose2d, linear
+from snnc.compiler.ir import Identity, Operation, ReLU
 
 Translator = Callable[[nn.Module, Call], Operation]
 
@@ -25,78 +25,66 @@ def translate_module(module: nn.Module, call: Call) -> Operation:
     """
     # The exact class: a subclass may compute something else.
     translator = _TRANSLATORS.get(type(module)) or (activation if is_activation(module) else None)
-    kind = type(module).__name__
     if translator is None:
-        raise call.unsupported(f"{kind} is not supported", kind=kind)
+        raise call.unsupported(f"{call.kind} is not supported")
     for hooks in (module._forward_hooks, module._forward_pre_hooks):
         if hooks:
-            raise call.unsupported(f"{kind} has a forward hook, which would be lost", "a module without hooks")
-    operation = translator(module, call)
-    for array in vars(operation).values():
-        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            raise call.unsupported(f"{kind} holds NaN or infinite parameters", "finite numbers")
-    return operation
-
-
-def as_array(tensor: torch.Tensor) -> FloatArray:
-    """A parameter as a float64 array."""
-    array: FloatArray = tensor.detach().cpu().double().numpy()
-    return array
+            raise call.unsupported(f"{call.kind} has a forward hook, which would be lost", "a module without hooks")
+    if call.parameters:
+        raise call.unsupported(
+            f"{call.kind} of the parameter {call.parameters[0].target}",
+            "only what the network computes from its input as data",
+        )
+    if len(call.shapes) != 1:
+        raise call.unsupported(f"{call.kind} of {len(call.shapes)} tensors", "one tensor as its input")
+    return translator(module, call)
 
 
 def _conv2d(module: nn.Module, call: Call) -> Operation:
     assert isinstance(module, nn.Conv2d)
+    _check_padding_mode(module, call)
+    return conv2d(
+        call,
+        module.weight,
+        module.bias,
+        stride=as_pair(module.stride),
+        padding=module.padding,
+        dilation=as_pair(module.dilation),
+        groups=module.groups,
+    )
+
+
+def _conv_transpose2d(module: nn.Module, call: Call) -> Operation:
+    assert isinstance(module, nn.ConvTranspose2d)
+    _check_padding_mode(module, call)
+    return conv_transpose2d(
+        call,
+        module.weight,
+        module.bias,
+        stride=as_pair(module.stride),
+        padding=as_pair(module.padding),
+        dilation=as_pair(module.dilation),
+        groups=module.groups,
+    )
+
+
+def _check_padding_mode(module: nn.Conv2d | nn.ConvTranspose2d, call: Call) -> None:
     if module.padding_mode != "zeros":
         raise call.unsupported(f"padding_mode={module.padding_mode!r}", "padding_mode='zeros'")
-    if len(call.shapes[0]) != 4:
-        raise call.unsupported("Conv2d on unbatched input", "shape (batch, channels, height, width)")
-    if module.padding == "same":
-        spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-        if any(span % 2 for span in spans):
-            raise call.unsupported("padding='same' with an even kernel pads unevenly", "an odd kernel")
-        padding = (spans[0] // 2, spans[1] // 2)
-    else:
-        padding = (0, 0) if module.padding == "valid" else as_pair(module.padding)
-    bias = np.zeros(module.out_channels) if module.bias is None else as_array(module.bias)
-    return Conv2d(
-        as_array(module.weight), bias, as_pair(module.stride), padding, as_pair(module.dilation), module.groups
-    )
 
 
 def _linear(module: nn.Module, call: Call) -> Operation:
     assert isinstance(module, nn.Linear)
-    if len(call.shapes[0]) != 2:
-        raise call.unsupported(
-            f"Linear on input of shape {call.shapes[0]}", "shape (batch, features), flattened before"
-        )
-    bias = np.zeros(module.out_features) if module.bias is None else as_array(module.bias)
-    return Linear(as_array(module.weight), bias)
+    return linear(call, module.weight, module.bias)
 
 
 def _batch_norm(module: nn.Module, call: Call) -> Operation:
     assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
-    if module.running_mean is None or module.running_var is None:
-        raise call.unsupported("batch normalisation without running statistics", "track_running_stats=True")
-    if (module.running_var + module.eps <= 0).any():
-        raise call.unsupported("batch normalisation with a running variance that is not positive", "numbers above 0")
-    channels = module.num_features
-    weight = np.ones(channels) if module.weight is None else as_array(module.weight)
-    bias = np.zeros(channels) if module.bias is None else as_array(module.bias)
-    return BatchNorm(as_array(module.running_mean), as_array(module.running_var), weight, bias, module.eps)
+    return batch_norm(call, module.running_mean, module.running_var, module.weight, module.bias, module.eps)
 
 
 def _flatten(module: nn.Module, call: Call) -> Operation:
     return flatten(call)
-
-
-def flatten(call: Call) -> Operation:
-    """Flatten, where a call keeps the batch axis and joins all others."""
-    (shape,) = call.shapes
-    if call.shape == shape:
-        return Identity()
-    if call.shape != (shape[0], int(np.prod(shape[1:]))):
-        raise call.unsupported(f"{call.title} from {shape} to {call.shape}", "all axes but the batch joined into one")
-    return Flatten()
 
 
 def _relu(module: nn.Module, call: Call) -> Operation:
@@ -120,8 +108,31 @@ def _average_pool(module: nn.Module, call: Call) -> Operation:
     )
 
 
+def _max_pool(module: nn.Module, call: Call) -> Operation:
+    assert isinstance(module, nn.MaxPool2d)
+    return max_pool(
+        call,
+        as_pair(module.kernel_size),
+        as_pair(module.stride),
+        as_pair(module.padding),
+        as_pair(module.dilation),
+        ceil_mode=module.ceil_mode,
+        return_indices=module.return_indices,
+    )
+
+
 def _adaptive_average_pool(module: nn.Module, call: Call) -> Operation:
     return adaptive_average_pool(call)
+
+
+def _adaptive_max_pool(module: nn.Module, call: Call) -> Operation:
+    assert isinstance(module, nn.AdaptiveMaxPool2d)
+    return adaptive_max_pool(call, return_indices=module.return_indices)
+
+
+def _pad(module: nn.Module, call: Call) -> Operation:
+    assert isinstance(module, nn.ConstantPad2d | nn.ZeroPad2d)
+    return pad(call, tuple(module.padding), module.value)
 
 
 def _softmax(module: nn.Module, call: Call) -> Operation:
@@ -129,21 +140,19 @@ def _softmax(module: nn.Module, call: Call) -> Operation:
     return softmax(call, module.dim, logarithm=isinstance(module, nn.LogSoftmax))
 
 
-def softmax(call: Call, dim: object, *, logarithm: bool) -> Operation:
-    """Softmax over the classes."""
-    if len(call.shapes[0]) != 2 or dim not in (1, -1, None):
-        raise call.unsupported(f"softmax over axis {dim} of shape {call.shapes[0]}", "the classes' axis, 1")
-    return Softmax(logarithm)
-
-
 _TRANSLATORS: dict[type[nn.Module], Translator] = {
     nn.Conv2d: _conv2d,
+    nn.ConvTranspose2d: _conv_transpose2d,
     nn.Linear: _linear,
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,
     nn.ReLU: _relu,
     nn.AvgPool2d: _average_pool,
+    nn.MaxPool2d: _max_pool,
     nn.AdaptiveAvgPool2d: _adaptive_average_pool,
+    nn.AdaptiveMaxPool2d: _adaptive_max_pool,
+    nn.ConstantPad2d: _pad,
+    nn.ZeroPad2d: _pad,
     nn.Flatten: _flatten,
     nn.Softmax: _softmax,
     nn.LogSoftmax: _softmax,

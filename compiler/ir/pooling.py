@@ -57,7 +57,7 @@ class SpikeMax2d(Pooling):
     """Maximum pooling of spikes: a memoryless population, each neuron of which fires when any spike of its window does.
 
     In the ANN the maximum of activations; its rate is at least that of the fastest neuron in the window, and more where
-    spikes of several neurons do not coincide. With a window of one neuron it is a relay: the same spikes, a step later.
+    spikes of several neurons do not coincide.
     It has the thresholds of the layer that it reads, since a spike of it stands for what a spike of that stands for.
     """
 
@@ -68,7 +68,13 @@ class SpikeMax2d(Pooling):
 
 @dataclass(frozen=True, eq=False)
 class Relay(Operation):
-    """A memoryless population that repeats each spike that it receives, a step later."""
+    """A memoryless population that repeats each spike that it receives.
+
+    Attributes:
+        hold: Steps that its synapse holds a spike back before, >= 0.
+    """
+
+    hold: int = 0
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """The shape of the input."""

@@ -39,7 +39,8 @@ class Sparse(Operation):
         """Product of the flattened input with the matrix, plus bias."""
         (x,) = inputs
         product = torch.sparse.mm(sparse_tensor(self.matrix, x), x.flatten(1).T)
-        return product.T.reshape(-1, *self.shape) + as_tensor(self.bias, x)
+        values: torch.Tensor = product.T.reshape(-1, *self.shape) + as_tensor(self.bias, x)
+        return values
 
     def bias_map(self) -> FloatArray:
         """The bias with the axes of the output."""

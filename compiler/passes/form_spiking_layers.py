@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from snnc.compiler.ir import (
     Add,
@@ -52,30 +52,23 @@ class FormSpikingLayers(Pass):
                     new.add(node.name, node.op, modules=node.modules)
                     names[node.name] = node.name
                 case SpikeMax2d() | Relay():
-                    (source,) = node.inputs
-                    new.add(node.name, node.op, (names[source],), modules=node.modules)
+                    new.add(node.name, node.op, (names[node.inputs[0]],), modules=node.modules)
                     names[node.name] = node.name
                 case ReLU():
                     source = graph[node.inputs[0]]
                     if isinstance(source.op, ReLU) and node.op.keeps(source.op):
                         names[node.name] = names[source.name]
                         continue
-                    operations = _operations(graph, source)
-                    operations.sort(key=lambda each: _rank(each, depths[names[each.inputs[0]]]))
+                    operations = _operations(graph, source, names, depths)
                     name = node.name.removesuffix(":spiking")
-                    new.add(
-                        name,
-                        SpikingLayer(_synapses(operations), activation=node.op),
-                        tuple(names[each.inputs[0]] for each in operations),
-                        modules=_modules(*operations, source, node),
-                    )
+                    layer = SpikingLayer(_synapses(operations), activation=node.op)
+                    new.add(name, layer, _reads(operations, names), modules=_modules(*operations, source, node))
                     names[node.name] = name
                 case Output():
-                    source = graph[node.inputs[0]]
-                    operations = _operations(graph, source)
-                    operations.sort(key=lambda each: _rank(each, depths[names[each.inputs[0]]]))
-                    name = operations[0].name if operations[0].modules else f"{operations[0].inputs[0]}:readout"
-                    reads = tuple(names[each.inputs[0]] for each in operations)
+                    operations = _operations(graph, graph[node.inputs[0]], names, depths)
+                    first = operations[0]
+                    name = first.name if first.modules else f"{first.inputs[0]}:readout"
+                    reads = _reads(operations, names)
                     new.add(name, Readout(_synapses(operations)), reads, modules=_modules(*operations))
                     new.add(node.name, node.op, (name,), modules=node.modules)
             if node.name in names:
@@ -90,13 +83,18 @@ class FormSpikingLayers(Pass):
         return PassResult(new, True, {"layers": len(new.of_kind(SpikingLayer))})
 
 
-def _operations(graph: Graph, source: Node) -> list[Node]:
-    """The linear operations behind a node, as nodes that read populations or the input."""
-    if isinstance(source.op, Add):
-        return [graph[each] for each in source.inputs]
+def _operations(graph: Graph, source: Node, names: Mapping[str, str], depths: Mapping[str, int]) -> list[Node]:
+    """The linear operations behind a node, as nodes that read populations or the input, in the order of rule 3."""
     if isinstance(source.op, Conv2d | Linear | Sparse):
         return [source]
-    return [Node(source.name, identity(source.shape), (source.name,), (), source.shape)]
+    if not isinstance(source.op, Add):
+        return [Node(source.name, identity(source.shape), (source.name,), (), source.shape)]
+    operations = [graph[each] for each in source.inputs]
+    return sorted(operations, key=lambda each: _rank(each, depths[names[each.inputs[0]]]))
+
+
+def _reads(operations: Sequence[Node], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(names[each.inputs[0]] for each in operations)
 
 
 def _synapses(operations: Sequence[Node]) -> tuple[Weighted, ...]:

@@ -262,13 +262,14 @@ def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, sca
         kernel, stride, padding = node.op.kernel, node.op.stride, node.op.padding
     else:
         kernel, stride, padding = (1, 1), (1, 1), (0, 0)
+    hold = node.op.hold if isinstance(node.op, Relay) else 0
     if len(node.shape) == 3:
         weight = np.full((node.shape[0], 1, *kernel), threshold.value, np.int16)
-        synapse = Synapse(source, "conv", weight, stride, padding, groups=node.shape[0])
+        synapse = Synapse(source, "conv", weight, stride, padding, groups=node.shape[0], hold=hold)
     else:
         size = node.shape[0]
         entries = Entries(np.arange(size + 1, dtype=np.int32), np.arange(size, dtype=np.int32))
-        synapse = Synapse(source, "sparse", np.full(size, threshold.value, np.int16), entries=entries)
+        synapse = Synapse(source, "sparse", np.full(size, threshold.value, np.int16), hold=hold, entries=entries)
     return Layer(
         name=node.name,
         modules=node.modules,

@@ -87,6 +87,7 @@ class Synapse:
         stride, padding, dilation: (vertical, horizontal); conv only.
         groups: Channel groups; conv only.
         exponent: 0..7, common to all weights.
+        hold: Steps that spikes are held back at least, whatever the other paths: what makes a relay bridge many steps.
         entries: Where the weights stand; sparse only.
     """
 
@@ -98,12 +99,15 @@ class Synapse:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     exponent: int = 0
+    hold: int = 0
     entries: Entries | None = None
 
     @property
     def has_netx_form(self) -> bool:
-        """Whether netx can load it: it knows no exponents, and fails on a matrix of zeros alone."""
-        return self.kind != "sparse" and not self.exponent and (self.kind == "conv" or bool(self.weight.any()))
+        """Whether netx can load it: it knows no exponents and no delays, and fails on a matrix of zeros alone."""
+        if self.exponent or self.hold:
+            return False
+        return self.kind == "conv" or (self.kind == "dense" and bool(self.weight.any()))
 
     @property
     def scaled_weight(self) -> NDArray[np.int32]:
@@ -182,8 +186,8 @@ class Layer:
         name: Unique; the name of the IR node.
         modules: Qualified names of the PyTorch modules that went into it.
         shape: (channels, height, width) or (features,).
-        synapses: At least one; the first reads the deepest layer among the sources, and gives the layer its place in
-            the netx chain.
+        synapses: At least one; the first is one whose spikes arrive last, those of the deepest source, and gives the
+            layer its place in the netx chain.
         bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
         threshold: theta; None for the readout.
         initial_potential: v0, 0 <= v0 < theta; 0 for the readout.

@@ -86,7 +86,9 @@ class Program:
         """
         depths: list[int] = []
         for layer in self.layers:
-            depths.append(1 + max(-1 if each.source < 0 else depths[each.source] for each in layer.synapses))
+            depths.append(
+                max((-1 if each.source < 0 else depths[each.source]) + 1 + each.hold for each in layer.synapses)
+            )
         return tuple(depths)
 
     def delay(self, index: int, synapse: Synapse) -> int:

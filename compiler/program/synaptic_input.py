@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from snnc.compiler.program.layer import Entries, IntegerArray, Synapse
+from snnc.compiler.program.layer import IntegerArray, Synapse
 
 
 class SynapticInput:
@@ -40,8 +40,12 @@ class SynapticInput:
         if synapse.kind == "conv":
             self._weight = self._weight.contiguous(memory_format=self._format)
         if synapse.entries is not None:
-            size = (int(np.prod(shape)), int(np.prod(source_shape)))
-            self._weight = _sparse_tensor(synapse.entries, self._weight.cpu(), size).to(device)
+            counts = np.diff(synapse.entries.row_starts)
+            places = np.stack([np.repeat(np.arange(len(counts)), counts), synapse.entries.columns])
+            size = (math.prod(shape), math.prod(source_shape))
+            self._weight = torch.sparse_coo_tensor(
+                torch.as_tensor(places.astype(np.int64)), self._weight, size, device=device, check_invariants=False
+            ).coalesce()
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """The input of the layer.
@@ -61,20 +65,8 @@ class SynapticInput:
         flat = values.flatten(1)
         if synapse.kind == "dense":
             return F.linear(flat, self._weight).reshape(-1, *self._shape)
-        return (self._weight @ flat.T).T.reshape(-1, *self._shape)
-
-
-def _sparse_tensor(entries: Entries, weight: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    with warnings.catch_warnings():
-        # torch 2.3 tells everyone that such tensors are in beta state.
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-        return torch.sparse_csr_tensor(
-            torch.as_tensor(entries.row_starts.astype(np.int64)),
-            torch.as_tensor(entries.columns.astype(np.int64)),
-            weight,
-            size,
-            check_invariants=False,
-        )
+        product: torch.Tensor = torch.sparse.mm(self._weight, flat.T)
+        return product.T.reshape(-1, *self._shape)
 
 
 def _memory_format(synapse: Synapse, source_shape: tuple[int, ...]) -> torch.memory_format:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +11,46 @@ import numpy.typing as npt
 from snnc.errors import DataError, OptionError
 from snnc.models.data.order import shuffled
 
-__all__ = ["Dataset", "check_dataset", "make_dataset"]
+__all__ = ["Dataset", "Images", "check_dataset", "make_dataset"]
 
 # Of float images this many values are looked at together: isfinite() makes a temporary array of the same length.
 _VALUES_AT_ONCE = 1 << 24
 
 
+class Images(Protocol):
+    """What a data set needs of its images: an array has it, and so have images that are read from files when used."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W) or (N, features)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 or float32."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 4 or 2."""
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any) -> Any: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images in memory, with labels where they are known.
+    """Images in memory, or read from files when they are used, with labels where they are known.
 
     A network's input is ``(images * unit - mean) / std``, with the mean and standard deviation it was trained with.
 
     Attributes:
         name: What to call it in messages and reports.
-        images: Shape (N, C, H, W) or (N, features); uint8 in 0..255, or float32.
+        images: Shape (N, C, H, W) or (N, features); uint8 in 0..255, or float32. An array, or what gives one when it
+            is indexed.
         labels: Shape (N,), int64, from 0; or None.
         unit: The value of one integer step, as the network was fed it in training before mean and standard deviation
             were applied: 1/255 for 8-bit images, 1/16 for the digits, 1.0 for float data.
@@ -33,7 +58,7 @@ class Dataset:
     """
 
     name: str
-    images: npt.NDArray[Any]
+    images: Images
     labels: npt.NDArray[np.int64] | None = None
     unit: float = 1.0
     classes: tuple[str, ...] | None = None
@@ -48,7 +73,7 @@ class Dataset:
             n: How many, at least 1. Where there are fewer, all are taken.
 
         Returns:
-            A data set of ``min(n, len(self))`` samples, which shares their memory.
+            A data set of ``min(n, len(self))`` samples, which shares their memory where they were in memory.
 
         Raises:
             OptionError: ``n`` is less than 1.
@@ -215,7 +240,7 @@ def check_dataset(dataset: Dataset) -> None:
         )
 
 
-def _check_finite(images: npt.NDArray[Any], where: str) -> None:
+def _check_finite(images: Images, where: str) -> None:
     if images.dtype == np.uint8:
         return
     samples = max(1, _VALUES_AT_ONCE * len(images) // images.size)

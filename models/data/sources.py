@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from snnc.errors import DataError
-from snnc.models.data import digits, folder, npz, reference, torchvision_sets
+from snnc.models.data import digits, folder, imagenet, npz, reference, torchvision_sets
 from snnc.models.data.dataset import Dataset
 
 __all__ = ["load_data"]
@@ -25,7 +25,7 @@ class _Source(Protocol):
 
 
 # In the order in which they are asked.
-_SOURCES: tuple[_Source, ...] = (digits, torchvision_sets, npz, folder, reference)
+_SOURCES: tuple[_Source, ...] = (digits, torchvision_sets, imagenet, npz, folder, reference)
 
 
 def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
@@ -36,11 +36,14 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
     1. ``digits``: the 1,797 digits of 8 x 8 pixels that scikit-learn embeds, 1,437 of them for training.
     2. ``mnist:ROOT``, ``fashion-mnist:ROOT``, ``cifar10:ROOT``, ``cifar100:ROOT``: a torchvision data set that was
        downloaded to the folder ROOT.
-    3. A name that ends in ``.npz``: an array file with ``x`` and perhaps ``y``, or ``x_train``, ``x_test`` and perhaps
+    3. ``imagenet:ROOT``: folders ``train`` and ``val`` of class folders of images of any size, which are brought to
+       224 x 224 and read only where they are used.
+    4. A name that ends in ``.npz``: an array file with ``x`` and perhaps ``y``, or ``x_train``, ``x_test`` and perhaps
        ``y_train``, ``y_test``.
-    4. An existing folder, or a name that contains ``/``: a folder with one folder of images per class. It may have
-       these in folders ``train`` and ``test`` (or ``val``). A folder named like one of the above is written ``./NAME``.
-    5. ``module:attribute``: whatever that Python object holds (see ``reference.py``). This runs the module's code.
+    5. An existing folder, or a name that contains ``/`` or ends in ``.zip``: a folder or zip file with one folder of
+       images per class. It may have these in folders or zip files ``train`` and ``test`` (or ``val``). A
+       folder named like one of the above is written ``./NAME``.
+    6. ``module:attribute``: whatever that Python object holds (see ``reference.py``). This runs the module's code.
 
     Args:
         spec: Where the data is.

@@ -62,6 +62,15 @@ def compile_command(
     per_channel: Annotated[
         bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
     ] = True,
+    max_pool: Annotated[
+        str,
+        typer.Option(
+            "--max-pool",
+            help="How maximum pooling is written for spikes: or (a neuron for each window, which fires when any of its "
+            "inputs does), exact (max(a, b) = a + relu(b - a): several neurons and layers), avg (average pooling "
+            "instead), or auto (for each the better of or and exact on the calibration data).",
+        ),
+    ] = "auto",
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -122,6 +131,7 @@ def compile_command(
             timesteps=timesteps,
             threshold=threshold,
             per_channel=per_channel,
+            max_pool=max_pool,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),

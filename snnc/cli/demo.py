@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.options import Json, Verbose
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import check_writable, save_model
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
 from snnc.errors import OptionError, OutputError
@@ -169,21 +168,6 @@ def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
     save_model(network, path)
     images = torch.as_tensor(raw_values(test), dtype=torch.float32)
     return _Training(network, accuracy(network, images, torch.as_tensor(test.labels)))
-
-
-def save_model(network: nn.Module, path: Path) -> None:
-    """Writes a network as ``snnc compile`` reads it: whole, or not at all.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    import torch
-
-    from snnc.compiler.emit.whole_file import write_whole
-
-    content = io.BytesIO()
-    torch.save(network, content)
-    write_whole(path, content.getvalue())
 
 
 def _compare(program: Program, data: Dataset, steps: Steps) -> Agreement:

@@ -12,7 +12,8 @@ from snnc.errors import OptionError
 
 DATA_FORMS = (
     "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
-    "sets below the folder ROOT), FILE.npz (arrays x and y), a folder of class folders of images, or module:attribute"
+    "sets below the folder ROOT), imagenet:ROOT (train and val below it), FILE.npz (arrays x and y), a folder or zip "
+    "file of class folders of images, or module:attribute"
 )
 
 
@@ -44,9 +45,10 @@ Architecture = Annotated[
     str | None,
     typer.Option(
         "--arch",
-        metavar="MODULE:FACTORY",
-        help="For a model file that holds a state_dict only: what makes the network, such as mynet:Net. "
-        "The module is looked for in the working directory first, and its code is run.",
+        metavar="NAME|MODULE:FACTORY",
+        help="For a model file that holds a state_dict only: what makes the network. One of snnc's own, such as "
+        "resnet20, or vgg16:100:qcfs:max with what it was trained with; or a callable such as mynet:Net, whose module "
+        "is looked for in the working directory first, and its code is run.",
     ),
 ]
 Trust = Annotated[

@@ -1,11 +1,16 @@
-"""Whether a result can be written, asked before the work that makes it."""
+"""Whether a result can be written, asked before the work that makes it; and writing a network."""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snnc.errors import OutputError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def check_writable(path: Path, *, instead_of: Path | None = None) -> None:
@@ -28,3 +33,18 @@ def check_writable(path: Path, *, instead_of: Path | None = None) -> None:
             pass
     except OSError as error:
         raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+
+
+def save_model(network: nn.Module, path: Path) -> None:
+    """Writes a network as ``snnc compile`` reads it: whole, or not at all.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import torch
+
+    from snnc.compiler.emit.whole_file import write_whole
+
+    content = io.BytesIO()
+    torch.save(network, content)
+    write_whole(path, content.getvalue())

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.choose_max_pooling import ways_taken
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.manager import PassManager, Progress
 from snnc.compiler.passes.profile_activations import ProfileActivations
-from snnc.compiler.pipeline import Options, threshold_pass
+from snnc.compiler.pipeline import Options, max_pooling, threshold_pass
 from snnc.compiler.program import Program
 from snnc.errors import ModelError
 from snnc.inputs import input_levels, raw_values
@@ -72,8 +73,10 @@ def model_thresholds(
         timesteps=options.timesteps,
     )
     levels = coding.levels(raw)
-    passes = [*lowering(coding), ProfileActivations(levels, advance), threshold_pass(options)]
-    graph = PassManager(passes, progress).run(trace(module, coding.shape))
+    traced = trace(module, coding.shape)
+    ways = max_pooling(traced, coding, levels, options).ways
+    passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options)]
+    graph = PassManager(passes, progress).run(traced)
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
     for node in graph.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)
@@ -99,9 +102,12 @@ def program_thresholds(
         DataError: The data do not fit the program.
     """
     levels = input_levels(program, dataset).values
-    graph = PassManager(lowering(program.coding)).run(trace(module, program.coding.shape))
+    traced = trace(module, program.coding.shape)
+    graph = PassManager(lowering(program.coding, ways_taken(traced, program))).run(traced)
     found = {node.name: node.shape for node in graph.of_kind(SpikingLayer)}
-    expected = {layer.name: layer.shape for layer in program.spiking_layers}
+    # What is memoryless has the thresholds of what it reads.
+    layers = [layer for layer in program.spiking_layers if not layer.memoryless]
+    expected = {layer.name: layer.shape for layer in layers}
     if found != expected:
         raise ModelError(
             "is not the network that the .net file was compiled from",
@@ -110,7 +116,7 @@ def program_thresholds(
             found=", ".join(found),
         )
     chosen = {}
-    for layer in program.spiking_layers:
+    for layer in layers:
         assert layer.threshold is not None
         chosen[layer.name] = (layer.scale, layer.scale * (layer.initial_potential / layer.threshold.value))
     return _measure(graph, levels, chosen, program.timesteps, advance)

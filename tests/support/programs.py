@@ -110,7 +110,7 @@ def layers(
     shapes = [shape, *(layer.shape for layer in built)]
     depths = [-1]
     for layer in built:
-        depths.append(1 + depths[layer.synapses[0].source + 1])
+        depths.append(depths[layer.synapses[0].source + 1] + 1 + layer.synapses[0].hold)
     anything = st.integers(-1, index - 1)
     main = draw(st.one_of(st.just(index - 1), st.just(index - 1), anything))
     synapse, shape = draw(first_synapses(rng, main, shapes[main + 1]))
@@ -118,8 +118,10 @@ def layers(
     sources = [each for each in range(index) if each not in read] if last else []
     sources += draw(st.lists(anything, max_size=2))
     synapses = [synapse, *(draw(further_synapses(rng, each, shapes[each + 1], shape)) for each in sources)]
-    # The first one reads the deepest.
-    synapses.sort(key=lambda each: -depths[each.source + 1])
+    if draw(st.sampled_from([False, False, False, False, True])):
+        synapses[-1] = replace(synapses[-1], hold=draw(st.integers(1, 3)))
+    # The spikes of the first one arrive last.
+    synapses.sort(key=lambda each: -depths[each.source + 1] - each.hold)
     memoryless = not last and draw(st.sampled_from([False, False, True]))
     bias_shape = (shape[0], 1, 1) if len(shape) == 3 and (memoryless or draw(st.booleans())) else shape
     bias = rng.integers(-draw(st.sampled_from([1, 300])), 301, bias_shape).astype(np.int32)

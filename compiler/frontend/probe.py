@@ -1,0 +1,100 @@
+"""Runs a traced network once on zeros, and keeps what that shows of each call."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+import torch
+import torch.fx
+from torch.fx.passes.shape_prop import ShapeProp
+
+from snnc.compiler.frontend.places import place_of
+from snnc.compiler.ir import Shape
+from snnc.errors import ModelError, first_line
+
+# Two samples, so that an axis of the batch cannot be mistaken for one of the data.
+PROBE = 2
+_JOINS = ("add", "iadd", "add_", "cat", "concat", "concatenate")
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a call did with the memory of its operands.
+
+    Attributes:
+        same: The operand that the result is: the same memory in the same shape; None: a new value.
+        changed: Operands whose memory the call wrote to.
+    """
+
+    same: torch.fx.Node | None
+    changed: tuple[torch.fx.Node, ...]
+
+
+class _Probe(ShapeProp):
+    """Keeps shapes, values that are no tensors (sizes that are arguments of other calls), parameters and effects."""
+
+    failed: torch.fx.Node | None = None
+
+    def run_node(self, n: torch.fx.Node) -> object:
+        """Computes one node."""
+        operands = {
+            node: self.env[node]
+            for node in n.all_input_nodes
+            if node.op != "get_attr" and isinstance(self.env.get(node), torch.Tensor)
+        }
+        versions = {node: tensor._version for node, tensor in operands.items()}
+        try:
+            result: object = super().run_node(n)
+        except Exception:
+            self.failed = n
+            raise
+        n.meta["value"] = result if isinstance(result, int | tuple | list) or n.op == "get_attr" else None
+        n.meta["effects"] = Effects(
+            same=next((node for node, tensor in operands.items() if _is_same(tensor, result)), None),
+            # torch counts every write to a tensor's memory.
+            changed=tuple(node for node, tensor in operands.items() if tensor._version != versions[node]),
+        )
+        return result
+
+
+def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
+    """Computes every node for a batch of zeros and writes what it finds into ``node.meta``.
+
+    ``tensor_meta`` describes a tensor, ``value`` is what is no tensor, or a parameter, ``effects`` are ``Effects``.
+
+    Raises:
+        ModelError: The network does not run on input of that shape; the message names the module and the line.
+    """
+    interpreter = _Probe(traced)
+    try:
+        # torch prints a traceback to stderr before it raises; the error below says what matters. In inference mode
+        # it would not count writes.
+        with torch.inference_mode(False), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
+            interpreter.propagate(torch.zeros(PROBE, *input_shape))  # type: ignore[no-untyped-call]
+    except Exception as error:  # whatever a module of torch raises on input that does not fit
+        cause, node = error.__cause__ or error, interpreter.failed
+        advice = "give calibration data of the shape that it was trained on"
+        if getattr(node and node.target, "__name__", node and node.target) in _JOINS:
+            advice += ", or make the joined paths give one shape: by equal strides and paddings, or a 1x1 convolution"
+        raise ModelError(
+            f"the network does not run on samples of shape {input_shape}: {first_line(cause)}",
+            where=place_of(node) if node else None,
+            found=_operands(node) if node else None,
+            advice=advice,
+        ) from error
+
+
+def _is_same(tensor: torch.Tensor, result: object) -> bool:
+    return (
+        isinstance(result, torch.Tensor)
+        and tensor.data_ptr() == result.data_ptr()
+        and (tensor.shape, tensor.stride()) == (result.shape, result.stride())
+    )
+
+
+def _operands(node: torch.fx.Node) -> str | None:
+    metas = [source.meta.get("tensor_meta") for source in node.all_input_nodes if source.op != "get_attr"]
+    shapes = [str(tuple(meta.shape[1:])) for meta in metas if hasattr(meta, "shape")]
+    return f"samples of shape {' and '.join(shapes)} there" if shapes else None

@@ -1,0 +1,52 @@
+"""Where in the user's code a call stands: from the stack that torch.fx keeps, or from an exception's traceback."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+import torch
+import torch.fx
+
+_FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line (?P<line>\d+), in (?P<function>.*)$', re.MULTILINE)
+# Frames of these are not the user's.
+_LIBRARIES = (Path(torch.__file__).parent, Path(__file__).parent)
+# What lies outside this function called the tracer; what lies inside it is the network.
+_TRACER = ("_symbolic_trace.py", "trace")
+
+# A file, a line in it, and the function that the line stands in.
+Frame = tuple[str, int, str]
+
+
+def line_of(node: torch.fx.Node) -> str | None:
+    """The line that made a node, ``file.py:12``; None where it is not known or not the user's."""
+    return _innermost((each["file"], int(each["line"]), each["function"]) for each in _frames(node.stack_trace or ""))
+
+
+def line_of_failure(trace: TracebackType | None) -> str | None:
+    """The innermost line of the user's network in a traceback, ``file.py:12``; None where there is none."""
+    return _innermost((each.filename, each.lineno or 0, each.name) for each in traceback.extract_tb(trace))
+
+
+def with_line(where: str, line: str | None) -> str:
+    """A place with the line behind it, where that is known: ``block.add (model.py:12)``."""
+    return f"{where} ({line})" if line else where
+
+
+def _frames(stack: str) -> Iterable[re.Match[str]]:
+    return _FRAME.finditer(stack)
+
+
+def _innermost(frames: Iterable[Frame]) -> str | None:
+    """The last frame of the network's own code, outermost first."""
+    found = None
+    for file, line, function in frames:
+        if (Path(file).name, function) == _TRACER:
+            found = None
+        elif not file.startswith("<") and not any(library in Path(file).parents for library in _LIBRARIES):
+            # The base name only: messages must not tell where somebody's files lie.
+            found = f"{Path(file).name}:{line}"
+    return found
