@@ -11,32 +11,15 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from networks import Case, dense_cases, image_cases, pooled_cases
-from programs import levels_for, programs
+from runs import assert_equal_runs
 
 import snnc
 from snnc.compiler.pipeline import Options, compile_module
-from snnc.compiler.program import Program
-from snnc.errors import BackendError, TargetError, UnsupportedError
-from snnc.runtime.lava import run_lava
+from snnc.errors import TargetError, UnsupportedError
 from snnc.runtime.lava.network import open_network
 from snnc.runtime.simulator import Simulator
 
 DATA = Path(__file__).parent / "data"
-
-
-def assert_equal_runs(program: Program, levels: np.ndarray) -> int:
-    """Every spike and every readout; gives the number of spikes."""
-    simulated = Simulator(program).run(levels, record=True)
-    run = run_lava(program, levels)
-    assert simulated.wraps is not None and not any(simulated.wraps)
-    assert simulated.spikes is not None and run.spikes is not None
-    for layer, expected, found in zip(program.spiking_layers, simulated.spikes, run.spikes, strict=True):
-        assert np.array_equal(found, expected), f"{layer.name}: {(found != expected).sum()} spikes differ"
-    assert np.array_equal(run.readout, simulated.readout)
-    for expected, found in zip(simulated.spike_counts, run.spike_counts, strict=True):
-        assert np.array_equal(found, expected)
-    assert np.array_equal(run.input_counts, simulated.input_counts)
-    return int(sum(spikes.sum() for spikes in simulated.spikes))
 
 
 @pytest.mark.lava
@@ -113,13 +96,3 @@ def test_no_process_is_left_when_something_fails() -> None:
         assert {child.pid for child in multiprocessing.active_children()} > before
         raise ZeroDivisionError
     assert {child.pid for child in multiprocessing.active_children()} == before
-
-
-@given(programs())
-def test_what_is_no_chain_is_refused(program: Program) -> None:
-    is_chain = all(
-        [synapse.source for synapse in layer.synapses] == [index - 1] for index, layer in enumerate(program.layers)
-    )
-    if not is_chain:
-        with pytest.raises(BackendError, match="cannot run on Lava yet"):
-            run_lava(program, levels_for(program))

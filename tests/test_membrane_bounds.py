@@ -7,7 +7,8 @@ import math
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import convolve, pairs, weights
+from programs import pairs, weights
+from reference import convolve
 
 from snnc.compiler.program import Synapse
 from snnc.compiler.program.membrane_bounds import drive_bounds, window

@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import LIMIT, levels_for, programs, reference
+from programs import LIMIT, levels_for, programs
+from reference import reference
 
 from snnc.compiler.program import Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
 from snnc.errors import DataError

@@ -12,13 +12,13 @@ import numpy as np
 
 from snnc.compiler.emit.grouping import joined_groups
 from snnc.compiler.emit.layout import (
-    CURRENT_DECAY,
     FORMAT_VERSION,
     GROUP,
     LAYERS,
-    READOUT_THRESHOLD,
     REFRACTORY_DELAY,
     VOLTAGE_DECAY,
+    current_decay,
+    fired_above,
 )
 from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.program import Layer, Program, Synapse
@@ -74,11 +74,12 @@ def _json(group: h5py.Group, name: str, value: object) -> None:
 
 
 def _write_netx(netx: h5py.Group, program: Program) -> None:
+    """The part of the network that netx can load: the chain."""
     entries = netx.create_group("0")
     _text(entries, "type", "input")
     _dataset(entries, "shape", np.array(program.coding.shape, np.int64))
     index = 1
-    for layer in program.layers:
+    for layer in (program.layers[each] for each in program.chain):
         synapse = layer.synapses[0]
         source = program.source_shape(synapse.source)
         if synapse.kind == "dense" and len(source) > 1:
@@ -109,10 +110,9 @@ def _write_netx_layer(group: h5py.Group, layer: Layer, synapse: Synapse, source:
         _dataset(group, "outFeatures", np.int64(synapse.weight.shape[0]))
     neuron = group.create_group("neuron")
     _text(neuron, "type", "CUBA")
-    _dataset(neuron, "iDecay", np.int64(CURRENT_DECAY))
+    _dataset(neuron, "iDecay", np.int64(current_decay(layer)))
     _dataset(neuron, "vDecay", np.int64(VOLTAGE_DECAY))
-    # Lava fires above the threshold, the neuron of the paper from it on.
-    _dataset(neuron, "vThMant", np.int64(layer.firing_level - 1 if layer.threshold else READOUT_THRESHOLD))
+    _dataset(neuron, "vThMant", np.int64(fired_above(layer)))
     _dataset(neuron, "refDelay", np.int64(REFRACTORY_DELAY))
 
 
@@ -131,18 +131,21 @@ def _write_snnc(group: h5py.Group, program: Program) -> None:
         _dataset(coding, name, getattr(program.coding, name))
     layers = group.create_group("layers")
     for index, layer in enumerate(program.layers):
-        _write_layer(layers.create_group(str(index)), layer)
+        _write_layer(layers.create_group(str(index)), layer, is_on_chain=index in program.chain)
 
 
-def _write_layer(group: h5py.Group, layer: Layer) -> None:
+def _write_layer(group: h5py.Group, layer: Layer, *, is_on_chain: bool) -> None:
     _string(group, "name", layer.name)
     _json(group, "modules", layer.modules)
     _dataset(group, "shape", np.array(layer.shape, np.int64))
     _dataset(group, "bias", layer.bias)
     _dataset(group, "scale", layer.scale)
     group.attrs["initial_potential"] = np.int64(layer.initial_potential)
-    if layer.threshold is not None and layer.gate is not None:
+    if layer.memoryless:
+        group.attrs["memoryless"] = np.int64(1)
+    if layer.threshold is not None:
         group.attrs["threshold"] = np.array([layer.threshold.mantissa, layer.threshold.exponent], np.int64)
+    if layer.gate is not None:
         gate = (layer.gate.pulse.mantissa, layer.gate.pulse.exponent, layer.gate.count)
         group.attrs["gate"] = np.array(gate, np.int64)
     group.attrs["membrane_proven"] = np.array(layer.membrane.proven, np.int64)
@@ -152,14 +155,26 @@ def _write_layer(group: h5py.Group, layer: Layer) -> None:
     for index, synapse in enumerate(layer.synapses):
         entry = synapses.create_group(str(index))
         entry.attrs["source"] = np.int64(synapse.source)
-        if index:
-            # netx has a place for the first one only.
-            _string(entry, "kind", synapse.kind)
-            _dataset(entry, "weight", synapse.weight)
-            if synapse.kind == "conv":
-                _dataset(entry, "stride", np.array(synapse.stride, np.int64))
-                _dataset(entry, "padding", np.array(synapse.padding, np.int64))
-                _dataset(entry, "dilation", np.array(synapse.dilation, np.int64))
-                _dataset(entry, "groups", np.int64(synapse.groups))
+        if index or not is_on_chain:
+            _write_synapse(entry, synapse)
         elif synapse.kind == "conv":
+            # netx has the rest.
             entry.attrs["groups"] = np.int64(synapse.groups)
+
+
+def _write_synapse(group: h5py.Group, synapse: Synapse) -> None:
+    """A synapse that netx has no place for; what is not there is the default."""
+    _string(group, "kind", synapse.kind)
+    _dataset(group, "weight", synapse.weight)
+    if synapse.exponent:
+        group.attrs["exponent"] = np.int64(synapse.exponent)
+    if synapse.hold:
+        group.attrs["hold"] = np.int64(synapse.hold)
+    if synapse.kind == "conv":
+        _dataset(group, "stride", np.array(synapse.stride, np.int64))
+        _dataset(group, "padding", np.array(synapse.padding, np.int64))
+        _dataset(group, "dilation", np.array(synapse.dilation, np.int64))
+        _dataset(group, "groups", np.int64(synapse.groups))
+    if synapse.entries is not None:
+        _dataset(group, "row_starts", synapse.entries.row_starts)
+        _dataset(group, "columns", synapse.entries.columns)

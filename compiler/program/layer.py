@@ -103,6 +103,13 @@ class Synapse:
     entries: Entries | None = None
 
     @property
+    def has_netx_form(self) -> bool:
+        """Whether netx can load it: it knows no exponents and no delays, and fails on a matrix of zeros alone."""
+        if self.exponent or self.hold:
+            return False
+        return self.kind == "conv" or (self.kind == "dense" and bool(self.weight.any()))
+
+    @property
     def scaled_weight(self) -> NDArray[np.int32]:
         """What a spike adds, in weight units, in the shape of ``weight``."""
         return self.weight.astype(np.int32) << self.exponent
@@ -179,8 +186,8 @@ class Layer:
         name: Unique; the name of the IR node.
         modules: Qualified names of the PyTorch modules that went into it.
         shape: (channels, height, width) or (features,).
-        synapses: At least one; the first reads the deepest layer among the sources, and gives the layer its place in
-            the netx chain.
+        synapses: At least one; the first is one whose spikes arrive last, those of the deepest source, and gives the
+            layer its place in the netx chain.
         bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
         threshold: theta; None for the readout.
         initial_potential: v0, 0 <= v0 < theta; 0 for the readout.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -99,15 +100,13 @@ class Program:
         """The layers that netx can load, which knows chains only: the longest path, as far as netx has its synapses.
 
         The path is that of the layers' first synapses, from the readout back to the input; it ends before the first
-        one that is sparse or holds spikes back.
+        of them that netx cannot load.
         """
         path = [len(self.layers) - 1]
         while (source := self.layers[path[-1]].synapses[0].source) >= 0:
             path.append(source)
         path.reverse()
-        first = [self.layers[index].synapses[0] for index in path]
-        is_netx = [synapse.kind != "sparse" and not synapse.hold for synapse in first]
-        return tuple(path[: is_netx.index(False)] if False in is_netx else path)
+        return tuple(takewhile(lambda index: self.layers[index].synapses[0].has_netx_form, path))
 
     def source_shape(self, source: int) -> tuple[int, ...]:
         """Shape of what a synapse reads: a layer's, or the input's for -1."""

@@ -4,7 +4,8 @@ Conventions:
 
 - A synaptic operation is one spike arriving at one synapse. A spike costs as many as its neuron has synapses: for a
   convolution the kernel positions and output channels that reach it, which are fewer at the border and depend on the
-  stride. A synapse whose weight was rounded to zero counts, since the chip stores and visits it.
+  stride; for a sparse synapse its entries. A synapse whose weight was rounded to zero counts, since the chip stores
+  and visits it.
 - Input that arrives in a step with a value other than 0 is one event, whatever its size; where the input is rate
   coded, its spikes count.
 - A neuron update is one neuron in one of the T steps; it is active where the neuron spikes. The readout's neurons
@@ -15,6 +16,7 @@ Conventions:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +91,9 @@ def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64
     Returns:
         int64, of shape ``source_shape``.
     """
+    if synapse.entries is not None:
+        counts = np.bincount(synapse.entries.columns, minlength=math.prod(source_shape))
+        return counts.astype(np.int64).reshape(source_shape)
     if synapse.kind == "dense":
         return np.full(source_shape, len(synapse.weight), np.int64)
     # Every channel of a group reaches the same outputs, so one channel tells for all.

@@ -1,6 +1,7 @@
-"""A program as a Lava network: netx's chain with self-inhibition, biases and gates attached (design.md 5).
+"""A program as a Lava network: netx's chain, with what netx cannot load attached to it (design.md 5).
 
-Only processes that Lava ships are used: LIF, LIFReset, Conv, Dense, Sparse, and the buffers of lava.proc.io.
+Only processes that Lava ships are used: LIF, LIFReset, Conv, Dense, Sparse, DelaySparse, and the buffers of
+lava.proc.io.
 """
 
 from __future__ import annotations
@@ -9,86 +10,80 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from snnc.compiler.emit import save
-from snnc.compiler.program import Layer, Program, Scaled
-from snnc.errors import BackendError
+from snnc.compiler.program import Program
 from snnc.runtime.lava.available import import_lava
+from snnc.runtime.lava.blocks import neuron_block
+from snnc.runtime.lava.control import Control
+from snnc.runtime.lava.population import Population, Process, image_order
 from snnc.runtime.lava.schedule import Schedule
-
-# A bias is a multiple of 256 and a rest in -128..127.
-BIAS_STEP = 256
-
-# lava-nc has no type information.
-Process = Any
+from snnc.runtime.lava.synapses import GRADED_BITS, attach_synapse, check_delays
 
 
 class LavaNetwork:
     """A network that is ready to run; always stop it (see :func:`open_network`).
 
     Args:
-        program: The program; its layers must form a chain.
+        program: The program.
         levels: Input levels, (samples, *input shape).
 
     Raises:
-        BackendError: Lava is not installed, or the layers do not form a chain.
+        BackendError: Lava is not installed, or a delay is longer than the target's synapses can hold spikes back.
     """
 
     def __init__(self, program: Program, levels: NDArray[np.uint8]) -> None:
-        check_chain(program)
+        check_delays(program)
         import_lava()
-        from lava.lib.dl.netx import hdf5
         from lava.proc.io.sink import Read
-        from lava.proc.io.source import RingBuffer as Source
-
-        from snnc.runtime.lava.processes.recorder import Recorder
 
         self.program = program
-        self.schedule = Schedule(program.timesteps, len(program.layers), len(levels))
-        graded = program.coding.kind == "graded"
+        self.schedule = Schedule(program.timesteps, max(program.depths) + 1, len(levels))
+        self._is_graded = program.coding.kind == "graded"
         self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
-        path = Path(self._folder.name) / "network.net"
-        save(program, path)
-        self._netx = hdf5.Network(
-            net_config=str(path),
-            input_message_bits=8 if graded else 0,
-            reset_interval=self.schedule.interval,
-            reset_offset=1,
-        )
-        self._netx.net_config.f.close()
-        self._keep_weights()
-        # Lava keeps no reference to what is attached here; without one it would be collected.
-        self._attached: list[Process] = []
-        self._attach_all()
-        self._source = Source(data=self._stream(levels))
-        self._source.s_out.connect(self._netx.inp)
-        for index, block in enumerate(self._netx.layers[:-1]):
-            recorder = Recorder(shape=tuple(block.out.shape), path=self._record(index))
-            block.out.connect(recorder.a_in)
-            self._attached.append(recorder)
+        blocks = self._load_chain()
+        source = self._source(levels)
+        if blocks:
+            source.process.s_out.connect(blocks[0].inp)
+        # Lava keeps no reference to what is attached; without one it would be collected.
+        self._attached: list[Process] = [*blocks]
+        self._populations = {-1: source}
+        on_chain = dict(zip(program.chain, blocks, strict=True))
+        for index, layer in enumerate(program.layers):
+            if index in on_chain:
+                block = on_chain[index]
+                order = image_order(layer.shape)
+                self._populations[index] = Population(block.neuron, tuple(block.shape), order)
+            else:
+                self._populations[index] = neuron_block(layer, program.depths[index], self.schedule)
+        control = Control(program, self.schedule)
+        for index, layer in enumerate(program.layers):
+            self._attach_synapses(index, first=1 if index in on_chain else 0)
+            self._attached += control.attach(layer, program.depths[index], self._populations[index])
+            if layer.threshold:
+                self._attach_recorder(index)
         self._read = Read(
             buffer=self.schedule.samples + self.schedule.reads_before,
             interval=self.schedule.interval,
             offset=self.schedule.read_offset,
         )
-        self._read.connect_var(self._netx.layers[-1].neuron.u)
+        self._read.connect_var(self._populations[len(program.layers) - 1].process.u)
 
     def run(self, steps: int) -> None:
         """Runs some steps of the schedule."""
         from lava.magma.core.run_conditions import RunSteps
         from lava.magma.core.run_configs import Loihi2SimCfg
 
-        self._netx.run(condition=RunSteps(steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        # Whichever process is told runs all that it is connected with.
+        self._read.run(condition=RunSteps(steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
 
     def stop(self) -> None:
         """Ends every process of the network and removes what they wrote."""
         try:
-            self._netx.stop()
+            self._read.stop()
         finally:
             self._folder.cleanup()
 
@@ -96,32 +91,39 @@ class LavaNetwork:
         """Every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
         from snnc.runtime.lava.processes.recorder import read_record
 
-        steps = read_record(self._record(index), tuple(self._netx.layers[index].out.shape))
-        trains = np.stack([steps[self.schedule.window(index, sample)] for sample in range(self.schedule.samples)])
-        return trains if trains.ndim == 3 else np.ascontiguousarray(trains.transpose(0, 1, 4, 3, 2))
-
-    def _record(self, index: int) -> str:
-        """The file that holds a layer's spikes."""
-        return str(Path(self._folder.name) / f"spikes-{index}")
+        population, depth = self._populations[index], self.program.depths[index]
+        steps = read_record(self._record(index), population.shape)
+        trains = np.stack([steps[self.schedule.window(depth, sample)] for sample in range(self.schedule.samples)])
+        return population.restore(trains, self.program.layers[index].shape)
 
     def readout(self) -> NDArray[np.int64]:
         """Membrane potential of the readout after each sample, (samples, *shape), weight units."""
         potential = self._read.data.get().astype(np.int64)[..., self.schedule.reads_before :]
         # u holds weight units shifted left by 6 bits, so this division leaves no remainder.
         samples = np.moveaxis(potential, -1, 0) >> 6
-        return samples if samples.ndim == 2 else np.ascontiguousarray(samples.transpose(0, 3, 2, 1))
+        return self._populations[len(self.program.layers) - 1].restore(samples, self.program.readout.shape)
 
-    def _stream(self, levels: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """The source's data: axes as netx wants them, (width, height, channels, steps) or (features, steps)."""
-        schedule, shape = self.schedule, self.program.coding.shape
-        padded = np.zeros((schedule.samples, schedule.interval, *shape), np.int32)
-        padded[:, : schedule.timesteps] = self.program.coding.spikes(levels, schedule.timesteps)
-        steps = padded.reshape(-1, *shape)
-        if self.program.layers[0].synapses[0].kind == "dense":
-            return np.ascontiguousarray(steps.reshape(len(steps), -1).T)
-        return np.ascontiguousarray(steps.transpose(3, 2, 1, 0))
+    def _load_chain(self) -> list[Process]:
+        """The blocks that netx makes of the program's chain; none where the program has none."""
+        if not self.program.chain:
+            return []
+        from lava.lib.dl.netx import hdf5
 
-    def _keep_weights(self) -> None:
+        path = Path(self._folder.name) / "network.net"
+        save(self.program, path)
+        self._netx = hdf5.Network(
+            net_config=str(path),
+            input_message_bits=GRADED_BITS if self._is_graded else 0,
+            reset_interval=self.schedule.interval,
+            # netx adds one, and one more for each layer.
+            reset_offset=self.schedule.reset_offset(0) - 1,
+        )
+        self._netx.net_config.f.close()
+        blocks = list(self._netx.layers)
+        self._keep_weights(blocks)
+        return blocks
+
+    def _keep_weights(self, blocks: list[Process]) -> None:
         """Tells dense synapses that their weights have both signs and eight bits, as the file means them.
 
         netx scales weights up until they fill eight bits, and Lava guesses from their values whether all have one sign.
@@ -130,85 +132,53 @@ class LavaNetwork:
         """
         from lava.utils.weightutils import SignMode
 
-        for layer, block in zip(self.program.layers, self._netx.layers, strict=True):
-            if layer.synapses[0].kind == "dense":
+        for index, block in zip(self.program.chain, blocks, strict=True):
+            if self.program.layers[index].synapses[0].kind == "dense":
                 block.synapse.proc_params.overwrite("sign_mode", SignMode.MIXED)
                 block.synapse.proc_params.overwrite("num_weight_bits", 8)
 
-    def _attach_all(self) -> None:
-        from lava.proc.lif.process import LIF
+    def _source(self, levels: NDArray[np.uint8]) -> Population:
+        """The input: axes as the first block of the chain wants them, one axis where there is none."""
+        from lava.proc.io.source import RingBuffer as Source
 
-        layers = self.program.layers
-        schedule = self.schedule
-        always_on = LIF(
-            shape=(len(layers),),
-            vth=0,
-            bias_mant=1,
-            bias_exp=6,
-            du=4095,
-            dv=0,
-            v=np.array([schedule.bias_start(index) for index in range(len(layers))]),
-        )
-        owners = [index for index, layer in enumerate(layers) for _ in range(layer.gate.count if layer.gate else 0)]
-        clock = LIF(
-            shape=(len(owners),),
-            vth=schedule.timesteps,
-            bias_mant=1,
-            bias_exp=6,
-            du=4095,
-            dv=0,
-            v=np.array([schedule.gate_start(index) for index in owners]),
-        )
-        self._attached += [always_on, clock]
-        for index, (layer, block) in enumerate(zip(layers, self._netx.layers, strict=True)):
-            self._attach_bias(layer, index, block, always_on)
-            if layer.threshold and layer.gate:
-                self._attach_inhibition(layer.neurons, layer.threshold, block)
-                columns = np.array([owner == index for owner in owners], dtype=np.int64)
-                weights = csr_matrix(np.ones((layer.neurons, 1), np.int64) * -layer.gate.pulse.mantissa * columns)
-                self._attach(weights, layer.gate.pulse.exponent, clock.s_out, block)
+        schedule, shape = self.schedule, self.program.coding.shape
+        padded = np.zeros((schedule.samples, schedule.interval, *shape), np.int32)
+        padded[:, : schedule.timesteps] = self.program.coding.spikes(levels, schedule.timesteps)
+        steps = padded.reshape(-1, *shape)
+        is_image = bool(self.program.chain) and self.program.layers[self.program.chain[0]].synapses[0].kind == "conv"
+        if is_image:
+            stream = np.ascontiguousarray(steps.transpose(3, 2, 1, 0))
+        else:
+            stream = np.ascontiguousarray(steps.reshape(len(steps), -1).T)
+        order = image_order(shape) if is_image else np.arange(int(np.prod(shape)))
+        return Population(Source(data=stream), stream.shape[:-1], order)
 
-    def _attach_inhibition(self, neurons: int, threshold: Scaled, block: Process) -> None:
-        """Reset by subtraction: a spike takes theta off its own neuron's potential one step later."""
-        diagonal = np.arange(neurons)
-        weights = csr_matrix((np.full(neurons, -threshold.mantissa), (diagonal, diagonal)))
-        self._attach(weights, threshold.exponent, block.neuron.s_out.reshape((neurons,)), block)
-
-    def _attach_bias(self, layer: Layer, index: int, block: Process, always_on: Process) -> None:
-        """The bias, from the layer's always-on neuron, as multiples of 256 and the rest."""
-        bias = np.broadcast_to(layer.bias, layer.shape).astype(np.int64)
-        if len(layer.shape) == 3:
-            bias = bias.transpose(2, 1, 0)
-        rest = (bias.ravel() + BIAS_STEP // 2) % BIAS_STEP - BIAS_STEP // 2
-        coarse = (bias.ravel() - rest) // BIAS_STEP
-        # Weights of both signs are even on the chip: twice the number, and an exponent that halves it again.
-        for values, exponent in ((rest, -1), (coarse, 7)):
-            if values.any():
-                rows = np.flatnonzero(values)
-                columns = np.full(len(rows), index)
-                shape = (layer.neurons, len(self.program.layers))
-                self._attach(csr_matrix((2 * values[rows], (rows, columns)), shape), exponent, always_on.s_out, block)
-
-    def _attach(self, weights: csr_matrix, exponent: int, spikes: Process, block: Process) -> None:
-        """A synapse from ``spikes`` into a block's neurons."""
-        from lava.proc.sparse.process import Sparse
-
-        synapse = Sparse(weights=weights, weight_exp=exponent)
-        spikes.connect(synapse.s_in)
-        synapse.a_out.reshape(tuple(block.shape)).connect(block.neuron.a_in)
-        self._attached.append(synapse)
-
-
-def check_chain(program: Program) -> None:
-    """Raises BackendError where a layer reads anything else than the layer before it, and nothing besides."""
-    for index, layer in enumerate(program.layers):
-        if [synapse.source for synapse in layer.synapses] != [index - 1]:
-            raise BackendError(
-                "cannot run on Lava yet",
-                where=layer.where,
-                expected="one synapse, from the layer before it",
-                found=f"synapses from {[synapse.source for synapse in layer.synapses]}",
+    def _attach_synapses(self, index: int, *, first: int) -> None:
+        """The synapses of a layer from the ``first`` on."""
+        program = self.program
+        for synapse in program.layers[index].synapses[first:]:
+            self._attached.append(
+                attach_synapse(
+                    synapse,
+                    program.source_shape(synapse.source),
+                    source=self._populations[synapse.source],
+                    target=self._populations[index],
+                    delay=program.delay(index, synapse),
+                    is_graded=self._is_graded and synapse.source < 0,
+                )
             )
+
+    def _attach_recorder(self, index: int) -> None:
+        from snnc.runtime.lava.processes.recorder import Recorder
+
+        population = self._populations[index]
+        recorder = Recorder(shape=population.shape, path=self._record(index))
+        population.process.s_out.connect(recorder.a_in)
+        self._attached.append(recorder)
+
+    def _record(self, index: int) -> str:
+        """The file that holds a layer's spikes."""
+        return str(Path(self._folder.name) / f"spikes-{index}")
 
 
 @contextmanager

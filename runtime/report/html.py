@@ -131,11 +131,11 @@ def _layers(program: Program, counts: OperationCounts | None) -> str:
         spiking = layer.threshold is not None
         proven = wording.span(layer.membrane.proven)
         row = [
-            _Cell(layer.name if spiking else f"{layer.name} (readout)"),
+            _Cell(wording.layer(layer)),
             _Cell(", ".join(layer.modules)),
             _Cell(wording.shape(layer.shape)),
             _number(f"{layer.neurons:,}"),
-            _Cell(" + ".join(map(wording.synapse, layer.synapses))),
+            _Cell(wording.synapses(program, index)),
             _number(f"{layer.threshold.value:,}" if layer.threshold else "-"),
             _number(f"{layer.initial_potential:,}" if spiking else "-"),
             _number(wording.scales(layer.scale) if spiking else "-"),

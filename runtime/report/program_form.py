@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from snnc.compiler.program import Layer, Program, Synapse
+from snnc.compiler.program import Program, Synapse
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import count_synapses, estimate_energy
 from snnc.runtime.report.program_table import fits
@@ -21,9 +21,7 @@ def program_form(program: Program) -> Form:
         "target": program.target,
         "timesteps": program.timesteps,
         "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
-        "layers": [
-            _layer(layer, count, target.membrane_limit) for layer, count in zip(program.layers, synapses, strict=True)
-        ],
+        "layers": [_layer(program, index, count, target.membrane_limit) for index, count in enumerate(synapses)],
         "membrane_limit": target.membrane_limit,
         "resources": resources(program),
         "ann": ann_form(program),
@@ -69,7 +67,8 @@ def ann_joules(program: Program) -> dict[str, float]:
     return {each.model.name: each.ann for each in estimate_energy(program, None) if each.ann is not None}
 
 
-def _layer(layer: Layer, synapses: int, limit: int) -> Form:
+def _layer(program: Program, index: int, synapses: int, limit: int) -> Form:
+    layer = program.layers[index]
     membrane = layer.membrane
     form: Form = {
         "name": layer.name,
@@ -77,7 +76,8 @@ def _layer(layer: Layer, synapses: int, limit: int) -> Form:
         "shape": list(layer.shape),
         "neurons": layer.neurons,
         "synapses": synapses,
-        "connections": [_synapse(each) for each in layer.synapses],
+        "connections": [_synapse(each, program.delay(index, each)) for each in layer.synapses],
+        "memoryless": layer.memoryless,
         "membrane": {
             "proven": list(membrane.proven),
             "measured": None if membrane.measured is None else list(membrane.measured),
@@ -96,13 +96,15 @@ def _layer(layer: Layer, synapses: int, limit: int) -> Form:
     return form
 
 
-def _synapse(synapse: Synapse) -> Form:
+def _synapse(synapse: Synapse, delay: int) -> Form:
     form: Form = {
         "source": synapse.source,
         "kind": synapse.kind,
         "weight_shape": list(synapse.weight.shape),
-        "weight_minimum": int(synapse.weight.min()),
-        "weight_maximum": int(synapse.weight.max()),
+        "weight_minimum": int(synapse.weight.min()) if synapse.weight.size else 0,
+        "weight_maximum": int(synapse.weight.max()) if synapse.weight.size else 0,
+        "exponent": synapse.exponent,
+        "delay": delay,
     }
     if synapse.kind == "conv":
         form |= {

@@ -28,14 +28,12 @@ def program_table(program: Program, *, absolute: bool = False) -> RenderableType
     for title in ("θ", "v0", "Vth", "measured", "proven"):
         # Spans wrap at their blanks where the terminal is narrow.
         table.add_column(title, justify="right", no_wrap=title in ("θ", "v0"))
-    names = tuple(layer.name for layer in program.layers)
     write = wording.span if absolute else partial(_of_limit, limit)
     for index, layer in enumerate(program.layers):
-        skipped = wording.source(layer, index, names)
         table.add_row(
-            layer.name if layer.threshold else f"{layer.name} (readout)",
+            wording.layer(layer),
             wording.shape(layer.shape),
-            " + ".join(map(wording.synapse, layer.synapses)) + (f" (from {skipped})" if skipped else ""),
+            wording.synapses(program, index),
             f"{layer.threshold.value:,}" if layer.threshold else "-",
             f"{layer.initial_potential:,}" if layer.threshold else "-",
             wording.scales(layer.scale) if layer.threshold else "-",

@@ -33,7 +33,7 @@ def run_table(program: Program, counts: OperationCounts) -> RenderableType:
     for index, layer in enumerate(program.layers):
         fired = counts.spikes[index] if index < len(counts.spikes) else None
         table.add_row(
-            layer.name if fired is not None else f"{layer.name} (readout)",
+            wording.layer(layer),
             f"{layer.neurons:,}",
             "-" if fired is None else wording.whole(fired / samples),
             "-" if fired is None else _rate(fired, layer.neurons * slots),

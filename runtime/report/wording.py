@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Layer, Synapse
+from snnc.compiler.program import Layer, Program, Synapse
 
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
@@ -57,7 +57,14 @@ def scales(values: NDArray[np.float64]) -> str:
 
 
 def synapse(value: Synapse) -> str:
-    """``conv 3×3, 16→32``, with what differs from the default behind it; ``dense 128→64``."""
+    """``conv 3×3, 16→32``, with what differs from the default behind it; ``dense 128→64``; ``sparse, 96 weights``."""
+    text = _connections(value)
+    return f"{text}, weights × {1 << value.exponent}" if value.exponent else text
+
+
+def _connections(value: Synapse) -> str:
+    if value.kind == "sparse":
+        return f"sparse, {len(value.weight):,} weights"
     out, inputs = value.weight.shape[0], value.weight.shape[1]
     if value.kind == "dense":
         return f"dense {inputs:,}→{out:,}"
@@ -72,7 +79,23 @@ def synapse(value: Synapse) -> str:
     return text if value.groups == 1 else f"{text}, {value.groups} groups"
 
 
-def source(layer: Layer, index: int, names: tuple[str, ...]) -> str:
-    """Where a layer's synapses come from, where that is not simply the layer before."""
-    others = [each.source for each in layer.synapses if each.source != index - 1]
-    return ", ".join("input" if each < 0 else names[each] for each in others)
+def synapses(program: Program, index: int) -> str:
+    """All synapses of a layer, with where they come from and how long spikes wait, where that is not usual."""
+    return " + ".join(synapse(each) + _origin(program, index, each) for each in program.layers[index].synapses)
+
+
+def _origin(program: Program, index: int, value: Synapse) -> str:
+    """``(from conv1, 2 steps later)``; nothing for a synapse from the layer before."""
+    notes = []
+    if value.source != index - 1:
+        notes.append("from the input" if value.source < 0 else f"from {program.layers[value.source].name}")
+    if delay := program.delay(index, value):
+        notes.append(f"{delay:,} step{'s' if delay > 1 else ''} later")
+    return f" ({', '.join(notes)})" if notes else ""
+
+
+def layer(value: Layer) -> str:
+    """A layer's name, and what is unusual about its neurons."""
+    if value.threshold is None:
+        return f"{value.name} (readout)"
+    return f"{value.name} (memoryless)" if value.memoryless else value.name

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.compiler.frontend import trace
-from snnc.compiler.ir import Graph, execute
+from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
 from snnc.compiler.pipeline import graph_hash
 from snnc.compiler.program import Layer, Program
 from snnc.errors import BackendError, FormatError, ModelError, OptionError
@@ -170,8 +170,7 @@ class _Comparison:
         }
         readout = program.readout
         self._logits = LayerStatistics(readout.name, readout.modules, None)
-        # A softmax may follow the last linear layer; the readout stands for what comes before it.
-        self._logits_name = readout.name if readout.name in graph else graph.output.name
+        self._logits_name = _logits_node(graph)
         self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
         self.wraps = np.zeros(len(program.layers), np.int64)
         self.agreeing = self.ann_right = self.snn_right = 0
@@ -211,6 +210,15 @@ class _Comparison:
     def layers(self) -> tuple[LayerComparison, ...]:
         """All comparisons, the readout's last."""
         return (*(statistics.result() for statistics in self._statistics.values()), self._logits.result())
+
+
+def _logits_node(graph: Graph) -> str:
+    """The node whose value the readout approximates: the output, before a softmax, which the compiler takes off."""
+    node = graph.output
+    while isinstance(node.op, Output | Softmax | Identity):
+        (source,) = node.inputs
+        node = graph[source]
+    return node.name
 
 
 def _has_value(graph: Graph, layer: Layer) -> bool:

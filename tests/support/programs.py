@@ -1,8 +1,8 @@
-"""Random programs, and a reference simulation written straight from the definition of a layer."""
+"""Random programs, and whether two of them are equal."""
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from networks import pairs
 from snnc.compiler.ir.ops import window_output
 from snnc.compiler.program import (
     AnnLayer,
+    Entries,
     Gate,
     InputCoding,
     Layer,
@@ -22,6 +23,7 @@ from snnc.compiler.program import (
 )
 
 LIMIT = 1 << 17
+SIZES = st.integers(1, 5)
 
 
 def weights(rng: np.random.Generator, shape: tuple[int, ...], *, limit: int = 254) -> np.ndarray:
@@ -62,51 +64,93 @@ def reaching(rng: np.random.Generator, source: int, read: tuple[int, ...], shape
     return Synapse(source, "conv", weights(rng, (shape[0], read[0], *kernel), limit=60))
 
 
+def sparse(rng: np.random.Generator, source: int, read: tuple[int, ...], shape: tuple[int, ...]) -> Synapse:
+    """Some connections from ``read`` to ``shape``; some neurons have none."""
+    matrix = rng.random((int(np.prod(shape)), int(np.prod(read)))) < 0.3
+    matrix[-1, 0] = True
+    rows, columns = np.nonzero(matrix)
+    starts = np.searchsorted(rows, np.arange(len(matrix) + 1))
+    entries = Entries(starts.astype(np.int32), columns.astype(np.int32))
+    return Synapse(source, "sparse", weights(rng, columns.shape, limit=60), entries=entries)
+
+
 @st.composite
-def layers(draw: st.DrawFn, rng: np.random.Generator, shapes: list[tuple[int, ...]], *, last: bool) -> Layer:
-    """One layer behind those of ``shapes`` (the first of them the input's)."""
-    index = len(shapes) - 1
-    read = shapes[-1]
+def first_synapses(
+    draw: st.DrawFn, rng: np.random.Generator, source: int, read: tuple[int, ...]
+) -> tuple[Synapse, tuple[int, ...]]:
+    """A synapse that reads ``read``, and the shape of what it feeds."""
     limit = draw(st.sampled_from([20, 254]))
-    if len(read) == 3 and draw(st.booleans()):
-        synapse = draw(convolutions(rng, index - 1, read, limit))
+    kind = draw(st.sampled_from(["conv", "conv", "dense", "dense", "sparse"]))
+    if kind == "conv" and len(read) == 3:
+        synapse = draw(convolutions(rng, source, read, limit))
+    elif kind == "sparse":
+        shape: tuple[int, ...] = draw(st.one_of(st.tuples(SIZES), st.tuples(SIZES, SIZES, SIZES)))
+        return replace(sparse(rng, source, read, shape), exponent=draw(st.integers(0, 2))), shape
     else:
-        synapse = Synapse(index - 1, "dense", weights(rng, (draw(st.integers(1, 5)), int(np.prod(read))), limit=limit))
-    shape = synapse_shape(synapse, read)
-    synapses = [synapse]
-    if index and draw(st.booleans()):
-        source = draw(st.integers(-1, index - 2))
-        extra = reaching(rng, source, shapes[source + 1], shape)
-        synapses += [extra] if extra else []
-    bias_shape = shape
-    if len(shape) == 3 and draw(st.booleans()):
-        bias_shape = (shape[0], 1, 1)
+        synapse = Synapse(source, "dense", weights(rng, (draw(SIZES), int(np.prod(read))), limit=limit))
+    # With an exponent it cannot be part of the netx chain.
+    return replace(synapse, exponent=draw(st.sampled_from([0, 0, 0, 0, 1]))), synapse_shape(synapse, read)
+
+
+@st.composite
+def further_synapses(
+    draw: st.DrawFn, rng: np.random.Generator, source: int, read: tuple[int, ...], shape: tuple[int, ...]
+) -> Synapse:
+    """A synapse from ``read`` to ``shape``."""
+    synapse = reaching(rng, source, read, shape) if draw(st.booleans()) else None
+    return replace(synapse or sparse(rng, source, read, shape), exponent=draw(st.integers(0, 3)))
+
+
+@st.composite
+def layers(
+    draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...], built: list[Layer], *, last: bool
+) -> Layer:
+    """One more layer behind those that are built, whose input has a shape; the last one reads whatever nobody reads."""
+    index = len(built)
+    shapes = [shape, *(layer.shape for layer in built)]
+    depths = [-1]
+    for layer in built:
+        depths.append(depths[layer.synapses[0].source + 1] + 1 + layer.synapses[0].hold)
+    anything = st.integers(-1, index - 1)
+    main = draw(st.one_of(st.just(index - 1), st.just(index - 1), anything))
+    synapse, shape = draw(first_synapses(rng, main, shapes[main + 1]))
+    read = {each.source for layer in built for each in layer.synapses} | {main}
+    sources = [each for each in range(index) if each not in read] if last else []
+    sources += draw(st.lists(anything, max_size=2))
+    synapses = [synapse, *(draw(further_synapses(rng, each, shapes[each + 1], shape)) for each in sources)]
+    if draw(st.sampled_from([False, False, False, False, True])):
+        synapses[-1] = replace(synapses[-1], hold=draw(st.integers(1, 3)))
+    # The spikes of the first one arrive last.
+    synapses.sort(key=lambda each: -depths[each.source + 1] - each.hold)
+    memoryless = not last and draw(st.sampled_from([False, False, True]))
+    bias_shape = (shape[0], 1, 1) if len(shape) == 3 and (memoryless or draw(st.booleans())) else shape
     bias = rng.integers(-draw(st.sampled_from([1, 300])), 301, bias_shape).astype(np.int32)
     threshold = gate = None
     potential = 0
-    scale = rng.random(shape[0]) + 0.1
     if not last:
         threshold = Scaled(draw(st.integers(1, 255)), draw(st.integers(0, 6)))
-        potential = draw(st.integers(0, threshold.value - 1))
-        gate = Gate(Scaled(255, draw(st.integers(0, 7))), draw(st.integers(1, 3)))
+        if not memoryless:
+            potential = draw(st.integers(0, threshold.value - 1))
+            gate = Gate(Scaled(255, draw(st.integers(0, 7))), draw(st.integers(1, 3)))
     measured = draw(st.sampled_from([None, (-7, 9)]))
     return Layer(
         name=f"layer{index}",
         modules=tuple(f"features.{each}" for each in range(draw(st.integers(0, 2)))),
         shape=shape,
         synapses=tuple(synapses),
-        bias=bias,
+        bias=0 * bias if memoryless else bias,
         threshold=threshold,
         initial_potential=potential,
         gate=gate,
-        scale=scale,
+        scale=rng.random(shape[0]) + 0.1,
         membrane=Membrane((-1000, 2000), measured, 5 if measured else 0),
+        memoryless=memoryless,
     )
 
 
 @st.composite
 def programs(draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = ("graded", "rate")) -> Program:
-    """Programs of one to four layers."""
+    """Programs of one to five layers: chains, branches and shortcuts, memoryless layers, synapses of every kind."""
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
     if draw(st.booleans()):
         shape: tuple[int, ...] = (draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
@@ -116,11 +160,9 @@ def programs(draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = (
     kind = draw(st.sampled_from(kinds))
     divisor = draw(st.sampled_from([1, 2, 8, 100, 256])) if kind == "graded" else 1
     coding = InputCoding(kind, shape, unit + 0.1, offset, unit + 0.2, shift, divisor)
-    shapes = [shape]
-    built = []
-    for remaining in range(draw(st.integers(0, 3)), -1, -1):
-        built.append(draw(layers(rng, shapes, last=not remaining)))
-        shapes.append(built[-1].shape)
+    built: list[Layer] = []
+    for remaining in range(draw(st.integers(0, 4)), -1, -1):
+        built.append(draw(layers(rng, shape, built, last=not remaining)))
     provenance = Provenance("0.1.0", "ab", "cd", 3, {"timesteps": "4"}, ("näch eine", "note"))
     return Program(
         draw(st.sampled_from(["loihi1", "loihi2"])),
@@ -135,69 +177,6 @@ def programs(draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = (
 def levels_for(program: Program, samples: int = 3, seed: int = 0) -> np.ndarray:
     """Random input."""
     return np.random.default_rng(seed).integers(0, 256, (samples, *program.coding.shape)).astype(np.uint8)
-
-
-def convolve(x: np.ndarray, synapse: Synapse) -> np.ndarray:
-    """A convolution of one image, int64, by its definition."""
-    weight = synapse.weight.astype(np.int64)
-    outputs, inputs, rows, columns = weight.shape
-    pad = synapse.padding
-    x = np.pad(x, ((0, 0), (pad[0], pad[0]), (pad[1], pad[1])))
-    spans = [d * (k - 1) + 1 for d, k in zip(synapse.dilation, (rows, columns), strict=True)]
-    height, width = ((size - s) // step + 1 for size, s, step in zip(x.shape[1:], spans, synapse.stride, strict=True))
-    result = np.zeros((outputs, height, width), np.int64)
-    for output in range(outputs):
-        first = output // (outputs // synapse.groups) * inputs
-        for y in range(height):
-            for z in range(width):
-                top, left = y * synapse.stride[0], z * synapse.stride[1]
-                window = x[
-                    first : first + inputs,
-                    top : top + spans[0] : synapse.dilation[0],
-                    left : left + spans[1] : synapse.dilation[1],
-                ]
-                result[output, y, z] = (weight[output] * window).sum()
-    return result
-
-
-def reference(program: Program, levels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, list[tuple[int, int]]]:
-    """Spikes of each layer (samples, T, *shape), the readout, and each membrane's range before resets.
-
-    Sample by sample and step by step: ``u += synapses + bias``; fire where ``u >= theta - v0``; then ``u -= theta``.
-    """
-    steps = program.timesteps
-    spikes = [np.zeros((len(levels), steps, *layer.shape), bool) for layer in program.spiking_layers]
-    readouts = np.zeros((len(levels), *program.readout.shape), np.int64)
-    ranges = [(0, 0)] * len(program.layers)
-    for sample, level in enumerate(levels):
-        membranes = [np.zeros(layer.shape, np.int64) for layer in program.layers]
-        # The input: integrate-and-fire neurons that start halfway and send as many units as there are in them.
-        unit = 255 if program.coding.kind == "rate" else program.coding.divisor
-        charge = np.full(level.shape, unit // 2, np.int64)
-        for step in range(steps):
-            charge += level
-            values = {-1: charge // unit}
-            charge -= values[-1] * unit
-            for index, layer in enumerate(program.layers):
-                drive = np.zeros(layer.shape, np.int64) + layer.bias
-                for synapse in layer.synapses:
-                    value = values[synapse.source]
-                    if synapse.kind == "dense":
-                        drive += synapse.weight.astype(np.int64) @ value.ravel()
-                    else:
-                        drive += convolve(value, synapse)
-                membrane = membranes[index]
-                membrane += drive
-                low, high = ranges[index]
-                ranges[index] = (min(low, int(membrane.min())), max(high, int(membrane.max())))
-                if layer.threshold is not None:
-                    theta = layer.threshold.mantissa * 2**layer.threshold.exponent
-                    fired = membrane >= theta - layer.initial_potential
-                    membrane -= theta * fired
-                    spikes[index][sample, step] = fired
-                    values[index] = fired.astype(np.int64)
-        readouts[sample] = membranes[-1]
-    return spikes, readouts, ranges
 
 
 def assert_same(found: object, expected: object, place: str = "program") -> None:

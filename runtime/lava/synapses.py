@@ -1,0 +1,94 @@
+"""Synapses that netx knows nothing of: those that pass it by, as Sparse and DelaySparse processes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from snnc.compiler.program import Program, Synapse
+from snnc.compiler.targets import get_target
+from snnc.errors import BackendError
+from snnc.runtime.lava.population import Population, Process, arranged_matrix
+
+GRADED_BITS = 8
+
+
+def check_delays(program: Program) -> None:
+    """Raises BackendError where a synapse would have to hold spikes back longer than the target can."""
+    largest = get_target(program.target).maximum_delay
+    for index, layer in enumerate(program.layers):
+        for synapse in layer.synapses:
+            if (delay := program.delay(index, synapse)) > largest:
+                source = "the input" if synapse.source < 0 else program.layers[synapse.source].where
+                raise BackendError(
+                    f"spikes of {source} would have to wait too long for those that take the longest path",
+                    where=layer.where,
+                    expected=f"at most {largest} steps",
+                    found=f"{delay} steps",
+                    advice="compile the network again: the compiler puts relays between layers so far apart",
+                )
+
+
+def attach_synapse(
+    synapse: Synapse,
+    source_shape: tuple[int, ...],
+    *,
+    source: Population,
+    target: Population,
+    delay: int,
+    is_graded: bool,
+) -> Process:
+    """Connects two populations; where the spikes have to wait, by a DelaySparse, else by a Sparse.
+
+    Args:
+        synapse: The connections.
+        source_shape: Shape of what they read.
+        source: The population that sends.
+        target: The population that receives.
+        delay: Steps that spikes wait.
+        is_graded: Whether the source sends numbers of eight bits and not spikes.
+
+    Returns:
+        The process; the caller keeps it, since Lava does not.
+    """
+    from lava.utils.weightutils import SignMode
+
+    return attach_matrix(
+        arranged_matrix(synapse.matrix(source_shape), target, source),
+        synapse.exponent,
+        source.flat_spikes(),
+        target,
+        delay=delay,
+        # Lava would guess from the weights, and where all have one sign it takes and drops other bits of them.
+        sign_mode=SignMode.MIXED,
+        num_message_bits=GRADED_BITS if is_graded else 0,
+    )
+
+
+def attach_matrix(
+    weights: csr_matrix, exponent: int, spikes: Process, target: Population, *, delay: int = 0, **options: object
+) -> Process:
+    """Connects a port to a population.
+
+    Args:
+        weights: (neurons, size of the port), in Lava's order.
+        exponent: What the weights are shifted by.
+        spikes: The port that sends, of one axis.
+        target: The population that receives.
+        delay: Steps that spikes wait.
+        **options: More for Lava's process.
+
+    Returns:
+        The process; the caller keeps it, since Lava does not.
+    """
+    from lava.proc.sparse.process import DelaySparse, Sparse
+
+    weights = weights.astype(np.int32)
+    if delay:
+        delays = csr_matrix((np.full(weights.nnz, delay, int), weights.indices, weights.indptr), weights.shape)
+        process = DelaySparse(weights=weights, delays=delays, max_delay=delay, weight_exp=exponent, **options)
+    else:
+        process = Sparse(weights=weights, weight_exp=exponent, **options)
+    spikes.connect(process.s_in)
+    target.receive(process.a_out)
+    return process
