@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from damage import attribute, cut, edit, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import assert_same, programs
@@ -281,49 +282,6 @@ def test_a_netx_file_from_elsewhere_is_refused_with_advice(tmp_path: Path) -> No
         layer.create_dataset("shape", data=np.array([2, 2, 1]))
     with pytest.raises(FormatError, match=r"not written by snnc.*compile it with snnc"):
         load(tmp_path / "a.net")
-
-
-def put(place: str, value: object) -> Callable[[h5py.File], None]:
-    """Replaces a dataset."""
-
-    def change(file: h5py.File) -> None:
-        if place in file:
-            del file[place]
-        file[place] = value
-
-    return change
-
-
-def attribute(place: str, name: str, value: object) -> Callable[[h5py.File], None]:
-    """Sets an attribute, or what is stored as a text."""
-
-    def change(file: h5py.File) -> None:
-        plain = np.bytes_(value.encode()) if isinstance(value, str) else value
-        if name in file[place]:
-            del file[place][name]
-            file[place][name] = np.array([plain])
-        else:
-            file[place].attrs[name] = plain
-
-    return change
-
-
-def edit(place: str, *index: int, value: object) -> Callable[[h5py.File], None]:
-    def change(file: h5py.File) -> None:
-        file[place][index or ()] = value
-
-    return change
-
-
-def cut(place: str) -> Callable[[h5py.File], None]:
-    def change(file: h5py.File) -> None:
-        group, _, name = place.rpartition("/")
-        if name in file[group or "/"].attrs:
-            del file[group or "/"].attrs[name]
-        else:
-            del file[place]
-
-    return change
 
 
 def link(place: str, target: object) -> Callable[[h5py.File], None]:
