@@ -7,8 +7,9 @@ as in akamaster/pytorch_resnet_cifar10, perhaps with ``module.`` in front or und
 not lower residual connections yet, so the spiking graph is built here by hand. Images lie in class folders
 ``.../<class>/<image>``, in a folder or a zip file.
 
-Every finished row is written to results.json at once; a second call goes on where the first one ended. The smallest T
-come first: a row costs about T forward passes of the ANN.
+Thresholds come from sketches of the activations, as compile chooses them, on all activations of the calibration images.
+Every finished row is written to results.json at once; a second call goes on where the first one ended. Integrate-and-
+fire neurons come first, and of them the smallest T: a row costs about T forward passes of the ANN.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,29 @@ from rich.console import Console
 from rich.table import Table
 
 from snnc.compiler.float_simulation import NEURONS, Neuron, simulate
-from snnc.compiler.ir import BatchNorm, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer, execute
+from snnc.compiler.ir import (
+    ActivationProfile,
+    BatchNorm,
+    Conv2d,
+    Graph,
+    Input,
+    Linear,
+    Output,
+    Readout,
+    SpikingLayer,
+    execute,
+)
 from snnc.compiler.passes.fold_batch_norm import scaled
-from snnc.compiler.solver import METHODS, solve_channels
+from snnc.compiler.passes.profile_activations import profile_batch
+from snnc.compiler.solver import (
+    METHODS,
+    OBJECTIVES,
+    SEARCHES,
+    ActivationSketch,
+    solve,
+    solve_distributions,
+    spike_counts,
+)
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WIDTHS, BLOCKS, SIDE = (16, 32, 64), 3, 32
@@ -47,9 +68,6 @@ EXPECTED = {4: (33.0, 34.6), 8: (49.8, 53.0), 16: (62.6, 67.2), 32: (74.2, 74.6)
 
 console = Console()
 
-# Sorted positive activations, as rows of (channels, values) filled up with zeros, which the solver leaves out.
-Rows = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -59,13 +77,35 @@ class Settings:
         checkpoint: SHA-256 of the checkpoint.
         calibration: Number of calibration images.
         test: Number of test images.
-        drawn: Activations that a threshold is chosen from, at most.
     """
 
     checkpoint: str
     calibration: int
     test: int
-    drawn: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to run the network.
+
+    Attributes:
+        neuron: Kind of neuron.
+        timesteps: T.
+        method: How thresholds are chosen.
+        objective: m of the error that the method minimises; 1 for methods that minimise none.
+        per_channel: A threshold for each channel instead of one for each layer.
+    """
+
+    neuron: Neuron
+    timesteps: int
+    method: str
+    objective: int
+    per_channel: bool
+
+    @property
+    def title(self) -> str:
+        """How thresholds are chosen, in a word or two."""
+        return f"{self.method}, m = {self.objective}" if self.method in SEARCHES else self.method
 
 
 def read_images(source: Path, count: int) -> tuple[torch.Tensor, NDArray[np.int64]]:
@@ -141,39 +181,24 @@ def shortcut(width: int, wider: int, stride: int) -> Conv2d:
     return Conv2d(weight, np.zeros(wider), (stride, stride))
 
 
-def thinned(rows: NDArray[np.float32], count: int) -> Rows:
-    """Of each row every k-th of its sorted positive values, from the largest down (the paper, section 8.1)."""
-    result = np.zeros((len(rows), count), np.float32)
-    for row, values in zip(result, np.sort(rows, axis=1), strict=True):
-        positive = values[np.searchsorted(values, 0, side="right") :]
-        kept = positive[:: -max(1, -(-len(positive) // count))]
-        row[: len(kept)] = kept
-    return result
-
-
-def profile(graph: Graph, images: torch.Tensor, drawn: int) -> dict[str, tuple[Rows, Rows]]:
-    """Activations of each layer on the calibration images: all in one row, and a row for each channel."""
-    names = [node.name for node in graph.of_kind(SpikingLayer)]
-    parts: dict[str, list[torch.Tensor]] = {name: [] for name in names}
+def profile(graph: Graph, images: torch.Tensor) -> dict[str, ActivationSketch]:
+    """What each layer's channels do on the calibration images."""
+    layers = graph.of_kind(SpikingLayer)
+    profiles = {node.name: ActivationProfile.empty(node.shape[0], spiking=True) for node in layers}
     for batch in torch.split(images, BATCH):
-        values = execute(graph, batch, keep=names)
-        for name in names:
-            parts[name].append(values[name])
-    profiles = {}
-    for name in names:
-        rows = torch.cat(parts.pop(name)).transpose(0, 1).flatten(1).numpy()
-        profiles[name] = (thinned(rows.reshape(1, -1), drawn), thinned(rows, max(1000, drawn // len(rows))))
-    return profiles
+        profile_batch(graph, batch, profiles)
+    sketches = {name: each.activations for name, each in profiles.items()}
+    return {name: sketch for name, sketch in sketches.items() if sketch is not None}
 
 
-def assigned(
-    graph: Graph, profiles: Mapping[str, tuple[Rows, Rows]], timesteps: int, method: str, *, per_channel: bool
-) -> Graph:
+def assigned(graph: Graph, sketches: Mapping[str, ActivationSketch], row: Row) -> Graph:
     """The graph with thresholds and potentials."""
     graph = graph.copy()
     for node in graph.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)
-        solutions = solve_channels(profiles[node.name][per_channel], timesteps, method)
+        sketch = sketches[node.name]
+        found = sketch.distributions(row.timesteps) if row.per_channel else [sketch.distribution(row.timesteps)]
+        solutions = solve_distributions(found, row.timesteps, row.method, objective=row.objective)
         ones = np.ones(node.shape[0])
         threshold = ones * [solution.threshold for solution in solutions]
         potential = ones * [solution.potential for solution in solutions]
@@ -186,10 +211,9 @@ def accuracy(outputs: torch.Tensor, labels: NDArray[np.int64]) -> float:
     return 100 * float((outputs.argmax(1).numpy() == labels).mean())
 
 
-def show(ann: float, images: int, rows: list[dict[str, Any]]) -> None:
+def show(ann: float, images: int, found: Mapping[Row, float]) -> None:
     """One line for each way to choose thresholds and each neuron, one column for each T."""
-    found = {(row["method"], row["per_channel"], row["neuron"], row["timesteps"]): row["accuracy"] for row in rows}
-    columns = sorted({row["timesteps"] for row in rows})
+    columns = sorted({row.timesteps for row in found})
     table = Table(title=f"ResNet20, float simulation: accuracy in % on {images} test images (ANN {ann:.1f})")
     for title in ("thresholds", "per", "neuron"):
         table.add_column(title)
@@ -202,10 +226,83 @@ def show(ann: float, images: int, rows: list[dict[str, Any]]) -> None:
     for index, grain in enumerate(GRAINS):
         add("measured before (m = 1)", grain, "if", [EXPECTED.get(each, (None, None))[index] for each in columns])
     table.add_section()
-    for method, per_channel, neuron in sorted({key[:3] for key in found}, key=lambda key: (key[2], key[0], key[1])):
-        values = [found.get((method, per_channel, neuron, each)) for each in columns]
-        add(method, GRAINS[per_channel], neuron, values)
+    lines = {replace(row, timesteps=0): row for row in found}
+    for line in sorted(lines, key=lambda each: (each.neuron, each.method, each.objective, each.per_channel)):
+        values = [found.get(replace(line, timesteps=each)) for each in columns]
+        add(line.title, GRAINS[line.per_channel], line.neuron, values)
     console.print(table)
+
+
+def show_losses(sketches: Mapping[str, ActivationSketch], columns: list[int]) -> None:
+    """What a threshold for each channel does to the calibration activations, by method and T.
+
+    Shares of the sum of all activations, the mean of all layers: what is lost of those above Vth (clipped), how far
+    those below are from their levels (rounded, both ways), and what all rates together are short of the activations.
+    """
+    table = Table(title="Per channel, in % of the sum of activations, each neuron given its activation at every step")
+    for title in ("thresholds", "T", "clipped", "rounded", "sum of both", "rates fall short by"):
+        table.add_column(title, justify="left" if title == "thresholds" else "right")
+    for timesteps in columns:
+        for method, objective in (("data-driven", 1), ("data-driven", 2), ("percentile", 1)):
+            row = Row("if", timesteps, method, objective, True)
+            parts = np.mean([losses(sketch, row) for sketch in sketches.values()], axis=0)
+            shares = (parts[0], parts[1], parts[0] + parts[1], parts[2])
+            table.add_row(row.title, str(timesteps), *(f"{100 * share:.2f}" for share in shares))
+    console.print(table)
+
+
+def losses(sketch: ActivationSketch, row: Row) -> NDArray[np.float64]:
+    """Clipped, rounded and missing of a layer's activations, (3,), as shares of their sum."""
+    parts, total = np.zeros(3), 0.0
+    for found in sketch.distributions(row.timesteps):
+        if found is None:
+            continue
+        solution = solve(found, row.timesteps, row.method, objective=row.objective)
+        counts = found.number(np.arange(1, len(found.values) + 1)) - found.number(np.arange(len(found.values)))
+        spikes = spike_counts(found.values, solution.threshold, solution.potential, row.timesteps)
+        short = (found.values - spikes * (solution.threshold / row.timesteps)) * counts
+        above = found.values > solution.threshold
+        parts += short[above].sum(), np.abs(short[~above]).sum(), short.sum()
+        total += found.total
+    return parts / total
+
+
+def wanted(arguments: argparse.Namespace) -> list[Row]:
+    """The rows that were asked for, in the order in which they are measured."""
+    ways = [
+        (method, objective)
+        for method in arguments.methods
+        for objective in (arguments.objectives if method in SEARCHES else (1,))
+    ]
+    return [
+        Row(neuron, timesteps, method, objective, grain == "channel")
+        for neuron in arguments.neurons
+        for timesteps in sorted(arguments.timesteps)
+        for method, objective in ways
+        for grain in arguments.grains
+    ]
+
+
+def measured(
+    graph: Graph, row: Row, sketches: Mapping[str, ActivationSketch], images: torch.Tensor, labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """What results.json says of a row."""
+    start = time.perf_counter()
+    spiking = assigned(graph, sketches, row)
+    solved = time.perf_counter()
+    run = simulate(spiking, images, row.timesteps, neuron=row.neuron)
+    return {
+        **vars(row),
+        "accuracy": accuracy(run.readout, labels),
+        "spikes_per_image": sum(run.spikes.values()) / len(labels),
+        "seconds_solving": round(solved - start, 2),
+        "seconds_simulating": round(time.perf_counter() - solved, 2),
+    }
+
+
+def as_row(content: Mapping[str, Any]) -> Row:
+    """Which row a line of results.json is."""
+    return Row(**{field.name: content[field.name] for field in fields(Row)})
 
 
 def main() -> None:
@@ -218,69 +315,44 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks/resnet20_float"), help="results folder")
     parser.add_argument("--timesteps", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--objectives", type=int, nargs="+", choices=OBJECTIVES, default=OBJECTIVES)
     parser.add_argument("--neurons", nargs="+", choices=list(NEURONS), default=list(NEURONS))
     parser.add_argument("--grains", nargs="+", choices=GRAINS, default=GRAINS)
     parser.add_argument("--calibration-samples", type=int, default=512)
     parser.add_argument("--test-samples", type=int, default=500)
-    parser.add_argument("--drawn", type=int, default=200_000, help="activations per layer to choose thresholds from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so many")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     begin = time.perf_counter()
     digest = hashlib.sha256(arguments.checkpoint.read_bytes()).hexdigest()
-    settings = vars(Settings(digest, arguments.calibration_samples, arguments.test_samples, arguments.drawn))
+    settings = vars(Settings(digest, arguments.calibration_samples, arguments.test_samples))
     arguments.output.mkdir(parents=True, exist_ok=True)
     file = arguments.output / "results.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings, "rows": []}
     if results["settings"] != settings:
         raise SystemExit(f"{file} was measured with {results['settings']}, not {settings}; give another --output")
-    rows: list[dict[str, object]] = results["rows"]
+    rows: list[dict[str, Any]] = results["rows"]
     graph = build(read_state(arguments.checkpoint))
     images, labels = read_images(arguments.test, arguments.test_samples)
     with torch.no_grad():
         outputs = torch.cat([execute(graph, batch)["output"] for batch in torch.split(images, BATCH)])
     results["ann_accuracy"] = accuracy(outputs, labels)
     console.print(f"ANN: {results['ann_accuracy']:.1f} % ({time.perf_counter() - begin:.0f} s)")
-    done = {(row["timesteps"], row["method"], row["per_channel"], row["neuron"]) for row in rows}
-    wanted: list[tuple[int, str, bool, Neuron]] = [
-        (timesteps, method, grain == "channel", neuron)
-        for timesteps in sorted(arguments.timesteps)
-        for neuron in arguments.neurons
-        for method in arguments.methods
-        for grain in arguments.grains
-    ]
-    missing = [each for each in wanted if each not in done]
-    if missing:
-        calibration, _ = read_images(arguments.train, arguments.calibration_samples)
-        profiles = profile(graph, calibration, arguments.drawn)
-        console.print(f"profiled ({time.perf_counter() - begin:.0f} s)")
-    for timesteps, method, per_channel, neuron in missing:
-        if time.perf_counter() - begin > 60 * arguments.minutes:
-            break
-        start = time.perf_counter()
-        spiking = assigned(graph, profiles, timesteps, method, per_channel=per_channel)
-        solved = time.perf_counter()
-        run = simulate(spiking, images, timesteps, neuron=neuron)
-        row = {
-            "timesteps": timesteps,
-            "method": method,
-            "per_channel": per_channel,
-            "neuron": neuron,
-            "accuracy": accuracy(run.readout, labels),
-            "spikes_per_image": sum(run.spikes.values()) / len(labels),
-            "seconds_solving": round(solved - start, 2),
-            "seconds_simulating": round(time.perf_counter() - solved, 2),
-        }
-        rows.append(row)
-        console.print(row)
+    missing = [row for row in wanted(arguments) if row not in set(map(as_row, rows))]
+    calibration, _ = read_images(arguments.train, arguments.calibration_samples)
+    sketches = profile(graph, calibration)
+    console.print(f"profiled ({time.perf_counter() - begin:.0f} s)")
+    while missing and time.perf_counter() - begin <= 60 * arguments.minutes:
+        rows.append(measured(graph, missing.pop(0), sketches, images, labels))
+        console.print(rows[-1])
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps(results, indent=2) + "\n")
         partial.replace(file)
-    show(results["ann_accuracy"], len(labels), rows)
-    left = [each for each in wanted if each not in {tuple(list(row.values())[:4]) for row in rows}]
-    if left:
-        console.print(f"{len(left)} rows are missing; the next call goes on with T = {left[0][0]}, {left[0][1]}")
+    show(results["ann_accuracy"], len(labels), {as_row(row): row["accuracy"] for row in rows})
+    show_losses(sketches, sorted(arguments.timesteps))
+    if missing:
+        console.print(f"{len(missing)} rows are missing; the next call goes on with {missing[0]}")
 
 
 if __name__ == "__main__":

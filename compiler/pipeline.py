@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Conv2d, Graph, Linear, MaxPool2d
+from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear, MaxPool2d
 from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
@@ -30,7 +31,7 @@ from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
-from snnc.compiler.solver import METHODS
+from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
 
@@ -54,6 +55,8 @@ class Options:
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
+        objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
+            ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
@@ -63,6 +66,7 @@ class Options:
     threshold: str = "data-driven"
     per_channel: bool = True
     max_pool: str = AUTOMATIC
+    objective: int = 1
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -87,6 +91,20 @@ class Options:
                 where="max_pool (--max-pool)",
                 expected=", ".join((AUTOMATIC, *MAX_POOLINGS)),
                 found=repr(self.max_pool),
+            )
+        if self.objective not in OBJECTIVES:
+            raise OptionError(
+                "is out of range",
+                where="objective (--objective)",
+                expected=" or ".join(map(str, OBJECTIVES)),
+                found=str(self.objective),
+            )
+        if self.objective != 1 and self.threshold not in SEARCHES:
+            raise OptionError(
+                f"is only for thresholds that are searched for; {self.threshold} minimises no error",
+                where="objective (--objective)",
+                expected=f"--threshold {' or '.join(SEARCHES)}",
+                found=f"{self.objective} with {self.threshold}",
             )
         return get_target(self.target)
 
@@ -177,7 +195,9 @@ def threshold_pass(options: Options) -> Pass:
     """The pass that gives each layer its thresholds and initial potentials, as the options say."""
     if options.threshold == LEARNED:
         return AssignLearnedThresholds()
-    return AssignThresholds(options.timesteps, options.threshold, per_channel=options.per_channel)
+    return AssignThresholds(
+        options.timesteps, options.threshold, per_channel=options.per_channel, objective=options.objective
+    )
 
 
 def _quantized(
@@ -212,13 +232,25 @@ def _quantized(
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
-    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample."""
+    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample.
+
+    Slices and padding were traced as convolutions, but nothing is multiplied there.
+    """
     counts = []
-    for node in graph.of_kind(Conv2d, Linear):
-        assert isinstance(node.op, Conv2d | Linear)
-        positions = math.prod(node.shape[1:])
-        counts.append(AnnLayer(node.where, int(node.op.weight.size) * positions))
+    for node in graph.of_kind(Conv2d, ConvTranspose2d, Linear):
+        assert isinstance(node.op, Conv2d | ConvTranspose2d | Linear)
+        if isinstance(node.op, Conv2d) and _only_moves(node.op):
+            continue
+        # A transposed convolution meets its weights once for each position of its input, not of its output.
+        shape = graph[node.inputs[0]].shape if isinstance(node.op, ConvTranspose2d) else node.shape
+        counts.append(AnnLayer(node.where, int(node.op.weight.size) * math.prod(shape[1:])))
     return tuple(counts)
+
+
+def _only_moves(op: Conv2d) -> bool:
+    """Whether each output is one input as it is, or 0."""
+    ones = (op.weight == 1).sum(axis=(1, 2, 3))
+    return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
 
 
 def graph_hash(graph: Graph) -> str:
@@ -230,8 +262,19 @@ def graph_hash(graph: Graph) -> str:
             if value is None:
                 continue  # what the operation does not use
             digest.update(key.encode())
-            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+            for part in _hashed_parts(value):
+                digest.update(part)
     return digest.hexdigest()
+
+
+def _hashed_parts(value: object) -> Iterator[bytes]:
+    if isinstance(value, csr_matrix):
+        # repr() of a matrix shows its shape and how many entries it has, but none of them.
+        yield repr(value.shape).encode()
+        for array in (value.data, value.indices.astype(np.int64), value.indptr.astype(np.int64)):
+            yield array.tobytes()
+    else:
+        yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
 def _as_text(value: object) -> str:

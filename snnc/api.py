@@ -39,6 +39,7 @@ def compile(
     threshold: str = "data-driven",
     per_channel: bool = True,
     max_pool: str = "auto",
+    objective: int = 1,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -65,11 +66,14 @@ def compile(
         max_pool: How maximum pooling is written for spikes: ``or`` (one neuron for each window, which fires when any of
             its inputs does), ``exact`` (max(a, b) = a + relu(b - a), several neurons and layers), ``avg`` (average
             pooling instead) or ``auto``, for each the better of ``or`` and ``exact`` on the calibration data.
+        objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
+            large activations less; other ways to choose thresholds minimise nothing and take only 1.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
         calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
-        arch: For a file that holds a state_dict: ``module:factory``, which makes the network.
+        arch: For a file that holds a state_dict: the name of one of our networks, such as ``resnet20:100``, or
+            ``module:factory``, which makes the network.
         trust: Read the file even where that runs code that it names.
         progress: Told of each pass as it begins: its title, its place and the number of passes.
         advance: Told how many calibration samples were profiled.
@@ -89,6 +93,7 @@ def compile(
         threshold=threshold,
         per_channel=per_channel,
         max_pool=max_pool,
+        objective=objective,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -109,6 +114,7 @@ def compile_recorded(
     threshold: str = "data-driven",
     per_channel: bool = True,
     max_pool: str = "auto",
+    objective: int = 1,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -129,6 +135,7 @@ def compile_recorded(
         threshold=threshold,
         per_channel=per_channel,
         max_pool=max_pool,
+        objective=objective,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )

@@ -160,6 +160,20 @@ def test_compile_writes_beside_the_model_unless_told_otherwise(made: Folder, her
     assert [step["name"] for step in form["passes"]][-1] == "Quantize"
 
 
+def test_the_objective_says_which_error_is_least(made: Folder, here: Path, works: Call) -> None:
+    common = ("compile", made.model, "--calib", "digits", "-T", 4, "--json")
+    forms = [json.loads(works(*common, "--threshold", "optimal", "--objective", m, "-o", f"{m}.net")) for m in (1, 2)]
+    assert [form["provenance"]["options"]["objective"] for form in forms] == ["1", "2"]
+    assert forms[0]["layers"] != forms[1]["layers"]
+    default = json.loads(works(*common, "--threshold", "optimal", "-o", "default.net"))
+    assert default["layers"] == forms[0]["layers"]
+    looked_at = [
+        json.loads(works("thresholds", made.model, "--calib", "digits", "--objective", m, "--json"))["layers"]
+        for m in (1, 2)
+    ]
+    assert looked_at[0] != looked_at[1]
+
+
 def test_quiet_is_quiet(made: Folder, here: Path, works: Call) -> None:
     assert works("compile", made.model, "--calib", "digits", "-o", "out.net", "-q") == ""
 
@@ -410,7 +424,7 @@ def test_a_state_dict_alone_asks_for_its_architecture(made: Folder, here: Path, 
     assert "--arch" in refused("compile", "state.pt", "--calib", "digits")
 
 
-@pytest.mark.parametrize("layer", [nn.MaxPool2d(2), nn.Sigmoid(), nn.ConvTranspose2d(4, 4, 2)])
+@pytest.mark.parametrize("layer", [nn.GroupNorm(2, 4), nn.Sigmoid(), nn.Upsample(scale_factor=2)])
 def test_an_operation_that_cannot_be_compiled_is_named(here: Path, refused: Call, layer: nn.Module) -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), layer, nn.Flatten())
     size = network(torch.zeros(1, 1, 8, 8)).shape[1]

@@ -13,6 +13,7 @@ from torch import nn
 
 import snnc
 from snnc.compiler.float_simulation import NEURONS, simulate, spike_trains
+from snnc.compiler.float_simulation.send import send
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer, execute
 from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
@@ -138,6 +139,35 @@ def step_by_step(
     return readout, {
         name: totals[name] * as_double(graph[name].op.threshold).reshape(-1, 1, 1) / timesteps for name in totals
     }
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([(), (7,), (600,), (3, 4, 5), (16, 1, 1), (1, 6, 6), (40, 5, 5)]),
+    st.integers(1, 9),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(NEURONS),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_the_fused_loop_is_the_definition(
+    seed: int, shape: tuple[int, ...], steps: int, constant: bool, turned: bool, neuron: str, dtype: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    drive = torch.randn(1 if constant else steps, 3, *shape, generator=generator, dtype=dtype)
+    if turned and len(shape) == 3:
+        drive = drive.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, drive.shape[:2])
+    per_channel = shape[:1] + (1,) * (len(shape) - 1)
+    threshold = torch.rand(per_channel, generator=generator, dtype=dtype) + 0.1
+    potential = threshold * torch.rand(per_channel, generator=generator, dtype=dtype)
+    before = drive.clone()
+    found, number = send(drive, threshold, potential, steps, neuron)
+    trains = spike_trains(drive, threshold, potential, steps, neuron)
+    assert torch.equal(drive, before) and found.dtype == dtype
+    assert torch.equal(found, trains * threshold)
+    assert number == int(torch.count_nonzero(trains))
+    halves = [each.to(torch.bfloat16) for each in (drive, threshold, potential)]
+    assert send(*halves, steps, neuron)[0].dtype == torch.bfloat16, "what is not fused goes another way"
 
 
 @given(st.integers(0, 50), st.integers(1, 9), st.sampled_from(NEURONS))

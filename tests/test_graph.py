@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnc.compiler.ir import (
+    Add,
     Affine,
     AvgPool2d,
     BatchNorm,
+    Concat,
     Conv2d,
     Flatten,
     Graph,
     Identity,
     Input,
     Linear,
+    MaxPool2d,
     Operation,
     Output,
     ReLU,
@@ -169,6 +172,47 @@ def test_inputs_keep_their_positions() -> None:
     graph.add("sum", SpikingLayer((conv(3, 4, 1), conv(2, 4), conv(3, 4, 1))), ("a", "input", "a"))
     assert graph["sum"].inputs == ("a", "input", "a")
     assert graph.copy()["sum"].inputs == ("a", "input", "a")
+
+
+def joined() -> Graph:
+    graph = Graph()
+    graph.add("input", Input((2, 6, 6)))
+    graph.add("same", Identity(), ("input",))
+    graph.add("twice", Add(), ("same", "same"))
+    graph.add("pool", MaxPool2d((3, 3), (1, 1), (1, 1)), ("input",))
+    graph.add("cat", Concat(), ("twice", "pool", "twice"))
+    graph.add("output", Output(), ("cat",))
+    return graph
+
+
+def test_a_value_may_be_read_twice_by_one_node() -> None:
+    graph = joined()
+    assert graph["twice"].inputs == ("same", "same") and graph["cat"].shape == (6, 6, 6)
+    assert [node.name for node in graph.consumers("twice")] == ["cat"]
+    batch = torch.randn(2, 2, 6, 6, dtype=torch.float64)
+    pooled = torch.nn.functional.max_pool2d(batch, 3, 1, 1)
+    values = execute(graph, batch, keep=["twice"])
+    assert torch.equal(values["output"], torch.cat([2 * batch, pooled, 2 * batch], 1))
+    assert torch.equal(values["twice"], 2 * batch)
+
+
+def test_what_is_read_twice_can_be_removed_renamed_and_put_behind_another() -> None:
+    graph = joined()
+    graph.insert_after("twice", "new", ReLU())
+    graph.rename("twice", "sum")
+    graph.remove("same")
+    graph.replace("cat", Concat(), ("new", "new", "pool"))
+    assert graph["cat"].inputs == ("new", "new", "pool") and graph["sum"].inputs == ("input", "input")
+    graph.remove("new")
+    assert graph["cat"].inputs == ("sum", "sum", "pool")
+
+
+@pytest.mark.parametrize(("op", "found"), [(Add(), "one shape"), (Concat(), "differ in channels only")])
+def test_joins_of_shapes_that_do_not_fit_are_refused_by_name(op: Operation, found: str) -> None:
+    graph = joined()
+    graph.add("small", AvgPool2d((2, 2), (2, 2)), ("input",))
+    with pytest.raises(UnsupportedError, match=rf"^module block: {op.kind} does not fit its input: expected .*{found}"):
+        graph.add("join", op, ("input", "small"), modules=("block",))
 
 
 def test_a_cycle_is_refused() -> None:

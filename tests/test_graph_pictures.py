@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from rich.console import Console
+from torch import nn
 
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Conv2d, Graph, Input, Output, ReLU, SpikingLayer
-from snnc.compiler.ir.draw import positions
+from snnc.compiler.ir.layout import positions, routes
 from snnc.errors import OutputError
 from snnc.models import digits_cnn
 
@@ -57,6 +61,58 @@ def test_every_node_lies_below_what_it_reads(residual: Graph) -> None:
     assert len(set(places.values())) == len(residual)
     for node in residual:
         assert all(places[source][1] < places[node.name][1] for source in node.inputs)
+
+
+class Blocks(nn.Module):
+    """Shortcuts, branches, and a value that is added to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(4))
+        self.up = nn.ConvTranspose2d(4, 3, 2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for first, second in (self.convs[:2], self.convs[2:]):
+            x = (second(first(x).relu()) + x).relu()
+        x = x + x
+        x = torch.cat([self.convs[0](x).relu(), F.max_pool2d(x, 3, 1, 1)], 1)
+        return F.adaptive_avg_pool2d(self.up(x), 3)
+
+
+@pytest.fixture(scope="module")
+def blocks() -> Graph:
+    return trace(Blocks(), (2, 4, 4))
+
+
+def test_joins_print_as_tables(blocks: Graph) -> None:
+    rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in str(blocks).splitlines()]
+    assert ["add_2", "Add", "relu_3, relu_3", "2×4×4", "add_2"] in rows
+    assert ["cat", "Concat", "relu_4, max_pool2d", "4×4×4", "cat"] in rows
+    assert ["up", "ConvTranspose2d 2×2, 4→3, stride 2", "cat", "3×8×8", "up"] in rows
+    assert ["max_pool2d", "MaxPool2d 3×3", "add_2", "2×4×4", "max_pool2d"] in rows
+
+
+def test_edges_lead_past_the_nodes_between_their_ends(blocks: Graph) -> None:
+    places = positions(blocks)
+    ways = routes(blocks, places)
+    assert set(ways) == set(blocks.networkx.edges)
+    for (source, reader), points in ways.items():
+        assert points[0] == places[source] and points[-1] == places[reader]
+        assert all(above[1] < below[1] for above, below in itertools.pairwise(points))
+        for name, (column, row) in places.items():
+            if name not in (source, reader):
+                assert all(abs(x - column) > 0.45 for x, y in points if abs(y - row) < 0.5)
+
+
+def test_edges_that_pass_a_row_do_not_cover_one_another(blocks: Graph) -> None:
+    passing = [point for points in routes(blocks, positions(blocks)).values() for point in points[1:-1]]
+    assert passing and len(set(passing)) == len(passing)
+
+
+def test_joins_are_drawn(blocks: Graph, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    blocks.draw(tmp_path / "graph.svg")
+    assert "2× -->" in (tmp_path / "graph.svg").read_text()
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])

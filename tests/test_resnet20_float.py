@@ -18,6 +18,7 @@ from PIL import Image
 from torch import nn
 
 from snnc.compiler.ir import execute
+from snnc.compiler.solver import ActivationSketch, solve
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "resnet20_float.py"
 
@@ -80,13 +81,19 @@ def test_the_graph_is_the_network(benchmark: ModuleType, network: nn.Module, che
     network.float()
 
 
-def test_thinning_keeps_the_largest_and_no_zero(benchmark: ModuleType) -> None:
-    rows = np.maximum(np.random.default_rng(0).normal(size=(3, 1000)), 0).astype(np.float32)
-    rows[1] = 0
-    found = benchmark.thinned(rows, 100)
-    assert np.array_equal(found.max(axis=1), rows.max(axis=1))
-    assert (found[0] > 0).sum() in range(80, 101) and not found[1].any()
-    assert abs(np.median(found[0][found[0] > 0]) - np.median(rows[0][rows[0] > 0])) < 0.02
+def test_losses_add_up(benchmark: ModuleType) -> None:
+    values = np.maximum(np.random.default_rng(0).normal(size=(3, 5000)), 0).astype(np.float32)
+    values[1] = 0
+    sketch = ActivationSketch(3)
+    sketch.add(values)
+    for method in ("data-driven", "percentile", "max"):
+        row = benchmark.Row("if", 8, method, 1, True)
+        clipped, rounded, short = benchmark.losses(sketch, row)
+        found = [each for each in sketch.distributions(8) if each]
+        errors = [solve(each, 8, method).error for each in found]
+        assert clipped + rounded == pytest.approx(sum(errors) / sum(each.total for each in found))
+        assert clipped - rounded <= short <= clipped + rounded
+        assert (clipped == 0) == (method == "max")
 
 
 def test_a_run_that_was_interrupted_goes_on(
@@ -99,7 +106,7 @@ def test_a_run_that_was_interrupted_goes_on(
             archive.write(tmp_path / "image.png", f"all/class{index % 2}/{index}.png")
     images = tmp_path / "images.zip"
     common = ["x", "--checkpoint", checkpoint, "--train", images, "--test", images, "--output", tmp_path / "out"]
-    options = ["--calibration-samples", 4, "--test-samples", 3, "--drawn", 1000, "--methods", "max"]
+    options = ["--calibration-samples", 4, "--test-samples", 3, "--methods", "max"]
 
     def call(*arguments: object) -> list[dict[str, object]]:
         monkeypatch.setattr("sys.argv", [str(each) for each in (*common, *options, *arguments)])
@@ -111,6 +118,8 @@ def test_a_run_that_was_interrupted_goes_on(
     assert call("--timesteps", 2, 1, "--minutes", 0) == first
     both = call("--timesteps", 2, 1, "--grains", "layer")
     assert both[:2] == first
-    assert [(row["timesteps"], row["neuron"]) for row in both[2:]] == [(1, "snm"), (2, "if"), (2, "snm")]
+    assert [(row["timesteps"], row["neuron"]) for row in both[2:]] == [(2, "if"), (1, "snm"), (2, "snm")]
+    searched = call("--timesteps", 1, "--neurons", "if", "--methods", "optimal", "--grains", "channel")
+    assert [(row["method"], row["objective"]) for row in searched[len(both) :]] == [("optimal", 1), ("optimal", 2)]
     with pytest.raises(SystemExit, match="another --output"):
         call("--timesteps", 1, "--test-samples", 2)

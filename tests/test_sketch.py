@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnc.compiler.solver import METHODS, ActivationSketch, Distribution, conversion_error, solve, solve_distributions
-from snnc.compiler.solver import sketch as module
-from snnc.compiler.solver.sketch import RELATIVE_ERROR
+from snnc.compiler.solver.channel_values import ChannelValues, Table
+from snnc.compiler.solver.sketch import MANTISSA, PER_OCTAVE, RELATIVE_ERROR, SHIFT
 
 LARGEST, SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
 numbers = st.one_of(
@@ -58,16 +58,98 @@ def test_any_split_in_any_order_merges_to_the_same_state(values: np.ndarray, dat
                 assert solve(found, 8) == solve(expected, 8)
 
 
-@given(arrays(), st.sampled_from([1, 7, 64]), st.sampled_from([0, 4, 10**6]))
-def test_the_way_of_counting_does_not_change_what_is_counted(values: np.ndarray, chunk: int, sparse: int) -> None:
-    whole = sketch(values)
+def plain_sketch(values: np.ndarray) -> ActivationSketch:
+    """The definition: the bin of a normal positive value is its bits without the last 16; nothing else is counted."""
+    result = ActivationSketch(len(values))
+    result.total = values.shape[1]
+    result.maximum = np.maximum(values.max(axis=1), np.float32(0)) + np.float32(0)
+    bins = [[int(each.view(np.int32)) >> SHIFT for each in row if each >= SMALLEST] for row in values]
+    octaves = [each >> MANTISSA for row in bins for each in row]
+    if octaves:
+        result.cover(min(octaves), max(octaves) + 1)
+        for counts, row in zip(result.counts, bins, strict=True):
+            for each in row:
+                counts[each - result.octave * PER_OCTAVE] += 1
+    return result
+
+
+@given(arrays(), st.integers(1, 40))
+def test_the_state_is_that_of_the_plain_definition(values: np.ndarray, copies: int) -> None:
+    # Few values and many are counted in different ways.
+    many = np.tile(values, copies)
+    found, expected = sketch(many), plain_sketch(many)
+    assert found == expected and found.counts.tobytes() == expected.counts.tobytes()
+    assert sketch(torch.from_numpy(many)) == expected
+    assert sketch(torch.from_numpy(many).double()) == expected
+
+
+layouts = st.sampled_from(["channels first", "channels last", "neither", "channels in front"])
+
+
+def laid_out(values: np.ndarray, layout: str) -> tuple[torch.Tensor, int]:
+    """(channels, batch, height, width) values as a tensor of a layout, and its channel axis."""
+    tensor = torch.from_numpy(values)
+    if layout == "channels in front":
+        return tensor, 0
+    batch = tensor.transpose(0, 1)
+    if layout == "channels first":
+        return batch.contiguous(), 1
+    if layout == "channels last":
+        return batch.contiguous(memory_format=torch.channels_last), 1
+    return torch.stack((batch, batch), dim=-1)[..., 0], 1
+
+
+@given(
+    layouts,
+    st.integers(1, 4),
+    st.sampled_from([1, 2, 3, 16, 65, 130]),
+    st.sampled_from([(1, 1), (2, 3), (16, 20)]),
+    st.sampled_from([1, 3]),
+    st.integers(0, 10**6),
+)
+def test_the_layout_and_the_threads_do_not_change_the_state(
+    layout: str, batch: int, channels: int, image: tuple[int, int], threads: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    drive = rng.normal(0, 1, (channels, batch, *image)).astype(np.float32)
+    drive *= np.exp(rng.normal(0, 3, drive.shape)).astype(np.float32)
+    expected = plain_sketch(np.maximum(drive, 0).reshape(channels, -1))
+    tensor, axis = laid_out(drive, layout)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CHUNK", chunk)
-        patch.setattr(module, "SPARSE", sparse)
-        assert sketch(values) == whole
-    assert sketch(torch.from_numpy(values)) == whole
-    assert sketch(torch.from_numpy(values).double()) == whole
-    assert sketch(torch.from_numpy(values.T.copy()).T) == whole
+        patch.setattr("snnc.compiler.solver.channel_values.THREAD_VALUES", 100)
+        patch.setattr(torch, "get_num_threads", lambda: threads)
+        values = ChannelValues(tensor, axis)
+        found, rectified = ActivationSketch(channels), ActivationSketch(channels)
+        rectified.add_values(values, rectified=True)
+        found.add(tensor.relu(), axis=axis)
+    assert found == expected == rectified
+    low, high, normal = values.ranges
+    rows = drive.reshape(channels, -1)
+    assert np.array_equal(low, rows.min(axis=1)) and np.array_equal(high, rows.max(axis=1))
+    assert normal == rows[rows >= SMALLEST].min(initial=np.inf) or np.isnan(normal)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf])
+@pytest.mark.parametrize("layout", ["channels first", "channels last", "neither", "channels in front"])
+def test_a_rectified_drive_that_is_no_number_is_refused_with_its_place(bad: float, layout: str) -> None:
+    drive = np.full((3, 2, 2, 2), -1, np.float32)
+    drive[1, 1, 0, 1] = bad
+    target = ActivationSketch(3)
+    with pytest.raises(ValueError, match=r"activations\[1, 5\]: expected a finite activation >= 0"):
+        target.add_values(ChannelValues(*laid_out(drive, layout)), rectified=True)
+    assert target == ActivationSketch(3)
+    drive[1, 1, 0, 1] = -np.inf
+    target.add_values(ChannelValues(*laid_out(drive, layout)), rectified=True)
+    assert target.total == 8 and not target.octaves
+
+
+def test_every_value_is_in_one_table_that_is_a_view() -> None:
+    batch = torch.randn(2, 100, 16, 16).contiguous(memory_format=torch.channels_last)
+    for tensor in (batch, batch.contiguous(), batch[:, :1].contiguous(), batch.flatten(1)):
+        tables = ChannelValues(tensor, 1).tables
+        assert all(isinstance(each, Table) for each in tables)
+        assert sum(len(each.bits) * (each.right - each.left) for each in tables) == tensor.numel()
+        assert all(np.shares_memory(each.bits, tensor.numpy()) for each in tables)
 
 
 @given(arrays(), steps_of)
@@ -152,10 +234,13 @@ def test_what_is_no_activation_is_refused_with_its_place(bad: float, count: int)
     assert target == ActivationSketch(2), "a refused batch left a trace"
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (2,), (2, 3, 4)])
+@pytest.mark.parametrize("shape", [(3, 4), (2,), (3, 2, 4)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"expected shape \(2, values\)"):
+    with pytest.raises(ValueError, match=r"expected shape \(2, values"):
         ActivationSketch(2).add(np.ones(shape, np.float32))
+    for axis in (1, 3, -1):
+        with pytest.raises(ValueError, match="expected shape"):
+            ActivationSketch(2).add(np.ones((4, 3, 2), np.float32), axis=axis)
     with pytest.raises(ValueError, match="2 channels"):
         ActivationSketch(2).merge(ActivationSketch(3))
     with pytest.raises(ValueError, match="at least 1"):

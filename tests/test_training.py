@@ -340,6 +340,10 @@ def test_train_resumes_where_it_was_interrupted(call, tmp_path: Path, monkeypatc
     assert same(dict(whole), dict(resumed))
     logs = [json.loads((tmp_path / name).read_text())["epochs"] for name in ("whole.json", "net.json")]
     assert [each["loss"] for each in logs[0]] == [each["loss"] for each in logs[1]]
+    (tmp_path / "net.json").unlink()
+    (tmp_path / "net.pt").unlink()
+    assert "epoch" not in call("--epochs", "3", "-o", "net.pt", "--resume").replace("behind epoch 3", "")
+    assert len(json.loads((tmp_path / "net.json").read_text())["epochs"]) == 3 and (tmp_path / "net.pt").exists()
 
 
 def test_train_starts_from_given_weights(call, tmp_path: Path) -> None:

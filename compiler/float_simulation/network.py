@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import torch
 
-from snnc.compiler.float_simulation.neurons import Neuron, spike_trains
+from snnc.compiler.float_simulation.neurons import Neuron
+from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, Input, Node, Output, Readout, Relay, SpikeMax2d, SpikingLayer
+from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.ir.ops import as_tensor
 from snnc.errors import PassError
 
-# Values of one layer over all steps that are held at once: 64 MiB of float32.
-VALUES_AT_ONCE = 1 << 24
+# Values of one layer over all steps that are held at once: 4 MiB of float32, which caches hold.
+VALUES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ def _check(graph: Graph) -> None:
 def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron, keep: Collection[str]) -> FloatRun:
     nodes = list(graph)
     last_use = {source: index for index, node in enumerate(nodes) for source in node.inputs}
+    # What each layer sends, (steps, batch, *shape), with one step where all are the same.
     values: dict[str, torch.Tensor] = {}
     rates: dict[str, torch.Tensor] = {}
     spikes: dict[str, int] = {}
@@ -87,9 +90,7 @@ def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron,
             case Input():
                 values[node.name] = batch[None]
             case SpikingLayer():
-                trains, threshold = _layer(node, inputs, timesteps, neuron)
-                spikes[node.name] = int(torch.count_nonzero(trains))
-                values[node.name] = trains.mul_(threshold)
+                values[node.name], spikes[node.name] = _layer(node, inputs, timesteps, neuron)
                 if node.name in keep:
                     rates[node.name] = values[node.name].mean(0)
             case SpikeMax2d() | Relay():
@@ -110,17 +111,16 @@ def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron,
     return FloatRun(readout, rates, spikes)
 
 
-def _layer(node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuron) -> tuple[torch.Tensor, torch.Tensor]:
-    """Spikes of a layer (T, batch, *shape), and its thresholds, shaped to be multiplied with them."""
+def _layer(node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuron) -> tuple[torch.Tensor, int]:
+    """What a layer sends, (T, batch, *shape), and the number of its spikes."""
     op = node.op
     assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
     drive: torch.Tensor | None = None
     for synapse, value in zip(op.synapses, inputs, strict=True):
-        steps, batch = value.shape[:2]
-        part = synapse.apply(value.flatten(0, 1)).reshape(steps, batch, *node.shape)
+        part = synapse.apply(channels_last(value.flatten(0, 1))).reshape(*value.shape[:2], *node.shape)
         drive = part if drive is None else drive + part
     assert drive is not None
     per_channel = (-1,) + (1,) * (len(node.shape) - 1)
     threshold = as_tensor(op.threshold, drive).reshape(per_channel)
     potential = as_tensor(op.initial_potential, drive).reshape(per_channel)
-    return spike_trains(drive, threshold, potential, timesteps, neuron), threshold
+    return send(drive, threshold, potential, timesteps, neuron)

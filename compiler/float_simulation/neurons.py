@@ -40,10 +40,7 @@ def spike_trains(
     Raises:
         ValueError: The neuron is of another kind, T is below 1, or ``drive`` has neither 1 nor T steps.
     """
-    if neuron not in NEURONS:
-        raise ValueError(f"expected a neuron among {', '.join(NEURONS)}, found {neuron!r}")
-    if timesteps < 1 or len(drive) not in (1, timesteps):
-        raise ValueError(f"expected 1 or {timesteps} >= 1 steps of input, found {len(drive)}")
+    check(drive, timesteps, neuron)
     trains = drive.new_empty((timesteps, *drive.shape[1:]))
     voltage = (drive.new_zeros(drive.shape[1:]) + potential).contiguous()
     memory = torch.zeros_like(voltage) if neuron == "snm" else None
@@ -56,3 +53,11 @@ def spike_trains(
             memory += spikes
         voltage.addcmul_(spikes, threshold, value=-1)
     return trains
+
+
+def check(drive: torch.Tensor, timesteps: int, neuron: str) -> None:
+    """Raises the ValueError of :func:`spike_trains` where its arguments do not fit."""
+    if neuron not in NEURONS:
+        raise ValueError(f"expected a neuron among {', '.join(NEURONS)}, found {neuron!r}")
+    if timesteps < 1 or len(drive) not in (1, timesteps):
+        raise ValueError(f"expected 1 or {timesteps} >= 1 steps of input, found {len(drive)}")

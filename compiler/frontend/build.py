@@ -65,7 +65,8 @@ def _add(graph: Graph, traced: torch.fx.GraphModule, node: torch.fx.Node, values
         check_finite(operation, call)
         last = base if not index else graph.free_name(f"{base}.{operation.kind.lower()}")
         inputs = (graph.add(last, operation, inputs, modules=(module_of(node),)).name,)
-    assert graph[last].shape == call.shape[1:], f"{last} has shape {graph[last].shape} instead of {call.shape[1:]}"
+    if graph[last].shape != call.shape[1:]:
+        raise call.unsupported(f"{call.kind} has the shape {call.shape[1:]} here, not {graph[last].shape}")
     effects: Effects = node.meta["effects"]
     values.add(node, last, same=effects.same)
     for each in effects.changed:
@@ -89,6 +90,11 @@ def _call(traced: torch.fx.GraphModule, node: torch.fx.Node, operands: list[torc
 
 
 def _translate(traced: torch.fx.GraphModule, call: Call) -> tuple[Operation, ...]:
+    if call.parameters and not call.shapes:
+        raise call.unsupported(
+            f"the parameter or buffer {call.parameters[0].target} is used as data",
+            "only the network's input to flow through it",
+        )
     if call.node.op == "call_module":
         translated: Operation | tuple[Operation, ...] = translate_module(
             traced.get_submodule(str(call.node.target)), call

@@ -50,21 +50,15 @@ def translate_method(call: Call) -> Operations:
 
 
 def _translate(translator: Translator, call: Call) -> Operations:
-    if translator in _JOINS:
+    if translator in _SEVERAL:
         return translator(call)
-    if call.parameters and translator not in _WITH_PARAMETERS:
+    if call.parameters:
         raise call.unsupported(
             f"the parameter or buffer {call.parameters[0].target} is used as data",
             "only the network's input to flow through it",
         )
     if len(call.shapes) != 1:
         raise call.unsupported(f"{call.kind} of {len(call.shapes)} tensors", "one tensor as its input")
-    if translator in _WITH_PARAMETERS and call.argument("input", 0, None) in call.node.all_input_nodes:
-        return translator(call)
-    if translator in _WITH_PARAMETERS:
-        raise call.unsupported(
-            f"{call.kind} of a parameter, with weights that the network computes", "only fixed weights"
-        )
     return translator(call)
 
 
@@ -230,6 +224,5 @@ _METHODS: dict[str, Translator] = {
     "__iadd__": add,
 }
 
-# These read several tensors, and say themselves what is wrong with a parameter among them.
-_JOINS = frozenset({add, concatenate})
-_WITH_PARAMETERS = frozenset({_conv2d, _conv_transpose2d, _linear, _batch_norm})
+# These read several tensors, and say themselves what is wrong with one of them.
+_SEVERAL = frozenset({add, concatenate, _conv2d, _conv_transpose2d, _linear, _batch_norm})

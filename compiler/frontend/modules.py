@@ -30,11 +30,6 @@ def translate_module(module: nn.Module, call: Call) -> Operation:
     for hooks in (module._forward_hooks, module._forward_pre_hooks):
         if hooks:
             raise call.unsupported(f"{call.kind} has a forward hook, which would be lost", "a module without hooks")
-    if call.parameters:
-        raise call.unsupported(
-            f"{call.kind} of the parameter {call.parameters[0].target}",
-            "only what the network computes from its input as data",
-        )
     if len(call.shapes) != 1:
         raise call.unsupported(f"{call.kind} of {len(call.shapes)} tensors", "one tensor as its input")
     return translator(module, call)

@@ -30,7 +30,7 @@ def parameter(call: Call, name: str, position: int) -> torch.Tensor | None:
     value = call.argument(name, position, None)
     if value is not None and not isinstance(value, torch.Tensor):
         raise call.unsupported(
-            f"{name} of {call.title} is computed by the network", "a parameter or buffer of the module, as it is"
+            f"{name} of {call.kind} is computed by the network", "a parameter or buffer of the module, as it is"
         )
     return value
 
@@ -43,7 +43,7 @@ def required_parameter(call: Call, name: str, position: int) -> torch.Tensor:
     """
     value = parameter(call, name, position)
     if value is None:
-        raise call.unsupported(f"{call.title} without {name}", f"{name}: a parameter or buffer of the module")
+        raise call.unsupported(f"{call.kind} without {name}", f"{name}: a parameter or buffer of the module")
     return value
 
 

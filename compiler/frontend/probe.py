@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.fx
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
 from snnc.compiler.frontend.places import place_of
+from snnc.compiler.frontend.support import supported, title_of
 from snnc.compiler.ir import Shape
-from snnc.errors import ModelError, first_line
+from snnc.errors import ModelError, UnsupportedError, first_line
 
 # Two samples, so that an axis of the batch cannot be mistaken for one of the data.
 PROBE = 2
@@ -66,8 +67,9 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
 
     Raises:
         ModelError: The network does not run on input of that shape; the message names the module and the line.
+        UnsupportedError: It does not run since a call gives several tensors.
     """
-    interpreter = _Probe(traced)
+    interpreter = _Probe(traced)  # type: ignore[no-untyped-call]
     try:
         # torch prints a traceback to stderr before it raises; the error below says what matters. In inference mode
         # it would not count writes.
@@ -75,8 +77,9 @@ def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
             interpreter.propagate(torch.zeros(PROBE, *input_shape))  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a module of torch raises on input that does not fit
         cause, node = error.__cause__ or error, interpreter.failed
+        _check_single(node)
         advice = "give calibration data of the shape that it was trained on"
-        if getattr(node and node.target, "__name__", node and node.target) in _JOINS:
+        if node and title_of(node) in _JOINS:
             advice += ", or make the joined paths give one shape: by equal strides and paddings, or a 1x1 convolution"
         raise ModelError(
             f"the network does not run on samples of shape {input_shape}: {first_line(cause)}",
@@ -94,7 +97,19 @@ def _is_same(tensor: torch.Tensor, result: object) -> bool:
     )
 
 
+def _check_single(node: torch.fx.Node | None) -> None:
+    """Refuses a call that gives several tensors: that, and not the one that reads them, is what to mend."""
+    for source in node.all_input_nodes if node else ():
+        if "tensor_meta" in source.meta and not isinstance(source.meta["tensor_meta"], TensorMetadata):
+            raise UnsupportedError(
+                "the call gives several tensors",
+                where=place_of(source),
+                expected="one tensor",
+                advice=f"return_indices=False where it is a pooling; {supported()}",
+            )
+
+
 def _operands(node: torch.fx.Node) -> str | None:
-    metas = [source.meta.get("tensor_meta") for source in node.all_input_nodes if source.op != "get_attr"]
-    shapes = [str(tuple(meta.shape[1:])) for meta in metas if hasattr(meta, "shape")]
+    metas = (source.meta.get("tensor_meta") for source in node.all_input_nodes if source.op != "get_attr")
+    shapes = [str(tuple(meta.shape[1:])) for meta in metas if isinstance(meta, TensorMetadata)]
     return f"samples of shape {' and '.join(shapes)} there" if shapes else None

@@ -40,11 +40,12 @@ def _ranges(call: Call, shape: Shape) -> list[range]:
         place = next(index for index, part in enumerate(parts) if part is Ellipsis)
         parts[place : place + 1] = [slice(None)] * (len(shape) - len(parts) + 1)
     parts += [slice(None)] * (len(shape) - len(parts))
-    if len(parts) != len(shape) or not all(isinstance(part, slice) for part in parts):
+    slices = [part for part in parts if isinstance(part, slice)]
+    if not len(slices) == len(parts) == len(shape):
         raise call.unsupported(
             f"an index other than slices: {key}", "slices with numbers, as in x[:, :, ::2, ::2]", kind="index"
         )
-    return [range(size)[part] for part, size in zip(parts, shape, strict=True)]
+    return [range(size)[part] for part, size in zip(slices, shape, strict=True)]
 
 
 def _is_whole(taken: range, size: int) -> bool:

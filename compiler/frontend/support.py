@@ -166,7 +166,7 @@ class Call:
     @staticmethod
     def _value(given: object) -> object:
         # Sizes of a tensor and parameters are nodes of their own, whose values the probe kept.
-        value: object = torch.fx.node.map_arg(given, _kept)  # type: ignore[arg-type]
+        value: object = torch.fx.node.map_arg(given, _kept)
         return tuple(value) if isinstance(value, torch.Size | list) else value
 
 

@@ -43,7 +43,8 @@ def symbolic(network: nn.Module) -> torch.fx.GraphModule:
 
 def _advice(error: Exception) -> str:
     text = str(error)
-    if "Proxy" in text or "symbolic tracing" in text:
+    # What stands for a size while the code runs is no int: whatever needs one raises TypeError.
+    if isinstance(error, TypeError) or "Proxy" in text or "symbolic tracing" in text:
         return (
             "Python that depends on a tensor's size or values (len, int, range, a loop over a tensor, torch.zeros of "
             "its sizes) cannot be followed: write the numbers out, or use tensor operations"
@@ -51,11 +52,11 @@ def _advice(error: Exception) -> str:
     return "take control flow that depends on the data or their sizes out of forward()"
 
 
-class _Value(torch.fx.Proxy):
+class _Proxy(torch.fx.Proxy):
     """Keeps ``x += y`` apart from ``x + y``: whoever holds x sees the sum."""
 
-    def __iadd__(self, other: object) -> _Value:
-        return cast(_Value, self.tracer.create_proxy("call_function", operator.iadd, (self, other), {}))
+    def __iadd__(self, other: object) -> _Proxy:
+        return cast(_Proxy, self.tracer.create_proxy("call_function", operator.iadd, (self, other), {}))
 
 
 class _Tracer(torch.fx.Tracer):
@@ -76,7 +77,7 @@ class _Tracer(torch.fx.Tracer):
 
     def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
         """What stands for a node's value while the network's code runs."""
-        return _Value(node, self)
+        return cast(torch.fx.Proxy, _Proxy(node, self))
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

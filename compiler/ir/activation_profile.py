@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.solver.channel_values import ChannelValues
 from snnc.compiler.solver.sketch import ActivationSketch
 
 
@@ -41,12 +42,16 @@ class ActivationProfile:
             drive: Input to the activation, (batch, channels, ...), finite.
             activations: What the ANN makes of it, of the same shape, >= 0; None: its ReLU.
         """
-        rows = drive.transpose(0, 1).flatten(1)
-        minimum, maximum = rows.amin(1).double().numpy(), rows.amax(1).double().numpy()
+        values = ChannelValues(drive, 1)
+        minimum, maximum, _ = values.ranges
         np.minimum(self.drive_minimum, minimum, out=self.drive_minimum)
         np.maximum(self.drive_maximum, maximum, out=self.drive_maximum)
-        if self.activations is not None:
-            self.activations.add(rows.relu() if activations is None else activations.transpose(0, 1).flatten(1))
+        if self.activations is None:
+            return
+        if activations is None:
+            self.activations.add_values(values, rectified=True)
+        else:
+            self.activations.add(activations, axis=1)
 
     def merge(self, other: ActivationProfile) -> None:
         """Adds what another profile of the same layer saw."""

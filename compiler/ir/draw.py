@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
+from snnc.compiler.ir.layout import positions, routes
 from snnc.compiler.ir.picture import check_picture, save_picture
 from snnc.compiler.ir.table import describe
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 _ROW = 0.75
 _COLUMN = 3.6
 _LINES = "#5c6675"
-# How far an edge around a node swings out.
-_DETOUR = 3.5
 _COLORS = {
     "Input": "#dbe7f5",
     "Output": "#dbe7f5",
@@ -44,7 +41,8 @@ def draw(graph: Graph, path: str | Path) -> None:
     from matplotlib.figure import Figure
 
     places = positions(graph)
-    columns = [column for column, _ in places.values()]
+    ways = routes(graph, places)
+    columns = [column for points in ways.values() for column, _ in points] + [column for column, _ in places.values()]
     rows = 1 + max(row for _, row in places.values())
     width = 1 + max(columns) - min(columns)
     figure = Figure(figsize=(_COLUMN * width, _ROW * rows))
@@ -64,34 +62,24 @@ def draw(graph: Graph, path: str | Path) -> None:
         ).get_bbox_patch()
         for node in graph
     }
-    for source, reader in graph.networkx.edges:
-        rows_below = places[reader][1] - places[source][1]
+    for (source, reader), points in ways.items():
+        # Lines lie below the boxes, texts and arrows above; so only the last part of a way need know a box.
+        axes.plot(*zip(*points[:-1], strict=True), color=_LINES, linewidth=1, zorder=1)
         axes.annotate(
             "",
-            xy=places[reader],
-            xytext=places[source],
+            xy=points[-1],
+            xytext=points[-2],
             arrowprops={
                 "arrowstyle": "-|>",
                 "color": _LINES,
-                "patchA": boxes[source],
+                "linewidth": 1,
+                "patchA": boxes[source] if len(points) == 2 else None,
                 "patchB": boxes[reader],
-                # Where nodes lie in between, far enough to the side to pass them.
-                "connectionstyle": f"arc3,rad={_DETOUR / rows_below if rows_below > 1 else 0}",
+                "shrinkA": 0,
             },
         )
+        times = graph[reader].inputs.count(source)
+        if times > 1:
+            (column, row), (last_column, last_row) = points[-2:]
+            axes.text((column + last_column) / 2, (row + last_row) / 2, f"  {times}×", fontsize=8, va="center")
     save_picture(figure, destination)
-
-
-def positions(graph: Graph) -> dict[str, tuple[float, float]]:
-    """Column and row of each node: rows by distance from the input, columns near those of what a node reads."""
-    places: dict[str, tuple[float, float]] = {}
-    for row, names in enumerate(nx.topological_generations(graph.networkx)):
-        wanted = {name: _mean([places[source][0] for source in graph[name].inputs]) for name in names}
-        order = sorted(names, key=lambda name: (wanted[name], name))
-        for place, name in enumerate(order):
-            places[name] = (place - (len(order) - 1) / 2, float(row))
-    return places
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

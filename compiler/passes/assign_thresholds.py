@@ -23,16 +23,18 @@ class AssignThresholds(Pass):
         method: A key of ``snnc.compiler.solver.METHODS``.
         per_channel: One threshold for each channel instead of one for the layer; none smaller than a sixteenth of the
             largest.
+        objective: m, 1 or 2, of the error that the method minimises.
     """
 
     title = "choosing thresholds"
     requires = (profiled,)
     ensures = (thresholds_assigned,)
 
-    def __init__(self, timesteps: int, method: str, *, per_channel: bool) -> None:
+    def __init__(self, timesteps: int, method: str, *, per_channel: bool, objective: int = 1) -> None:
         self._timesteps = timesteps
         self._method = method
         self._per_channel = per_channel
+        self._objective = objective
 
     def run(self, graph: Graph) -> PassResult:
         """Assigns them."""
@@ -50,7 +52,7 @@ class AssignThresholds(Pass):
                 distributions = sketch.distributions(self._timesteps)
             else:
                 distributions = [sketch.distribution(self._timesteps)]
-            solutions = solve_distributions(distributions, self._timesteps, self._method)
+            solutions = solve_distributions(distributions, self._timesteps, self._method, objective=self._objective)
             channels = np.ones(len(sketch))
             threshold = channels * [solution.threshold for solution in solutions]
             potential = channels * [solution.potential for solution in solutions]
@@ -61,7 +63,8 @@ class AssignThresholds(Pass):
             potential *= raised / threshold
             threshold = raised
             error += sum(solution.error for solution in solutions)
-            total += sum(each.total for each in distributions if each)
+            # What the error would be if nothing ever fired.
+            total += sum(each.power_sum(self._objective) for each in distributions if each)
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
         relative = error / total if total else 0.0
         return PassResult(graph, True, {"relative_conversion_error": relative}, tuple(notes))

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.distributed import Processes
-from snnc.compiler.ir import ActivationProfile, Graph, Readout, SpikingLayer, execute
+from snnc.compiler.ir import ActivationProfile, Graph, Node, Readout, SpikingLayer, execute
+from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
 
@@ -75,10 +76,22 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
         batch: (batch, *input shape), float32 levels.
         profiles: One for each layer, by its name.
     """
-    layers = [graph[name] for name in profiles]
-    values = execute(graph, batch, keep={name for node in layers for name in node.inputs})
-    for node in layers:
+
+    def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        arguments = tuple(channels_last(each) for each in inputs)
+        if node.name not in profiles:
+            return node.op.apply(*arguments)
         assert isinstance(node.op, SpikingLayer | Readout)
-        with torch.no_grad():
-            drive = node.op.drive(*(values[name] for name in node.inputs))
-            profiles[node.name].add(drive, node.op.activate(drive) if isinstance(node.op, SpikingLayer) else None)
+        drive = node.op.drive(*arguments)
+        if isinstance(node.op, Readout):
+            profiles[node.name].add(drive)
+            return drive
+        if node.op.learned_threshold is None:
+            # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
+            profiles[node.name].add(drive)
+            return drive.relu_()
+        activations = node.op.activate(drive)
+        profiles[node.name].add(drive, activations)
+        return activations
+
+    execute(graph, batch, apply=observed)

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from snnc.compiler.solver.sorted_values import is_ascending
+
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
@@ -41,11 +43,10 @@ class Distribution:
             ValueError: There are none, one is NaN, infinite or negative, or none is positive.
         """
         given = np.asarray(activations, dtype=np.float64)
-        values = given.ravel()
+        values = np.ascontiguousarray(given).ravel()
         if not values.size:
             raise ValueError(f"{name}: expected at least one positive activation, found none at all")
-        ascending = bool(np.all(values[1:] >= values[:-1]))
-        if not ascending:
+        if not is_ascending(values):
             values = np.sort(values)
         # NaN and infinity sort to the ends, so that two looks are enough.
         if not (values[0] >= 0 and np.isfinite(values[-1])):
@@ -98,6 +99,10 @@ class Distribution:
     def total(self) -> float:
         """Sum of the activations."""
         return float(self.sums[-1])
+
+    def power_sum(self, power: int) -> float:
+        """Sum of the activations to the power 1 or 2."""
+        return float((self.sums if power == 1 else self.squares)[-1])
 
     @cached_property
     def _cumulative(self) -> NDArray[np.int64]:

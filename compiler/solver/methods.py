@@ -41,6 +41,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "mse": mean_square,
     }
 )
+# Those that minimise the error; for the others the objective only says in which unit it is told.
+SEARCHES = ("data-driven", "optimal")
 OBJECTIVES = (1, 2)
 POTENTIALS = ("method", "search")
 

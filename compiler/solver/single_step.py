@@ -6,6 +6,7 @@ import numpy as np
 
 from snnc.compiler.solver.distribution import Distribution
 from snnc.compiler.solver.solution import Solution
+from snnc.compiler.solver.sorted_values import best_median
 
 
 def single_step(distribution: Distribution, objective: int = 1) -> Solution:
@@ -31,23 +32,9 @@ def single_step(distribution: Distribution, objective: int = 1) -> Solution:
 
 
 def _by_median(distribution: Distribution) -> tuple[int, float, float]:
-    """With n1 = n0 + (N - n0) // 2 the level, the error is ``sum(a) - 2 sum(a[n0:n1])``, less a[n1] if N - n0 is odd.
-
-    Even and odd N - n0 are two strided differences of the prefix sums.
-    """
-    values, sums, count = distribution.values, distribution.sums, len(distribution)
-    pairs, odds = count // 2, (count + 1) // 2
-    # Entry h is n1 = N - h - 1 for both, with n0 = N - 2 h - 1 for odd, N - 2 h - 2 for even.
-    odd = sums[count - 1 :: -1][:odds] - sums[count - 1 :: -2][:odds]
-    odd += 0.5 * values[::-1][:odds]
-    best = int(np.argmax(odd))
-    gain, first, median = float(odd[best]), count - 2 * best - 1, count - best - 1
-    if pairs:
-        even = sums[count - 1 :: -1][:pairs] - sums[count - 2 :: -2][:pairs]
-        other = int(np.argmax(even))
-        if even[other] > gain:
-            gain, first, median = float(even[other]), count - 2 * other - 2, count - other - 1
-    return first, float(values[median]), distribution.total - 2 * gain
+    """All n0 in one pass, without prefix sums."""
+    gain, first, median = best_median(distribution.values)
+    return first, float(distribution.values[median]), float(distribution.values.sum()) - 2 * gain
 
 
 def _by_weighted(distribution: Distribution) -> tuple[int, float, float]:

@@ -6,21 +6,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.compiler.solver.channel_values import Bins, ChannelValues
 from snnc.compiler.solver.distribution import Distribution, FloatArray
 
 # A bin is a float32's sign, exponent and leading bits of the significand: bfloat16's, 128 bins for each octave.
 MANTISSA = 7
 SHIFT = 23 - MANTISSA
 PER_OCTAVE = 1 << MANTISSA
-# Bin of the smallest normal float32 and the one behind the largest: exponents 1..254.
-FIRST, END = 1 << MANTISSA, 255 << MANTISSA
 # An activation differs from the middle of its bin by at most this, relative to itself.
 RELATIVE_ERROR = 2.0 ** -(MANTISSA + 1)
 
-# Values that are counted at once: their bin numbers stay in the cache.
-CHUNK = 1 << 18
-# Where there are so many times more bins than values, values are counted one by one.
-SPARSE = 4
 # Up to so many steps a level is at least two bins wide, so that bins can be stood for by their middles.
 STEPS_PER_POINT = 64
 
@@ -70,55 +65,47 @@ class ActivationSketch:
         """How many octaves are covered."""
         return self.counts.shape[1] // PER_OCTAVE
 
-    def add(self, values: NDArray[np.float32] | NDArray[np.float64] | torch.Tensor) -> None:
+    def add(self, values: NDArray[np.float32] | NDArray[np.float64] | torch.Tensor, *, axis: int = 0) -> None:
         """Adds activations.
 
         Args:
-            values: (channels, values), finite, >= 0; what is not float32 is rounded to it.
+            values: Any shape of two axes or more, finite, >= 0; what is not float32 is rounded to it.
+            axis: Which axis is that of the channels, >= 0.
 
         Raises:
-            ValueError: The shape does not fit; a value is NaN, negative, or infinite in float32.
+            ValueError: The shape does not fit; a value is NaN, negative, or infinite in float32. The place that is told
+                is (channel, position among its values in order).
         """
-        tensor = torch.as_tensor(values).detach()
-        if tensor.ndim != 2 or len(tensor) != len(self):
-            raise ValueError(f"activations: expected shape ({len(self)}, values), found {tuple(tensor.shape)}")
-        if not tensor.shape[1]:
-            return
-        tensor = tensor.to("cpu", torch.float32).contiguous()
-        # Where there is a NaN, it is the minimum and the maximum.
-        low, high = tensor.amin(1), tensor.amax(1)
-        if not (bool((low >= 0).all()) and bool(torch.isfinite(high).all())):
-            raise ValueError(_first_bad(tensor))
-        np.maximum(self.maximum, high.numpy() + np.float32(0), out=self.maximum)
-        self.total += tensor.shape[1]
-        rows = max(1, CHUNK // tensor.shape[1])
-        for row in range(0, len(tensor), rows):
-            for column in range(0, tensor.shape[1], CHUNK):
-                self._count(tensor[row : row + rows, column : column + CHUNK], row)
+        shape = tuple(values.shape)
+        if len(shape) < 2 or not 0 <= axis < len(shape) or shape[axis] != len(self):
+            places = ", ".join(str(len(self)) if each == axis else "values" for each in range(max(2, len(shape))))
+            raise ValueError(f"activations: expected shape ({places}), found {shape}")
+        self.add_values(ChannelValues(values, axis))
 
-    def _count(self, chunk: torch.Tensor, row: int) -> None:
-        # From the smallest normal number on; zero, -0 and subnormal numbers wrap around to the far end.
-        bins = chunk.contiguous().view(torch.int32) - (FIRST << SHIFT)
-        bins.bitwise_and_(0x7FFFFFFF).bitwise_right_shift_(SHIFT)
-        bottom = int(bins.amin())
-        if bottom >= END - FIRST:
+    def add_values(self, values: ChannelValues, *, rectified: bool = False) -> None:
+        """Adds activations whose range may have been looked at already.
+
+        Args:
+            values: Of as many channels, finite, >= 0.
+            rectified: They are a ReLU's input instead: what is negative counts as zero.
+
+        Raises:
+            ValueError: A value is NaN, infinite or, unless rectified, negative; with its place as :meth:`add` tells it.
+        """
+        if not values.per_channel:
             return
-        top = int((chunk.amax().view(torch.int32) >> SHIFT) - FIRST)
-        self.cover((bottom >> MANTISSA) + 1, (top >> MANTISSA) + 2)
-        width = self.counts.shape[1]
-        start = (self.octave - 1) << MANTISSA
-        rows = torch.arange(len(chunk), dtype=torch.int32)[:, None]
-        counts = self.counts[row : row + len(chunk)]
-        if chunk.shape[1] * SPARSE < width:
-            positive = bins < END - FIRST
-            places = (bins + (rows * width - start))[positive]
-            np.add.at(counts.reshape(-1), places.numpy(), 1)
+        low, high, normal = values.ranges
+        valid = np.isfinite(high).all() and (not np.isnan(low).any() if rectified else (low >= 0).all())
+        if not valid:
+            raise ValueError(_first_bad(values, rectified=rectified))
+        np.maximum(self.maximum, high + np.float32(0), out=self.maximum)
+        self.total += values.per_channel
+        if np.isnan(normal):
             return
-        # One bin behind the last for zeros: it is counted and thrown away.
-        bins.clamp_(max=start + width)
-        bins += rows * (width + 1) - start
-        counted = torch.bincount(bins.ravel(), minlength=len(chunk) * (width + 1))
-        counts += counted.view(len(chunk), width + 1)[:, :-1].numpy()
+        first, last = (int(np.float32(each).view(np.int32)) >> MANTISSA + SHIFT for each in (normal, high.max()))
+        self.cover(first, last + 1)
+        bins, start = (last + 1 - first) << MANTISSA, (first - self.octave) << MANTISSA
+        values.count(Bins(SHIFT, first << MANTISSA, bins, start), self.counts)
 
     def cover(self, first: int, end: int) -> None:
         """Makes room for the octaves first..end-1, beside those that are covered already."""
@@ -193,8 +180,11 @@ def _spread(
     return values, np.repeat(share, points) + (place >= each - np.repeat(rest, points))
 
 
-def _first_bad(tensor: torch.Tensor) -> str:
-    bad = ~(torch.isfinite(tensor) & (tensor >= 0))
+def _first_bad(values: ChannelValues, *, rectified: bool) -> str:
+    rows = values.tensor.movedim(values.axis, 0).flatten(1)
+    bad = torch.isnan(rows) | (rows == torch.inf)
+    if not rectified:
+        bad |= rows < 0
     channel, position = (int(each) for each in bad.nonzero()[0])
-    value = float(tensor[channel, position])
+    value = float(rows[channel, position])
     return f"activations[{channel}, {position}]: expected a finite activation >= 0, found {value}"

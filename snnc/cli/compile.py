@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
@@ -71,6 +71,7 @@ def compile_command(
             "instead), or auto (for each the better of or and exact on the calibration data).",
         ),
     ] = "auto",
+    objective: Annotated[int, typer.Option("--objective", metavar="1|2", help=OBJECTIVE_HELP)] = 1,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -132,6 +133,7 @@ def compile_command(
             threshold=threshold,
             per_channel=per_channel,
             max_pool=max_pool,
+            objective=objective,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, Steps
 from snnc.errors import OptionError
@@ -60,6 +60,9 @@ def thresholds_command(
             help="One threshold for each channel, or for each layer.  [default: per-channel]",
         ),
     ] = None,
+    objective: Annotated[
+        int | None, typer.Option("--objective", metavar="1|2", help=f"{OBJECTIVE_HELP}  [default: 1]")
+    ] = None,
     mean: Annotated[
         str | None, typer.Option("--mean", metavar="X[,X,X]", help="What was subtracted from the data.  [default: 0]")
     ] = None,
@@ -92,6 +95,7 @@ def thresholds_command(
         "-T": timesteps,
         "--threshold": threshold,
         "--per-channel/--per-layer": per_channel,
+        "--objective": objective,
         "--mean": mean,
         "--std": std,
     }
@@ -112,6 +116,7 @@ def thresholds_command(
                 timesteps=8 if timesteps is None else timesteps,
                 threshold=threshold or "data-driven",
                 per_channel=per_channel is not False,
+                objective=1 if objective is None else objective,
                 mean=numbers(mean or "0", "--mean"),
                 std=numbers(std or "1", "--std"),
             )

@@ -191,6 +191,8 @@ def train_command(
             advance=steps.advance,
             report=report,
         )
+        # Once more, for a run that was interrupted between its last checkpoint and the log.
+        write_whole(files.log, _log(settings, history))
         save_model(network, files.model)
     screen.show(f"test accuracy {100 * history[-1].test_accuracy:.2f} % on {len(test):,} images of {test.name}")
     screen.show(f"wrote {files.model}, {files.checkpoint} and {files.log}")

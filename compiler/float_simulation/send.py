@@ -1,0 +1,66 @@
+"""What a layer sends to the next, by the fastest way that the device has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snnc.compiler.float_simulation import fused
+from snnc.compiler.float_simulation.neurons import Neuron, check, spike_trains
+
+
+def send(
+    drive: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int, neuron: Neuron = "if"
+) -> tuple[torch.Tensor, int]:
+    """A population's spikes times its thresholds.
+
+    Args:
+        drive: As for :func:`spike_trains`, which says what the neurons do.
+        threshold: Likewise.
+        potential: Likewise.
+        timesteps: T, at least 1.
+        neuron: The kind of neuron.
+
+    Returns:
+        (T, batch, *shape), in units of the activations, and the number of spikes, of both signs.
+
+    Raises:
+        ValueError: As for :func:`spike_trains`.
+    """
+    if drive.device.type == "cpu" and drive.dtype in (torch.float32, torch.float64):
+        return _send_fused(drive, threshold, potential, timesteps, neuron)
+    trains = spike_trains(drive, threshold, potential, timesteps, neuron)
+    return trains * threshold, int(torch.count_nonzero(trains))
+
+
+def _send_fused(
+    drive: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int, neuron: Neuron
+) -> tuple[torch.Tensor, int]:
+    check(drive, timesteps, neuron)
+    steps, batch, *shape = drive.shape
+    # The order that convolutions work in, so that nothing is turned around between the layers.
+    order = torch.channels_last if len(shape) == 3 else torch.contiguous_format
+    received = drive.flatten(0, 1).contiguous(memory_format=order)
+    sent = torch.empty((timesteps * batch, *shape), dtype=drive.dtype, memory_format=order)
+    level, start = (
+        each.to(drive.dtype).expand(1, *shape).contiguous(memory_format=order) for each in (threshold, potential)
+    )
+    number = fused.fire(
+        _neurons(received).reshape(steps, batch, -1),
+        _neurons(level)[0],
+        _neurons(start)[0],
+        neuron == "snm",
+        _neurons(sent).reshape(timesteps, batch, -1),
+    )
+    return sent.reshape(timesteps, batch, *shape), number
+
+
+def _neurons(values: torch.Tensor) -> NDArray[np.floating[Any]]:
+    """Values (rows, *shape) as (rows, neurons) in the order in which they lie in memory, which is shared."""
+    if values.ndim == 4:
+        values = values.permute(0, 2, 3, 1)
+    found: NDArray[np.floating[Any]] = values.view(len(values), -1).numpy()
+    return found
