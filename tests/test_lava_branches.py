@@ -9,8 +9,10 @@ import pytest
 from branching import branching
 from hypothesis import assume, given, settings
 from programs import levels_for, programs
+from residual import residual
 from runs import assert_equal_runs
 
+from snnc.compiler.pipeline import Options, compile_module
 from snnc.compiler.program import InputCoding, Program
 from snnc.errors import BackendError
 from snnc.runtime.lava import run_lava
@@ -27,6 +29,18 @@ def test_random_programs(program: Program) -> None:
     # Past the chip's range the two need not agree; chains of one or two layers have their own tests.
     assume(not any(result.wraps or ()) and len(program.layers) > 2)
     assert_equal_runs(program, levels)
+
+
+@pytest.mark.lava
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize(("pooling", "target"), [("or", "loihi2"), ("exact", "loihi1")])
+def test_a_residual_network(pooling: str, target: str) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
+    options = Options(target=target, timesteps=6, max_pool=pooling)
+    program = compile_module(residual(), levels / 255, options, unit=1 / 255).program
+    delays = {program.delay(index, each) for index, layer in enumerate(program.layers) for each in layer.synapses}
+    assert max(delays) > 0
+    assert assert_equal_runs(program, program.coding.levels(levels[:3] / 255)) > 500
 
 
 @pytest.mark.lava
@@ -56,7 +70,7 @@ def test_branch_shortcut_and_input_past_the_first_layer(kind: str) -> None:
 def test_a_program_of_which_netx_can_load_nothing() -> None:
     program = branching()
     first = program.layers[0]
-    synapse = replace(first.synapses[0], exponent=1)
+    synapse = replace(first.synapses[0], weight=first.synapses[0].weight // 4 * 2, exponent=1)
     program = replace(program, layers=(replace(first, synapses=(synapse,)), *program.layers[1:]))
     assert program.chain == ()
     assert assert_equal_runs(program, levels_for(program, 3)) > 500

@@ -143,6 +143,29 @@ def test_a_rectified_drive_that_is_no_number_is_refused_with_its_place(bad: floa
     assert target.total == 8 and not target.octaves
 
 
+@given(st.integers(1, 9), st.integers(1, 7), st.integers(0, 5), st.integers(1, 40), st.integers(1, 50))
+def test_the_pieces_of_a_table_are_the_table(rows: int, lanes: int, left: int, width: int, most: int) -> None:
+    bits = np.arange(rows * (left + width + 3), dtype=np.int32).reshape(rows, -1)
+    table = Table(bits, left, left + width, np.arange(lanes))
+    seen = []
+    for part, first, end in table.pieces(most):
+        assert part.flags.c_contiguous and (first - left) % lanes == 0
+        assert len(part) * -(-(end - first) // lanes) <= most
+        seen.append(part[:, first:end].ravel())
+    assert np.array_equal(np.sort(np.concatenate(seen)), bits[:, left : left + width].ravel())
+
+
+@pytest.mark.parametrize("layout", ["channels first", "channels last", "channels in front"])
+def test_more_of_one_value_than_16_bits_count(layout: str) -> None:
+    values = np.full((2, 3, 300, 301), 1.5, np.float32)
+    values[1] = 0
+    values[1, :, :, 0] = 3
+    tensor, axis = laid_out(values, layout)
+    found = ActivationSketch(2)
+    found.add(tensor, axis=axis)
+    assert found.counts.sum(axis=1).tolist() == [270_900, 900] and found.counts.max() == 270_900
+
+
 def test_every_value_is_in_one_table_that_is_a_view() -> None:
     batch = torch.randn(2, 100, 16, 16).contiguous(memory_format=torch.channels_last)
     for tensor in (batch, batch.contiguous(), batch[:, :1].contiguous(), batch.flatten(1)):

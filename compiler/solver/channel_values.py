@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.solver import kernels
-from snnc.compiler.solver.kernels import CHUNK, Bits
+from snnc.compiler.solver.kernels import CHUNK, MOST, Bits, Histograms
 
 Result = TypeVar("Result")
 
@@ -51,12 +51,12 @@ class _Scratch(local):
     """Zeros that every thread keeps for its histograms, since fresh memory costs more than counting in it."""
 
     def __init__(self) -> None:
-        self._buffer = np.zeros(0, np.uint32)
+        self._buffer = np.zeros(0, np.uint16)
 
-    def zeros(self, size: int) -> NDArray[np.uint32]:
+    def zeros(self, size: int) -> Histograms:
         """At least so many; whoever takes them leaves zeros behind."""
         if len(self._buffer) < size:
-            self._buffer = np.zeros(size, np.uint32)
+            self._buffer = np.zeros(size, np.uint16)
         return self._buffer
 
 
@@ -99,9 +99,21 @@ class Table:
         places = 1 + bins.number
         histograms = _scratch.zeros(lanes * places)
         offsets = (np.arange(self.stride) % lanes * places).astype(np.int32)
-        kernels.count(self.bits, self.left, self.right, bins.shift, bins.first, offsets, histograms)
-        with lock:
-            kernels.fold(histograms, places, self.owners, bins.start, counts)
+        for bits, left, right in self.pieces(MOST):
+            kernels.count(bits, left, right, bins.shift, bins.first, offsets, histograms)
+            with lock:
+                kernels.fold(histograms, places, self.owners, bins.start, counts)
+
+    def pieces(self, most: int) -> Iterator[tuple[Bits, int, int]]:
+        """The table in parts of at most so many values of each lane: rows, first column, the one behind the last."""
+        lanes = len(self.owners)
+        of_each_row = -(-(self.right - self.left) // lanes)
+        parts = -(-of_each_row // most)
+        columns = lanes * -(-of_each_row // parts)
+        rows = max(1, most // of_each_row)
+        for top in range(0, len(self.bits), rows):
+            for left in range(self.left, self.right, columns):
+                yield self.bits[top : top + rows], left, min(left + columns, self.right)
 
     def count_few(self, bins: Bins, counts: NDArray[np.int64]) -> None:
         """The same for few values beside many bins."""

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from snnc.just_in_time import compiled
 
 Bits = NDArray[np.int32]
-Indices = NDArray[np.uint32]
+# 16 bits, so that the histograms of many channels stay in the innermost cache.
+Histograms = NDArray[np.uint16]
+MOST = np.iinfo(np.uint16).max
 # Columns that are worked on at once, so that what is in between stays in the innermost cache.
 CHUNK = 256
 # Bins that are added up together, or left alone if all are empty.
@@ -54,7 +56,7 @@ def measure(bits: Bits, left: int, right: int, low: Bits, high: Bits, normal: Bi
 
 
 @compiled
-def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bits, histograms: Indices) -> None:
+def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bits, histograms: Histograms) -> None:
     """Counts a table's values in bins; those below the first bin go to the place before it.
 
     Args:
@@ -64,10 +66,11 @@ def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bi
         shift: A value's bin is its bits shifted right by so many.
         first: The bin that the second place of each histogram is for.
         offsets: (k lanes,), where in ``histograms`` that of each of these columns modulo that begins.
-        histograms: (lanes * places,); incremented.
+        histograms: (lanes * places,); incremented. At most ``MOST`` values of a lane may be counted before they are
+            folded; only what is below the first bin may overflow.
     """
     drop, zero, before = np.int32(shift), np.int32(0), np.int32(first - 1)
-    one = np.uint32(1)
+    one = np.uint16(1)
     places = np.empty(len(offsets), np.uint32)
     for row in range(len(bits)):
         for begin in range(left, right, len(offsets)):
@@ -104,7 +107,7 @@ def count_few(
 
 
 @compiled
-def fold(histograms: Indices, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
+def fold(histograms: Histograms, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
     """Moves the lanes' histograms into the counts of their channels and leaves zeros behind.
 
     Args:
@@ -114,7 +117,7 @@ def fold(histograms: Indices, places: int, owners: NDArray[np.int64], start: int
         start: The column of ``counts`` that the first bin is for.
         counts: (channels, at least start + bins); incremented.
     """
-    nothing = np.uint32(0)
+    nothing = np.uint16(0)
     for lane in range(len(owners)):
         histogram = histograms[lane * places : (lane + 1) * places]
         histogram[0] = nothing
