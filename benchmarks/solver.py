@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnc.compiler.ir import ActivationProfile, AvgPool2d, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer
+from snnc.compiler.memory import keep_freed_memory
 from snnc.compiler.passes.profile_activations import BATCH, profile_batch
 from snnc.compiler.solver import ActivationSketch, Distribution, solve
 
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as ProfileActivations does
     table = Table("what", "seconds, median", "least to most", "result")
     add_searches(table, arguments.repeats)
     for name, graph in (("ResNet20", resnet20()), ("VGG16", vgg16())):

@@ -13,6 +13,7 @@ from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, Input, Node, Output, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.ir.ops import as_tensor
+from snnc.compiler.memory import keep_freed_memory
 from snnc.errors import PassError
 
 # Values of one layer over all steps that are held at once: 4 MiB of float32, which caches hold.
@@ -57,6 +58,7 @@ def simulate(
         ValueError: T is below 1, or there is no such neuron.
     """
     _check(graph)
+    keep_freed_memory()
     largest = max(math.prod(node.shape) for node in graph)
     size = max(1, VALUES_AT_ONCE // (max(1, timesteps) * largest))
     with torch.no_grad():

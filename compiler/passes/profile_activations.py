@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from snnc.compiler.distributed import Processes
 from snnc.compiler.ir import ActivationProfile, Graph, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.execute import channels_last
+from snnc.compiler.memory import keep_freed_memory
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
 
@@ -46,6 +47,7 @@ class ProfileActivations(Pass):
 
     def run(self, graph: Graph) -> PassResult:
         """Adds a profile to each layer."""
+        keep_freed_memory()
         graph = graph.copy()
         layers = graph.of_kind(SpikingLayer, Readout)
         profiles = {
