@@ -39,6 +39,9 @@ TIMESTEPS_MAXIMUM = 1024
 # Every way to choose thresholds: by a search over the activations, or out of the network.
 THRESHOLDS = (*METHODS, LEARNED)
 AUTOMATIC = "auto"
+# Input weights of a channel that reach this many units, in steps of two, are fine enough; else the input is spread more
+# coarsely.
+FINE = 6
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -210,13 +213,23 @@ def _quantized(
     provenance: Provenance,
     progress: Progress | None,
 ) -> tuple[Program, list[PassRecord]]:
-    """Quantises with the smallest margin for which no membrane overflows on the calibration data."""
+    """Quantises with the smallest margin for which no membrane overflows on the calibration data.
+
+    The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
+    """
     for margin in MARGINS:
-        manager = PassManager([Quantize(target, options.timesteps, coding, margin=margin)], progress)
-        quantized = manager.run(graph)
-        program = to_program(
-            quantized, target=target.name, timesteps=options.timesteps, coding=coding, ann=ann, provenance=provenance
-        )
+        for candidate in _codings(coding, options.timesteps):
+            manager = PassManager([Quantize(target, options.timesteps, candidate, margin=margin)], progress)
+            program = to_program(
+                manager.run(graph),
+                target=target.name,
+                timesteps=options.timesteps,
+                coding=candidate,
+                ann=ann,
+                provenance=provenance,
+            )
+            if _input_fineness(program) >= FINE:
+                break
         if progress:
             progress("measuring membrane potentials", 0, 1)
         program, wraps = measure_membranes(program, levels, target)
@@ -229,6 +242,24 @@ def _quantized(
         where=worst.where,
         advice="choose a smaller T",
     )
+
+
+def _codings(coding: InputCoding, timesteps: int) -> tuple[InputCoding, ...]:
+    """The ways to spread graded input over the steps, the most even one first."""
+    if coding.kind != "graded":
+        return (coding,)
+    return tuple(replaced(coding, divisor=divisor) for divisor in InputCoding.divisors(timesteps))
+
+
+def _input_fineness(program: Program) -> int:
+    """The largest weight, in weight units, of the channel whose input weights are the smallest; dead ones left out."""
+    largest = [
+        np.abs(synapse.scaled_weight).reshape(layer.shape[0], -1).max(axis=1)
+        for layer in program.layers
+        for synapse in layer.synapses
+        if synapse.source < 0 and synapse.kind != "sparse"
+    ]
+    return min((int(each[each > 0].min(initial=FINE)) for each in largest), default=FINE)
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:

@@ -34,6 +34,9 @@ from snnc.errors import TargetError
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2
 
+# Of the room that membranes have beyond the calibration data's range, the share of those that the input alone feeds.
+INPUT_SHARE = 0.25
+
 
 class Quantize(Pass):
     """Chooses each layer's scale and rounds its weights, bias and initial potential.
@@ -56,7 +59,8 @@ class Quantize(Pass):
         timesteps: T.
         coding: How data become input.
         margin: How many times the calibration data's range a membrane must hold where its range is not proven;
-            infinity: only proven ranges are used.
+            infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
+            quarter only.
     """
 
     title = "quantising"
@@ -140,7 +144,10 @@ class Quantize(Pass):
             spiking=spiking,
             where=node.where,
         )
-        scale = choose_scale(normalized, self._target, self._timesteps, self._margin)
+        # The input comes evenly, so that a membrane that only the input feeds does what the calibration data say.
+        only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
+        margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
+        scale = choose_scale(normalized, self._target, self._timesteps, margin)
         indexed = [indices[source] for source in node.inputs]
         layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from snnc.errors import DataError
 
 LEVELS = 256
+# Inverse powers of 1.22074408..., the root of x ** 4 = x + 1, in 16 bits; a single axis of features takes the first.
+GOLDEN_STEPS = (53685, 43978, 36025)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +98,49 @@ class InputCoding:
 
         Returns:
             (samples, T, *shape), 0..largest: what an integrate-and-fire neuron with threshold ``levels_per_unit`` that
-            starts halfway sends when it receives q at every step, so round(q T / levels_per_unit) in all, evenly
-            spread. Where the coding is constant, a view of the levels.
+            starts at ``phases`` sends when it receives q at every step, so q T / levels_per_unit in all, rounded and
+            evenly spread. Where the coding is constant, a view of the levels.
         """
         if self.constant:
             return np.broadcast_to(levels[:, None], (len(levels), timesteps, *self.shape))
         steps = np.arange(timesteps + 1).reshape(-1, *(1,) * len(self.shape))
         unit = self.levels_per_unit
-        sums = (levels[:, None].astype(np.int32) * steps + unit // 2) // unit
+        sums = (levels[:, None].astype(np.int32) * steps + self.phases) // unit
         return np.diff(sums, axis=1).astype(np.uint8)
+
+    @staticmethod
+    def divisors(timesteps: int) -> tuple[int, ...]:
+        """The divisors that suit T steps, the smallest first, 1..256.
+
+        The larger the divisor, the finer the weights that payloads meet, but the coarser what arrives in one step: a
+        quarter of T to begin with, with few steps a half, up to all of it. All are powers of two that divide the
+        largest one <= T, so that nothing of a level is lost in the sum over the steps.
+
+        Args:
+            timesteps: T >= 1.
+        """
+        whole = 1 << (timesteps.bit_length() - 1)
+        first = max(min(2, whole // 2), whole // 4, 1)
+        found = {min(LEVELS, first << doublings) for doublings in range(3) if first << doublings <= whole}
+        return tuple(sorted(found))
+
+    @cached_property
+    def phases(self) -> NDArray[np.int32]:
+        """Where each input starts, of the input's shape, 0..levels_per_unit - 1.
+
+        Rate-coded input starts halfway, so that its few spikes are rounded to the nearest number. Graded input is exact
+        in the end; there neighbours start apart, for what they round in a step would otherwise add up: neighbouring
+        pixels are alike. Multiples of the inverse powers of the generalised golden ratio, modulo 1, put all inputs of a
+        window at nearly even distances (Roberts 2018, the additive recurrence R_d).
+        """
+        unit = self.levels_per_unit
+        if self.kind == "rate":
+            return np.full(self.shape, unit // 2, np.int32)
+        places = np.indices(self.shape)
+        # In 16 bits, so that no rounding differs between machines.
+        turns = sum(step * place for step, place in zip(GOLDEN_STEPS, places, strict=False)) & 0xFFFF
+        phases: NDArray[np.int32] = ((turns * unit) >> 16).astype(np.int32)
+        return phases
 
     def _spread(self, per_channel: NDArray[np.float64]) -> NDArray[np.float64]:
         """One number for each channel, shaped to be combined with samples."""

@@ -60,7 +60,7 @@ def reference(program: Program, levels: np.ndarray) -> tuple[list[np.ndarray], n
         membranes = [np.zeros(layer.shape, np.int64) for layer in program.layers]
         # The input: integrate-and-fire neurons that start halfway and send as many units as there are in them.
         unit = 255 if program.coding.kind == "rate" else program.coding.divisor
-        charge = np.full(level.shape, unit // 2, np.int64)
+        charge = program.coding.phases.astype(np.int64)
         for step in range(steps):
             charge += level
             values = {-1: charge // unit}
