@@ -1,0 +1,64 @@
+"""Every architecture of snnc.models compiles from its definition, with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from networks import assert_equal_values
+from torch import nn
+
+import snnc
+from snnc import models
+from snnc.compiler.frontend import trace
+from snnc.compiler.ir import MaxPool2d, execute
+from snnc.compiler.lowering import lowering
+from snnc.compiler.passes.manager import PassManager
+from snnc.compiler.program import InputCoding
+from snnc.runtime.simulator import Simulator
+
+
+def built(name: str, **options: str) -> nn.Module:
+    torch.manual_seed(0)
+    return getattr(models, name)(10, **options)
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet20"])
+def test_the_whole_way_to_a_file_and_back(name: str, tmp_path: Path) -> None:
+    shape = (1, 28, 28) if name == "lenet" else (3, 32, 32)
+    images = np.random.default_rng(0).integers(0, 256, (4, *shape)).astype(np.uint8)
+    program = snnc.compile(built(name), images, timesteps=2)
+    program.save(tmp_path / "network.net")
+    loaded = snnc.load(tmp_path / "network.net")
+    levels = program.coding.levels(images / 255)
+    assert np.array_equal(Simulator(loaded).run(levels).readout, Simulator(program).run(levels).readout)
+    # netx holds all of it: the longest path goes through every layer.
+    assert len(program.chain) == len(program.layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "size", "layers"),
+    [
+        ("cifarnet", {}, 32, 8),
+        ("alexnet", {}, 32, 8),
+        ("vgg16", {}, 32, 14),
+        ("vgg16", {"pooling": "max"}, 32, 24),
+        ("resnet18", {}, 32, 18),
+        ("resnet19", {}, 32, 19),
+        ("resnet34_imagenet", {}, 64, None),
+    ],
+)
+def test_lowering_is_exact(name: str, options: dict[str, str], size: int, layers: int | None) -> None:
+    module = built(name, **options).eval()
+    graph = trace(module, (3, size, size))
+    ways = {node.name: "exact" if size == 32 else "or" for node in graph.of_kind(MaxPool2d)}
+    ones = np.ones(3)
+    coding = InputCoding("graded", (3, size, size), ones, 0 * ones, ones / 255, 0 * ones)
+    spiking = PassManager(lowering(coding, ways)).run(graph)
+    batch = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (1, 3, size, size)), dtype=torch.float32)
+    with torch.no_grad():
+        expected = module(batch / 255)
+    assert_equal_values(execute(spiking, batch)[spiking.output.name], expected, 1e-4)
+    assert layers is None or sum(node.op.kind in ("SpikingLayer", "Readout") for node in spiking) == layers
