@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from branching import branching
 from hypothesis import assume, given, settings
 from programs import levels_for, programs
 from residual import residual
 from runs import assert_equal_runs
+from torch import nn
 
 from snnc.compiler.pipeline import Options, compile_module
 from snnc.compiler.program import InputCoding, Program
 from snnc.errors import BackendError
+from snnc.models import resnet20
 from snnc.runtime.lava import run_lava
 from snnc.runtime.simulator import Simulator
 
@@ -109,3 +112,26 @@ def test_a_delay_beyond_the_chip_is_refused() -> None:
     )
     with pytest.raises(BackendError, match=r"module meeting: .*the input .*at most 62 steps.*64 steps"):
         run_lava(program, np.zeros((1, 2, 4, 4), np.uint8))
+
+
+def small_vgg() -> nn.Module:
+    """Two stages as VGG has them, with maximum and average pooling."""
+    layers: list[nn.Module] = []
+    for inputs, outputs, pool in ((3, 6, nn.MaxPool2d(2)), (6, 8, nn.AvgPool2d(2))):
+        for first in (inputs, outputs):
+            layers += [nn.Conv2d(first, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers.append(pool)
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * 4 * 4, 10))
+
+
+@pytest.mark.lava
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize(("name", "size", "samples"), [("resnet20", 32, 1), ("vgg", 16, 3)])
+def test_networks_of_the_literature(name: str, size: int, samples: int) -> None:
+    torch.manual_seed(0)
+    module = resnet20(10) if name == "resnet20" else small_vgg()
+    levels = np.random.default_rng(0).integers(0, 256, (16, 3, size, size)).astype(np.uint8)
+    with torch.no_grad():  # batch normalisation as training leaves it, so that all layers fire
+        module.train()(torch.as_tensor(levels / 255, dtype=torch.float32))
+    program = compile_module(module, levels / 255, Options(timesteps=3), unit=1 / 255).program
+    assert assert_equal_runs(program, program.coding.levels(levels[:samples] / 255)) > 1_000
