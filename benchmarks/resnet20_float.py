@@ -3,8 +3,8 @@
     python benchmarks/resnet20_float.py --checkpoint resnet20.th --train train.zip --test test.zip
 
 The checkpoint is a state_dict of He et al.'s ResNet20 for CIFAR-10 (3 stages of 3 blocks, shortcuts of option A, keys
-as in akamaster/pytorch_resnet_cifar10, perhaps with ``module.`` in front or under ``state_dict``). The compiler does
-not lower residual connections yet, so the spiking graph is built here by hand. Images lie in class folders
+as in akamaster/pytorch_resnet_cifar10, perhaps with ``module.`` in front or under ``state_dict``). The spiking graph is
+built here by hand, so that the table does not rest on the compiler's own lowering. Images lie in class folders
 ``.../<class>/<image>``, in a folder or a zip file.
 
 Thresholds come from sketches of the activations, as compile chooses them, on all activations of the calibration images.
