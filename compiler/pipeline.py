@@ -40,8 +40,8 @@ TIMESTEPS_MAXIMUM = 1024
 THRESHOLDS = (*METHODS, LEARNED)
 AUTOMATIC = "auto"
 # Input weights of a channel that reach this many units, in steps of two, are fine enough; else the input is spread more
-# coarsely.
-FINE = 6
+# coarsely. What rounding them costs adds up over the steps: with more than 16, as many more units are wanted.
+FINE, FEW_STEPS = 6, 16
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -228,7 +228,7 @@ def _quantized(
                 ann=ann,
                 provenance=provenance,
             )
-            if _input_fineness(program) >= FINE:
+            if _input_fineness(program) >= max(FINE, options.timesteps - FEW_STEPS):
                 break
         if progress:
             progress("measuring membrane potentials", 0, 1)
@@ -259,7 +259,7 @@ def _input_fineness(program: Program) -> int:
         for synapse in layer.synapses
         if synapse.source < 0 and synapse.kind != "sparse"
     ]
-    return min((int(each[each > 0].min(initial=FINE)) for each in largest), default=FINE)
+    return min((int(each[each > 0].min()) for each in largest if each.any()), default=TIMESTEPS_MAXIMUM)
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:

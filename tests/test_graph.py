@@ -292,3 +292,14 @@ def test_execution_leaves_its_input_alone() -> None:
     batch = torch.tensor([[-1.0, 0.0, 2.0]])
     assert execute(graph, batch)["output"].tolist() == [[0.0, 0.0, 2.0]]
     assert batch.tolist() == [[-1.0, 0.0, 2.0]]
+
+
+@pytest.mark.parametrize("repeat", range(8))
+def test_narrow_images_padded_beyond_the_kernel_do_not_crash_in_any_order(repeat: int) -> None:
+    """oneDNN did, with channels last, as often as not (torch 2.3.1)."""
+    generator = torch.Generator().manual_seed(repeat)
+    for inputs, size, stride in ((2, 7, (1, 2)), (9, 6, (2, 2)), (3, 4, (2, 2))):
+        op = Conv2d(np.ones((2 * inputs, inputs, 2, 1)), np.zeros(2 * inputs), stride, (1, 1))
+        batch = torch.randn(16, inputs, size, 1, generator=generator)
+        usual = op.apply(batch)
+        assert torch.allclose(op.apply(batch.contiguous(memory_format=torch.channels_last)), usual, atol=1e-4)

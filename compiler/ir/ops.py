@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from snnc.compiler.program.memory_order import convolution_order
+
 Shape = tuple[int, ...]
 FloatArray = NDArray[np.float64]
 
@@ -249,6 +251,9 @@ class Conv2d(Operation):
         """Convolved input plus bias."""
         (x,) = inputs
         weight = as_tensor(self.weight, x)
+        order = convolution_order(tuple(x.shape[2:]), weight.shape[2:], self.padding, self.dilation)
+        if order is torch.contiguous_format:
+            x = x.contiguous()
         y = F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
         return y + as_tensor(self.bias_map(), x)
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from snnc.compiler.program.layer import IntegerArray, Synapse
+from snnc.compiler.program.memory_order import convolution_order
 
 
 class SynapticInput:
@@ -36,8 +37,10 @@ class SynapticInput:
         self._synapse = synapse
         self._shape = shape
         self._weight = torch.as_tensor(synapse.scaled_weight if weight is None else weight, dtype=dtype, device=device)
-        self._format = _memory_format(synapse, source_shape)
         if synapse.kind == "conv":
+            self._format = convolution_order(
+                source_shape[1:], synapse.weight.shape[2:], synapse.padding, synapse.dilation
+            )
             self._weight = self._weight.contiguous(memory_format=self._format)
         if synapse.entries is not None:
             counts = np.diff(synapse.entries.row_starts)
@@ -67,16 +70,3 @@ class SynapticInput:
             return F.linear(flat, self._weight).reshape(-1, *self._shape)
         product: torch.Tensor = torch.sparse.mm(self._weight, flat.T)
         return product.T.reshape(-1, *self._shape)
-
-
-def _memory_format(synapse: Synapse, source_shape: tuple[int, ...]) -> torch.memory_format:
-    """The order of a convolution's values in memory.
-
-    Channels last is up to three times as fast where channels are few. oneDNN crashes in it on images one pixel wide
-    that are padded by more than the kernel reaches (torch 2.3.1), so that such ones keep the usual order.
-    """
-    if synapse.kind != "conv" or min(source_shape[1:]) == 1:
-        return torch.contiguous_format
-    reach = [step * (size - 1) for step, size in zip(synapse.dilation, synapse.weight.shape[2:], strict=True)]
-    beyond = any(pad > each for pad, each in zip(synapse.padding, reach, strict=True))
-    return torch.contiguous_format if beyond else torch.channels_last
