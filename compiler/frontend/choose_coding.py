@@ -125,7 +125,9 @@ def _grid(raw: NDArray[np.generic]) -> tuple[float, float]:
         # The mean step is known far better than a single one.
         step = (high - origin) / count
         positions = (values - origin) / step
-        if np.abs(positions - np.rint(positions)).max() < GRID_TOLERANCE:
+        # In steps of 256 levels: a coarser grid must not swallow what those would tell apart.
+        deviation = np.abs(positions - np.rint(positions)).max() * (LEVELS - 1) / count
+        if deviation < GRID_TOLERANCE:
             return step, origin
     origin = origins[0]
     return (high - origin) / (LEVELS - 1), origin
