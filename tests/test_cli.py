@@ -697,7 +697,12 @@ def test_an_interruption_is_one_line_and_exit_code_130(
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("snnc.api.load", interrupt)
-    assert refused("inspect", made.net, code=130) == "error: interrupted\n"
+    # A shell starts what runs in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert refused("inspect", made.net, code=130) == "error: interrupted\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_overflow_fails_the_run_and_names_the_layer(
