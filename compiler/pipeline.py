@@ -39,9 +39,9 @@ TIMESTEPS_MAXIMUM = 1024
 # Every way to choose thresholds: by a search over the activations, or out of the network.
 THRESHOLDS = (*METHODS, LEARNED)
 AUTOMATIC = "auto"
-# Input weights of a channel that reach this many units, in steps of two, are fine enough; else the input is spread more
-# coarsely. What rounding them costs adds up over the steps: with more than 16, as many more units are wanted.
-FINE, FEW_STEPS = 6, 16
+# Input weights are fine enough where each channel reaches so many units, in steps of two; else the input is spread
+# more coarsely. What rounding them costs adds up over the steps: with more than 16, the largest has to be finer still.
+FINE, FEW_STEPS, FINEST = 6, 16, 24
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -228,7 +228,8 @@ def _quantized(
                 ann=ann,
                 provenance=provenance,
             )
-            if _input_fineness(program) >= max(FINE, options.timesteps - FEW_STEPS):
+            least, most = _input_fineness(program)
+            if least >= FINE and (most >= FINEST or options.timesteps <= FEW_STEPS):
                 break
         if progress:
             progress("measuring membrane potentials", 0, 1)
@@ -251,15 +252,19 @@ def _codings(coding: InputCoding, timesteps: int) -> tuple[InputCoding, ...]:
     return tuple(replaced(coding, divisor=divisor) for divisor in InputCoding.divisors(timesteps))
 
 
-def _input_fineness(program: Program) -> int:
-    """The largest weight, in weight units, of the channel whose input weights are the smallest; dead ones left out."""
+def _input_fineness(program: Program) -> tuple[int, int]:
+    """The largest input weight, in weight units, of the channel where it is smallest and of that where it is largest.
+
+    Dead channels are left out; of several layers that read the input the coarsest counts.
+    """
     largest = [
         np.abs(synapse.scaled_weight).reshape(layer.shape[0], -1).max(axis=1)
         for layer in program.layers
         for synapse in layer.synapses
-        if synapse.source < 0 and synapse.kind != "sparse"
+        if synapse.source < 0 and synapse.kind != "sparse" and synapse.weight.any()
     ]
-    return min((int(each[each > 0].min()) for each in largest if each.any()), default=TIMESTEPS_MAXIMUM)
+    least = min((int(each[each > 0].min()) for each in largest), default=FINE)
+    return least, min((int(each.max()) for each in largest), default=FINEST)
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
