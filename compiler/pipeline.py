@@ -24,12 +24,14 @@ from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.check_target import check_target
+from snnc.compiler.passes.input_moments import input_moments
 from snnc.compiler.passes.lower_max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.passes.manager import Pass, PassManager, PassRecord, Progress
 from snnc.compiler.passes.measure_membranes import measure_membranes
 from snnc.compiler.passes.profile_activations import ProfileActivations
-from snnc.compiler.passes.quantize import Quantize
+from snnc.compiler.passes.quantize import INPUT_DEVIATION, Quantize
 from snnc.compiler.passes.to_program import to_program
+from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
 from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
@@ -39,9 +41,9 @@ TIMESTEPS_MAXIMUM = 1024
 # Every way to choose thresholds: by a search over the activations, or out of the network.
 THRESHOLDS = (*METHODS, LEARNED)
 AUTOMATIC = "auto"
-# Input weights are fine enough where each channel reaches so many units, in steps of two; else the input is spread
-# more coarsely. What rounding them costs adds up over the steps: with more than 16, the largest has to be finer still.
-FINE, FEW_STEPS, FINEST = 6, 16, 24
+# Input weights are fine enough where rounding them moves a step's drive by less than half of the distance between
+# two levels, Vth / T; else the input is spread more coarsely.
+FINE = 0.5
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (2.0, 4.0, 8.0, math.inf)
@@ -156,7 +158,6 @@ def compile_module(
         unit=unit,
         mean=options.mean,
         std=options.std,
-        timesteps=options.timesteps,
     )
     levels = coding.levels(raw)
     traced = trace(module, coding.shape)
@@ -217,20 +218,30 @@ def _quantized(
 
     The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
     """
+    rounding = WeightRounding(target, input_moments(graph, levels))
+    candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
-        for candidate in _codings(coding, options.timesteps):
-            manager = PassManager([Quantize(target, options.timesteps, candidate, margin=margin)], progress)
-            program = to_program(
-                manager.run(graph),
-                target=target.name,
-                timesteps=options.timesteps,
-                coding=candidate,
-                ann=ann,
-                provenance=provenance,
-            )
-            least, most = _input_fineness(program)
-            if least >= FINE and (most >= FINEST or options.timesteps <= FEW_STEPS):
+        for candidate in candidates:
+            quantize = Quantize(target, options.timesteps, candidate, margin=margin, rounding=rounding)
+            manager = PassManager([quantize], progress)
+            try:
+                quantized = manager.run(graph)
+            except TargetError:
+                # All weights for the input round to zero where it is spread too evenly.
+                if candidate is candidates[-1]:
+                    raise
+                continue
+            (record,) = manager.records
+            if float(record.result.stats[INPUT_DEVIATION]) * options.timesteps < FINE:
                 break
+        program = to_program(
+            quantized,
+            target=target.name,
+            timesteps=options.timesteps,
+            coding=candidate,
+            ann=ann,
+            provenance=provenance,
+        )
         if progress:
             progress("measuring membrane potentials", 0, 1)
         program, wraps = measure_membranes(program, levels, target)
@@ -250,21 +261,6 @@ def _codings(coding: InputCoding, timesteps: int) -> tuple[InputCoding, ...]:
     if coding.kind != "graded":
         return (coding,)
     return tuple(replaced(coding, divisor=divisor) for divisor in InputCoding.divisors(timesteps))
-
-
-def _input_fineness(program: Program) -> tuple[int, int]:
-    """The largest input weight, in weight units, of the channel where it is smallest and of that where it is largest.
-
-    Dead channels are left out; of several layers that read the input the coarsest counts.
-    """
-    largest = [
-        np.abs(synapse.scaled_weight).reshape(layer.shape[0], -1).max(axis=1)
-        for layer in program.layers
-        for synapse in layer.synapses
-        if synapse.source < 0 and synapse.kind != "sparse" and synapse.weight.any()
-    ]
-    least = min((int(each[each > 0].min()) for each in largest), default=FINE)
-    return least, min((int(each.max()) for each in largest), default=FINEST)
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:

@@ -141,7 +141,7 @@ def test_values_outside_the_calibrated_range_are_clipped() -> None:
 @pytest.mark.parametrize("timesteps", [1, 4, 16])
 def test_the_highest_level_fires_in_every_step_where_spikes_are_binary(timesteps: int) -> None:
     whole = pixels((30, 1, 8, 8), high=16)
-    coding = choose_coding(whole / 16, "rate", unit=1 / 16, timesteps=timesteps)
+    coding = choose_coding(whole / 16, "rate", unit=1 / 16)
     assert (coding.highest, coding.largest) == (16, 1)
     counts = coding.spikes(coding.levels(whole / 16), timesteps).sum(1, dtype=int)
     assert (counts[whole == 16] == timesteps).all() and (counts[whole == 0] == 0).all()
@@ -230,14 +230,21 @@ def test_neighbours_round_at_different_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timesteps", "divisor"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 2), (16, 4), (255, 32), (1024, 256)]
+    ("timesteps", "divisors"),
+    [
+        (1, [1]),
+        (3, [1, 2]),
+        (16, [1, 2, 4, 8, 16]),
+        (255, [1, 2, 4, 8, 16, 32, 64, 128]),
+        (1024, [2**n for n in range(9)]),
+    ],
 )
-def test_the_divisor_loses_no_level(timesteps: int, divisor: int) -> None:
-    coding = choose_coding(pixels((3, 1, 16, 16)), "graded", timesteps=timesteps)
-    assert coding.divisor == divisor
+def test_no_divisor_loses_a_level(timesteps: int, divisors: list[int]) -> None:
+    assert list(InputCoding.divisors(timesteps)) == divisors
     levels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    assert len(np.unique(coding.spikes(levels, timesteps).sum(1, dtype=int))) == 256
-    assert choose_coding(pixels((3, 1, 4, 4)), "rate", timesteps=timesteps).divisor == 1
+    for divisor in divisors:
+        coding = replace(coding_of("graded"), divisor=divisor)
+        assert len(np.unique(coding.spikes(levels, timesteps).sum(1, dtype=int))) == 256
 
 
 def test_graded_spikes_are_the_level_at_every_step() -> None:

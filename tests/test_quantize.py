@@ -198,7 +198,7 @@ def test_the_first_layer_counts_as_the_float_neuron_does(method: str, channels: 
     drive = node.op.drive(batch).numpy()
     result = Simulator(program).run(case.levels, record=True)
     counts = result.spikes[0].sum(1)
-    # Each weight is off by one unit at most, each level by half a divisor in the sum over the steps.
+    # Weights are off by a unit or so, up or down as their errors cancel; each level by half a divisor in the sum.
     inputs = layer.synapses[0].weight[0].size
     theta = layer.threshold.value
     weight_error = inputs * 255 / program.coding.levels_per_unit / theta

@@ -27,7 +27,6 @@ def choose_coding(
     unit: float | None = None,
     mean: tuple[float, ...] = (0.0,),
     std: tuple[float, ...] = (1.0,),
-    timesteps: int = 1,
 ) -> InputCoding:
     """The coding for data like these.
 
@@ -40,7 +39,6 @@ def choose_coding(
         unit: Value of one step where the data are known to be multiples of it, from 0 on.
         mean: Subtracted from the raw values before the ANN saw them, one number or one for each channel.
         std: Divided by after that, > 0.
-        timesteps: T; a graded level is spread over the steps as evenly as loses nothing (``InputCoding.divisors``).
 
     Raises:
         DataError: There are no samples, their axes are others than these, or the values are not finite numbers or
@@ -73,7 +71,6 @@ def choose_coding(
         offset=offsets,
         scale=units / deviations,
         shift=(offsets - means) / deviations,
-        divisor=InputCoding.divisors(timesteps)[0] if kind == "graded" else 1,
     )
     # Digits have levels up to 16, not 255: binary spikes that stood for 255 of them would hardly ever come.
     return replace(coding, highest=max(1, int(coding.levels(raw).max())))

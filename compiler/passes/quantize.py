@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.ir import (
+    Conv2d,
     Graph,
     Input,
     Linear,
@@ -23,9 +24,18 @@ from snnc.compiler.ir import (
     Weighted,
 )
 from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.passes.choose_scale import NormalizedLayer, Scale, as_synapse, choose_scale, has_netx_form
+from snnc.compiler.passes.choose_scale import (
+    BIAS_MAXIMUM,
+    NormalizedLayer,
+    Scale,
+    as_synapse,
+    choose_scale,
+    has_netx_form,
+)
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
+from snnc.compiler.passes.input_moments import Place
 from snnc.compiler.passes.manager import Pass, PassResult
+from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
 from snnc.compiler.targets import Target
@@ -33,6 +43,10 @@ from snnc.errors import TargetError
 
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2
+
+# Among the pass's figures: how far rounding the weights for the input moves a step's drive, in thresholds (standard
+# deviation, the mean of a layer's channels).
+INPUT_DEVIATION = "input_deviation"
 
 # Of the room that membranes have beyond the calibration data's range, the share of those that the input alone feeds.
 INPUT_SHARE = 0.25
@@ -46,6 +60,8 @@ class Quantize(Pass):
     2. theta is the largest ``mantissa * 2**exponent`` for which the weights fit, the bias fits and the membrane stays
        within the state's width over the window and the gate's pulse (:func:`choose_scale`).
     3. ``w = 2 round(W' theta / 2)`` (even numbers, design.md 4), ``b = round(b' theta)``, ``v0 = round(v0' theta)``.
+       Where it is known what a synapse reads, a weight is rounded up or down as makes least of the errors of all of a
+       neuron's weights together, and the bias takes what they change on average (:class:`WeightRounding`).
        Synapses that netx does not load have an exponent, the smallest with which their weights fit: the weights of a
        shortcut need not be of the size of those beside it.
     4. Where channels want different ``v0 / Vth`` (T = 1), the population starts at their mean, and the rest, divided
@@ -61,17 +77,27 @@ class Quantize(Pass):
         margin: How many times the calibration data's range a membrane must hold where its range is not proven;
             infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
             quarter only.
+        rounding: Rounds the weights; None: each to the nearest.
     """
 
     title = "quantising"
     requires = (profiled, thresholds_assigned)
     ensures = (quantized,)
 
-    def __init__(self, target: Target, timesteps: int, coding: InputCoding, *, margin: float) -> None:
+    def __init__(
+        self,
+        target: Target,
+        timesteps: int,
+        coding: InputCoding,
+        *,
+        margin: float,
+        rounding: WeightRounding | None = None,
+    ) -> None:
         self._target = target
         self._timesteps = timesteps
         self._coding = coding
         self._margin = margin
+        self._rounding = rounding or WeightRounding(target)
 
     def run(self, graph: Graph) -> PassResult:
         """Quantises every layer."""
@@ -79,6 +105,7 @@ class Quantize(Pass):
         indices: dict[str, int] = {graph.input.name: -1}
         thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
         proven = 0
+        input_deviation = 0.0
         notes = []
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
@@ -90,8 +117,9 @@ class Quantize(Pass):
                 graph.replace(node.name, QuantizedLayer(node.op, layer))
                 continue
             assert isinstance(node.op, SpikingLayer | Readout)
-            layer, is_proven = self._layer(graph, node, indices, thresholds)
+            layer, is_proven, deviation = self._layer(graph, node, indices, thresholds)
             proven += is_proven
+            input_deviation = max(input_deviation, deviation)
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
                 notes.append(
                     f"{node.where}: {layer.threshold.value} weight units are too few for T = {self._timesteps} levels "
@@ -103,7 +131,8 @@ class Quantize(Pass):
                 thresholds[node.name] = node.op.threshold
             # The activations have done their work; a large network's would fill the memory.
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
-        return PassResult(graph, True, {"layers": len(indices) - 1, "layers_proven": proven}, tuple(notes))
+        counts = {"layers": len(indices) - 1, "layers_proven": proven}
+        return PassResult(graph, True, {**counts, INPUT_DEVIATION: input_deviation}, tuple(notes))
 
     def _input_threshold(self) -> FloatArray:
         """The levels that one input spike of each channel stands for."""
@@ -111,7 +140,8 @@ class Quantize(Pass):
 
     def _layer(
         self, graph: Graph, node: Node, indices: Mapping[str, int], thresholds: Mapping[str, FloatArray]
-    ) -> tuple[Layer, bool]:
+    ) -> tuple[Layer, bool, float]:
+        """The layer, whether its range is proven, and :meth:`_input_deviation`."""
         op = node.op
         assert isinstance(op, SpikingLayer | Readout) and op.profile is not None
         spiking = isinstance(op, SpikingLayer)
@@ -154,7 +184,8 @@ class Quantize(Pass):
             # Rounding moved the range by a little more than the slack that was left for it.
             scale = replace(scale, units=scale.units * 0.98)
             layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
-        return layer, is_proven
+        theta = layer.threshold.value if layer.threshold else scale.units
+        return layer, is_proven, self._input_deviation(node, normalized, theta, layer.synapses)
 
     def _rounded_layer(
         self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
@@ -163,8 +194,8 @@ class Quantize(Pass):
         threshold = Scaled.below(scale.units) if normalized.spiking else None
         theta = threshold.value if threshold else scale.units
         synapses = tuple(
-            self._rounded_synapse(synapse, weight * theta, source, is_first=not index)
-            for index, (synapse, weight, source) in enumerate(
+            self._rounded_synapse((node.name, place), synapse, weight * theta, source)
+            for place, (synapse, weight, source) in enumerate(
                 zip(normalized.synapses, normalized.weights, sources, strict=True)
             )
         )
@@ -174,7 +205,7 @@ class Quantize(Pass):
                 where=node.where,
                 advice="the layer ignores its input; choose a smaller T or other thresholds",
             )
-        bias = np.rint(normalized.bias * theta).astype(np.int32)
+        bias = self._rounded_bias(node, normalized, theta, synapses)
         potential = min(round(normalized.start * theta), threshold.value - 1) if threshold else 0
         firing = threshold.value - potential if threshold else math.inf
         low, high = drive_bounds(node.shape, synapses, normalized.sources)
@@ -206,25 +237,50 @@ class Quantize(Pass):
             for shape, source in zip(shapes, node.inputs, strict=True)
         )
 
-    def _rounded_synapse(self, op: Weighted, weight: FloatArray, source: int, *, is_first: bool) -> Synapse:
+    def _rounded_synapse(self, place: Place, op: Weighted, weight: FloatArray, source: int) -> Synapse:
         exponent = 0
-        if not (is_first and has_netx_form(op)):
+        if place[1] or not has_netx_form(op):
             while exponent < self._target.weight_exponent_maximum and not self._fits(weight / 2**exponent):
                 exponent += 1
-        return as_synapse(op, self._rounded(weight / 2**exponent), source, exponent)
+        return as_synapse(op, self._rounding.rounded(place, weight / 2**exponent), source, exponent)
+
+    def _rounded_bias(
+        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
+    ) -> NDArray[np.int32]:
+        """The bias, less what the rounding of the weights adds to the drive on average."""
+        bias = normalized.bias * theta
+        for place, (op, weight, synapse) in enumerate(
+            zip(normalized.synapses, normalized.weights, synapses, strict=True)
+        ):
+            if isinstance(op, Conv2d | Linear) and self._rounding.knows((node.name, place)):
+                change = synapse.scaled_weight - weight * theta
+                added = self._rounding.mean_change((node.name, place), op, change, self._levels(synapse))
+                if bias.size < added.size:
+                    added = added.mean(axis=tuple(range(1, added.ndim)), keepdims=True)
+                bias = bias - added
+        rounded: NDArray[np.int32] = np.rint(bias).clip(-BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
+        return rounded
+
+    def _input_deviation(
+        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
+    ) -> float:
+        """How far rounding the weights for the input moves the drive of a step, in thresholds, mean of the channels."""
+        worst = 0.0
+        for index, (weight, synapse) in enumerate(zip(normalized.weights, synapses, strict=True)):
+            place = (node.name, index)
+            if synapse.source < 0 and self._rounding.knows(place):
+                change = synapse.scaled_weight - weight * theta
+                worst = max(worst, float(self._rounding.deviation(place, change, self._levels(synapse)).mean() / theta))
+        return worst
+
+    def _levels(self, synapse: Synapse) -> int:
+        """The levels that one unit of what a synapse reads stands for."""
+        return self._coding.levels_per_unit if synapse.source < 0 else 1
 
     def _fits(self, weight: FloatArray) -> bool:
         half = self._target.weight_step / 2
         low, high = weight.min(initial=0), weight.max(initial=0)
         return bool(self._target.weight_minimum - half <= low and high <= self._target.weight_maximum + half)
-
-    def _rounded(self, weight: FloatArray) -> NDArray[np.int16]:
-        """Weights in the chip's steps, within its range."""
-        step = self._target.weight_step
-        steps = np.rint(weight / step) * step
-        limited = steps.clip(self._target.weight_minimum, self._target.weight_maximum)
-        rounded: NDArray[np.int16] = limited.astype(np.int16)
-        return rounded
 
 
 def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]) -> FloatArray:

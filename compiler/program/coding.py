@@ -112,17 +112,14 @@ class InputCoding:
     def divisors(timesteps: int) -> tuple[int, ...]:
         """The divisors that suit T steps, the smallest first, 1..256.
 
-        The larger the divisor, the finer the weights that payloads meet, but the coarser what arrives in one step: a
-        quarter of T to begin with, with few steps a half, up to all of it. All are powers of two that divide the
-        largest one <= T, so that nothing of a level is lost in the sum over the steps.
+        The larger the divisor, the finer the weights that payloads meet, but the coarser what arrives in one step. All
+        are powers of two that divide the largest one <= T, so that nothing of a level is lost in the sum over the
+        steps.
 
         Args:
             timesteps: T >= 1.
         """
-        whole = 1 << (timesteps.bit_length() - 1)
-        first = max(min(2, whole // 2), whole // 4, 1)
-        found = {min(LEVELS, first << doublings) for doublings in range(3) if first << doublings <= whole}
-        return tuple(sorted(found))
+        return tuple(1 << power for power in range(min(timesteps, LEVELS).bit_length()))
 
     @cached_property
     def phases(self) -> NDArray[np.int32]:

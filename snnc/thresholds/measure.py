@@ -70,7 +70,6 @@ def model_thresholds(
         unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
         mean=options.mean,
         std=options.std,
-        timesteps=options.timesteps,
     )
     levels = coding.levels(raw)
     traced = trace(module, coding.shape)
