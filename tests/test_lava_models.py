@@ -140,9 +140,7 @@ def test_sparse(data: st.DataObject, seed: int, form: str, messages: int, is_gra
 
 
 @given(st.data(), SEEDS, FORMS, LARGEST_MESSAGES, st.booleans(), st.integers(1, 4))
-def test_delay_sparse(
-    data: st.DataObject, seed: int, form: str, messages: int, is_graded: bool, longest: int
-) -> None:
+def test_delay_sparse(data: st.DataObject, seed: int, form: str, messages: int, is_graded: bool, longest: int) -> None:
     from lava.proc.sparse.models import PyDelaySparseModelBitAcc
     from lava.proc.sparse.process import DelaySparse
 

@@ -189,9 +189,7 @@ class LavaNetwork:
 
 
 @contextmanager
-def open_network(
-    program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS
-) -> Iterator[LavaNetwork]:
+def open_network(program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS) -> Iterator[LavaNetwork]:
     """A network that is stopped whatever happens: each of Lava's processes may be a process of the operating system.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import multiprocessing
 import os
 import signal
 import sys
@@ -17,26 +18,27 @@ from typing import Any
 # From <sys/prctl.h>: the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 
-# Ctrl-C reaches the whole foreground group; the parent alone decides what happens then.
-_HELD = {signal.SIGINT, signal.SIGTERM}
 _is_starting = False
 
 
 @contextlib.contextmanager
 def offspring() -> Iterator[None]:
-    """Processes that are forked in here ignore what interrupts us, and on Linux end when we do, even if we are killed.
+    """Processes that are forked in here take no notice of what interrupts us, and on Linux end when we do, if killed.
 
-    An interruption of ourselves waits until all of them are there to be ended.
+    Ctrl-C reaches all processes of a terminal; the parent alone decides what happens then.
     """
     global _is_starting  # noqa: PLW0603 - a hook of fork gets no arguments
     _register()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    method = multiprocessing.get_start_method()
+    # Lava's processes are made of what cannot be pickled.
+    multiprocessing.set_start_method("fork", force=True)
     _is_starting = True
     try:
         yield
     finally:
         _is_starting = False
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with contextlib.suppress(ValueError):  # a worker of joblib's has a way of its own that cannot be chosen by name
+            multiprocessing.set_start_method(method, force=True)
 
 
 def end_offspring(runtime: Any) -> None:
@@ -65,5 +67,9 @@ def _register() -> None:
 
 
 def _end_with_parent() -> None:
-    if _is_starting and sys.platform == "linux":
+    if not _is_starting:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -28,7 +28,9 @@ class Sink:
         self.messages.append(np.array(message).astype(self._type))
 
 
-def outputs(process: Any, model_class: Any, port_in: str, port_out: str, messages: list[np.ndarray]) -> list[np.ndarray]:
+def outputs(
+    process: Any, model_class: Any, port_in: str, port_out: str, messages: list[np.ndarray]
+) -> list[np.ndarray]:
     """What a model sends, step by step, when it is given messages.
 
     Args:

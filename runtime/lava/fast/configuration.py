@@ -36,9 +36,7 @@ class FastSimCfg(Loihi2SimCfg):  # type: ignore[misc]  # lava-nc has no type inf
         loglevel: As for Lava's.
     """
 
-    def __init__(
-        self, custom_sync_domains: list[SyncDomain] | None = None, loglevel: int = logging.WARNING
-    ) -> None:
+    def __init__(self, custom_sync_domains: list[SyncDomain] | None = None, loglevel: int = logging.WARNING) -> None:
         super().__init__(
             custom_sync_domains=custom_sync_domains,
             select_tag="fixed_pt",

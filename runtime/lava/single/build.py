@@ -63,7 +63,11 @@ def _replace_in_ports(model: PyLoihiProcessModel, builder: PyProcessBuilder) -> 
         if port.port_type != "InPort":
             continue
         functions = port.transform_funcs or {}
-        by_receiver = {receiver: functions[key] for key, receiver in builder._csp_port_map.get(name, {}).items() if key in functions}
+        by_receiver = {
+            receiver: functions[key]
+            for key, receiver in builder._csp_port_map.get(name, {}).items()
+            if key in functions
+        }
         receivers = builder.csp_ports.get(name, [])
         nothing = np.zeros(port.shape, port.d_type)
         setattr(model, name, InPort(receivers, [by_receiver.get(each, ()) for each in receivers], nothing))

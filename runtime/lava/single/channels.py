@@ -85,7 +85,9 @@ class InPort:
         nothing: What arrives where nobody sends.
     """
 
-    def __init__(self, receivers: Sequence[Receiver], transforms: Sequence[Sequence[Transform]], nothing: Array) -> None:
+    def __init__(
+        self, receivers: Sequence[Receiver], transforms: Sequence[Sequence[Transform]], nothing: Array
+    ) -> None:
         self._nothing = nothing
         self._sources = [(receiver, _composed(each)) for receiver, each in zip(receivers, transforms, strict=True)]
 
