@@ -22,6 +22,7 @@ from snnc.runtime.lava.control import Control
 from snnc.runtime.lava.engine import Engine
 from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.population import Population, Process, image_order
+from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.synapses import GRADED_BITS, attach_synapse, check_delays
 
@@ -45,6 +46,7 @@ class LavaNetwork:
         import_lava()
         from lava.proc.io.sink import Read
 
+        self._registration = Registration()
         self.program = program
         self.schedule = Schedule(program.timesteps, max(program.depths) + 1, len(levels))
         self._is_graded = program.coding.kind == "graded"
@@ -68,8 +70,8 @@ class LavaNetwork:
         for index, layer in enumerate(program.layers):
             self._attach_synapses(index, first=1 if index in on_chain else 0)
             self._attached += control.attach(layer, program.depths[index], self._populations[index])
-            if layer.threshold:
-                self._attach_recorder(index)
+        if program.spiking_layers:
+            self._attach_recorder()
         self._read = Read(
             buffer=self.schedule.samples + self.schedule.reads_before,
             interval=self.schedule.interval,
@@ -78,6 +80,7 @@ class LavaNetwork:
         self._read.connect_var(self._populations[len(program.layers) - 1].process.u)
         # Whichever process is told runs all that it is connected with.
         self._engine = Engine(self._read, check_models(models))
+        self._registration.complete()
 
     def run(self, steps: int) -> None:
         """Runs some steps of the schedule."""
@@ -92,6 +95,7 @@ class LavaNetwork:
         try:
             self._engine.stop(failed=failed)
         finally:
+            self._registration.remove()
             self._folder.cleanup()
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
@@ -175,13 +179,15 @@ class LavaNetwork:
                 )
             )
 
-    def _attach_recorder(self, index: int) -> None:
-        from snnc.runtime.lava.processes.recorder import Recorder
+    def _attach_recorder(self) -> None:
+        from snnc.runtime.lava.processes.recorder import recorder
 
-        population = self._populations[index]
-        recorder = Recorder(shape=population.shape, path=self._record(index))
-        population.process.s_out.connect(recorder.a_in)
-        self._attached.append(recorder)
+        indices = range(len(self.program.spiking_layers))
+        populations = [self._populations[index] for index in indices]
+        sink = recorder([each.shape for each in populations], [self._record(index) for index in indices])
+        for population, port in zip(populations, sink.ports, strict=True):
+            population.process.s_out.connect(port)
+        self._attached.append(sink)
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's spikes."""

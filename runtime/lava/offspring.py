@@ -27,7 +27,7 @@ def offspring() -> Iterator[None]:
 
     Ctrl-C reaches all processes of a terminal; the parent alone decides what happens then.
     """
-    global _is_starting  # noqa: PLW0603 - a hook of fork gets no arguments
+    global _is_starting  # a hook of fork gets no arguments
     _register()
     method = multiprocessing.get_start_method()
     # Lava's processes are made of what cannot be pickled.

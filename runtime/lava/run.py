@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
 from snnc.errors import DataError, OptionError
-from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.joined import joined
+from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.pace import Pace
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.shares import pieces, samples_per_stream

@@ -72,9 +72,10 @@ class FastConvModel(BufferedModel):
             self.a_buf = utils.signed_clamp(utils.conv(messages, self.weight, *options), bits=MEMBRANE_BITS)
             return
         if precision not in self._products:
-            sizes = (self.stride, self.padding, self.dilation)
-            steps = tuple((int(pair[0]), int(pair[1])) for pair in sizes)
-            self._products[precision] = _Product(self.weight, messages.shape, *steps, int(self.groups[0]), precision)
+            stride, padding, dilation = (_pair(each) for each in (self.stride, self.padding, self.dilation))
+            self._products[precision] = _Product(
+                self.weight, messages.shape, stride, padding, dilation, int(self.groups[0]), precision
+            )
         sums = self._products[precision].convolve(messages)
         if bound < 1 << MEMBRANE_BITS - 1:
             self.a_buf = sums.astype(np.int32)
@@ -133,3 +134,8 @@ class _Product:
         np.copyto(self._columns, self._patches)
         np.matmul(self._rows, self._weights, out=self._sums)
         return self._sums.transpose(1, 0, 2).reshape(self._shape)
+
+
+def _pair(values: NDArray[np.int8]) -> tuple[int, int]:
+    horizontal, vertical = values.tolist()
+    return horizontal, vertical

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
@@ -35,7 +37,7 @@ class FastDenseModel(BufferedModel):
         self._is_graded = self.num_message_bits.item() > 0
         self._largest_sum = largest_sum(kept)
         # (sources, targets) in each type that was needed.
-        self._matrices = {np.int64: kept.astype(np.int64).T}
+        self._matrices: dict[type[np.number[Any]], NDArray[Any]] = {np.int64: kept.astype(np.int64).T}
 
     def accept_spikes(self) -> None:
         """Multiplies what arrived."""

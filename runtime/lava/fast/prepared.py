@@ -73,7 +73,7 @@ class SparseProduct:
         if not self._is_kept:
             return self._product(messages)
         inputs = messages[self._used]
-        if self._last is None or not np.array_equal(inputs, self._last_inputs):
+        if self._last is None or self._last_inputs is None or not np.array_equal(inputs, self._last_inputs):
             self._last, self._last_inputs = self._product(messages), inputs
         return self._last
 

@@ -86,7 +86,8 @@ class FastDelaySparseModel(BufferedModel):
     def buffered(self) -> NDArray[np.int32]:
         """What arrives at the target in this step."""
         assert self._waiting is not None
-        return self._waiting[self._now]
+        arriving: NDArray[np.int32] = self._waiting[self._now]
+        return arriving
 
     def accept_spikes(self) -> None:
         """Multiplies what arrived, and puts it where its delay has passed."""

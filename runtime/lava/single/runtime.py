@@ -50,7 +50,10 @@ class SingleProcessRuntime:
             self._step()
 
     def stop(self) -> None:
-        """Nothing runs between steps, so nothing has to end."""
+        """Closes what models hold open; nothing runs between steps, so nothing has to end."""
+        for model in self.models:
+            if close := getattr(model, "close", None):
+                close()
 
     def get_var(self, identity: int, index: NDArray[np.int_] | None = None) -> NDArray[Any]:
         """What a variable holds.
