@@ -12,8 +12,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
+
+from scipy.sparse import SparseEfficiencyWarning
 
 # From <sys/prctl.h>: the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
@@ -71,5 +74,7 @@ def _end_with_parent() -> None:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Lava's DelaySparse builds its matrices in a way that scipy finds slow.
+    warnings.simplefilter("ignore", SparseEfficiencyWarning)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -34,6 +34,17 @@ class Registration:
                 if id(each) not in own:
                     kept.append(each)
                 elif name == "processes":
-                    # Its destructor would stop a runtime that has stopped.
-                    each.runtime = None
+                    _detach(each)
             setattr(server, name, kept)
+
+
+def _detach(process: Any) -> None:
+    from lava.magma.core.process.ports.ports import ImplicitVarPort
+
+    # Its destructor would stop a runtime that has stopped.
+    process.runtime = None
+    # Lava writes ports by which variables are read into the class of the model.
+    model = process.model_class
+    for name, port in list(vars(model).items() if model else ()):
+        if isinstance(port, ImplicitVarPort) and port.process is process:
+            delattr(model, name)
