@@ -47,7 +47,12 @@ class FastConvModel(BufferedModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self._products: dict[type[np.floating[Any]], _Product] = {}
+        self._products: dict[type[np.floating[Any]], PatchProduct] = {}
+
+    @property
+    def products(self) -> list[PatchProduct]:
+        """The products that were needed so far, one for each type."""
+        return list(self._products.values())
 
     def prepare(self) -> None:
         """The bound of the weights; what they are multiplied in follows from the messages."""
@@ -73,7 +78,7 @@ class FastConvModel(BufferedModel):
             return
         if precision not in self._products:
             stride, padding, dilation = (_pair(each) for each in (self.stride, self.padding, self.dilation))
-            self._products[precision] = _Product(
+            self._products[precision] = PatchProduct(
                 self.weight, messages.shape, stride, padding, dilation, int(self.groups[0]), precision
             )
         sums = self._products[precision].convolve(messages)
@@ -85,7 +90,7 @@ class FastConvModel(BufferedModel):
             self.a_buf = utils.signed_clamp(sums.astype(np.int32), bits=MEMBRANE_BITS)
 
 
-class _Product:
+class PatchProduct:
     """A convolution in one type, with its arrays.
 
     Args:
@@ -132,8 +137,12 @@ class _Product:
         """The sums, (width, height, outputs); their array is used again at the next call."""
         self._interior[...] = messages
         np.copyto(self._columns, self._patches)
-        np.matmul(self._rows, self._weights, out=self._sums)
+        self.multiply()
         return self._sums.transpose(1, 0, 2).reshape(self._shape)
+
+    def multiply(self) -> None:
+        """The matrix products alone, of what lies in the arrays."""
+        np.matmul(self._rows, self._weights, out=self._sums)
 
 
 def _pair(values: NDArray[np.int8]) -> tuple[int, int]:

@@ -30,6 +30,11 @@ class FastDenseModel(BufferedModel):
     weights: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=8)
     num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
 
+    @property
+    def matrix(self) -> NDArray[Any]:
+        """The matrix in the type that was needed last, (sources, targets)."""
+        return list(self._matrices.values())[-1]
+
     def prepare(self) -> None:
         """Clips and truncates the weights."""
         kept = loihi_weights(self.weights, self.proc_params)

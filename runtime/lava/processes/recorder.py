@@ -53,7 +53,7 @@ class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
         # Without a buffer: the host reads between runs, and Lava ends processes without letting them close files.
-        self._files = [Path(path).open("ab", buffering=0) for path in proc_params["paths"]]
+        self._files = [Path(path).open("ab", buffering=0) for path in proc_params["paths"]]  # noqa: SIM115
 
     def run_spk(self) -> None:
         """Writes one step."""
