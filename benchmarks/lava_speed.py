@@ -6,7 +6,8 @@
 
 All that is compared runs alternately in one process, some steps at a time, so that a busy machine slows all of it: Lava
 with its own models, our models in Lava's runtime, our models in one process, the matrix products of our models alone,
-and the simulator. Figures are medians of the repeats.
+and the simulator. Figures are medians of the repeats. Beside the seconds on the clock stand those of all processors
+together (on Linux): on a machine with other work, forty processes get a larger part of it than one does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,26 @@ def network(name: str, timesteps: int) -> Program:
     return compile_module(module, levels / 255, Options(timesteps=timesteps), unit=1 / 255).program
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Seconds on the clock: Lava's work is done by other processes."""
-    start = time.perf_counter()
+def seconds(action: Callable[[], object], children: frozenset[int] = frozenset()) -> tuple[float, float]:
+    """Seconds on the clock, and of all processors in this process and some children."""
+    busy, start = processor_seconds(children), time.perf_counter()
     action()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, processor_seconds(children) - busy
+
+
+def processor_seconds(children: frozenset[int]) -> float:
+    """Seconds that processors worked for this process and some children; not a number where Linux does not tell."""
+    total = time.process_time()
+    for child in children:
+        tasks = list(Path(f"/proc/{child}/task").glob("*/schedstat"))
+        if not tasks:
+            return float("nan")
+        total += sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    return total
+
+
+def child_processes() -> frozenset[int]:
+    return frozenset(child.pid for child in multiprocessing.active_children() if child.pid)
 
 
 def start_in_lava_runtime(network: LavaNetwork) -> None:
@@ -103,43 +120,63 @@ def measure(program: Program, repeats: int, console: Console) -> dict[str, Any]:
     levels = rng.integers(0, 256, (samples, *program.coding.shape)).astype(np.uint8)
     batch = levels[rng.integers(0, samples, BATCH)]
     simulator = Simulator(program)
-    children, times = {}, {way: [] for way in (*WAYS, "sim")}
+    children: dict[str, frozenset[int]] = {}
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in (*WAYS, "sim")}
     with ExitStack() as stack:
         networks = {}
         for way, models in (("stock", "stock"), ("fast models", "stock"), ("fast", "fast")):
-            before = len(multiprocessing.active_children())
+            before = child_processes()
             opened = stack.enter_context(open_network(program, levels, models))
             if way == "fast models":
                 start_in_lava_runtime(opened)
             # Until the pipeline is full, layers have nothing to do; what is computed once is computed.
             opened.run(opened.schedule.depth + program.timesteps)
             networks[way] = opened
-            children[way] = 1 + len(multiprocessing.active_children()) - before
-            console.print(f"  {way}: {children[way]} processes")
+            children[way] = child_processes() - before
+            console.print(f"  {way}: {1 + len(children[way])} processes")
         multiply = products(networks["fast"])
         simulator.run(batch)
         for _ in range(repeats):
             for way, steps in (("stock", STOCK_STEPS), ("fast models", STOCK_STEPS), ("fast", FAST_STEPS)):
-                times[way].append(seconds(lambda way=way, steps=steps: networks[way].run(steps)) / steps)
-            times["products"].append(seconds(lambda: [multiply() for _ in range(PRODUCTS)]) / PRODUCTS)
-            times["sim"].append(seconds(lambda: simulator.run(batch)) / BATCH)
-    step = {way: statistics.median(times[way]) for way in WAYS}
-    interval = program.timesteps + 1
-    images = {way: 1 / (step[way] * interval) for way in WAYS if way != "products"}
-    images["sim"] = 1 / statistics.median(times["sim"])
+                network, own = networks[way], children[way]
+                times[way].append(each(seconds(partial(network.run, steps), own), steps))
+            times["products"].append(each(seconds(lambda: [multiply() for _ in range(PRODUCTS)]), PRODUCTS))
+            times["sim"].append(each(seconds(partial(simulator.run, batch)), BATCH * (program.timesteps + 1)))
     return {
         "timesteps": program.timesteps,
-        "processes": children,
+        "processes": {way: 1 + len(children[way]) for way in children},
+        "clock": figures([{way: times[way][k][0] for way in times} for k in range(repeats)], program.timesteps),
+        "processors": figures([{way: times[way][k][1] for way in times} for k in range(repeats)], program.timesteps),
+    }
+
+
+def each(total: tuple[float, float], count: int) -> tuple[float, float]:
+    return total[0] / count, total[1] / count
+
+
+def figures(repeats: list[dict[str, float]], timesteps: int) -> dict[str, Any]:
+    """Medians, and medians of the ratios within a repeat.
+
+    Args:
+        repeats: For each way the seconds of a step; of the simulator those of an image, in T + 1 parts.
+        timesteps: T.
+    """
+
+    def ratio(one: str, other: str) -> float:
+        return statistics.median(times[one] / times[other] for times in repeats)
+
+    step = {way: statistics.median(times[way] for times in repeats) for way in repeats[0]}
+    return {
         "milliseconds_per_step": {way: 1e3 * step[way] for way in WAYS},
-        "images_per_second": images,
+        "images_per_second": {way: 1 / (step[way] * (timesteps + 1)) for way in step if way != "products"},
         "ratios": {
-            "stock / fast": step["stock"] / step["fast"],
-            "stock / fast models": step["stock"] / step["fast models"],
-            "fast / products": step["fast"] / step["products"],
-            "sim / stock images": images["sim"] / images["stock"],
-            "sim / fast images": images["sim"] / images["fast"],
+            "stock / fast, a step": ratio("stock", "fast"),
+            "stock / our models in Lava's runtime, a step": ratio("stock", "fast models"),
+            "fast / its matrix products, a step": ratio("fast", "products"),
+            "sim / stock, images per second": ratio("stock", "sim"),
+            "sim / fast, images per second": ratio("fast", "sim"),
         },
-        "all_milliseconds": {way: [1e3 * each for each in times[way]] for way in times},
+        "all_milliseconds": [{way: 1e3 * value for way, value in times.items()} for times in repeats],
     }
 
 
@@ -161,18 +198,19 @@ def machine() -> dict[str, Any]:
 
 
 def show(name: str, found: dict[str, Any], console: Console) -> None:
-    table = Table("", "processes", "ms a step", "images/s", title=f"{name}, T = {found['timesteps']}")
-    for way, title in WAYS.items():
-        table.add_row(
-            title,
-            str(found["processes"].get(way, "")),
-            f"{found['milliseconds_per_step'][way]:.3f}",
-            f"{found['images_per_second'][way]:.2f}" if way in found["images_per_second"] else "",
-        )
-    table.add_row("simulator, batches of 64", "1", "", f"{found['images_per_second']['sim']:.1f}")
+    """A table of the medians, and the ratios."""
+    heads = ("processes", "ms a step", "images/s", "ms a step (processors)", "images/s (processors)")
+    table = Table("", *heads, title=f"{name}, T = {found['timesteps']}")
+    for way, title in (*WAYS.items(), ("sim", f"simulator, batches of {BATCH}")):
+        row = [str(found["processes"].get(way, ""))]
+        for kind in ("clock", "processors"):
+            for column, digits in (("milliseconds_per_step", 3), ("images_per_second", 1)):
+                value = found[kind][column].get(way)
+                row.append("" if value is None else f"{value:,.{digits}f}")
+        table.add_row(title, *row)
     console.print(table)
-    for title, ratio in found["ratios"].items():
-        console.print(f"  {title}: {ratio:,.2f}")
+    for title, ratio in found["clock"]["ratios"].items():
+        console.print(f"  {title}: {ratio:,.2f} ({found['processors']['ratios'][title]:,.2f} in processor time)")
 
 
 def main() -> None:
