@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,17 @@ def test_a_cluster_that_cannot_be_used_is_an_error_of_one_line(cluster: str, pac
 def test_options_for_lava_are_refused_elsewhere(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", PORTABLE, "--data", "digits", "--samples", "2", *option]) == 2
     assert "is for the lava backend only" in capsys.readouterr().err
+
+
+@pytest.mark.lava
+@pytest.mark.timeout(120)
+def test_a_worker_that_may_start_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As the workers of dask are.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    program = branching()
+    with pytest.raises(BackendError, match="this worker may not start any; choose the fast models"):
+        run_lava(program, levels_for(program, 1), models="stock")
+    assert run_lava(program, levels_for(program, 1), models="fast").samples == 1
 
 
 @pytest.mark.lava

@@ -18,6 +18,8 @@ from typing import Any
 
 from scipy.sparse import SparseEfficiencyWarning
 
+from snnc.errors import BackendError
+
 # From <sys/prctl.h>: the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 
@@ -29,7 +31,15 @@ def offspring() -> Iterator[None]:
     """Processes that are forked in here take no notice of what interrupts us, and on Linux end when we do, if killed.
 
     Ctrl-C reaches all processes of a terminal; the parent alone decides what happens then.
+
+    Raises:
+        BackendError: We are a process that may have none below it, as the workers of dask are.
     """
+    if multiprocessing.current_process().daemon:
+        raise BackendError(
+            "Lava's models run in processes of their own, and this worker may not start any",
+            advice="choose the fast models, which need none",
+        )
     global _is_starting  # a hook of fork gets no arguments
     _register()
     method = multiprocessing.get_start_method()
@@ -60,7 +70,8 @@ def end_offspring(runtime: Any) -> None:
             actor.kill()
     for actor in infrastructure.actors:
         actor.join()
-    if infrastructure.smm is not None:
+    # It can be shut down once it has been started.
+    if hasattr(infrastructure.smm, "shutdown"):
         infrastructure.smm.shutdown()
 
 
