@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from branching import branching
 from hypothesis import given
 from hypothesis import strategies as st
 from lava_models import assert_same
+from programs import levels_for
 from scipy.sparse import csr_matrix
+
+from snnc.runtime.lava.network import open_network
 
 pytestmark = [pytest.mark.lava, pytest.mark.timeout(280)]
 
@@ -201,3 +207,34 @@ def test_neurons(data: st.DataObject, seed: int, largest: int, resets: bool) -> 
         assert_same(process, PyLifResetModelBitAcc, FastLIFResetModel, "a_in", "s_out", arriving)
     else:
         assert_same(LIF(**options), PyLifModelBitAcc, FastLIFModel, "a_in", "s_out", arriving)
+
+
+def test_a_step_takes_one_product_for_each_convolution_and_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from snnc.runtime.lava.fast import conv, dense, sparse
+
+    done: list[str] = []
+
+    def counted(name: str, function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            done.append(name)
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(conv.PatchProduct, "multiply", counted("product", conv.PatchProduct.multiply))
+    monkeypatch.setattr(conv.PatchProduct, "__init__", counted("arrays", conv.PatchProduct.__init__))
+    for module in (dense, sparse):
+        monkeypatch.setattr(module, "loihi_weights", counted("weights", module.loihi_weights))
+    program = branching()
+    with open_network(program, levels_for(program, 2), "fast") as network:
+        network.run(2)
+        models = network._read.runtime.models
+        convolutions = sum(isinstance(model, conv.FastConvModel) for model in models)
+        kinds = (dense.FastDenseModel, sparse.FastSparseModel, sparse.FastDelaySparseModel)
+        assert convolutions > 0
+        assert done.count("weights") == sum(isinstance(model, kinds) for model in models) > 0
+        assert done.count("arrays") == convolutions
+        done.clear()
+        network.run(7)
+        assert done.count("product") == 7 * convolutions
+        assert done.count("weights") == 0 and done.count("arrays") == 0
