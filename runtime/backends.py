@@ -23,7 +23,11 @@ def run_levels(
     *,
     record: bool = False,
     batch_size: int | None = None,
+    lava_models: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Runs a program on a backend.
 
@@ -33,23 +37,40 @@ def run_levels(
         backend: ``sim`` (the native simulator), ``lava`` (Lava's CPU simulator) or ``loihi`` (a board).
         record: Keep every spike in the result.
         batch_size: Samples that ``sim`` computes at once; None: what memory allows. The others take one by one.
+        lava_models: What computes on ``lava``: ``fast`` (ours; None) or ``stock`` (Lava's).
+        workers: How many networks ``lava`` runs side by side; None: one, or as many as a cluster has room for.
+        cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
         advance: Called with the number of samples done.
+        announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
 
     Raises:
-        OptionError: There is no such backend, or the batch size is below 1.
+        OptionError: There is no such backend, or an option has a value that it cannot have, or is for another backend.
         BackendError: The backend is not installed, or failed.
         DataError: There are no samples, or their shape does not fit.
     """
     if batch_size is not None and batch_size < 1:
         raise OptionError("is too small", where="batch size", expected="at least 1", found=str(batch_size))
+    if backend != "lava":
+        for name, value in (("lava models", lava_models), ("workers", workers), ("cluster", cluster)):
+            if value is not None:
+                raise OptionError("is for the lava backend only", where=name, found=f"{value} with backend {backend}")
     if backend == "sim":
         from snnc.runtime.simulator import Simulator
 
         return Simulator(program).run(levels, record=record, batch_size=batch_size, advance=advance)
     if backend == "lava":
-        from snnc.runtime.lava import run_lava
+        from snnc.runtime.lava import DEFAULT_MODELS, run_lava
 
-        return run_lava(program, levels, record=record, advance=advance)
+        return run_lava(
+            program,
+            levels,
+            models=lava_models or DEFAULT_MODELS,
+            workers=workers,
+            cluster=cluster,
+            record=record,
+            advance=advance,
+            announce=announce,
+        )
     if backend == "loihi":
         from snnc.runtime.hardware import run_loihi
 

@@ -171,7 +171,11 @@ def run(
     samples: int | None = None,
     record: bool = False,
     batch_size: int | None = None,
+    lava_models: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Runs a compiled network on data.
 
@@ -182,7 +186,13 @@ def run(
         samples: Run the first so many; None: all.
         record: Keep every spike, in ``result.spikes``.
         batch_size: Samples that ``sim`` computes at once; None: what memory allows. It never changes the result.
+        lava_models: What computes on ``lava``, with the same result: ``fast`` (None; our process models, all in one
+            process) or ``stock`` (Lava's own, each in a process of the operating system).
+        workers: How many networks ``lava`` runs side by side, each in a process of its own on its share of the samples;
+            None: one, or as many as a cluster has room for. It never changes the result.
+        cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
         advance: Told how many samples are done.
+        announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
 
     Returns:
         Readout and spikes. Where ``result.wraps`` is not all zero, a membrane overflowed and the result means nothing.
@@ -192,7 +202,18 @@ def run(
     """
     network = as_program(program)
     levels = input_levels(network, evaluation_data(data, samples))
-    return run_levels(network, levels.values, backend, record=record, batch_size=batch_size, advance=advance)
+    return run_levels(
+        network,
+        levels.values,
+        backend,
+        record=record,
+        batch_size=batch_size,
+        lava_models=lava_models,
+        workers=workers,
+        cluster=cluster,
+        advance=advance,
+        announce=announce,
+    )
 
 
 def validate(
@@ -203,9 +224,13 @@ def validate(
     samples: int | None = None,
     lava: bool | None = None,
     lava_samples: int = 10,
+    lava_models: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     arch: str | None = None,
     trust: bool = False,
     advance: Callable[[str, int, int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
 ) -> Validation:
     """Compares the ANN with the simulator, layer by layer, and the simulator with Lava, spike by spike.
 
@@ -216,9 +241,13 @@ def validate(
         samples: Compare on the first so many; None: all.
         lava: Whether to run Lava too; None: if it is installed.
         lava_samples: How many samples Lava runs.
+        lava_models: As for :func:`run`.
+        workers: As for :func:`run`.
+        cluster: As for :func:`run`.
         arch: As for :func:`compile`.
         trust: As for :func:`compile`.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
+        announce: As for :func:`run`.
 
     Raises:
         BackendError: ``lava`` is True and Lava is not installed.
@@ -230,5 +259,9 @@ def validate(
         evaluation_data(data, samples),
         lava=lava,
         lava_samples=lava_samples,
+        lava_models=lava_models,
+        workers=workers,
+        cluster=cluster,
         advance=advance,
+        announce=announce,
     )

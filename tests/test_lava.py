@@ -91,7 +91,7 @@ def test_no_process_is_left_when_something_fails() -> None:
     before = {child.pid for child in multiprocessing.active_children()}
     program = snnc.compile(DATA / "lenet.pt", np.load(DATA / "mnist.npz")["x_train"], timesteps=1)
     levels = program.coding.levels(np.load(DATA / "mnist.npz")["x_test"][:1] / 255)
-    with pytest.raises(ZeroDivisionError), open_network(program, levels) as network:
+    with pytest.raises(ZeroDivisionError), open_network(program, levels, "stock") as network:
         network.run(1)
         assert {child.pid for child in multiprocessing.active_children()} > before
         raise ZeroDivisionError

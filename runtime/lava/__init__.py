@@ -4,6 +4,7 @@ Lava itself is imported when a network is built, never before.
 """
 
 from snnc.runtime.lava.available import lava_available
+from snnc.runtime.lava.models import DEFAULT_MODELS, LAVA_MODELS
 from snnc.runtime.lava.run import run_lava
 
-__all__ = ["lava_available", "run_lava"]
+__all__ = ["DEFAULT_MODELS", "LAVA_MODELS", "lava_available", "run_lava"]

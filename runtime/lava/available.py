@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import multiprocessing
 import sys
+from collections.abc import Iterator
 
 from snnc.errors import BackendError
 
@@ -35,7 +37,25 @@ def import_lava() -> None:
     if reason:
         raise BackendError(f"the lava backend cannot run: {reason}")
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            _start_method_left_alone(),
+        ):
             import lava.lib.dl.netx  # noqa: F401
     except ImportError as error:
         raise BackendError(f"the lava backend cannot run: {error}", advice=ADVICE) from error
+
+
+@contextlib.contextmanager
+def _start_method_left_alone() -> Iterator[None]:
+    """Lava sets how processes start when it is imported, and fails where that was set before, as it is in a worker."""
+    if multiprocessing.get_start_method(allow_none=True) is None:
+        yield
+        return
+    before = multiprocessing.set_start_method
+    multiprocessing.set_start_method = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method = before

@@ -19,7 +19,10 @@ from snnc.compiler.program import Program
 from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.blocks import neuron_block
 from snnc.runtime.lava.control import Control
+from snnc.runtime.lava.engine import Engine
+from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.population import Population, Process, image_order
+from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.synapses import GRADED_BITS, attach_synapse, check_delays
 
@@ -30,16 +33,20 @@ class LavaNetwork:
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
+        models: What computes: ``fast`` (our process models, all in this process) or ``stock`` (Lava's, each in a
+            process of the operating system).
 
     Raises:
         BackendError: Lava is not installed, or a delay is longer than the target's synapses can hold spikes back.
+        OptionError: There are no such models.
     """
 
-    def __init__(self, program: Program, levels: NDArray[np.uint8]) -> None:
+    def __init__(self, program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS) -> None:
         check_delays(program)
         import_lava()
         from lava.proc.io.sink import Read
 
+        self._registration = Registration()
         self.program = program
         self.schedule = Schedule(program.timesteps, max(program.depths) + 1, len(levels))
         self._is_graded = program.coding.kind == "graded"
@@ -63,28 +70,32 @@ class LavaNetwork:
         for index, layer in enumerate(program.layers):
             self._attach_synapses(index, first=1 if index in on_chain else 0)
             self._attached += control.attach(layer, program.depths[index], self._populations[index])
-            if layer.threshold:
-                self._attach_recorder(index)
+        if program.spiking_layers:
+            self._attach_recorder()
         self._read = Read(
             buffer=self.schedule.samples + self.schedule.reads_before,
             interval=self.schedule.interval,
             offset=self.schedule.read_offset,
         )
         self._read.connect_var(self._populations[len(program.layers) - 1].process.u)
+        # Whichever process is told runs all that it is connected with.
+        self._engine = Engine(self._read, check_models(models))
+        self._registration.complete()
 
     def run(self, steps: int) -> None:
         """Runs some steps of the schedule."""
-        from lava.magma.core.run_conditions import RunSteps
-        from lava.magma.core.run_configs import Loihi2SimCfg
+        self._engine.run(steps)
 
-        # Whichever process is told runs all that it is connected with.
-        self._read.run(condition=RunSteps(steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+    def stop(self, *, failed: bool = False) -> None:
+        """Ends every process of the network and removes what they wrote.
 
-    def stop(self) -> None:
-        """Ends every process of the network and removes what they wrote."""
+        Args:
+            failed: Something went wrong, so processes may no longer answer.
+        """
         try:
-            self._read.stop()
+            self._engine.stop(failed=failed)
         finally:
+            self._registration.remove()
             self._folder.cleanup()
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
@@ -168,13 +179,15 @@ class LavaNetwork:
                 )
             )
 
-    def _attach_recorder(self, index: int) -> None:
-        from snnc.runtime.lava.processes.recorder import Recorder
+    def _attach_recorder(self) -> None:
+        from snnc.runtime.lava.processes.recorder import recorder
 
-        population = self._populations[index]
-        recorder = Recorder(shape=population.shape, path=self._record(index))
-        population.process.s_out.connect(recorder.a_in)
-        self._attached.append(recorder)
+        indices = range(len(self.program.spiking_layers))
+        populations = [self._populations[index] for index in indices]
+        sink = recorder([each.shape for each in populations], [self._record(index) for index in indices])
+        for population, port in zip(populations, sink.ports, strict=True):
+            population.process.s_out.connect(port)
+        self._attached.append(sink)
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's spikes."""
@@ -182,10 +195,18 @@ class LavaNetwork:
 
 
 @contextmanager
-def open_network(program: Program, levels: NDArray[np.uint8]) -> Iterator[LavaNetwork]:
-    """A network that is stopped whatever happens: every Lava process is a process of the operating system."""
-    network = LavaNetwork(program, levels)
+def open_network(program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS) -> Iterator[LavaNetwork]:
+    """A network that is stopped whatever happens: each of Lava's processes may be a process of the operating system.
+
+    Args:
+        program: The program.
+        levels: Input levels, (samples, *input shape).
+        models: ``fast`` or ``stock``.
+    """
+    network = LavaNetwork(program, levels, models)
     try:
         yield network
-    finally:
-        network.stop()
+    except BaseException:
+        network.stop(failed=True)
+        raise
+    network.stop()

@@ -8,80 +8,112 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
-from snnc.errors import BackendError, DataError, SnncError
-from snnc.runtime.lava.network import open_network
+from snnc.errors import DataError, OptionError
+from snnc.runtime.lava.joined import joined
+from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
+from snnc.runtime.lava.pace import Pace
+from snnc.runtime.lava.schedule import Schedule
+from snnc.runtime.lava.shares import pieces, samples_per_stream
+from snnc.runtime.lava.stream import run_stream
 from snnc.runtime.result import RunResult
-
-# Memory for the input stream and the recorded spikes of one stream, which Lava holds as 32-bit numbers.
-BUDGET = 1 << 30
 
 
 def run_lava(
     program: Program,
     levels: NDArray[np.uint8],
     *,
+    models: str = DEFAULT_MODELS,
+    workers: int | None = None,
+    cluster: str | None = None,
     record: bool = True,
     advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Streams samples through Lava.
 
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
+        models: What computes: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many processes
+            as the network has). The result is the same.
+        workers: How many networks run side by side, each on its share of the samples; None: one, or as many as a
+            cluster has room for. The result is the same.
+        cluster: Where workers run: None (this machine), ``dask:ADDRESS`` or ``ray``, ``ray:ADDRESS``.
         record: Keep every spike in the result.
-        advance: Called with the number of samples done after each one.
+        advance: Called with the number of samples done.
+        announce: Told once, after the first samples, how many seconds the others will take.
 
     Returns:
         The same as the simulator's result, but for ``wraps``, which Lava does not tell.
 
     Raises:
-        BackendError: Lava is not installed, cannot hold this network, or failed while running.
+        BackendError: Lava is not installed, cannot hold this network, or failed while running; the cluster cannot be
+            used.
+        OptionError: There are no such models, workers or clusters.
         DataError: There are no samples, or their shape does not fit.
     """
+    check_models(models)
+    if workers is not None and workers < 1:
+        raise OptionError("is too small", where="workers", expected="at least 1", found=str(workers))
     if not len(levels) or levels.shape[1:] != program.coding.shape:
         raise DataError(
             "the data do not fit the network",
             expected=f"at least one sample of shape {program.coding.shape}",
             found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
         )
-    size = samples_per_stream(program)
-    parts = []
-    for start in range(0, len(levels), size):
-        parts.append(_run_stream(program, levels[start : start + size], start, advance))
-    trains = tuple(np.concatenate(layers) for layers in zip(*(spikes for spikes, _ in parts), strict=True))
-    events = program.coding.spikes(levels, program.timesteps) != 0
-    return RunResult(
-        readout=np.concatenate([readout for _, readout in parts]),
-        spike_counts=tuple(train.sum((0, 1), dtype=np.int64) for train in trains),
-        input_counts=events.sum((0, 1), dtype=np.int64),
-        wraps=None,
-        spikes=trains if record else None,
+    if cluster is None and (workers is None or workers == 1):
+        return run_here(program, levels, models=models, record=record, advance=advance, announce=announce)[0]
+    from snnc.runtime.lava.workers import run_shared
+
+    return run_shared(
+        program,
+        levels,
+        models=models,
+        workers=workers,
+        cluster=cluster,
+        record=record,
+        advance=advance,
+        announce=announce,
     )
 
 
-def samples_per_stream(program: Program) -> int:
-    """How many samples one stream holds within the memory budget."""
-    widths = [int(np.prod(program.coding.shape)), *(layer.neurons for layer in program.spiking_layers)]
-    return max(1, BUDGET // (4 * sum(widths) * (program.timesteps + 1)))
+def run_here(
+    program: Program,
+    levels: NDArray[np.uint8],
+    *,
+    models: str,
+    record: bool,
+    advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
+) -> tuple[RunResult, Pace]:
+    """Runs samples on one network after the other, as many as memory asks for.
+
+    Args and errors are those of :func:`run_lava`.
+
+    Returns:
+        The result, and how fast the first network was.
+    """
+    streams = pieces(len(levels), samples_per_stream(program))
+    paces: list[Pace] = []
+    done = 0
+
+    def advanced(samples: int) -> None:
+        if advance:
+            advance(done + samples)
+
+    def paced(pace: Pace) -> None:
+        paces.append(pace)
+        if announce and len(paces) == 1:
+            announce(pace.seconds(_steps_left(program, streams), networks=len(streams) - 1))
+
+    results = []
+    for stream in streams:
+        results.append(run_stream(program, levels[stream], models=models, record=record, advance=advanced, paced=paced))
+        done = stream.stop
+    return joined(results), paces[0]
 
 
-def _run_stream(
-    program: Program, levels: NDArray[np.uint8], done: int, advance: Callable[[int], None] | None
-) -> tuple[list[NDArray[np.bool_]], NDArray[np.int64]]:
-    try:
-        with open_network(program, levels) as network:
-            schedule = network.schedule
-            network.run(schedule.steps - schedule.interval * (schedule.samples - 1))
-            for sample in range(1, schedule.samples):
-                if advance:
-                    advance(done + sample)
-                network.run(schedule.interval)
-            spikes = [network.spikes(index) for index in range(len(program.spiking_layers))]
-            readout = network.readout()
-    except SnncError:
-        raise
-    except Exception as error:  # whatever Lava raises when one of its processes fails
-        raise BackendError(f"Lava failed: {type(error).__name__}: {error}") from error
-    if advance:
-        advance(done + len(levels))
-    return spikes, readout
+def _steps_left(program: Program, streams: list[slice]) -> int:
+    """Steps after the first sample."""
+    steps = [Schedule(program.timesteps, max(program.depths) + 1, each.stop - each.start).steps for each in streams]
+    return sum(steps) - Schedule(program.timesteps, max(program.depths) + 1, 1).steps

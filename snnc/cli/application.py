@@ -27,7 +27,8 @@ Your own network:
   snnc validate model.net --model model.pt --data mnist:data
 
 \b
-Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted.
+Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted,
+143 terminated.
 """
 
 

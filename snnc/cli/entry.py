@@ -1,7 +1,7 @@
 """The entry point: runs a command and turns what went wrong into one line and an exit code.
 
 Exit codes: 0 all is well; 1 a check failed; 2 bad input (a :class:`snnc.errors.SnncError`, or wrong use of the
-command line); 3 an error that nobody foresaw, which is a bug in snnc; 130 interrupted.
+command line); 3 an error that nobody foresaw, which is a bug in snnc; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import typer
 
 from snnc.cli.application import application
 from snnc.cli.options import Invocation
+from snnc.cli.termination import Terminated, termination_raises
 from snnc.errors import SnncError
 
-FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED = 1, 2, 3, 130
+FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,16 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     invocation = Invocation()
     command = typer.main.get_command(application)
     try:
-        code = command.main(
-            None if arguments is None else list(arguments),
-            prog_name="snnc",
-            standalone_mode=False,
-            obj=invocation,
-        )
+        with termination_raises():
+            code = command.main(
+                None if arguments is None else list(arguments),
+                prog_name="snnc",
+                standalone_mode=False,
+                obj=invocation,
+            )
     except SnncError as error:
         return _fail(str(error), BAD_INPUT, invocation)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except Terminated:
+        return _fail("terminated", TERMINATED, invocation)
     except BrokenPipeError:
         # Whoever read our output has gone, as in `snnc inspect net | head`; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -64,6 +64,31 @@ Trust = Annotated[
         show_default=False,
     ),
 ]
+LavaModels = Annotated[
+    str | None,
+    typer.Option(
+        "--lava-models",
+        metavar="fast|stock",
+        help="What computes on Lava, with the same result: snnc's process models, all in one process, or Lava's own, "
+        "each in a process of the operating system.  [default: fast]",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        help="How many Lava networks run side by side, each on its share of the samples; never changes the result. "
+        "Each loads everything anew, which takes seconds, and uses one core.  [default: 1; all of a cluster]",
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="NAME[:ADDRESS]",
+        help="Where Lava's workers run: dask:tcp://HOST:PORT, ray, or ray:ADDRESS.  [default: on this machine]",
+    ),
+]
 Data = Annotated[
     str,
     typer.Option("--data", metavar="DATA", help=f"What to run on: {DATA_FORMS}. The test split, where there is one."),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import Data, Json, Net, Verbose
+from snnc.cli.duration import long_run
+from snnc.cli.options import Cluster, Data, Json, LavaModels, Net, Verbose, Workers
 from snnc.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   snnc run model.net --data mnist:data
   snnc run model.net --data digits --backend lava --samples 20
+  snnc run model.net --data digits --backend lava --workers 4
 """
 
 
@@ -41,6 +43,9 @@ def run_command(
             help="Samples that sim computes at once; never changes the result.  [default: what memory allows]",
         ),
     ] = None,
+    lava_models: LavaModels = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -63,7 +68,17 @@ def run_command(
         dataset = evaluation_data(data, samples)
         levels = input_levels(program, dataset)
         steps.begin(f"running on {backend}", len(dataset))
-        result = run_levels(program, levels.values, backend, batch_size=batch_size, advance=steps.advance)
+        result = run_levels(
+            program,
+            levels.values,
+            backend,
+            batch_size=batch_size,
+            lava_models=lava_models,
+            workers=workers,
+            cluster=cluster,
+            advance=steps.advance,
+            announce=lambda seconds: steps.say(long_run(seconds, len(dataset))),
+        )
 
     counts = count_operations(program, result)
     screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, T = {program.timesteps}, backend {backend}")

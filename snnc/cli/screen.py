@@ -60,14 +60,15 @@ class Screen:
             disable=self._quiet or not self._err.is_terminal,
         )
         with progress:
-            yield Steps(progress)
+            yield Steps(progress, quiet=self._quiet)
 
 
 class Steps:
     """Progress bars, one below the other; each begins where the one before ends."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, quiet: bool = False) -> None:
         self._progress = progress
+        self._is_quiet = quiet
         self._title: str | None = None
 
     def begin(self, title: str, total: int = 1) -> None:
@@ -87,6 +88,11 @@ class Steps:
         """So many things of the current step are done."""
         if self._progress.task_ids:
             self._progress.update(self._progress.task_ids[-1], completed=done)
+
+    def say(self, text: str | None) -> None:
+        """Something to know before the current step goes on, above the bars; nothing where there is nothing to say."""
+        if text and not self._is_quiet:
+            self._progress.console.print(text)
 
     def finish(self) -> None:
         """The current step is done."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Architecture, Data, Json, Net, Trust, Verbose
+from snnc.cli.duration import long_run
+from snnc.cli.options import Architecture, Cluster, Data, Json, LavaModels, Net, Trust, Verbose, Workers
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 from snnc.errors import OptionError
@@ -32,6 +33,9 @@ def validate_command(
         bool | None,
         typer.Option("--lava/--no-lava", help="Demand Lava, or leave it out.  [default: run it if it is installed]"),
     ] = None,
+    lava_models: LavaModels = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     maximum_drop: Annotated[
         float | None,
         typer.Option(
@@ -68,7 +72,18 @@ def validate_command(
             steps.advance(done)
 
         result = validate(
-            net, model, dataset, lava=lava, lava_samples=lava_samples, arch=architecture, trust=trust, advance=advance
+            net,
+            model,
+            dataset,
+            lava=lava,
+            lava_samples=lava_samples,
+            lava_models=lava_models,
+            workers=workers,
+            cluster=cluster,
+            arch=architecture,
+            trust=trust,
+            advance=advance,
+            announce=lambda seconds: steps.say(long_run(seconds, min(lava_samples, len(dataset)))),
         )
     if maximum_drop is not None and result.drop is None:
         raise OptionError("needs data with labels", where="--max-drop", found=dataset.name)

@@ -20,7 +20,7 @@ from snnc.errors import BackendError, FormatError, ModelError, OptionError
 from snnc.inputs import chunks, input_levels, raw_values
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import Agreement, compare_runs
-from snnc.runtime.lava import lava_available, run_lava
+from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
 
@@ -85,7 +85,11 @@ def validate_program(
     *,
     lava: bool | None = None,
     lava_samples: int = 10,
+    lava_models: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
     advance: Callable[[str, int, int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
 ) -> Validation:
     """Compares the ANN with the simulator, and the simulator with Lava.
 
@@ -97,11 +101,15 @@ def validate_program(
         dataset: At least one sample.
         lava: Whether to run Lava; None: if it is installed.
         lava_samples: How many samples Lava runs, at least 1.
+        lava_models: As for :func:`snnc.run`.
+        workers: As for :func:`snnc.run`.
+        cluster: As for :func:`snnc.run`.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
+        announce: As for :func:`snnc.run`.
 
     Raises:
         BackendError: ``lava`` is True and Lava is not installed.
-        OptionError: ``lava_samples`` is below 1.
+        OptionError: ``lava_samples`` is below 1, or an option for Lava has a value that it cannot have.
         DataError: The data do not fit the network.
         ModelError: The module has another number of outputs than the program.
     """
@@ -133,7 +141,14 @@ def validate_program(
         first = levels.values[:lava_samples]
         reference = Simulator(program).run(first, record=True)
         found = run_lava(
-            program, first, record=True, advance=None if advance is None else _named(advance, "lava", len(first))
+            program,
+            first,
+            models=lava_models or DEFAULT_MODELS,
+            workers=workers,
+            cluster=cluster,
+            record=True,
+            advance=None if advance is None else _named(advance, "lava", len(first)),
+            announce=announce,
         )
         agreement = compare_runs(program, reference, found)
     return Validation(

@@ -5,20 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.compiler.program import Program
-from snnc.runtime.lava import run_lava
+from snnc.runtime.lava import LAVA_MODELS, run_lava
+from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 
 
-def assert_equal_runs(program: Program, levels: np.ndarray) -> int:
-    """Every spike and every readout; gives the number of spikes."""
+def assert_equal_runs(program: Program, levels: np.ndarray, models: tuple[str, ...] = LAVA_MODELS) -> int:
+    """Every spike and every readout, with our process models and with Lava's; gives the number of spikes."""
     simulated = Simulator(program).run(levels, record=True)
-    run = run_lava(program, levels)
     assert simulated.wraps is not None and not any(simulated.wraps)
-    assert simulated.spikes is not None and run.spikes is not None
-    for layer, expected, found in zip(program.spiking_layers, simulated.spikes, run.spikes, strict=True):
-        assert np.array_equal(found, expected), f"{layer.name}: {(found != expected).sum()} spikes differ"
-    assert np.array_equal(run.readout, simulated.readout)
-    for expected, found in zip(simulated.spike_counts, run.spike_counts, strict=True):
-        assert np.array_equal(found, expected)
-    assert np.array_equal(run.input_counts, simulated.input_counts)
+    assert simulated.spikes is not None
+    for each in models:
+        assert_equal_results(simulated, run_lava(program, levels, models=each))
     return int(sum(spikes.sum() for spikes in simulated.spikes))
+
+
+def assert_equal_results(expected: RunResult, found: RunResult) -> None:
+    """Everything but the wraps, which Lava does not tell."""
+    assert np.array_equal(found.readout, expected.readout)
+    assert np.array_equal(found.input_counts, expected.input_counts)
+    for index, (one, other) in enumerate(zip(expected.spike_counts, found.spike_counts, strict=True)):
+        assert np.array_equal(one, other), f"layer {index}: counts differ"
+    assert (expected.spikes is None) == (found.spikes is None)
+    for index, (one, other) in enumerate(zip(expected.spikes or (), found.spikes or (), strict=True)):
+        assert np.array_equal(one, other), f"layer {index}: {(one != other).sum()} spikes differ"

@@ -1,0 +1,91 @@
+"""The processes of the operating system that Lava's runtime starts, none of which may outlive us.
+
+Lava starts one for each process of the network, and waits without end for those that have died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import multiprocessing
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from scipy.sparse import SparseEfficiencyWarning
+
+from snnc.errors import BackendError
+
+# From <sys/prctl.h>: the signal that a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
+
+_is_starting = False
+
+
+@contextlib.contextmanager
+def offspring() -> Iterator[None]:
+    """Processes that are forked in here take no notice of what interrupts us, and on Linux end when we do, if killed.
+
+    Ctrl-C reaches all processes of a terminal; the parent alone decides what happens then.
+
+    Raises:
+        BackendError: We are a process that may have none below it, as the workers of dask are.
+    """
+    if multiprocessing.current_process().daemon:
+        raise BackendError(
+            "Lava's models run in processes of their own, and this worker may not start any",
+            advice="choose the fast models, which need none",
+        )
+    global _is_starting  # a hook of fork gets no arguments
+    _register()
+    method = multiprocessing.get_start_method()
+    # Lava's processes are made of what cannot be pickled.
+    multiprocessing.set_start_method("fork", force=True)
+    _is_starting = True
+    try:
+        yield
+    finally:
+        _is_starting = False
+        with contextlib.suppress(ValueError):  # a worker of joblib's has a way of its own that cannot be chosen by name
+            multiprocessing.set_start_method(method, force=True)
+
+
+def end_offspring(runtime: Any) -> None:
+    """Kills the processes of a runtime that may no longer answer, and gives back its shared memory.
+
+    Args:
+        runtime: Lava's.
+    """
+    infrastructure = runtime._messaging_infrastructure
+    # Else its destructor would ask processes that are gone to stop.
+    runtime._is_started = runtime._is_running = False
+    if infrastructure is None:
+        return
+    for actor in infrastructure.actors:
+        with contextlib.suppress(ValueError):  # it has ended, and was closed
+            actor.kill()
+    for actor in infrastructure.actors:
+        actor.join()
+    # It can be shut down once it has been started.
+    if hasattr(infrastructure.smm, "shutdown"):
+        infrastructure.smm.shutdown()
+
+
+@functools.cache
+def _register() -> None:
+    os.register_at_fork(after_in_child=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    if not _is_starting:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Lava's DelaySparse builds its matrices in a way that scipy finds slow.
+    warnings.simplefilter("ignore", SparseEfficiencyWarning)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,128 @@
+"""Several Lava networks side by side, each on its share of the samples, through joblib."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import NDArray
+
+from snnc.compiler.program import Program
+from snnc.errors import BackendError, SnncError, first_line
+from snnc.runtime.lava.available import lava_available
+from snnc.runtime.lava.cluster import joblib_backend
+from snnc.runtime.lava.joined import joined
+from snnc.runtime.lava.pace import Pace, mean_pace
+from snnc.runtime.lava.run import run_here
+from snnc.runtime.lava.schedule import Schedule
+from snnc.runtime.lava.shares import piece_size, pieces
+from snnc.runtime.lava.synapses import check_delays
+from snnc.runtime.result import RunResult
+
+
+def run_shared(
+    program: Program,
+    levels: NDArray[np.uint8],
+    *,
+    models: str,
+    workers: int | None,
+    cluster: str | None,
+    record: bool,
+    advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
+) -> RunResult:
+    """Runs samples on several networks, each in a process of its own.
+
+    Each worker takes one sample first, which tells how long the others will take; those are cut into pieces, and a
+    worker that is through with one takes the next.
+
+    Args and errors are those of :func:`snnc.runtime.lava.run.run_lava`.
+    """
+    check_delays(program)
+    if cluster is None and (reason := lava_available()):
+        raise BackendError(f"the lava backend cannot run: {reason}")
+    with joblib_backend(cluster):
+        count = workers or effective_n_jobs(-1)
+        # No more is handed out than is worked on: joblib's processes cannot be ended in peace with work that waits.
+        with Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel:
+            work = _Work(parallel, program, levels, models=models, record=record, advance=advance)
+            work.run(pieces(min(count, len(levels)), 1))
+            left = len(levels) - work.done
+            pace = mean_pace(work.paces)
+            schedule = Schedule(program.timesteps, max(program.depths) + 1, 1)
+            size = piece_size(left, count, pace.start, pace.seconds(schedule.interval))
+            shares = [slice(work.done + each.start, work.done + each.stop) for each in pieces(left, size)]
+            if announce:
+                steps = left * schedule.interval + len(shares) * (schedule.depth - 1)
+                announce(pace.seconds(steps, networks=len(shares)) / count)
+            work.run(shares)
+    return joined(work.results)
+
+
+class _Work:
+    """What was handed out, and what came back.
+
+    Args:
+        parallel: joblib's.
+        program: The program.
+        levels: All levels.
+        models: ``fast`` or ``stock``.
+        record: Keep every spike.
+        advance: Called with the number of samples done.
+    """
+
+    def __init__(
+        self,
+        parallel: Parallel,
+        program: Program,
+        levels: NDArray[np.uint8],
+        *,
+        models: str,
+        record: bool,
+        advance: Callable[[int], None] | None,
+    ) -> None:
+        self._parallel = parallel
+        self._program = program
+        self._levels = levels
+        self._models = models
+        self._record = record
+        self._advance = advance
+        self.results: list[RunResult] = []
+        self.paces: list[Pace] = []
+        self.done = 0
+
+    def run(self, shares: Sequence[slice]) -> None:
+        """Has shares worked on; results come in the order of the samples."""
+        calls = (
+            delayed(_run_share)(self._program, self._levels[each], models=self._models, record=self._record)
+            for each in shares
+        )
+        try:
+            for result, pace in self._parallel(calls):
+                self.results.append(result)
+                self.paces.append(pace)
+                self.done += result.samples
+                if self._advance:
+                    self._advance(self.done)
+        except SnncError:
+            raise
+        except Exception as error:  # whatever joblib's backend raises when a worker dies
+            raise BackendError(
+                f"a worker failed: {type(error).__name__}: {first_line(error)}",
+                advice="try fewer workers: each needs memory for a network of its own",
+            ) from error
+
+
+def _run_share(program: Program, levels: NDArray[np.uint8], *, models: str, record: bool) -> tuple[RunResult, Pace]:
+    """What a worker does with a share."""
+    if threading.current_thread() is not threading.main_thread():
+        return run_here(program, levels, models=models, record=record)
+    # Ctrl-C reaches all processes of a terminal; whoever started the workers ends them.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return run_here(program, levels, models=models, record=record)
+    finally:
+        signal.signal(signal.SIGINT, before)
