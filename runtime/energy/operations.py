@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program.window_output import window_output
 from snnc.runtime.result import RunResult
 
 
@@ -100,10 +101,8 @@ def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64
     height, width = source_shape[1:]
     kernel = synapse.weight.shape[2:]
     output = [
-        (size + 2 * padding - dilation * (length - 1) - 1) // stride + 1
-        for size, length, stride, padding, dilation in zip(
-            (height, width), kernel, synapse.stride, synapse.padding, synapse.dilation, strict=True
-        )
+        window_output(*options)
+        for options in zip((height, width), kernel, synapse.stride, synapse.padding, synapse.dilation, strict=True)
     ]
     # The transposed convolution of ones counts the kernel positions that read each value; what the stride leaves over
     # at the far end is padded.
