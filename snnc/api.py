@@ -13,6 +13,7 @@ from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
+from snnc.devices import chosen_device
 from snnc.inputs import (
     Data,
     as_module,
@@ -25,6 +26,7 @@ from snnc.inputs import (
 )
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.result import RunResult
+from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
 
 CALIBRATION_SAMPLES = 512
@@ -171,6 +173,10 @@ def run(
     samples: int | None = None,
     record: bool = False,
     batch_size: int | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    stop_at: Sequence[int] = (),
+    processes: Processes | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> RunResult:
     """Runs a compiled network on data.
@@ -182,6 +188,13 @@ def run(
         samples: Run the first so many; None: all.
         record: Keep every spike, in ``result.spikes``.
         batch_size: Samples that ``sim`` computes at once; None: what memory allows. It never changes the result.
+        device: Where ``sim`` computes: ``cpu``, ``cuda``, ``cuda:NUMBER`` or ``auto`` (a GPU where there is one). It
+            never changes the result.
+        memory: Bytes that ``sim`` may take for what it computes at once, beside weights, data and results; None: what
+            is fastest. It never changes the result.
+        stop_at: Numbers of steps, 1..T, after which ``sim`` reports too: ``result.earlier[t]`` is what a run that ends
+            after t steps gives.
+        processes: Connected processes, each of which runs a share of the samples; all get the whole result.
         advance: Told how many samples are done.
 
     Returns:
@@ -192,7 +205,21 @@ def run(
     """
     network = as_program(program)
     levels = input_levels(network, evaluation_data(data, samples))
-    return run_levels(network, levels.values, backend, record=record, batch_size=batch_size, advance=advance)
+    return run_shared(
+        levels.values,
+        processes or Processes(),
+        lambda share: run_levels(
+            network,
+            share,
+            backend,
+            record=record,
+            batch_size=batch_size,
+            device=chosen_device(device),
+            memory=memory,
+            stop_at=stop_at,
+            advance=advance,
+        ),
+    )
 
 
 def validate(
@@ -203,6 +230,8 @@ def validate(
     samples: int | None = None,
     lava: bool | None = None,
     lava_samples: int = 10,
+    device: str = "cpu",
+    memory: int | None = None,
     arch: str | None = None,
     trust: bool = False,
     advance: Callable[[str, int, int], None] | None = None,
@@ -216,6 +245,8 @@ def validate(
         samples: Compare on the first so many; None: all.
         lava: Whether to run Lava too; None: if it is installed.
         lava_samples: How many samples Lava runs.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
         arch: As for :func:`compile`.
         trust: As for :func:`compile`.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
@@ -230,5 +261,7 @@ def validate(
         evaluation_data(data, samples),
         lava=lava,
         lava_samples=lava_samples,
+        device=chosen_device(device),
+        memory=memory,
         advance=advance,
     )

@@ -55,12 +55,13 @@ class OperationCounts:
         return sum(self.synaptic)
 
 
-def count_operations(program: Program, result: RunResult) -> OperationCounts:
+def count_operations(program: Program, result: RunResult, steps: int | None = None) -> OperationCounts:
     """Counts the operations of a run.
 
     Args:
         program: The program that ran.
         result: What it gave, from any backend.
+        steps: After how many steps; None: T.
     """
     sources = {-1: result.input_counts, **dict(enumerate(result.spike_counts))}
     synaptic = tuple(
@@ -71,7 +72,7 @@ def count_operations(program: Program, result: RunResult) -> OperationCounts:
         for layer in program.layers
     )
     spikes = tuple(int(counts.sum()) for counts in result.spike_counts)
-    updates = sum(layer.neurons for layer in program.layers) * program.timesteps * result.samples
+    updates = sum(layer.neurons for layer in program.layers) * (steps or program.timesteps) * result.samples
     return OperationCounts(
         samples=result.samples,
         synaptic=synaptic,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Architecture, Data, Json, Net, Trust, Verbose
+from snnc.cli.amounts import memory_size
+from snnc.cli.options import Architecture, Data, Device, Json, Memory, Net, Trust, Verbose
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 from snnc.errors import OptionError
@@ -38,6 +39,8 @@ def validate_command(
             "--max-drop", metavar="POINTS", help="Fail if the accuracy drops by more percentage points than this."
         ),
     ] = None,
+    device: Device = "cpu",
+    memory: Memory = None,
     architecture: Architecture = None,
     trust: Trust = False,
     as_json: Json = False,
@@ -68,7 +71,16 @@ def validate_command(
             steps.advance(done)
 
         result = validate(
-            net, model, dataset, lava=lava, lava_samples=lava_samples, arch=architecture, trust=trust, advance=advance
+            net,
+            model,
+            dataset,
+            lava=lava,
+            lava_samples=lava_samples,
+            device=device,
+            memory=memory_size(memory),
+            arch=architecture,
+            trust=trust,
+            advance=advance,
         )
     if maximum_drop is not None and result.drop is None:
         raise OptionError("needs data with labels", where="--max-drop", found=dataset.name)
