@@ -10,7 +10,8 @@ from growth import Growth
 from rich.console import Console
 from rich.table import Table
 
-console = Console()
+# Tables are as wide as they are where nobody looks at a terminal.
+console = Console() if Console().is_terminal else Console(width=200)
 
 
 def show_machine(machine: Mapping[str, object]) -> None:

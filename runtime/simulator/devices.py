@@ -9,7 +9,7 @@ import torch
 
 # Memory for what is computed at once. On a CPU what its caches hold, for each thread: larger chunks wait for memory,
 # in smaller ones starting an operation takes as long as doing it.
-CPU_MEMORY = 16 << 20
+CPU_MEMORY = 36 << 20
 # On a GPU what keeps all of it at work, and is there on any.
 GPU_MEMORY = 1 << 30
 

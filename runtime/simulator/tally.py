@@ -77,12 +77,14 @@ class Tally:
         return tuple(MembraneRange(*each) for each in zip(self._low.tolist(), self._high.tolist(), strict=True))
 
     def result(self) -> RunResult:
-        """The whole run, with what it gave up to each stop before the last one."""
+        """The whole run, with what it gave up to each stop before the last one; nothing can be added any more."""
         results: dict[int, RunResult] = {}
-        inputs, counts = np.zeros_like(self._inputs[0]), [np.zeros_like(each) for each in self._counts[0]]
         for interval, stop in enumerate(self._stops):
-            inputs = inputs + self._inputs[interval]
-            counts = [before + more for before, more in zip(counts, self._counts[interval], strict=True)]
+            inputs, counts = self._inputs[interval], self._counts[interval]
+            if interval:
+                inputs += self._inputs[interval - 1]
+                for total, before in zip(counts, self._counts[interval - 1], strict=True):
+                    total += before
             last = stop == self._stops[-1]
             spikes = self._spikes
             if spikes is not None and not last:
