@@ -23,6 +23,7 @@ from snnc.errors import OptionError
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 from snnc.runtime.simulator import integer_convolution as integers
+from snnc.runtime.simulator.block_sums import block_shape
 from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
 from snnc.runtime.simulator.connection import connect
 from snnc.runtime.simulator.input_steps import input_steps
@@ -190,6 +191,51 @@ def check_products(synapse: Synapse, source: tuple[int, ...], rng: np.random.Gen
     for way in ways:
         found = way(given_values)
         assert found.dtype == torch.float32 and np.array_equal(found.numpy().reshape(expected.shape), expected)
+
+
+@given(st.integers(0, 2**20), st.tuples(st.integers(1, 3), st.integers(1, 3)), st.booleans(), st.data())
+def test_pooling_in_a_kernel_is_computed_as_sums_of_blocks(
+    seed: int, block: tuple[int, int], native: bool, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = [data.draw(st.integers(1, 4)) for _ in range(2)]
+    kernel = [data.draw(st.integers(1, size)) for size in blocks]
+    channels, groups = data.draw(st.sampled_from([(2, 1), (2, 2), (3, 1)]))
+    weight = weights(rng, (2 * groups, channels // groups, *kernel), limit=40)
+    stride, padding = ([each * data.draw(st.integers(low, 2)) for each in block] for low in (1, 0))
+    synapse = Synapse(
+        0, "conv", weight.repeat(block[0], 2).repeat(block[1], 3), tuple(stride), tuple(padding), groups=groups
+    )
+    source = (channels, *(size * each for size, each in zip(blocks, block, strict=True)))
+    found = block_shape(synapse, source, 1)
+    assert all(each % wanted == 0 for each, wanted in zip(found, block, strict=True))
+    shape = output_shape(synapse, source)
+    connection = connect(
+        synapse, source, shape, largest=1, largest_sum=9999, dtype=torch.float32, device=CPU, native=native
+    )
+    values = rng.integers(0, 2, (2, *source)).astype(np.uint8)
+    expected = [arriving(each.astype(np.int64), synapse, shape) for each in values]
+    assert np.array_equal(connection(torch.from_numpy(values)).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (2, 2)),
+        ({"stride": (1, 2)}, (1, 2)),
+        ({"padding": (2, 3)}, (2, 1)),
+        ({"dilation": (2, 1)}, (1, 1)),
+        ({"source": (1, 7, 8)}, (1, 2)),
+        ({"largest": 100}, (1, 2)),
+        ({"largest": 200}, (1, 1)),
+    ],
+    ids=str,
+)
+def test_only_whole_blocks_are_added_up(changes: dict, expected: tuple[int, int]) -> None:
+    weight = np.arange(2, 10, 2, dtype=np.int16).reshape(1, 1, 2, 2).repeat(2, 2).repeat(2, 3)
+    options = {"stride": (2, 2), "padding": (2, 2), "dilation": (1, 1), "source": (1, 8, 8), "largest": 1, **changes}
+    source, largest = options.pop("source"), options.pop("largest")
+    assert block_shape(Synapse(0, "conv", weight, **options), source, largest) == expected
 
 
 def output_shape(synapse: Synapse, source: tuple[int, ...]) -> tuple[int, ...]:

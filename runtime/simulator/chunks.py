@@ -10,7 +10,6 @@ from snnc.compiler.program import Program
 from snnc.errors import OptionError
 from snnc.runtime.simulator.kernel import LayerKernel
 
-
 # Allocators leave gaps between blocks of different sizes: resident memory was seen to be up to 2.2 times what tensors
 # hold, most often less than twice.
 GAPS = 2.25

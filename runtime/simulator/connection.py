@@ -9,6 +9,7 @@ import torch
 
 from snnc.compiler.program import Synapse
 from snnc.compiler.program.synaptic_input import SynapticInput
+from snnc.runtime.simulator.block_sums import BlockSums, block_shape, without_blocks
 from snnc.runtime.simulator.integer_convolution import HALVES, LARGEST_INPUT, IntegerProduct
 from snnc.runtime.simulator.window_product import WindowProduct, integer_products_work
 
@@ -56,6 +57,20 @@ def connect(
         device: Where to compute.
         native: Whether to take the ways that only CPUs have; else those of every device.
     """
+    block = block_shape(synapse, source_shape, largest)
+    if block != (1, 1):
+        channels, height, width = source_shape
+        smaller = connect(
+            without_blocks(synapse, block),
+            (channels, height // block[0], width // block[1]),
+            shape,
+            largest=largest * math.prod(block),
+            largest_sum=largest_sum,
+            dtype=dtype,
+            device=device,
+            native=native,
+        )
+        return BlockSums(block, source_shape, smaller)
     if native or synapse.kind == "sparse":
         plain = _FloatProduct(
             SynapticInput(synapse, source_shape, shape, dtype=dtype, device=device), source_shape, dtype
