@@ -1,9 +1,10 @@
 # Every target sets up what it needs first; see tools/setup.
 BIN := .venv/bin
 PYTEST_ARGS ?=
+SPEED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest benchmark-mnist ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ newest:  ## run the tests that need no Lava under the newest Python with the new
 
 benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
 	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"
+
+benchmark-speed: setup  ## measure the simulator beside the ANN and SpikingJelly, and compiling (SPEED_ARGS=--quick)
+	$(BIN)/python benchmarks/speed $(SPEED_ARGS)
 
 ci:  ## what the automatic check runs
 	.ci/run

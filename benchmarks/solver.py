@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from snnc.compiler.ir import ActivationProfile, AvgPool2d, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer
-from snnc.compiler.memory import keep_freed_memory
 from snnc.compiler.passes.profile_activations import BATCH, profile_batch
+from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.compiler.solver import ActivationSketch, Distribution, solve
 
 SIDE, CLASSES = 32, 10

@@ -1,7 +1,7 @@
-"""Compiling in several processes that torchrun started.
+"""Compiling and running in several processes that torchrun started.
 
-Each runs whole batches of the calibration data, and profiles are merged by sums of integers, minima and maxima, so
-that the result is the one that a single process gets.
+Each takes a share of the data, and what they find is merged by sums of integers, minima and maxima, so that the result
+is the one that a single process gets.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import torch
+
     from snnc.compiler.ir import ActivationProfile
     from snnc.compiler.solver import ActivationSketch
 
+# What was sent, kept until the connection is closed: gloo's thread lets go of a tensor some time after it has arrived.
+# Were it the last to do so, it would need Python's lock, which the closing holds while it waits for that thread.
+_SENT: list[torch.Tensor] = []
 # What torchrun sets in each of its processes.
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that compile together.
+    """This process among those that work together.
 
     Attributes:
         rank: Which one this is, 0..count-1; only 0 prints and writes.
@@ -43,6 +48,15 @@ class Processes:
     def share(self, batches: Sequence[int]) -> Sequence[int]:
         """Those of the batches that are this process's."""
         return batches[self.rank :: self.count]
+
+    def part(self, count: int) -> slice:
+        """Which of so many samples are this process's: as many as the others', one more or less, and in their order."""
+        return slice(count * self.rank // self.count, count * (self.rank + 1) // self.count)
+
+    def add_up(self, array: NDArray[Any]) -> None:
+        """Replaces an array of integers by its sum over all processes, in place; all of them have to call it."""
+        if self.count > 1:
+            _reduce(array, "SUM")
 
     def merge(self, profile: ActivationProfile) -> None:
         """Makes each process's profile of a layer that of all data: counts add up, ranges widen.
@@ -77,6 +91,7 @@ def connected(processes: Processes) -> Iterator[None]:
         yield
     finally:
         distributed.destroy_process_group()
+        _SENT.clear()
 
 
 def _merge(sketch: ActivationSketch) -> None:
@@ -99,4 +114,6 @@ def _reduce(array: NDArray[Any], operation: str) -> None:
     import torch
     from torch import distributed
 
-    distributed.all_reduce(torch.from_numpy(array), op=getattr(distributed.ReduceOp, operation))
+    tensor = torch.from_numpy(array)
+    _SENT.append(tensor)
+    distributed.all_reduce(tensor, op=getattr(distributed.ReduceOp, operation))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from snnc.compiler.program import Program
 from snnc.errors import OptionError
 from snnc.runtime.result import RunResult
+
+if TYPE_CHECKING:
+    import torch
 
 Backend = Literal["sim", "lava", "loihi"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -26,6 +29,9 @@ def run_levels(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    device: str | torch.device = "cpu",
+    memory: int | None = None,
+    stop_at: Sequence[int] = (),
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
@@ -40,11 +46,15 @@ def run_levels(
         lava_models: What computes on ``lava``: ``fast`` (ours; None) or ``stock`` (Lava's).
         workers: How many networks ``lava`` runs side by side; None: one, or as many as a cluster has room for.
         cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
+        device: Where ``sim`` computes, as torch names it.
+        memory: Bytes that ``sim`` may take for what it computes at once; None: what is fastest.
+        stop_at: Numbers of steps, 1..T, after which ``sim`` reports too, in ``earlier``.
         advance: Called with the number of samples done.
         announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
 
     Raises:
-        OptionError: There is no such backend, or an option has a value that it cannot have, or is for another backend.
+        OptionError: There is no such backend, the batch size is below 1, the memory is too small, a number of steps is
+            not among 1..T, or an option has a value that it cannot have, or is for another backend.
         BackendError: The backend is not installed, or failed.
         DataError: There are no samples, or their shape does not fit.
     """
@@ -57,7 +67,11 @@ def run_levels(
     if backend == "sim":
         from snnc.runtime.simulator import Simulator
 
-        return Simulator(program).run(levels, record=record, batch_size=batch_size, advance=advance)
+        simulator = Simulator(program, device, memory=memory)
+        return simulator.run(levels, record=record, batch_size=batch_size, stop_at=stop_at, advance=advance)
+    for name, unused in (("stop at", not stop_at), ("memory", memory is None), ("device", str(device) == "cpu")):
+        if not unused:
+            raise OptionError("is for the sim backend only", where=name, found=f"backend {backend}")
     if backend == "lava":
         from snnc.runtime.lava import DEFAULT_MODELS, run_lava
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ class RunResult:
             could not be silenced between samples. Where it is not 0 the result means nothing. None where the backend
             cannot see membrane potentials.
         spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded.
+        earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
+            to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
     """
 
     readout: NDArray[np.int64]
@@ -28,6 +31,7 @@ class RunResult:
     input_counts: NDArray[np.int64]
     wraps: tuple[int, ...] | None
     spikes: tuple[NDArray[np.bool_], ...] | None = None
+    earlier: Mapping[int, RunResult] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:

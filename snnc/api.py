@@ -13,6 +13,7 @@ from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
+from snnc.devices import chosen_device
 from snnc.inputs import (
     Data,
     as_module,
@@ -25,6 +26,7 @@ from snnc.inputs import (
 )
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.result import RunResult
+from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
 
 CALIBRATION_SAMPLES = 512
@@ -174,6 +176,10 @@ def run(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    stop_at: Sequence[int] = (),
+    processes: Processes | None = None,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
@@ -191,6 +197,13 @@ def run(
         workers: How many networks ``lava`` runs side by side, each in a process of its own on its share of the samples;
             None: one, or as many as a cluster has room for. It never changes the result.
         cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
+        device: Where ``sim`` computes: ``cpu``, ``cuda``, ``cuda:NUMBER`` or ``auto`` (a GPU where there is one). It
+            never changes the result.
+        memory: Bytes that ``sim`` may take for what it computes at once, beside weights, data and results; None: what
+            is fastest. It never changes the result.
+        stop_at: Numbers of steps, 1..T, after which ``sim`` reports too: ``result.earlier[t]`` is what a run that ends
+            after t steps gives.
+        processes: Connected processes, each of which runs a share of the samples; all get the whole result.
         advance: Told how many samples are done.
         announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
 
@@ -202,17 +215,24 @@ def run(
     """
     network = as_program(program)
     levels = input_levels(network, evaluation_data(data, samples))
-    return run_levels(
-        network,
+    return run_shared(
         levels.values,
-        backend,
-        record=record,
-        batch_size=batch_size,
-        lava_models=lava_models,
-        workers=workers,
-        cluster=cluster,
-        advance=advance,
-        announce=announce,
+        processes or Processes(),
+        lambda share: run_levels(
+            network,
+            share,
+            backend,
+            record=record,
+            batch_size=batch_size,
+            device=chosen_device(device),
+            memory=memory,
+            stop_at=stop_at,
+            lava_models=lava_models,
+            workers=workers,
+            cluster=cluster,
+            advance=advance,
+            announce=announce,
+        ),
     )
 
 
@@ -227,6 +247,8 @@ def validate(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
     arch: str | None = None,
     trust: bool = False,
     advance: Callable[[str, int, int], None] | None = None,
@@ -244,6 +266,8 @@ def validate(
         lava_models: As for :func:`run`.
         workers: As for :func:`run`.
         cluster: As for :func:`run`.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
         arch: As for :func:`compile`.
         trust: As for :func:`compile`.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
@@ -262,6 +286,8 @@ def validate(
         lava_models=lava_models,
         workers=workers,
         cluster=cluster,
+        device=chosen_device(device),
+        memory=memory,
         advance=advance,
         announce=announce,
     )

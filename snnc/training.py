@@ -1,4 +1,4 @@
-"""What ``snnc train`` needs of the compiler's side: names of networks, weights out of files, where to train."""
+"""What ``snnc train`` needs of the compiler's side: names of networks and weights out of files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from snnc.architectures import Architecture, Factory, architecture
@@ -16,7 +15,7 @@ from snnc.errors import DataError, ModelError, OptionError
 from snnc.models.choices import ACTIVATIONS
 from snnc.models.data import Dataset
 
-__all__ = ["chosen_architecture", "chosen_device", "class_count", "file_hash", "start_from"]
+__all__ = ["chosen_architecture", "class_count", "file_hash", "start_from"]
 
 
 def class_count(dataset: Dataset) -> int:
@@ -59,28 +58,6 @@ def chosen_architecture(text: str, activation: str | None, num_classes: int) -> 
 
 def _sized(found: Architecture, num_classes: int) -> Architecture:
     return found if found.num_classes is not None else replace(found, num_classes=num_classes)
-
-
-def chosen_device(text: str) -> torch.device:
-    """Where to train.
-
-    Args:
-        text: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:NUMBER``.
-
-    Raises:
-        OptionError: The text is none of these, or there is no such GPU.
-    """
-    if text == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(text)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise OptionError("is no device", where="--device", expected="auto, cpu, cuda or cuda:NUMBER", found=repr(text))
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise OptionError("there is no such GPU", where="--device", found=f"{torch.cuda.device_count()} GPUs")
-    return device
 
 
 def file_hash(path: Path) -> str:

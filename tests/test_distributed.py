@@ -1,7 +1,8 @@
-"""Several processes compile to the bytes that one compiles to."""
+"""Several processes compile to the bytes that one compiles to, and run to the numbers that one runs to."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -38,6 +39,24 @@ def test_processes_that_torchrun_starts_write_the_file_of_one(tmp_path: Path, co
     found, printed = compiled(together, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}")
     assert found == expected
     assert printed.count("wrote ") == 1, "every process printed"
+
+
+def test_processes_that_torchrun_starts_run_to_the_numbers_of_one() -> None:
+    def printed(*launcher: str) -> str:
+        command = ["snnc", "run", DATA / "portable.net", "--data", "digits", "--samples", 5, "--json"]
+        result = subprocess.run(
+            [sys.executable, *launcher, "-m", *map(str, command), "--stop-at", "1"],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    expected = printed()
+    assert json.loads(expected)["samples"] == 5
+    assert printed("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2") == expected
 
 
 def test_batches_are_shared_out() -> None:

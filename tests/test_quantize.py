@@ -132,7 +132,7 @@ def test_whatever_compiles_fits_the_chip_and_does_not_wrap_on_its_calibration_da
         return
     assert program.target == target and program.timesteps == timesteps
     simulator = Simulator(program)
-    result = simulator.run(program.coding.levels(case.levels.astype(np.float32)), track_range=True)
+    result = simulator.run(program.coding.levels(case.levels.astype(np.float32)))
     assert not any(result.wraps)
     for layer, found in zip(program.layers, simulator.ranges, strict=True):
         assert layer.membrane.measured == (found.low, found.high)

@@ -26,7 +26,7 @@ def test_every_spike_and_readout_is_that_of_the_definition(program: Program, sam
     levels = levels_for(program, samples, seed)
     spikes, readout, ranges = reference(program, levels)
     simulator = Simulator(program)
-    result = simulator.run(levels, record=True, track_range=True)
+    result = simulator.run(levels, record=True)
     for index, (layer, limits) in enumerate(zip(program.layers, ranges, strict=True)):
         if not stays_in_range([limits]):
             assert result.wraps[index] > 0
@@ -46,9 +46,9 @@ def test_the_batch_size_changes_nothing(program: Program, samples: int, size: in
     levels = levels_for(program, samples)
     simulator = Simulator(program)
     done: list[int] = []
-    whole = simulator.run(levels, record=True, batch_size=samples, track_range=True)
+    whole = simulator.run(levels, record=True, batch_size=samples)
     ranges = simulator.ranges
-    parts = simulator.run(levels, record=True, batch_size=size, track_range=True, advance=done.append)
+    parts = simulator.run(levels, record=True, batch_size=size, advance=done.append)
     assert simulator.ranges == ranges
     assert np.array_equal(whole.readout, parts.readout)
     assert np.array_equal(whole.input_counts, parts.input_counts)
@@ -62,7 +62,7 @@ def test_the_batch_size_changes_nothing(program: Program, samples: int, size: in
 def test_watching_changes_nothing(program: Program) -> None:
     levels = levels_for(program)
     simulator = Simulator(program)
-    plain, watched = simulator.run(levels), simulator.run(levels, record=True, track_range=True)
+    plain, watched = simulator.run(levels), simulator.run(levels, record=True)
     assert plain.spikes is None
     assert np.array_equal(plain.readout, watched.readout)
     assert all(map(np.array_equal, plain.spike_counts, watched.spike_counts))

@@ -13,8 +13,8 @@ from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.grouping import joined_groups, original_groups
 from snnc.compiler.emit.layout import GROUPS_MAXIMUM
 from snnc.compiler.emit.read_head import SIZE_MAXIMUM
-from snnc.compiler.ir.ops import window_output
 from snnc.compiler.program import Entries, Synapse
+from snnc.compiler.program.window_output import window_output
 
 EXPONENT_MAXIMUM = 7
 # As long as no target waits longer; what one can do is checked where it runs.

@@ -13,7 +13,7 @@ from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, Input, Node, Output, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.ir.ops import as_tensor
-from snnc.compiler.memory import keep_freed_memory
+from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.errors import PassError
 
 # Values of one layer over all steps that are held at once: 4 MiB of float32, which caches hold.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from snnc.compiler.float_simulation import fused
 from snnc.compiler.float_simulation.neurons import Neuron, check, spike_trains
+from snnc.compiler.program.memory_order import layer_order, rows_in_memory
 
 
 def send(
@@ -41,26 +38,17 @@ def _send_fused(
 ) -> tuple[torch.Tensor, int]:
     check(drive, timesteps, neuron)
     steps, batch, *shape = drive.shape
-    # The order that convolutions work in, so that nothing is turned around between the layers.
-    order = torch.channels_last if len(shape) == 3 else torch.contiguous_format
+    order = layer_order(tuple(shape))
     received = drive.flatten(0, 1).contiguous(memory_format=order)
     sent = torch.empty((timesteps * batch, *shape), dtype=drive.dtype, memory_format=order)
     level, start = (
         each.to(drive.dtype).expand(1, *shape).contiguous(memory_format=order) for each in (threshold, potential)
     )
     number = fused.fire(
-        _neurons(received).reshape(steps, batch, -1),
-        _neurons(level)[0],
-        _neurons(start)[0],
+        rows_in_memory(received).reshape(steps, batch, -1),
+        rows_in_memory(level)[0],
+        rows_in_memory(start)[0],
         neuron == "snm",
-        _neurons(sent).reshape(timesteps, batch, -1),
+        rows_in_memory(sent).reshape(timesteps, batch, -1),
     )
     return sent.reshape(timesteps, batch, *shape), number
-
-
-def _neurons(values: torch.Tensor) -> NDArray[np.floating[Any]]:
-    """Values (rows, *shape) as (rows, neurons) in the order in which they lie in memory, which is shared."""
-    if values.ndim == 4:
-        values = values.permute(0, 2, 3, 1)
-    found: NDArray[np.floating[Any]] = values.view(len(values), -1).numpy()
-    return found

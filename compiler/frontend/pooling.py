@@ -5,7 +5,7 @@ from __future__ import annotations
 from snnc.compiler.frontend.support import Call
 from snnc.compiler.frontend.windows import averaging, regular_pooling
 from snnc.compiler.ir import AvgPool2d, Flatten, Identity, MaxPool2d, Operation
-from snnc.compiler.ir.ops import window_output
+from snnc.compiler.program.window_output import window_output
 
 Pair = tuple[int, int]
 

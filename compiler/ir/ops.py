@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snnc.compiler.program.memory_order import convolution_order
+from snnc.compiler.program.window_output import window_output
 
 Shape = tuple[int, ...]
 FloatArray = NDArray[np.float64]
@@ -203,18 +204,6 @@ class Flatten(Operation):
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Flattened input."""
         return inputs[0].flatten(1)
-
-
-def window_output(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """Number of positions that a sliding window takes along one axis.
-
-    Raises:
-        ValueError: The window is larger than the padded input.
-    """
-    span = dilation * (kernel - 1) + 1
-    if size + 2 * padding < span:
-        raise ValueError(f"expected at least {span} rows or columns, found {size} padded by {padding} on each side")
-    return (size + 2 * padding - span) // stride + 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from snnc.compiler.ir.ops import Operation, Shape, window_output
+from snnc.compiler.ir.ops import Operation, Shape
+from snnc.compiler.program.window_output import window_output
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     from snnc.runtime.simulator import Simulator
 
     simulator = Simulator(program)
-    wraps = simulator.run(levels, track_range=True).wraps
+    wraps = simulator.run(levels).wraps
     assert simulator.ranges is not None
     layers = []
     for layer, found, proven in zip(program.layers, simulator.ranges, simulator.proven, strict=True):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from snnc.compiler.distributed import Processes
 from snnc.compiler.ir import ActivationProfile, Graph, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.execute import channels_last
-from snnc.compiler.memory import keep_freed_memory
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
+from snnc.compiler.program.freed_memory import keep_freed_memory
 
 BATCH = 64
 

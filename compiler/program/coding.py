@@ -89,21 +89,27 @@ class InputCoding:
         """What the ANN saw where the network sees ``levels``, (samples, *shape)."""
         return (levels * self._spread(self.scale) + self._spread(self.shift)).astype(np.float32)
 
-    def spikes(self, levels: NDArray[np.uint8], timesteps: int) -> NDArray[np.uint8]:
+    @property
+    def period(self) -> int:
+        """Steps after which the input repeats itself: a level spread over as many is sent whole."""
+        return self.levels_per_unit
+
+    def spikes(self, levels: NDArray[np.uint8], timesteps: int, first: int = 0) -> NDArray[np.uint8]:
         """The input at every step.
 
         Args:
             levels: (samples, *shape).
-            timesteps: T.
+            timesteps: The number of steps.
+            first: The step of a sample to begin at, from 0.
 
         Returns:
-            (samples, T, *shape), 0..largest: what an integrate-and-fire neuron with threshold ``levels_per_unit`` that
-            starts at ``phases`` sends when it receives q at every step, so q T / levels_per_unit in all, rounded and
-            evenly spread. Where the coding is constant, a view of the levels.
+            (samples, timesteps, *shape), 0..largest: what an integrate-and-fire neuron with threshold
+            ``levels_per_unit`` that starts at ``phases`` sends when it receives q at every step, so q T /
+            levels_per_unit in all, rounded and evenly spread. Where the coding is constant, a view of the levels.
         """
         if self.constant:
             return np.broadcast_to(levels[:, None], (len(levels), timesteps, *self.shape))
-        steps = np.arange(timesteps + 1).reshape(-1, *(1,) * len(self.shape))
+        steps = np.arange(first, first + timesteps + 1, dtype=np.int32).reshape(-1, *(1,) * len(self.shape))
         unit = self.levels_per_unit
         sums = (levels[:, None].astype(np.int32) * steps + self.phases) // unit
         return np.diff(sums, axis=1).astype(np.uint8)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from snnc.compiler.program.window_output import window_output
+
 
 def convolution_matrix(
     weight: NDArray[Any],
@@ -34,10 +36,7 @@ def convolution_matrix(
     """
     outputs, per_group, *kernel = weight.shape
     channels, *sizes = source_shape
-    reached = [
-        (size + 2 * pad - step * (length - 1) - 1) // jump + 1
-        for size, pad, step, length, jump in zip(sizes, padding, dilation, kernel, stride, strict=True)
-    ]
+    reached = [window_output(*options) for options in zip(sizes, kernel, stride, padding, dilation, strict=True)]
     out, inside, *place = np.nonzero(weight)
     values = weight[out, inside, place[0], place[1]]
     source_channel = out // (outputs // groups) * per_group + inside

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program.window_output import window_output
 from snnc.runtime.result import RunResult
 
 
@@ -54,12 +55,13 @@ class OperationCounts:
         return sum(self.synaptic)
 
 
-def count_operations(program: Program, result: RunResult) -> OperationCounts:
+def count_operations(program: Program, result: RunResult, steps: int | None = None) -> OperationCounts:
     """Counts the operations of a run.
 
     Args:
         program: The program that ran.
         result: What it gave, from any backend.
+        steps: After how many steps; None: T.
     """
     sources = {-1: result.input_counts, **dict(enumerate(result.spike_counts))}
     synaptic = tuple(
@@ -70,7 +72,7 @@ def count_operations(program: Program, result: RunResult) -> OperationCounts:
         for layer in program.layers
     )
     spikes = tuple(int(counts.sum()) for counts in result.spike_counts)
-    updates = sum(layer.neurons for layer in program.layers) * program.timesteps * result.samples
+    updates = sum(layer.neurons for layer in program.layers) * (steps or program.timesteps) * result.samples
     return OperationCounts(
         samples=result.samples,
         synaptic=synaptic,
@@ -100,10 +102,8 @@ def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64
     height, width = source_shape[1:]
     kernel = synapse.weight.shape[2:]
     output = [
-        (size + 2 * padding - dilation * (length - 1) - 1) // stride + 1
-        for size, length, stride, padding, dilation in zip(
-            (height, width), kernel, synapse.stride, synapse.padding, synapse.dilation, strict=True
-        )
+        window_output(*options)
+        for options in zip((height, width), kernel, synapse.stride, synapse.padding, synapse.dilation, strict=True)
     ]
     # The transposed convolution of ones counts the kernel positions that read each value; what the stride leaves over
     # at the far end is padded.

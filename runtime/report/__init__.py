@@ -3,6 +3,6 @@
 from snnc.runtime.report.program_form import program_form
 from snnc.runtime.report.program_table import program_table
 from snnc.runtime.report.run_form import run_form
-from snnc.runtime.report.run_table import energy_table, run_table
+from snnc.runtime.report.run_table import earlier_table, energy_table, run_table
 
-__all__ = ["energy_table", "program_form", "program_table", "run_form", "run_table"]
+__all__ = ["earlier_table", "energy_table", "program_form", "program_table", "run_form", "run_table"]

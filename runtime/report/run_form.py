@@ -14,18 +14,19 @@ from snnc.runtime.result import RunResult
 Form = dict[str, object]
 
 
-def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | None) -> Form:
-    """Predictions, accuracy, spikes, synaptic operations and energy.
+def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | None, steps: int | None = None) -> Form:
+    """Predictions, accuracy, spikes, synaptic operations and energy; the same for each earlier step that was reported.
 
     Args:
         program: The program that ran.
         result: What it gave.
         labels: The right classes, (samples,); None where they are not known.
+        steps: After how many steps; None: T.
     """
-    counts = count_operations(program, result)
+    counts = count_operations(program, result, steps)
     return {
         "samples": result.samples,
-        "timesteps": program.timesteps,
+        "timesteps": steps or program.timesteps,
         "accuracy": None if labels is None else result.accuracy(labels),
         "correct": None if labels is None else int((result.predictions == labels).sum()),
         "predictions": result.predictions.tolist(),
@@ -38,6 +39,7 @@ def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | No
             "ann_macs": sum(layer.macs for layer in program.ann),
         },
         "energy": energy_form(estimate_energy(program, counts)),
+        "earlier": [run_form(program, each, labels, stop) for stop, each in result.earlier.items()],
     }
 
 

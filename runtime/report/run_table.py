@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from snnc.compiler.program import Program
-from snnc.runtime.energy import EnergyEstimate, OperationCounts
+from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations
 from snnc.runtime.report import wording
 from snnc.runtime.report.layout import plain_table
+from snnc.runtime.result import RunResult
 
 
 def run_table(program: Program, counts: OperationCounts) -> RenderableType:
@@ -59,3 +62,29 @@ def energy_table(estimates: Sequence[EnergyEstimate]) -> RenderableType:
         ratio = f"{each.ann / each.snn:,.3g}" if each.ann is not None and each.snn else "-"
         table.add_row(each.model.name, wording.joules(each.snn), wording.joules(each.ann), ratio)
     return Group("", table, Text("energies are estimates from published figures, not measurements", style="dim"))
+
+
+def earlier_table(program: Program, result: RunResult, labels: NDArray[np.int64] | None) -> RenderableType:
+    """One row for each number of steps that was reported after, T the last: what a run of so many steps gives.
+
+    Args:
+        program: The program that ran.
+        result: What it gave.
+        labels: The right classes, (samples,); None where they are not known: then the share of samples whose prediction
+            is that after T steps.
+    """
+    table = plain_table()
+    table.add_column("steps", justify="right")
+    table.add_column("as after T" if labels is None else "accuracy", justify="right")
+    table.add_column("spikes", justify="right")
+    table.add_column("synaptic operations", justify="right")
+    right = result.predictions if labels is None else labels
+    for steps, each in {**result.earlier, program.timesteps: result}.items():
+        counts = count_operations(program, each, steps)
+        table.add_row(
+            str(steps),
+            wording.share(each.accuracy(right)),
+            wording.whole(sum(counts.spikes) / counts.samples),
+            wording.whole(counts.synaptic_total / counts.samples),
+        )
+    return Group("", table, Text("after so many steps of the same run, for one sample on average", style="dim"))

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from snnc.just_in_time import compiled
 
-Values = NDArray[np.floating[Any]]
-# Neurons that are taken through all steps together: their potentials stay in the innermost cache.
-CHUNK = 512
+Number = np.floating[Any]
+Values = NDArray[Number]
+# Neurons that are taken through all steps together: what they remember stays in the innermost cache.
+BLOCK = 512
 
 
 @compiled
@@ -21,111 +22,112 @@ def fire(
     firing_level: float,
     threshold: float,
     memoryless: bool,
-    spikes: Values,
+    limit: float,
+    spikes: NDArray[np.uint8],
     potential: Values,
     counts: NDArray[np.int64],
-) -> None:
+) -> tuple[int, float, float]:
     """Integrates, fires and resets, as :class:`snnc.compiler.program.Layer` says; all values are whole numbers.
 
+    Potentials are watched as they pass: whoever wants to know their range need not run again. A block of neurons of
+    which one leaves the chip's range is computed once more, as the chip does it then (:func:`wrap_and_fire`).
+
     Args:
-        drive: Synaptic input of every step, (T, samples, neurons), or (1, samples, neurons) where it never changes.
+        drive: Synaptic input, (steps, samples, neurons); where it repeats itself, one period of it.
         bias: Added at every step, (neurons,).
         firing_level: The potential from which on a neuron fires, in weight units.
         threshold: What a spike takes off the potential, in weight units.
         memoryless: Whether each step starts from 0.
-        spikes: (T, samples, neurons), written: 1 where a neuron fires, else 0.
-        potential: (samples, neurons), written: the potential after the last step, in weight units.
-        counts: (neurons,), added to: the spikes of each neuron.
-    """
-    steps, samples, neurons = spikes.shape
-    constant = len(drive) == 1
-    zero, one = potential.dtype.type(0), potential.dtype.type(1)
-    level, taken = potential.dtype.type(firing_level), potential.dtype.type(threshold)
-    kept = zero if memoryless else one
-    for sample in range(samples):
-        for begin in range(0, neurons, CHUNK):
-            end = min(begin + CHUNK, neurons)
-            voltage, added, count = potential[sample, begin:end], bias[begin:end], counts[begin:end]
-            voltage[:] = zero
-            for step in range(steps):
-                current = drive[0 if constant else step, sample, begin:end]
-                sent = spikes[step, sample, begin:end]
-                for index in range(len(voltage)):
-                    before = voltage[index] + (current[index] + added[index])
-                    spike = one if before >= level else zero
-                    sent[index] = spike
-                    voltage[index] = kept * (before - spike * taken)
-                for index in range(len(voltage)):
-                    count[index] += np.int64(sent[index])
-
-
-@compiled
-def fire_and_watch(
-    drive: Values,
-    bias: Values,
-    firing_level: float,
-    threshold: float,
-    memoryless: bool,
-    spikes: Values,
-    potential: Values,
-    counts: NDArray[np.int64],
-    limit: float,
-) -> tuple[int, float, float]:
-    """As :func:`fire`, for populations whose potential may leave the chip's range: it then wraps around.
-
-    Args:
-        drive: As for :func:`fire`.
-        bias: As for :func:`fire`.
-        firing_level: As for :func:`fire`.
-        threshold: As for :func:`fire`.
-        memoryless: As for :func:`fire`.
-        spikes: As for :func:`fire`.
-        potential: As for :func:`fire`.
-        counts: As for :func:`fire`.
         limit: First magnitude that the potential must not reach, in weight units.
+        spikes: (T, samples, neurons), written: 1 where a neuron fires, else 0.
+        potential: (samples, neurons): before the first step, in weight units; written: after the last one.
+        counts: (neurons,), added to: the spikes of each neuron.
 
     Returns:
         How often a potential left the range, and the lowest and highest one before resets, 0 included.
     """
     steps, samples, neurons = spikes.shape
-    constant = len(drive) == 1
     zero, one = potential.dtype.type(0), potential.dtype.type(1)
-    level, taken, bound = (
-        potential.dtype.type(firing_level),
-        potential.dtype.type(threshold),
-        potential.dtype.type(limit),
-    )
+    level, taken = potential.dtype.type(firing_level), potential.dtype.type(threshold)
     kept = zero if memoryless else one
+    # All of one width, so that the loop over them becomes vector instructions.
+    start, tally = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
+    lowest, highest = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
     wraps, low, high = 0, zero, zero
     for sample in range(samples):
-        for begin in range(0, neurons, CHUNK):
-            end = min(begin + CHUNK, neurons)
-            voltage, added, count = potential[sample, begin:end], bias[begin:end], counts[begin:end]
-            voltage[:] = zero
+        for begin in range(0, neurons, BLOCK):
+            end = min(begin + BLOCK, neurons)
+            voltage, added = potential[sample, begin:end], bias[begin:end]
+            start[: end - begin] = voltage
+            tally[:], lowest[:], highest[:] = zero, zero, zero
             for step in range(steps):
-                current = drive[0 if constant else step, sample, begin:end]
+                current = drive[step % len(drive), sample, begin:end]
                 sent = spikes[step, sample, begin:end]
-                lowest, highest = zero, zero
                 for index in range(len(voltage)):
                     before = voltage[index] + (current[index] + added[index])
-                    voltage[index] = before
-                    lowest, highest = min(lowest, before), max(highest, before)
-                low, high = min(low, lowest), max(high, highest)
-                if lowest <= -bound or highest >= bound:
-                    for index in range(len(voltage)):
-                        before = voltage[index]
-                        if before <= -bound or before >= bound:
-                            wraps += 1
-                        # As 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics).
-                        if before > bound:
-                            before -= 2 * bound
-                        if before <= -bound:
-                            before += 2 * bound
-                        voltage[index] = before
-                for index in range(len(voltage)):
-                    spike = one if voltage[index] >= level else zero
-                    sent[index] = spike
-                    voltage[index] = kept * (voltage[index] - spike * taken)
-                for index in range(len(voltage)):
-                    count[index] += np.int64(sent[index])
+                    lowest[index] = before if before < lowest[index] else lowest[index]
+                    highest[index] = before if before > highest[index] else highest[index]
+                    spike = one if before >= level else zero
+                    sent[index] = np.uint8(spike)
+                    tally[index] += spike
+                    voltage[index] = kept * (before - spike * taken)
+            if lowest.min() <= -limit or highest.max() >= limit:
+                voltage[:] = start[: end - begin]
+                wraps += wrap_and_fire(
+                    drive[:, sample, begin:end],
+                    added,
+                    level,
+                    taken,
+                    kept,
+                    potential.dtype.type(limit),
+                    spikes[:, sample, begin:end],
+                    voltage,
+                    tally,
+                    lowest,
+                    highest,
+                )
+            low, high = min(low, lowest.min()), max(high, highest.max())
+            for index in range(len(voltage)):
+                counts[begin + index] += np.int64(tally[index])
     return wraps, float(low), float(high)
+
+
+@compiled
+def wrap_and_fire(
+    drive: Values,
+    bias: Values,
+    level: Number,
+    taken: Number,
+    kept: Number,
+    limit: Number,
+    spikes: NDArray[np.uint8],
+    voltage: Values,
+    tally: Values,
+    lowest: Values,
+    highest: Values,
+) -> int:
+    """A block of one sample's neurons whose potentials leave the chip's range and wrap around; slow, and rare.
+
+    Args are those of :func:`fire`, for the block; ``tally``, ``lowest`` and ``highest`` are what it keeps for each
+    neuron, written anew.
+
+    Returns:
+        How often a potential left the range.
+    """
+    wraps = 0
+    for index in range(len(voltage)):
+        tally[index], lowest[index], highest[index] = 0, 0, 0
+        for step in range(len(spikes)):
+            before = voltage[index] + (drive[step % len(drive), index] + bias[index])
+            lowest[index], highest[index] = min(lowest[index], before), max(highest[index], before)
+            if before <= -limit or before >= limit:
+                wraps += 1
+            # As 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics).
+            if before > limit:
+                before -= 2 * limit
+            if before <= -limit:
+                before += 2 * limit
+            spikes[step, index] = before >= level
+            tally[index] += spikes[step, index]
+            voltage[index] = kept * (before - spikes[step, index] * taken)
+    return wraps

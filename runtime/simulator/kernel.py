@@ -2,79 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from snnc.compiler.program import Program
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe
-from snnc.compiler.program.synaptic_input import SynapticInput
+from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
 from snnc.runtime.simulator.population import LayerOutput, Population
-
-# Integers up to here are exact in float32, sums of them too, in whatever order.
-FLOAT32_EXACT = 1 << 24
 
 
 class LayerKernel:
-    """Computes a layer for all steps of a batch.
+    """Computes a layer for many steps of a batch, on whatever input it is given.
 
-    The arithmetic is floating point on integers: exact in float32 while no sum can reach 2**24, which is checked
-    here for the weights at hand, and else done in float64.
+    The arithmetic is in numbers that hold every sum exactly: float32 while none can reach 2**24, which is checked here
+    for the weights at hand, and else float64; where :func:`connect` finds that 8-bit integers do, in those.
 
     Args:
         program: The program.
         index: Index of the layer.
         limit: First magnitude that a membrane must not reach, in weight units.
         device: Where to compute.
+        native: Whether to take the ways that only CPUs have.
+
+    Attributes:
+        layer: The layer.
+        dtype: Number type of drives and potentials, float32 or float64.
+        bytes_per_step: Memory that a sample takes for each step, but for what its sources send.
+        proven: Whether no input whatever can take a potential out of the chip's range.
     """
 
-    def __init__(self, program: Program, index: int, limit: int, device: torch.device) -> None:
+    def __init__(
+        self, program: Program, index: int, limit: int, device: torch.device, *, native: bool | None = None
+    ) -> None:
+        native = device.type == "cpu" if native is None else native
         layer = program.layers[index]
         sources = tuple(
             (program.source_shape(synapse.source), program.coding.largest if synapse.source < 0 else 1)
             for synapse in layer.synapses
         )
         lowest, highest = drive_bounds(layer.shape, layer.synapses, sources)
-        largest_sum = int((highest - lowest).max()) + int(abs(layer.bias).max())
-        self.dtype = torch.float32 if largest_sum + limit < FLOAT32_EXACT else torch.float64
+        largest_sum = int((highest - lowest).max())
+        within_float32 = largest_sum + int(abs(layer.bias).max()) + limit < FLOAT32_EXACT
+        self.dtype = torch.float32 if within_float32 else torch.float64
         self.layer = layer
         self._limit = limit
-        self._synapses = [
-            SynapticInput(synapse, program.source_shape(synapse.source), layer.shape, dtype=self.dtype, device=device)
-            for synapse in layer.synapses
+        self._timesteps = program.timesteps
+        self._connections = [
+            connect(
+                synapse,
+                shape,
+                layer.shape,
+                largest=largest,
+                largest_sum=largest_sum,
+                dtype=self.dtype,
+                device=device,
+                native=native,
+            )
+            for synapse, (shape, largest) in zip(layer.synapses, sources, strict=True)
         ]
+        drives = self.dtype.itemsize * layer.neurons * (1 + (len(self._connections) > 1))
+        # Drives, spikes, and what the largest synapse takes on the way.
+        self.bytes_per_step = drives + layer.neurons + max(each.scratch for each in self._connections)
         self._bias = torch.as_tensor(layer.bias, dtype=self.dtype, device=device)
-        self._population = Population(layer, self._bias, program.timesteps, limit)
+        self._population = Population(layer, self._bias, limit, fused=native)
         drive = (int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
         self.proven = is_safe(layer, drive, program.timesteps, limit)
 
-    def run(self, inputs: list[torch.Tensor], *, track_range: bool = False) -> LayerOutput:
+    def run(
+        self,
+        inputs: Sequence[torch.Tensor],
+        steps: int | None = None,
+        potential: torch.Tensor | None = None,
+        *,
+        ends: bool = True,
+    ) -> LayerOutput:
         """Runs a batch.
 
         Args:
-            inputs: For each synapse what its source sends, (T, batch, *source shape), or (1, batch, ...) where it is
-                the same at every step.
-            track_range: Whether the range of the potential is wanted; it is found anyway where it is not proven.
+            inputs: For each synapse what its source sends, uint8, (steps, batch, *source shape); of what repeats itself
+                one period is enough, (1, batch, ...) where it is the same at every step.
+            steps: Number of steps; None: T.
+            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0, as at
+                the start of a sample.
+            ends: Whether the samples end with the last step: then the blank step that follows is looked at too.
         """
-        drive = self._drive(inputs)
-        watch = track_range or not self.proven
-        output = self._population.run(drive, watch=watch)
-        if watch and self.layer.gate:
+        steps = self._timesteps if steps is None else steps
+        output = self._population.run(self.drive(inputs, steps), steps, potential)
+        if ends and not self.proven and self.layer.gate:
             output = replace(output, wraps=output.wraps + self._gate_failures(output.potential))
         return output
 
-    def _drive(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        """Synaptic input of every step, (T or 1, batch, *shape)."""
+    def drive(self, inputs: Sequence[torch.Tensor], steps: int | None = None) -> torch.Tensor:
+        """Synaptic input, bias not included.
+
+        Args:
+            inputs: As for :meth:`run`.
+            steps: As for :meth:`run`.
+
+        Returns:
+            (steps or one period of them, batch, *shape), in weight units.
+        """
+        steps = self._timesteps if steps is None else steps
         total: torch.Tensor | None = None
-        for synapse, value in zip(self._synapses, inputs, strict=True):
-            part = synapse(value.flatten(0, 1).to(self.dtype)).view(*value.shape[:2], *self.layer.shape)
-            # What comes out of a synapse is nobody else's, so it may be added to.
+        for connection, value in zip(self._connections, inputs, strict=True):
+            part = connection(value.flatten(0, 1)).view(*value.shape[:2], *self.layer.shape)
             if total is None:
                 total = part
-            elif len(part) <= len(total):
-                total += part
-            else:
-                total = part.add_(total)
+                continue
+            if len(total) != len(part):
+                total, part = _repeated(total, steps), _repeated(part, steps)
+            # What comes out of a connection is nobody else's, so it may be added to.
+            total += part
         assert total is not None
         return total
 
@@ -83,3 +123,10 @@ class LayerKernel:
         assert self.layer.gate is not None
         blank = potential + self._bias - self.layer.gate.value
         return int(((blank >= self.layer.firing_level) | (blank <= -self._limit)).sum())
+
+
+def _repeated(values: torch.Tensor, steps: int) -> torch.Tensor:
+    """A period written out, (steps, ...)."""
+    if len(values) == steps:
+        return values
+    return values[torch.arange(steps, device=values.device) % len(values)]

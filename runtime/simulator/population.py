@@ -2,151 +2,117 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Layer
-from snnc.runtime.simulator.fire import fire, fire_and_watch
+from snnc.compiler.program.memory_order import layer_order, rows_in_memory, shaped_from_memory
+from snnc.runtime.simulator.fire import fire
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerOutput:
-    """What a layer did to a batch.
+    """What a layer did to a batch in some steps.
 
     Attributes:
-        spikes: 0 or 1, (T, batch, *shape), float; the readout has none.
-        potential: Membrane potential after the last step, (batch, *shape), in weight units.
+        spikes: 0 or 1, uint8, (steps, batch, *shape); the readout's are all 0.
+        potential: Membrane potential after the last of these steps, (batch, *shape), in weight units.
         counts: Spikes of each neuron over steps and samples, int64, of the layer's shape.
         wraps: How often a potential left the range, or the gate could not silence a neuron.
-        low: Lowest potential seen, the gate's pulse not included.
-        high: Highest potential seen.
+        low: Lowest potential seen, 0 or less, the gate's pulse not included, in weight units.
+        high: Highest potential seen before a reset, 0 or more.
     """
 
     spikes: torch.Tensor
     potential: torch.Tensor
     counts: NDArray[np.int64]
-    wraps: int = 0
-    low: int = 0
-    high: int = 0
+    wraps: int
+    low: int
+    high: int
 
 
 class Population:
-    """Integrates, fires and resets: all steps of a batch at once.
+    """Integrates, fires and resets: many steps of a batch at once.
 
     Args:
         layer: The layer.
-        bias: Its bias, broadcastable to its shape, in the number type of the computation.
-        timesteps: T.
+        bias: Its bias, broadcastable to its shape, in the number type and on the device of the computation.
         limit: First magnitude that a membrane must not reach, in weight units.
+        fused: Whether to go over memory once for all steps, by code that numba compiled, which CPUs run; else step by
+            step with torch, on any device.
     """
 
-    def __init__(self, layer: Layer, bias: torch.Tensor, timesteps: int, limit: int) -> None:
+    def __init__(self, layer: Layer, bias: torch.Tensor, limit: int, *, fused: bool) -> None:
         self._layer = layer
-        self._timesteps = timesteps
         self._limit = float(limit)
+        self._fused = fused
         self._bias = bias.expand(layer.shape)
         self._level = float(layer.firing_level) if layer.threshold else math.inf
         self._threshold = float(layer.threshold.value) if layer.threshold else 0.0
+        if fused:
+            order = layer_order(layer.shape)
+            self._added = rows_in_memory(self._bias[None].contiguous(memory_format=order))[0]
 
-    def run(self, drive: torch.Tensor, *, watch: bool) -> LayerOutput:
+    def run(self, drive: torch.Tensor, steps: int, potential: torch.Tensor | None = None) -> LayerOutput:
         """Runs a batch.
 
         Args:
-            drive: Synaptic input of every step, (T, batch, *shape), or (1, batch, *shape) where it never changes.
-            watch: Whether the potential may leave the chip's range, so that it has to be watched and wrapped.
+            drive: Synaptic input of every step, (steps, batch, *shape), in weight units; of input that repeats itself
+                one period is enough, (1, batch, *shape) where it never changes.
+            steps: Number of steps.
+            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0.
         """
-        if drive.device.type == "cpu":
-            return self._fused(drive, watch=watch)
-        return self._step_by_step(drive, watch=watch)
+        if potential is None:
+            potential = torch.zeros(drive.shape[1:], dtype=drive.dtype, device=drive.device)
+        return (self._in_one_pass if self._fused else self._step_by_step)(drive, steps, potential)
 
-    def _fused(self, drive: torch.Tensor, *, watch: bool) -> LayerOutput:
-        steps, batch = drive.shape[:2]
-        shape = self._layer.shape
-        received = drive.flatten(0, 1).contiguous(memory_format=_order(shape))
-        sent = torch.empty((self._timesteps * batch, *shape), dtype=drive.dtype, memory_format=_order(shape))
-        potential = torch.empty((batch, *shape), dtype=drive.dtype, memory_format=_order(shape))
-        added = _neurons(self._bias[None].contiguous(memory_format=_order(shape)))[0]
-        values = _neurons(received).reshape(steps, batch, -1)
-        spikes = _neurons(sent).reshape(self._timesteps, batch, -1)
-        left = _neurons(potential)
-
-        def part(samples: slice) -> tuple[NDArray[np.int64], int, float, float]:
-            counts = np.zeros(left.shape[1], np.int64)
-            given = (values[:, samples], added, self._level, self._threshold, self._layer.memoryless)
-            written = (spikes[:, samples], left[samples], counts)
-            if watch:
-                return counts, *fire_and_watch(*given, *written, self._limit)
-            fire(*given, *written)
-            return counts, 0, 0.0, 0.0
-
-        shares = _shares(batch, torch.get_num_threads())
-        results = [part(shares[0])] if len(shares) == 1 else list(_threads(len(shares)).map(part, shares))
-        counts = np.sum([each[0] for each in results], axis=0)
-        if len(shape) == 3:
-            counts = counts.reshape(*shape[1:], shape[0]).transpose(2, 0, 1)
+    def _in_one_pass(self, drive: torch.Tensor, steps: int, potential: torch.Tensor) -> LayerOutput:
+        batch, shape = drive.shape[1], self._layer.shape
+        order = layer_order(shape)
+        received = drive.flatten(0, 1).contiguous(memory_format=order)
+        sent = torch.empty((steps * batch, *shape), dtype=torch.uint8, memory_format=order)
+        potential = potential.contiguous(memory_format=order)
+        counts = np.zeros(self._layer.neurons, np.int64)
+        wraps, low, high = fire(
+            rows_in_memory(received).reshape(len(drive), batch, -1),
+            self._added,
+            self._level,
+            self._threshold,
+            self._layer.memoryless,
+            self._limit,
+            rows_in_memory(sent).reshape(steps, batch, -1),
+            rows_in_memory(potential),
+            counts,
+        )
         return LayerOutput(
-            spikes=sent.view(self._timesteps, batch, *shape),
-            potential=potential,
-            counts=np.ascontiguousarray(counts.reshape(shape)),
-            wraps=sum(each[1] for each in results),
-            low=int(min(each[2] for each in results)),
-            high=int(max(each[3] for each in results)),
+            sent.view(steps, batch, *shape), potential, shaped_from_memory(counts, shape), wraps, int(low), int(high)
         )
 
-    def _step_by_step(self, drive: torch.Tensor, *, watch: bool) -> LayerOutput:
-        potential = torch.zeros_like(drive[0])
-        spikes = drive.new_empty((self._timesteps, *drive.shape[1:]))
-        wraps, low, high = 0, 0, 0
-        for step in range(self._timesteps):
-            potential = potential + (drive[step if len(drive) > 1 else 0] + self._bias)
-            if watch:
-                step_low, step_high = int(potential.min()), int(potential.max())
-                low, high = min(low, step_low), max(high, step_high)
-                if step_low <= -self._limit or step_high >= self._limit:
-                    wraps += int((potential.abs() >= self._limit).sum())
-                    potential = self._wrapped(potential)
-            spikes[step] = potential >= self._level
-            potential = potential - self._threshold * spikes[step]
+    def _step_by_step(self, drive: torch.Tensor, steps: int, potential: torch.Tensor) -> LayerOutput:
+        spikes = torch.empty((steps, *drive.shape[1:]), dtype=torch.uint8, device=drive.device)
+        # Kept on the device, which need not wait for the host before all steps are done.
+        wraps = torch.zeros((), dtype=torch.int64, device=drive.device)
+        low, high = drive.new_zeros(()), drive.new_zeros(())
+        for step in range(steps):
+            potential += drive[step % len(drive)] + self._bias
+            low, high = torch.minimum(low, potential.amin()), torch.maximum(high, potential.amax())
+            wraps += (potential.abs() >= self._limit).sum()
+            potential = self._wrapped(potential)
+            fired = potential >= self._level
+            spikes[step] = fired
             if self._layer.memoryless:
-                potential = torch.zeros_like(potential)
-        counts = spikes.sum((0, 1), dtype=torch.float64).cpu().numpy().astype(np.int64)
-        return LayerOutput(spikes, potential, counts, wraps, low, high)
+                potential.zero_()
+            else:
+                potential -= self._threshold * fired
+        counts = spikes.sum((0, 1), dtype=torch.int64).cpu().numpy()
+        return LayerOutput(spikes, potential, counts, int(wraps), int(low), int(high))
 
     def _wrapped(self, potential: torch.Tensor) -> torch.Tensor:
         """The potential as 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics)."""
         span = 2 * self._limit
         above = torch.where(potential > self._limit, potential - span, potential)
         return torch.where(above <= -self._limit, potential + span, above)
-
-
-def _order(shape: tuple[int, ...]) -> torch.memory_format:
-    """The order that convolutions work in, so that nothing is turned around between layers."""
-    return torch.channels_last if len(shape) == 3 else torch.contiguous_format
-
-
-def _neurons(values: torch.Tensor) -> NDArray[np.floating[Any]]:
-    """Values (rows, *shape) as (rows, neurons) in the order in which they lie in memory, which is shared."""
-    if values.ndim == 4:
-        values = values.permute(0, 2, 3, 1)
-    found: NDArray[np.floating[Any]] = values.view(len(values), -1).numpy()
-    return found
-
-
-def _shares(count: int, parts: int) -> list[slice]:
-    """Samples in nearly equal parts, at most one for each thread."""
-    parts = max(1, min(parts, count))
-    edges = [count * index // parts for index in range(parts + 1)]
-    return [slice(begin, end) for begin, end in itertools.pairwise(edges)]
-
-
-@cache
-def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="snnc-population")

@@ -2,64 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
+from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.compiler.targets import get_target
-from snnc.errors import DataError
+from snnc.errors import DataError, OptionError
 from snnc.runtime.result import RunResult
+from snnc.runtime.simulator.chunks import Chunks, demand, plan
+from snnc.runtime.simulator.devices import default_memory, exact_products
+from snnc.runtime.simulator.input_steps import input_steps
 from snnc.runtime.simulator.kernel import LayerKernel
-
-# Memory for the spikes and drives of one batch: what caches hold is worked on several times as fast.
-BUDGET = 32 << 20
-
-
-@dataclass(frozen=True)
-class MembraneRange:
-    """Lowest and highest membrane potential of a layer over a run, in weight units."""
-
-    low: int
-    high: int
+from snnc.runtime.simulator.tally import MembraneRange, Tally
+from snnc.runtime.simulator.threads import run_side_by_side
 
 
 class Simulator:
-    """Simulates a program exactly: the same spikes as on Lava, whatever the batch size.
+    """Simulates a program exactly: the same spikes as on Lava, whatever the batch, chunks, threads and device.
 
-    A layer is computed for all T steps at once, since spikes flow forward only; a constant input is multiplied with
-    the weights once for all steps.
+    A layer is computed for many steps at once, since spikes flow forward only; input that repeats itself is multiplied
+    with the weights once for each period, a constant one once for all steps.
 
     Args:
         program: The program.
         device: Where to compute, as torch names it.
+        memory: Bytes that may be taken for what is computed at once, on all threads together; weights, data and
+            results come on top. None: what is fastest. It never changes the result.
+        native: Whether to take the ways that only CPUs have; None: on a CPU. The others run there too, slowly.
+
+    Raises:
+        OptionError: Not even one step of one sample fits into the memory.
+
+    Attributes:
+        program: The program.
+        proven: For each layer whether no input whatever can take a potential out of the chip's range.
+        ranges: The membranes' ranges in the last run, readout included; None before it.
     """
 
-    def __init__(self, program: Program, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        program: Program,
+        device: str | torch.device = "cpu",
+        *,
+        memory: int | None = None,
+        native: bool | None = None,
+    ) -> None:
         self.program = program
         self._device = torch.device(device)
         limit = get_target(program.target).membrane_limit
-        self._kernels = [LayerKernel(program, index, limit, self._device) for index in range(len(program.layers))]
+        self._kernels = [
+            LayerKernel(program, index, limit, self._device, native=native) for index in range(len(program.layers))
+        ]
         self.proven = tuple(kernel.proven for kernel in self._kernels)
         self.ranges: tuple[MembraneRange, ...] | None = None
         self._done_after = _done_after(program)
+        self._demand = demand(program, self._kernels)
+        self._memory = memory
+        plan(self._demand, program.timesteps, self._budget(1))
+
+    def _budget(self, threads: int) -> int:
+        best = max(default_memory(self._device), self._demand.sample + self._demand.step)
+        return best if self._memory is None else min(best, self._memory // threads)
 
     def batch_size(self) -> int:
-        """The largest batch whose spikes and drives stay within the memory budget."""
-        widest = max(layer.neurons for layer in self.program.layers)
-        # Spikes of a layer and of the one before, its drive and a temporary of it, four bytes each.
-        return max(1, BUDGET // (widest * self.program.timesteps * 4 * 4))
+        """Samples that are computed at once, all steps of them or, where a single one is too large, some."""
+        return plan(self._demand, self.program.timesteps, self._budget(1)).samples
 
     def run(
         self,
         levels: NDArray[np.uint8],
         *,
         record: bool = False,
-        track_range: bool = False,
         batch_size: int | None = None,
+        stop_at: Sequence[int] = (),
         advance: Callable[[int], None] | None = None,
     ) -> RunResult:
         """Runs samples.
@@ -67,12 +88,13 @@ class Simulator:
         Args:
             levels: Input levels, (samples, *input shape).
             record: Keep every spike.
-            track_range: Leave the membranes' ranges in ``ranges``.
-            batch_size: Samples computed at once; None: what the memory budget allows.
+            batch_size: Samples computed at once; None: what memory allows.
+            stop_at: Numbers of steps, 1..T, after which to report too: what a run that ended there would give.
             advance: Called with the number of samples done after each batch.
 
         Raises:
             DataError: There are no samples, or their shape does not fit.
+            OptionError: A number of steps is not among 1..T, or the batch does not fit into the memory.
         """
         if not len(levels) or levels.shape[1:] != self.program.coding.shape:
             raise DataError(
@@ -80,57 +102,66 @@ class Simulator:
                 expected=f"at least one sample of shape {self.program.coding.shape}",
                 found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
             )
-        size = batch_size or self.batch_size()
-        spiking = self.program.spiking_layers
-        counts = [np.zeros(layer.shape, np.int64) for layer in spiking]
-        input_counts = np.zeros(self.program.coding.shape, np.int64)
-        wraps = [0] * len(self._kernels)
-        ranges = [MembraneRange(0, 0)] * len(self._kernels)
-        recorded: list[list[NDArray[np.bool_]]] = [[] for _ in spiking]
-        readouts = []
-        for start in range(0, len(levels), size):
-            batch = levels[start : start + size]
-            values = {-1: self._input(batch)}
-            input_counts += self._input_counts(values[-1])
+        stops = self._stops(stop_at)
+        threads, chunks = self._chunks(len(levels), batch_size)
+        edges = chunks.edges(stops)
+        tally = Tally(self.program, len(levels), stops, record=record)
+        lock, done = Lock(), 0
+
+        def batch(samples: slice) -> None:
+            nonlocal done
+            self._batch(levels[samples], edges, tally, samples, lock)
+            with lock:
+                done += samples.stop - samples.start
+                if advance:
+                    advance(done)
+
+        starts = range(0, len(levels), chunks.samples)
+        keep_freed_memory()
+        run_side_by_side(
+            (partial(batch, slice(start, min(start + chunks.samples, len(levels)))) for start in starts), threads
+        )
+        self.ranges = tally.ranges
+        return tally.result()
+
+    def _stops(self, stop_at: Sequence[int]) -> tuple[int, ...]:
+        timesteps = self.program.timesteps
+        wrong = [each for each in stop_at if not 1 <= each <= timesteps]
+        if wrong:
+            raise OptionError(
+                "is out of range", where="stop at", expected=f"steps from 1 to {timesteps}", found=str(wrong[0])
+            )
+        return tuple(sorted({*stop_at, timesteps}))
+
+    def _chunks(self, samples: int, batch_size: int | None) -> tuple[int, Chunks]:
+        """On how many threads to compute, and how much at once on each."""
+        threads = 1 if self._device.type != "cpu" else min(torch.get_num_threads(), samples)
+        chunks = plan(self._demand, self.program.timesteps, self._budget(threads), batch_size)
+        if batch_size is None:
+            # All threads have something to do, and the last ones to end do not end much later.
+            chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
+        return min(threads, -(-samples // chunks.samples)), chunks
+
+    def _batch(
+        self, levels: NDArray[np.uint8], edges: list[tuple[int, int]], tally: Tally, samples: slice, lock: Lock
+    ) -> None:
+        """Runs samples together, some steps after others, and adds up what they give."""
+        potentials: list[torch.Tensor | None] = [None] * len(self._kernels)
+        for first, end in edges:
+            arriving = input_steps(self.program.coding, levels, first, end - first, self._device)
+            with lock:
+                tally.add_input(arriving.counts, end)
+            values = {-1: arriving.values}
             for index, kernel in enumerate(self._kernels):
                 inputs = [values[synapse.source] for synapse in kernel.layer.synapses]
-                with torch.no_grad():
-                    output = kernel.run(inputs, track_range=track_range)
-                wraps[index] += output.wraps
-                ranges[index] = MembraneRange(min(ranges[index].low, output.low), max(ranges[index].high, output.high))
+                with exact_products(self._device):
+                    output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
+                potentials[index] = output.potential
                 values[index] = output.spikes
                 for source in self._done_after[index]:
                     del values[source]
-                if index < len(spiking):
-                    counts[index] += output.counts
-                    if record:
-                        recorded[index].append(output.spikes.transpose(0, 1).bool().cpu().numpy())
-                else:
-                    readouts.append(output.potential.cpu().numpy().astype(np.int64))
-            if advance:
-                advance(min(start + size, len(levels)))
-        self.ranges = tuple(ranges) if track_range else None
-        return RunResult(
-            readout=np.concatenate(readouts),
-            spike_counts=tuple(counts),
-            input_counts=input_counts,
-            wraps=tuple(wraps),
-            spikes=tuple(np.concatenate(each) for each in recorded) if record else None,
-        )
-
-    def _input(self, levels: NDArray[np.uint8]) -> torch.Tensor:
-        """What the first layer receives, (T or 1, batch, *shape)."""
-        coding = self.program.coding
-        if coding.constant:
-            values = levels[None]
-        else:
-            values = coding.spikes(levels, self.program.timesteps).swapaxes(0, 1)
-        return torch.tensor(values, dtype=torch.float32, device=self._device)
-
-    def _input_counts(self, values: torch.Tensor) -> NDArray[np.int64]:
-        steps = self.program.timesteps // len(values)
-        counts: NDArray[np.int64] = (values != 0).sum((0, 1)).cpu().numpy().astype(np.int64)
-        return counts * steps
+                with lock:
+                    tally.add_layer(index, output, samples, slice(first, end))
 
 
 def _done_after(program: Program) -> list[list[int]]:

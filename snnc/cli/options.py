@@ -89,6 +89,21 @@ Cluster = Annotated[
         help="Where Lava's workers run: dask:tcp://HOST:PORT, ray, or ray:ADDRESS.  [default: on this machine]",
     ),
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", help="Where sim computes: cpu, cuda, cuda:NUMBER or auto (a GPU where there is one); same result."
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="How much memory sim may take, such as 512M or 2G, beside network, data and results; same result.  "
+        "[default: what is fastest]",
+    ),
+]
 Data = Annotated[
     str,
     typer.Option("--data", metavar="DATA", help=f"What to run on: {DATA_FORMS}. The test split, where there is one."),

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnc.cli.amounts import memory_size, step_numbers
 from snnc.cli.duration import long_run
-from snnc.cli.options import Cluster, Data, Json, LavaModels, Net, Verbose, Workers
+from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, Memory, Net, Verbose, Workers
 from snnc.cli.screen import Screen
+from snnc.compiler.distributed import connected, launched
 
 if TYPE_CHECKING:
     from snnc.compiler.program import Program
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   snnc run model.net --data mnist:data
+  snnc run model.net --data digits --stop-at 1,2,4
   snnc run model.net --data digits --backend lava --samples 20
   snnc run model.net --data digits --backend lava --workers 4
 """
@@ -46,6 +49,12 @@ def run_command(
     lava_models: LavaModels = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    device: Device = "cpu",
+    memory: Memory = None,
+    stop_at: Annotated[
+        str | None,
+        typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
+    ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -53,37 +62,54 @@ def run_command(
 
     Shows accuracy, spikes, synaptic operations and the energy of SNN and ANN.
 
+    Several processes share the samples: torchrun -m snnc run ...; the first one prints what a single one would.
+
     Ends with exit code 1 if a membrane potential overflowed, since the result then means nothing.
     """
-    screen = Screen(json=as_json)
+    processes = launched()
+    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
+    bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
     from snnc.api import load
+    from snnc.devices import chosen_device
     from snnc.inputs import evaluation_data, input_levels
     from snnc.runtime.backends import run_levels
     from snnc.runtime.energy import count_operations, estimate_energy
-    from snnc.runtime.report import energy_table, run_form, run_table
+    from snnc.runtime.report import earlier_table, energy_table, run_form, run_table
+    from snnc.shared_run import run_shared
 
-    with screen.steps() as steps:
+    with connected(processes), screen.steps() as steps:
         steps.begin("reading the data")
         program = load(net)
         dataset = evaluation_data(data, samples)
         levels = input_levels(program, dataset)
         steps.begin(f"running on {backend}", len(dataset))
-        result = run_levels(
-            program,
+        result = run_shared(
             levels.values,
-            backend,
-            batch_size=batch_size,
-            lava_models=lava_models,
-            workers=workers,
-            cluster=cluster,
-            advance=steps.advance,
-            announce=lambda seconds: steps.say(long_run(seconds, len(dataset))),
+            processes,
+            lambda share: run_levels(
+                program,
+                share,
+                backend,
+                batch_size=batch_size,
+                device=chosen_device(device),
+                memory=bytes_at_once,
+                stop_at=stops,
+                lava_models=lava_models,
+                workers=workers,
+                cluster=cluster,
+                advance=steps.advance,
+                announce=lambda seconds: steps.say(long_run(seconds, len(share))),
+            ),
         )
+    if not processes.is_first:
+        return int(any(result.wraps or ()))
 
     counts = count_operations(program, result)
     screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, T = {program.timesteps}, backend {backend}")
     screen.show(_outcome(result, dataset))
     screen.show(run_table(program, counts))
+    if result.earlier:
+        screen.show(earlier_table(program, result, dataset.labels))
     screen.show(energy_table(estimate_energy(program, counts)))
     notes = clipping_notes(levels.clipped)
     for note in notes:

@@ -133,9 +133,10 @@ def train_command(
     import torch
 
     from snnc.compiler.emit.whole_file import write_whole
+    from snnc.devices import chosen_device
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
-    from snnc.training import chosen_architecture, chosen_device, class_count, file_hash, start_from
+    from snnc.training import chosen_architecture, class_count, file_hash, start_from
 
     place = chosen_device(device)
     with screen.steps() as steps:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from snnc.cli.amounts import memory_size
 from snnc.cli.duration import long_run
-from snnc.cli.options import Architecture, Cluster, Data, Json, LavaModels, Net, Trust, Verbose, Workers
+from snnc.cli.options import Architecture, Cluster, Data, Device, Json, LavaModels, Memory, Net, Trust, Verbose, Workers
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 from snnc.errors import OptionError
@@ -42,6 +43,8 @@ def validate_command(
             "--max-drop", metavar="POINTS", help="Fail if the accuracy drops by more percentage points than this."
         ),
     ] = None,
+    device: Device = "cpu",
+    memory: Memory = None,
     architecture: Architecture = None,
     trust: Trust = False,
     as_json: Json = False,
@@ -80,6 +83,8 @@ def validate_command(
             lava_models=lava_models,
             workers=workers,
             cluster=cluster,
+            device=device,
+            memory=memory_size(memory),
             arch=architecture,
             trust=trust,
             advance=advance,

@@ -24,8 +24,8 @@ from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
 
-# Spikes of every layer are held for so many samples at most.
-BATCH = 64
+# Spikes of every layer are held for so many samples at most, and for so many bytes.
+BATCH, RECORDED = 64, 256 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,8 @@ def validate_program(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    device: str | torch.device = "cpu",
+    memory: int | None = None,
     advance: Callable[[str, int, int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> Validation:
@@ -104,6 +106,8 @@ def validate_program(
         lava_models: As for :func:`snnc.run`.
         workers: As for :func:`snnc.run`.
         cluster: As for :func:`snnc.run`.
+        device: Where the simulator computes, as torch names it.
+        memory: Bytes that it may take for what it computes at once; None: what is fastest.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
         announce: As for :func:`snnc.run`.
 
@@ -129,7 +133,7 @@ def validate_program(
     left_out = [layer.name for layer in program.spiking_layers if layer not in compared]
     if left_out:
         notes.append(f"not compared, because no value of the model corresponds to them: {', '.join(left_out)}")
-    comparison = _Comparison(program, graph, module, compared)
+    comparison = _Comparison(program, graph, module, compared, Simulator(program, device, memory=memory))
     done = 0
     for chunk in chunks(dataset, comparison.batch_size):
         comparison.add(chunk, levels.values[done : done + len(chunk)])
@@ -139,7 +143,7 @@ def validate_program(
     agreement = None
     if lava is not False and not missing:
         first = levels.values[:lava_samples]
-        reference = Simulator(program).run(first, record=True)
+        reference = comparison.simulator.run(first, record=True)
         found = run_lava(
             program,
             first,
@@ -171,14 +175,17 @@ def _named(advance: Callable[[str, int, int], None], name: str, total: int) -> C
 class _Comparison:
     """ANN against simulator, batch by batch."""
 
-    def __init__(self, program: Program, graph: Graph, module: nn.Module, compared: list[Layer]) -> None:
+    def __init__(
+        self, program: Program, graph: Graph, module: nn.Module, compared: list[Layer], simulator: Simulator
+    ) -> None:
         self._program = program
         self._graph = graph
         # A copy, so that the caller's keeps its mode.
         self._module = copy.deepcopy(module).eval().float()
         self._compared = compared
-        self._simulator = Simulator(program)
-        self.batch_size = min(BATCH, self._simulator.batch_size())
+        self.simulator = simulator
+        recorded = sum(layer.neurons for layer in program.spiking_layers) * program.timesteps
+        self.batch_size = max(1, min(BATCH, RECORDED // recorded)) if recorded else BATCH
         self._units = {layer.name: _per_channel(layer) for layer in compared}
         self._statistics = {
             layer.name: LayerStatistics(layer.name, layer.modules, self._units[layer.name]) for layer in compared
@@ -198,7 +205,7 @@ class _Comparison:
         with torch.no_grad():
             outputs = self._module(images).numpy()
         values = execute(self._graph, images, keep=[*self._statistics, self._logits_name])
-        result = self._simulator.run(levels, record=True)
+        result = self.simulator.run(levels, record=True)
         assert result.spikes is not None and result.wraps is not None
         self.wraps += np.asarray(result.wraps)
         trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))

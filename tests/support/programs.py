@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import strategies as st
 from networks import pairs
 
-from snnc.compiler.ir.ops import window_output
 from snnc.compiler.program import (
     AnnLayer,
     Entries,
@@ -21,6 +20,7 @@ from snnc.compiler.program import (
     Scaled,
     Synapse,
 )
+from snnc.compiler.program.window_output import window_output
 
 LIMIT = 1 << 17
 SIZES = st.integers(1, 5)

@@ -1,0 +1,101 @@
+"""How many samples and steps are computed at once, so that memory stays within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from snnc.compiler.program import Program
+from snnc.errors import OptionError
+from snnc.runtime.simulator.kernel import LayerKernel
+
+# Allocators leave gaps between blocks of different sizes: resident memory was seen to be up to 2.2 times what tensors
+# hold, most often less than twice.
+GAPS = 2.25
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Memory that a network takes while it is computed, in bytes, gaps between tensors included.
+
+    Attributes:
+        sample: For each sample, however many steps: what is carried from one step to the next.
+        step: For each sample and step more that is computed at once.
+    """
+
+    sample: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """What is computed at once.
+
+    Attributes:
+        samples: Number of samples.
+        steps: Number of steps of each.
+    """
+
+    samples: int
+    steps: int
+
+    def edges(self, stops: Sequence[int]) -> list[tuple[int, int]]:
+        """The steps from the first to the last of ``stops``, in parts that end at each of these.
+
+        Args:
+            stops: Numbers of steps, ascending; the last one is how many there are in all.
+
+        Returns:
+            (first, end) of each part, at most ``steps`` long.
+        """
+        parts = []
+        for first, end in pairwise((0, *stops)):
+            parts += [(begin, min(begin + self.steps, end)) for begin in range(first, end, self.steps)]
+        return parts
+
+
+def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
+    """The memory that a network takes at its widest place."""
+    last_use = {synapse.source: index for index, layer in enumerate(program.layers) for synapse in layer.synapses}
+    neurons = [layer.neurons for layer in program.layers]
+    sizes = {-1: _size(program.coding.shape), **dict(enumerate(neurons))}
+    step = 0
+    for index, kernel in enumerate(kernels):
+        waiting = sum(sizes[source] for source, last in last_use.items() if source < index <= last)
+        step = max(step, waiting + kernel.bytes_per_step)
+    sample = sum(kernel.dtype.itemsize * size for kernel, size in zip(kernels, neurons, strict=True))
+    return Demand(int(GAPS * sample), int(GAPS * step))
+
+
+def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = None) -> Chunks:
+    """Decides on chunks: whole samples where memory allows, else some steps of one.
+
+    Args:
+        needed: What the network takes.
+        timesteps: T.
+        memory: Bytes that may be taken.
+        batch_size: Samples at once that are wanted; None: as many as memory allows.
+
+    Raises:
+        OptionError: Not even a step of one sample fits, or of the batch that is wanted.
+    """
+    samples = batch_size or max(1, memory // (needed.sample + timesteps * needed.step))
+    steps = min(timesteps, (memory - samples * needed.sample) // (samples * needed.step))
+    if steps < 1:
+        least = samples * (needed.sample + needed.step)
+        raise OptionError(
+            "is too small",
+            where="memory",
+            expected=f"at least {-(-least >> 20)} MiB for a step of {samples} sample{'s'[: samples > 1]}",
+            found=f"{memory / (1 << 20):.3g} MiB for each thread",
+            advice="take a smaller batch" if samples > 1 else "give more memory or fewer threads",
+        )
+    return Chunks(samples, steps)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
