@@ -388,6 +388,17 @@ def test_too_little_memory_is_refused_before_the_run() -> None:
         simulator.run(levels_for(simulator.program, 50), batch_size=50)
 
 
+def test_a_batch_that_is_wanted_is_computed_with_little_memory_as_well_as_with_much(monkeypatch) -> None:
+    program = small_program(timesteps=4)
+    levels = levels_for(program, 50)
+    expected = Simulator(program).run(levels)
+    monkeypatch.setattr("snnc.runtime.simulator.simulator.default_memory", lambda device: 1)
+    parts: list[int] = []
+    for memory in (None, 1 << 30):
+        assert_same_run(Simulator(program, memory=memory).run(levels, batch_size=25, advance=parts.append), expected)
+    assert parts == [25, 50] * 2
+
+
 @given(programs())
 def test_tensors_of_a_step_fit_into_what_was_planned(program: Program) -> None:
     """The bytes of drives and spikes of each layer, and of what waits for a later one."""
