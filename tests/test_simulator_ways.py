@@ -27,7 +27,7 @@ from snnc.runtime.simulator.block_sums import block_shape
 from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
 from snnc.runtime.simulator.connection import connect
 from snnc.runtime.simulator.input_steps import input_steps
-from snnc.runtime.simulator.window_product import WindowProduct, integer_products_work
+from snnc.runtime.simulator.window_product import LARGEST_INPUT, WindowProduct, integer_products_work
 from snnc.shared_run import run_shared
 
 CPU = torch.device("cpu")
@@ -182,7 +182,8 @@ def check_products(synapse: Synapse, source: tuple[int, ...], rng: np.random.Gen
     shape = output_shape(synapse, source)
     expected = np.stack([arriving(each.astype(np.int64), synapse, shape) for each in values])
     given_values = torch.from_numpy(values)
-    numbers = [torch.float32, torch.float64] + [torch.int8] * integer_products_work(CPU)
+    eight_bits = integer_products_work(CPU) and largest <= LARGEST_INPUT
+    numbers = [torch.float32, torch.float64] + [torch.int8] * eight_bits
     ways = [
         WindowProduct(synapse, expected[0].size, number=number, dtype=torch.float32, device=CPU) for number in numbers
     ]

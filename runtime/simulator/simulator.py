@@ -67,7 +67,7 @@ class Simulator:
         plan(self._demand, program.timesteps, self._budget(1))
 
     def _budget(self, threads: int, batch_size: int | None = None) -> int:
-        """Bytes for each thread: what is fastest, as much as a batch that is wanted needs, and never more than given."""
+        """Bytes for each thread: what is fastest or what a batch that is wanted needs, never more than given."""
         best = max(default_memory(self._device), (batch_size or 1) * (self._demand.sample + self._demand.step))
         if self._memory is None:
             return best
@@ -114,7 +114,8 @@ class Simulator:
 
         def batch(samples: slice) -> None:
             nonlocal done
-            self._batch(levels[samples], edges, tally, samples, lock)
+            with exact_products(self._device):
+                self._batch(levels[samples], edges, tally, samples, lock)
             with lock:
                 done += samples.stop - samples.start
                 if advance:
@@ -158,8 +159,7 @@ class Simulator:
             values = {-1: arriving.values}
             for index, kernel in enumerate(self._kernels):
                 inputs = [values[synapse.source] for synapse in kernel.layer.synapses]
-                with exact_products(self._device):
-                    output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
+                output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
                 potentials[index] = output.potential
                 values[index] = output.spikes
                 for source in self._done_after[index]:
