@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from threading import Barrier, Thread
 
 import numpy as np
@@ -27,6 +28,7 @@ from snnc.runtime.simulator.block_sums import block_shape
 from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
 from snnc.runtime.simulator.connection import connect
 from snnc.runtime.simulator.input_steps import input_steps
+from snnc.runtime.simulator.threads import run_side_by_side
 from snnc.runtime.simulator.window_product import LARGEST_INPUT, WindowProduct, integer_products_work
 from snnc.shared_run import run_shared
 
@@ -140,6 +142,22 @@ def side_by_side(count: int, work) -> list:
     for each in running:
         each.join()
     return results
+
+
+def test_where_a_thread_fails_the_rest_is_dropped_and_the_error_passed_on() -> None:
+    begun: list[int] = []
+
+    def task(index: int) -> None:
+        begun.append(index)
+        assert torch.get_num_threads() == 1
+        if index == 3:
+            raise OptionError("stop")
+
+    with threads(3):
+        with pytest.raises(OptionError, match="stop"):
+            run_side_by_side((partial(task, index) for index in range(1000)), 2)
+        assert torch.get_num_threads() == 3
+    assert {0, 1, 2, 3} <= set(begun) and len(begun) < 20
 
 
 @given(st.integers(0, 50), st.integers(1, 9))

@@ -85,8 +85,8 @@ class LayerKernel:
             inputs: For each synapse what its source sends, uint8, (steps, batch, *source shape); of what repeats itself
                 one period is enough, (1, batch, ...) where it is the same at every step.
             steps: Number of steps; None: T.
-            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0, as at
-                the start of a sample.
+            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0, as
+                at the start of a sample.
             ends: Whether the samples end with the last step: then the blank step that follows is looked at too.
         """
         steps = self._timesteps if steps is None else steps

@@ -64,7 +64,7 @@ class Population:
             drive: Synaptic input of every step, (steps, batch, *shape), in weight units; of input that repeats itself
                 one period is enough, (1, batch, *shape) where it never changes.
             steps: Number of steps.
-            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0.
+            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0.
         """
         if potential is None:
             order = layer_order(self._layer.shape)
