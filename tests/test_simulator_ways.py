@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from threading import Barrier, Thread
 
 import numpy as np
@@ -27,7 +28,8 @@ from snnc.runtime.simulator.block_sums import block_shape
 from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
 from snnc.runtime.simulator.connection import connect
 from snnc.runtime.simulator.input_steps import input_steps
-from snnc.runtime.simulator.window_product import WindowProduct, integer_products_work
+from snnc.runtime.simulator.threads import run_side_by_side
+from snnc.runtime.simulator.window_product import LARGEST_INPUT, WindowProduct, integer_products_work
 from snnc.shared_run import run_shared
 
 CPU = torch.device("cpu")
@@ -142,6 +144,22 @@ def side_by_side(count: int, work) -> list:
     return results
 
 
+def test_where_a_thread_fails_the_rest_is_dropped_and_the_error_passed_on() -> None:
+    begun: list[int] = []
+
+    def task(index: int) -> None:
+        begun.append(index)
+        assert torch.get_num_threads() == 1
+        if index == 3:
+            raise OptionError("stop")
+
+    with threads(3):
+        with pytest.raises(OptionError, match="stop"):
+            run_side_by_side((partial(task, index) for index in range(1000)), 2)
+        assert torch.get_num_threads() == 3
+    assert {0, 1, 2, 3} <= set(begun) and len(begun) < 20
+
+
 @given(st.integers(0, 50), st.integers(1, 9))
 def test_parts_of_the_samples_are_nearly_equal_and_in_order(samples: int, count: int) -> None:
     parts = [Processes(rank, count).part(samples) for rank in range(count)]
@@ -182,7 +200,8 @@ def check_products(synapse: Synapse, source: tuple[int, ...], rng: np.random.Gen
     shape = output_shape(synapse, source)
     expected = np.stack([arriving(each.astype(np.int64), synapse, shape) for each in values])
     given_values = torch.from_numpy(values)
-    numbers = [torch.float32, torch.float64] + [torch.int8] * integer_products_work(CPU)
+    eight_bits = integer_products_work(CPU) and largest <= LARGEST_INPUT
+    numbers = [torch.float32, torch.float64] + [torch.int8] * eight_bits
     ways = [
         WindowProduct(synapse, expected[0].size, number=number, dtype=torch.float32, device=CPU) for number in numbers
     ]
@@ -386,6 +405,17 @@ def test_too_little_memory_is_refused_before_the_run() -> None:
     simulator = Simulator(small_program(timesteps=4), memory=2000)
     with pytest.raises(OptionError, match="take a smaller batch"):
         simulator.run(levels_for(simulator.program, 50), batch_size=50)
+
+
+def test_a_batch_that_is_wanted_is_computed_with_little_memory_as_well_as_with_much(monkeypatch) -> None:
+    program = small_program(timesteps=4)
+    levels = levels_for(program, 50)
+    expected = Simulator(program).run(levels)
+    monkeypatch.setattr("snnc.runtime.simulator.simulator.default_memory", lambda device: 1)
+    parts: list[int] = []
+    for memory in (None, 1 << 30):
+        assert_same_run(Simulator(program, memory=memory).run(levels, batch_size=25, advance=parts.append), expected)
+    assert parts == [25, 50] * 2
 
 
 @given(programs())

@@ -10,6 +10,7 @@ from growth import Growth
 from rich.console import Console
 from rich.table import Table
 
+OUTSIDE = "outside of passes (tracing, the integer network on the calibration data)"
 # Tables are as wide as they are where nobody looks at a terminal.
 console = Console() if Console().is_terminal else Console(width=200)
 
@@ -88,18 +89,20 @@ def show_passes(rows: Sequence[Mapping[str, Any]]) -> None:
             f"({row['calibration_samples']} calibration samples)",
             ["pass", "seconds", "share"],
         )
-        passes = {**row["passes"], "outside of passes": row["outside_passes"]}
+        passes = {**row["passes"], OUTSIDE: row["outside_passes"]}
         for name, seconds in sorted(passes.items(), key=lambda each: -each[1]):
             table.add_row(name, f"{seconds:.3f}", f"{100 * seconds / row['seconds']:.1f} %")
         console.print(table)
 
 
 def show_growth(curves: Sequence[Growth]) -> None:
-    """Each curve as a table, time by unit of what grows in the last column."""
+    """Each curve as a table; where time should be in proportion, what one more costs in the last column."""
     for curve in curves:
-        table = _table(f"growth with {curve.axis}", [curve.name, curve.unit, f"ms by {curve.name}"])
+        shared = [f"µs / {curve.name}"] if curve.ideal else []
+        table = _table(f"growth with {curve.axis}", [curve.name, curve.unit, *shared])
         for value, seconds in curve.points:
-            table.add_row(f"{value:,.0f}", f"{seconds:.5f}", f"{1000 * seconds / value:.3g}")
+            each = [f"{1e6 * seconds / value:.3g}"] if curve.ideal else []
+            table.add_row(f"{value:,.0f}", f"{seconds:.5f}", *each)
         console.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -59,7 +60,7 @@ def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
     """The memory that a network takes at its widest place."""
     last_use = {synapse.source: index for index, layer in enumerate(program.layers) for synapse in layer.synapses}
     neurons = [layer.neurons for layer in program.layers]
-    sizes = {-1: _size(program.coding.shape), **dict(enumerate(neurons))}
+    sizes = {-1: math.prod(program.coding.shape), **dict(enumerate(neurons))}
     step = 0
     for index, kernel in enumerate(kernels):
         waiting = sum(sizes[source] for source, last in last_use.items() if source < index <= last)
@@ -92,10 +93,3 @@ def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = N
             advice="take a smaller batch" if samples > 1 else "give more memory or fewer threads",
         )
     return Chunks(samples, steps)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -10,8 +10,8 @@ import torch
 from snnc.compiler.program import Synapse
 from snnc.compiler.program.synaptic_input import SynapticInput
 from snnc.runtime.simulator.block_sums import BlockSums, block_shape, without_blocks
-from snnc.runtime.simulator.integer_convolution import HALVES, LARGEST_INPUT, IntegerProduct
-from snnc.runtime.simulator.window_product import WindowProduct, integer_products_work
+from snnc.runtime.simulator.integer_convolution import HALVES, IntegerProduct
+from snnc.runtime.simulator.window_product import LARGEST_INPUT, WindowProduct, integer_products_work
 
 # Integers up to here are exact in a number type, sums of them too, in whatever order.
 HALF_EXACT = 1 << 11

@@ -22,11 +22,13 @@ def default_memory(device: torch.device) -> int:
 @contextmanager
 def exact_products(device: torch.device) -> Iterator[None]:
     """Keeps matrix products of float32 in float32, as long as the block lasts, and records nothing for gradients."""
-    before = torch.backends.cuda.matmul.allow_tf32
-    if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.no_grad():
+    with torch.no_grad():
+        if device.type != "cuda":
             yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+            return
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before

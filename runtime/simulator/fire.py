@@ -71,8 +71,10 @@ def fire(
                     sent[index] = np.uint8(spike)
                     tally[index] += spike
                     voltage[index] = kept * (before - spike * taken)
-            if lowest.min() <= -limit or highest.max() >= limit:
+            extremes(lowest, highest)
+            if lowest[0] <= -limit or highest[0] >= limit:
                 voltage[:] = start[: end - begin]
+                lowest[:], highest[:] = zero, zero
                 wraps += wrap_and_fire(
                     drive[:, sample, begin:end],
                     added,
@@ -86,10 +88,23 @@ def fire(
                     lowest,
                     highest,
                 )
-            low, high = min(low, lowest.min()), max(high, highest.max())
+                extremes(lowest, highest)
+            low, high = min(low, lowest[0]), max(high, highest[0])
             for index in range(len(voltage)):
                 counts[begin + index] += np.int64(tally[index])
     return wraps, float(low), float(high)
+
+
+@compiled
+def extremes(lowest: Values, highest: Values) -> None:
+    """Brings the lowest and the highest of BLOCK values to the front, by halves, which become vector instructions."""
+    half = BLOCK // 2
+    while half:
+        for index in range(half):
+            low, high = lowest[index + half], highest[index + half]
+            lowest[index] = low if low < lowest[index] else lowest[index]
+            highest[index] = high if high > highest[index] else highest[index]
+        half //= 2
 
 
 @compiled

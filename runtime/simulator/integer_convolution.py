@@ -17,8 +17,8 @@ from torch._ops import ops
 from snnc.compiler.program import Synapse
 from snnc.compiler.program.memory_order import convolution_order
 
-# CPUs without VNNI add up pairs of products in 16 bits: 2 * 127 * 128 is within them, payloads beyond 127 are not.
-LARGEST_INPUT = 127
+# CPUs without VNNI add up pairs of products in 16 bits: from 2 * -128 * 128 to 2 * 127 * 128 they hold them.
+LARGEST_INPUT = 128
 HALVES = (-128, 127)
 
 

@@ -66,6 +66,7 @@ class LayerKernel:
         # Drives, spikes, and what the largest synapse takes on the way.
         self.bytes_per_step = drives + layer.neurons + max(each.scratch for each in self._connections)
         self._bias = torch.as_tensor(layer.bias, dtype=self.dtype, device=device)
+        self._bias_range = int(layer.bias.min()), int(layer.bias.max())
         self._population = Population(layer, self._bias, limit, fused=native)
         drive = (int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
         self.proven = is_safe(layer, drive, program.timesteps, limit)
@@ -84,8 +85,8 @@ class LayerKernel:
             inputs: For each synapse what its source sends, uint8, (steps, batch, *source shape); of what repeats itself
                 one period is enough, (1, batch, ...) where it is the same at every step.
             steps: Number of steps; None: T.
-            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0, as at
-                the start of a sample.
+            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0, as
+                at the start of a sample.
             ends: Whether the samples end with the last step: then the blank step that follows is looked at too.
         """
         steps = self._timesteps if steps is None else steps
@@ -121,7 +122,13 @@ class LayerKernel:
     def _gate_failures(self, potential: torch.Tensor) -> int:
         """Neurons that would fire in the blank step, or whose potential would wrap there."""
         assert self.layer.gate is not None
-        blank = potential + self._bias - self.layer.gate.value
+        # Most often the two extremes tell that there are none.
+        low, high = (int(each) for each in potential.aminmax())
+        pulse = self.layer.gate.value
+        lowest, highest = (bias + extreme - pulse for bias, extreme in zip(self._bias_range, (low, high), strict=True))
+        if highest < self.layer.firing_level and lowest > -self._limit:
+            return 0
+        blank = potential + self._bias - pulse
         return int(((blank >= self.layer.firing_level) | (blank <= -self._limit)).sum())
 
 

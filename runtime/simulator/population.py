@@ -64,10 +64,12 @@ class Population:
             drive: Synaptic input of every step, (steps, batch, *shape), in weight units; of input that repeats itself
                 one period is enough, (1, batch, *shape) where it never changes.
             steps: Number of steps.
-            potential: Membrane potential before the first of them, (batch, *shape), changed in place; None: 0.
+            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0.
         """
         if potential is None:
-            potential = torch.zeros(drive.shape[1:], dtype=drive.dtype, device=drive.device)
+            order = layer_order(self._layer.shape)
+            potential = torch.empty(drive.shape[1:], dtype=drive.dtype, device=drive.device, memory_format=order)
+            potential.zero_()
         return (self._in_one_pass if self._fused else self._step_by_step)(drive, steps, potential)
 
     def _in_one_pass(self, drive: torch.Tensor, steps: int, potential: torch.Tensor) -> LayerOutput:

@@ -66,9 +66,13 @@ class Simulator:
         self._memory = memory
         plan(self._demand, program.timesteps, self._budget(1))
 
-    def _budget(self, threads: int) -> int:
-        best = max(default_memory(self._device), self._demand.sample + self._demand.step)
-        return best if self._memory is None else min(best, self._memory // threads)
+    def _budget(self, threads: int, batch_size: int | None = None) -> int:
+        """Bytes for each thread: what is fastest or what a batch that is wanted needs, never more than given."""
+        best = max(default_memory(self._device), (batch_size or 1) * (self._demand.sample + self._demand.step))
+        if self._memory is None:
+            return best
+        given = self._memory // threads
+        return given if batch_size else min(best, given)
 
     def batch_size(self) -> int:
         """Samples that are computed at once, all steps of them or, where a single one is too large, some."""
@@ -110,7 +114,8 @@ class Simulator:
 
         def batch(samples: slice) -> None:
             nonlocal done
-            self._batch(levels[samples], edges, tally, samples, lock)
+            with exact_products(self._device):
+                self._batch(levels[samples], edges, tally, samples, lock)
             with lock:
                 done += samples.stop - samples.start
                 if advance:
@@ -136,7 +141,7 @@ class Simulator:
     def _chunks(self, samples: int, batch_size: int | None) -> tuple[int, Chunks]:
         """On how many threads to compute, and how much at once on each."""
         threads = 1 if self._device.type != "cpu" else min(torch.get_num_threads(), samples)
-        chunks = plan(self._demand, self.program.timesteps, self._budget(threads), batch_size)
+        chunks = plan(self._demand, self.program.timesteps, self._budget(threads, batch_size), batch_size)
         if batch_size is None:
             # All threads have something to do, and the last ones to end do not end much later.
             chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
@@ -154,8 +159,7 @@ class Simulator:
             values = {-1: arriving.values}
             for index, kernel in enumerate(self._kernels):
                 inputs = [values[synapse.source] for synapse in kernel.layer.synapses]
-                with exact_products(self._device):
-                    output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
+                output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
                 potentials[index] = output.potential
                 values[index] = output.spikes
                 for source in self._done_after[index]:

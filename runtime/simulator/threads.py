@@ -25,16 +25,18 @@ def run_side_by_side(tasks: Iterable[Callable[[], None]], threads: int) -> None:
         return
     count = torch.get_num_threads()
     pending: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(threads, "snnc-simulator", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            for task in tasks:
-                pending.append(pool.submit(task))
-                if len(pending) >= 2 * threads:
+    try:
+        with ThreadPoolExecutor(threads, "snnc-simulator", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                for task in tasks:
+                    pending.append(pool.submit(task))
+                    if len(pending) >= 2 * threads:
+                        pending.popleft().result()
+                while pending:
                     pending.popleft().result()
-            while pending:
-                pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-            # What a thread sets for itself would become the default of threads that come later.
-            torch.set_num_threads(count)
+            finally:
+                for future in pending:
+                    future.cancel()
+    finally:
+        # What a thread sets for itself becomes the default of threads that come later: set back once all have ended.
+        torch.set_num_threads(count)

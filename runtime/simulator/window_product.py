@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from snnc.compiler.program import Synapse
 from snnc.compiler.program.window_output import window_output
 
+# What 8 bits with a sign hold.
+LARGEST_INPUT = 127
 # Sides of 8-bit products are multiples of this, and more than twice it (torch._int_mm).
 ALIGNMENT = 8
 
