@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import nn
 
+from snnc.compiler.calibration import CORRECTIONS, Calibrator
 from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
@@ -60,6 +61,8 @@ class Options:
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
+        calibrate: Corrections of the layers from the calibration data: names among
+            ``snnc.compiler.calibration.CORRECTIONS``.
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
@@ -72,6 +75,7 @@ class Options:
     per_channel: bool = True
     max_pool: str = AUTOMATIC
     objective: int = 1
+    calibrate: tuple[str, ...] = ()
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -96,6 +100,14 @@ class Options:
                 where="max_pool (--max-pool)",
                 expected=", ".join((AUTOMATIC, *MAX_POOLINGS)),
                 found=repr(self.max_pool),
+            )
+        unknown = [name for name in self.calibrate if name not in CORRECTIONS]
+        if unknown:
+            raise OptionError(
+                "unknown correction",
+                where="calibrate (--calibrate)",
+                expected=", ".join(CORRECTIONS),
+                found=repr(unknown[0]),
             )
         if self.objective not in OBJECTIVES:
             raise OptionError(
@@ -218,7 +230,7 @@ def _quantized(
 
     The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
     """
-    rounding = WeightRounding(target, input_moments(graph, levels))
+    rounding = WeightRounding(target, input_moments(graph, levels, options.timesteps))
     candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
         for candidate in candidates:
@@ -234,6 +246,11 @@ def _quantized(
             (record,) = manager.records
             if float(record.result.stats[INPUT_DEVIATION]) * options.timesteps < FINE:
                 break
+        if options.calibrate:
+            calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate)
+            quantize = Quantize(target, options.timesteps, candidate, margin=margin, calibrator=calibrator)
+            manager = PassManager([quantize], progress)
+            quantized = manager.run(graph)
         program = to_program(
             quantized,
             target=target.name,

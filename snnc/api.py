@@ -42,6 +42,7 @@ def compile(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
+    calibrate: Sequence[str] = (),
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -70,6 +71,9 @@ def compile(
             pooling instead) or ``auto``, for each the better of ``or`` and ``exact`` on the calibration data.
         objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
             large activations less; other ways to choose thresholds minimise nothing and take only 1.
+        calibrate: Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the
+            spikes that a layer receives), ``thresholds`` (chosen for them), ``potentials`` and ``bias`` (what a
+            channel's rates miss on average), or several of them.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -96,6 +100,7 @@ def compile(
         per_channel=per_channel,
         max_pool=max_pool,
         objective=objective,
+        calibrate=calibrate,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -117,6 +122,7 @@ def compile_recorded(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
+    calibrate: Sequence[str] = (),
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -138,6 +144,7 @@ def compile_recorded(
         per_channel=per_channel,
         max_pool=max_pool,
         objective=objective,
+        calibrate=tuple(calibrate),
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )

@@ -15,7 +15,7 @@ CHUNK = 512
 
 
 @compiled
-def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent: Values) -> int:
+def fire(drive: Values, threshold: Values, potential: Values, signed: bool, lead: int, sent: Values) -> int:
     """What neurons send, as :func:`snnc.compiler.float_simulation.neurons.spike_trains` defines it, times Vth.
 
     Args:
@@ -23,6 +23,7 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
         threshold: Vth of each neuron, (neurons,).
         potential: v before the first step, (neurons,).
         signed: Whether they may take spikes back (``snm``).
+        lead: Steps that they integrate before they may fire.
         sent: (T, samples, neurons), written: Vth where a neuron fires, 0 where it does not, -Vth where it takes back.
 
     Returns:
@@ -40,13 +41,19 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
             v[:] = potential[begin:end]
             received[:] = zero
             taken_back = np.int64(0)
-            for step in range(steps):
+            # Spikes leave ``lead`` steps after the input that they are due to; some input comes before the first.
+            for step in range(min(lead, steps)):
                 current = drive[0 if constant else step, sample, begin:end]
+                for index in range(len(v)):
+                    v[index] += current[index]
+            for step in range(steps):
+                arriving = one if step + lead < steps else zero
+                current = drive[0 if constant else min(step + lead, steps - 1), sample, begin:end]
                 output = sent[step, sample, begin:end]
                 # One loop for each kind, so that both become vector instructions.
                 if signed:
                     for index in range(len(v)):
-                        after = v[index] + current[index]
+                        after = v[index] + arriving * current[index]
                         spike = one if after >= level[index] else zero
                         back = one if (after <= -level[index]) & (received[index] > zero) else zero
                         received[index] += spike - back
@@ -55,7 +62,7 @@ def fire(drive: Values, threshold: Values, potential: Values, signed: bool, sent
                         v[index] = after - output[index]
                 else:
                     for index in range(len(v)):
-                        after = v[index] + current[index]
+                        after = v[index] + arriving * current[index]
                         spike = one if after >= level[index] else zero
                         received[index] += spike
                         output[index] = spike * level[index]

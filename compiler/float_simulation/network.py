@@ -38,7 +38,13 @@ class FloatRun:
 
 
 def simulate(
-    graph: Graph, batch: torch.Tensor, timesteps: int, *, neuron: Neuron = "if", keep: Collection[str] = ()
+    graph: Graph,
+    batch: torch.Tensor,
+    timesteps: int,
+    *,
+    neuron: Neuron = "if",
+    lead: int = 0,
+    keep: Collection[str] = (),
 ) -> FloatRun:
     """Simulates a spiking network that is not quantised.
 
@@ -51,6 +57,7 @@ def simulate(
         batch: (batch, *input shape), in the units of the graph's input; its precision and device are the computation's.
         timesteps: T, at least 1.
         neuron: The kind of neuron of all layers; see :func:`spike_trains`.
+        lead: Steps that each layer integrates before it may fire.
         keep: Names of spiking layers whose rates are wanted.
 
     Raises:
@@ -62,7 +69,7 @@ def simulate(
     largest = max(math.prod(node.shape) for node in graph)
     size = max(1, VALUES_AT_ONCE // (max(1, timesteps) * largest))
     with torch.no_grad():
-        runs = [_simulate(graph, part, timesteps, neuron, keep) for part in torch.split(batch, size)]
+        runs = [_simulate(graph, part, timesteps, neuron, lead, keep) for part in torch.split(batch, size)]
     return FloatRun(
         torch.cat([run.readout for run in runs]),
         {name: torch.cat([run.rates[name] for run in runs]) for name in keep},
@@ -78,7 +85,9 @@ def _check(graph: Graph) -> None:
             raise PassError("the layer has no threshold yet", where=node.where)
 
 
-def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron, keep: Collection[str]) -> FloatRun:
+def _simulate(
+    graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron, lead: int, keep: Collection[str]
+) -> FloatRun:
     nodes = list(graph)
     last_use = {source: index for index, node in enumerate(nodes) for source in node.inputs}
     # What each layer sends, (steps, batch, *shape), with one step where all are the same.
@@ -92,7 +101,7 @@ def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron,
             case Input():
                 values[node.name] = batch[None]
             case SpikingLayer():
-                values[node.name], spikes[node.name] = _layer(node, inputs, timesteps, neuron)
+                values[node.name], spikes[node.name] = _layer(node, inputs, timesteps, neuron, lead)
                 if node.name in keep:
                     rates[node.name] = values[node.name].mean(0)
             case SpikeMax2d() | Relay():
@@ -113,7 +122,9 @@ def _simulate(graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron,
     return FloatRun(readout, rates, spikes)
 
 
-def _layer(node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuron) -> tuple[torch.Tensor, int]:
+def _layer(
+    node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuron, lead: int
+) -> tuple[torch.Tensor, int]:
     """What a layer sends, (T, batch, *shape), and the number of its spikes."""
     op = node.op
     assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
@@ -125,4 +136,4 @@ def _layer(node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuro
     per_channel = (-1,) + (1,) * (len(node.shape) - 1)
     threshold = as_tensor(op.threshold, drive).reshape(per_channel)
     potential = as_tensor(op.initial_potential, drive).reshape(per_channel)
-    return send(drive, threshold, potential, timesteps, neuron)
+    return send(drive, threshold, potential, timesteps, neuron, lead)

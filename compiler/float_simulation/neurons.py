@@ -16,6 +16,7 @@ def spike_trains(
     potential: torch.Tensor,
     timesteps: int,
     neuron: Neuron = "if",
+    lead: int = 0,
 ) -> torch.Tensor:
     """Spikes of a population over T steps, each neuron by itself.
 
@@ -26,6 +27,9 @@ def spike_trains(
       and high-efficient ANN-SNN conversion", IJCAI 2022): also ``s = -1`` where ``v <= -Vth`` and the sum of its spikes
       so far, its memory, is positive. So it takes back what it sent too early, and the sum never falls below 0.
 
+    With lead k, input arrives in the first T of T + k steps, and spikes leave in the last T of them: what comes later
+    in the window can no longer turn a spike into one too many.
+
     Args:
         drive: Input I of every step, bias included, (T, batch, *shape), or (1, batch, *shape) where it is the same at
             every step; in units of the activations.
@@ -33,6 +37,7 @@ def spike_trains(
         potential: v before the first step, likewise.
         timesteps: T, at least 1.
         neuron: The kind of neuron.
+        lead: k, steps that a neuron integrates before it may fire, at least 0.
 
     Returns:
         (T, batch, *shape): 0 or 1, with ``snm`` also -1; in the precision of ``drive``.
@@ -44,9 +49,12 @@ def spike_trains(
     trains = drive.new_empty((timesteps, *drive.shape[1:]))
     voltage = (drive.new_zeros(drive.shape[1:]) + potential).contiguous()
     memory = torch.zeros_like(voltage) if neuron == "snm" else None
-    for step in range(timesteps):
-        voltage += drive[step if len(drive) > 1 else 0]
-        spikes = trains[step]
+    for step in range(timesteps + lead):
+        if step < timesteps:
+            voltage += drive[step if len(drive) > 1 else 0]
+        if step < lead:
+            continue
+        spikes = trains[step - lead]
         torch.ge(voltage, threshold, out=spikes)
         if memory is not None:
             spikes -= ((voltage <= -threshold) & (memory > 0)).to(spikes.dtype)

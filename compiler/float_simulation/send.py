@@ -10,7 +10,12 @@ from snnc.compiler.program.memory_order import layer_order, rows_in_memory
 
 
 def send(
-    drive: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int, neuron: Neuron = "if"
+    drive: torch.Tensor,
+    threshold: torch.Tensor,
+    potential: torch.Tensor,
+    timesteps: int,
+    neuron: Neuron = "if",
+    lead: int = 0,
 ) -> tuple[torch.Tensor, int]:
     """A population's spikes times its thresholds.
 
@@ -20,6 +25,7 @@ def send(
         potential: Likewise.
         timesteps: T, at least 1.
         neuron: The kind of neuron.
+        lead: Steps that a neuron integrates before it may fire.
 
     Returns:
         (T, batch, *shape), in units of the activations, and the number of spikes, of both signs.
@@ -28,13 +34,13 @@ def send(
         ValueError: As for :func:`spike_trains`.
     """
     if drive.device.type == "cpu" and drive.dtype in (torch.float32, torch.float64):
-        return _send_fused(drive, threshold, potential, timesteps, neuron)
-    trains = spike_trains(drive, threshold, potential, timesteps, neuron)
+        return _send_fused(drive, threshold, potential, timesteps, neuron, lead)
+    trains = spike_trains(drive, threshold, potential, timesteps, neuron, lead)
     return trains * threshold, int(torch.count_nonzero(trains))
 
 
 def _send_fused(
-    drive: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int, neuron: Neuron
+    drive: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int, neuron: Neuron, lead: int
 ) -> tuple[torch.Tensor, int]:
     check(drive, timesteps, neuron)
     steps, batch, *shape = drive.shape
@@ -49,6 +55,7 @@ def _send_fused(
         rows_in_memory(level)[0],
         rows_in_memory(start)[0],
         neuron == "snm",
+        lead,
         rows_in_memory(sent).reshape(timesteps, batch, -1),
     )
     return sent.reshape(timesteps, batch, *shape), number

@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from snnc.compiler.ir import Conv2d, Graph, Linear, Node, Readout, SpikingLayer, execute
+from snnc.compiler.float_simulation import simulate
+from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
 
 # Beyond so many inputs of a neuron a covariance takes too much memory, and rounding errors of that many average out.
 FAN_IN_MAXIMUM = 4096
-SAMPLES_MAXIMUM = 128
+# Samples that are simulated: as many as these steps allow, within bounds.
+STEPS, SAMPLES_LEAST, SAMPLES_MAXIMUM = 1024, 32, 128
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
@@ -30,7 +32,7 @@ class InputMoments:
 
     Attributes:
         mean: The mean value of every neuron of the source, (*source shape): of the input in levels, of a layer in
-            spikes for each step (its activation in thresholds, 1 at most).
+            spikes for each step.
         covariance: Of the values within a window, for each group, (groups, fan-in, fan-in), where fan-in counts
             channels first, then rows and columns of the kernel, as the weights do.
     """
@@ -39,25 +41,35 @@ class InputMoments:
     covariance: FloatArray
 
 
-def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputMoments]:
+def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int) -> dict[Place, InputMoments]:
     """The moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
 
     Args:
         graph: A network of spiking layers with thresholds.
-        levels: Calibration data as input levels, (samples, *input shape); up to 128 spread over them are looked at.
+        levels: Calibration data as input levels, (samples, *input shape); some of them are looked at.
+        timesteps: T.
     """
-    values = torch.as_tensor(levels[:: -(-len(levels) // SAMPLES_MAXIMUM)], dtype=torch.float32)
+    wanted = min(max(STEPS // timesteps, SAMPLES_LEAST), SAMPLES_MAXIMUM)
+    values = torch.as_tensor(levels[:: -(-len(levels) // wanted)], dtype=torch.float32)
+    populations = graph.of_kind(SpikingLayer, SpikeMax2d, Relay)
+    rates = dict(simulate(graph, values, timesteps, keep=[node.name for node in populations]).rates)
+    # Spikes for each step; of the input its levels.
+    sent: dict[str, torch.Tensor] = {graph.input.name: values}
+    thresholds: dict[str, FloatArray] = {}
+    for node in populations:
+        if isinstance(node.op, SpikingLayer):
+            assert node.op.threshold is not None
+            thresholds[node.name] = node.op.threshold
+        else:
+            thresholds[node.name] = thresholds[node.inputs[0]]
+        unit = torch.as_tensor(thresholds[node.name], dtype=torch.float32).reshape(-1, *(1,) * (len(node.shape) - 1))
+        sent[node.name] = rates.pop(node.name) / unit
     found: dict[Place, InputMoments] = {}
-
-    def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        if isinstance(node.op, SpikingLayer | Readout):
-            for place, (synapse, source, value) in enumerate(zip(node.op.synapses, node.inputs, inputs, strict=True)):
-                if not isinstance(synapse, Conv2d | Linear) or synapse.weight[0].size > FAN_IN_MAXIMUM:
-                    continue
-                found[node.name, place] = measure_input_moments(synapse, _rates(graph[source], value))
-        return node.op.apply(*inputs)
-
-    execute(graph, values, apply=observed)
+    for node in graph.of_kind(SpikingLayer, Readout):
+        assert isinstance(node.op, SpikingLayer | Readout)
+        for place, (synapse, source) in enumerate(zip(node.op.synapses, node.inputs, strict=True)):
+            if isinstance(synapse, Conv2d | Linear) and synapse.weight[0].size <= FAN_IN_MAXIMUM:
+                found[node.name, place] = measure_input_moments(synapse, sent[source])
     return found
 
 
@@ -85,14 +97,6 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     mean = total / max(count, 1)
     covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
     return InputMoments(values.double().mean(0).numpy(), covariance.numpy())
-
-
-def _rates(source: Node, values: torch.Tensor) -> torch.Tensor:
-    """Spikes for each step; of the input its levels."""
-    if not isinstance(source.op, SpikingLayer):
-        return values
-    threshold = torch.as_tensor(source.op.threshold, dtype=values.dtype)
-    return (values / threshold.view(-1, *(1,) * (values.dim() - 2))).clamp(max=1)
 
 
 def _windows(synapse: Conv2d | Linear, sample: torch.Tensor) -> torch.Tensor:

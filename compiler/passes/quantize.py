@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.compiler.calibration import Calibrator
+from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import (
     Conv2d,
     Graph,
@@ -18,7 +20,6 @@ from snnc.compiler.ir import (
     QuantizedLayer,
     Readout,
     Relay,
-    Sparse,
     SpikeMax2d,
     SpikingLayer,
     Weighted,
@@ -33,8 +34,10 @@ from snnc.compiler.passes.choose_scale import (
     has_netx_form,
 )
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
-from snnc.compiler.passes.input_moments import Place
+from snnc.compiler.passes.dequantize import dequantized
+from snnc.compiler.passes.input_moments import FAN_IN_MAXIMUM, SAMPLES_MAXIMUM, Place, measure_input_moments
 from snnc.compiler.passes.manager import Pass, PassResult
+from snnc.compiler.passes.normalize import normalized_bias, normalized_weight
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
@@ -78,6 +81,8 @@ class Quantize(Pass):
             infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
             quarter only.
         rounding: Rounds the weights; None: each to the nearest.
+        calibrator: Corrects each layer before it is quantised, on the spikes of those that already are; None: nothing
+            is corrected.
     """
 
     title = "quantising"
@@ -92,12 +97,14 @@ class Quantize(Pass):
         *,
         margin: float,
         rounding: WeightRounding | None = None,
+        calibrator: Calibrator | None = None,
     ) -> None:
         self._target = target
         self._timesteps = timesteps
         self._coding = coding
         self._margin = margin
         self._rounding = rounding or WeightRounding(target)
+        self._calibrator = calibrator
 
     def run(self, graph: Graph) -> PassResult:
         """Quantises every layer."""
@@ -115,9 +122,18 @@ class Quantize(Pass):
                 indices[node.name] = len(indices) - 1
                 proven += 1
                 graph.replace(node.name, QuantizedLayer(node.op, layer))
+                if self._calibrator:
+                    self._calibrator.pass_on(node)
                 continue
             assert isinstance(node.op, SpikingLayer | Readout)
-            layer, is_proven, deviation = self._layer(graph, node, indices, thresholds)
+            data = self._calibrator.layer(node) if self._calibrator else None
+            corrected = node if data is None else self._corrected(data)
+            layer, is_proven, deviation = self._layer(graph, corrected, indices, thresholds)
+            if self._calibrator and data:
+                assert isinstance(corrected.op, SpikingLayer | Readout)
+                sources = [thresholds[source] for source in node.inputs]
+                shapes = [graph[source].shape for source in node.inputs]
+                self._calibrator.send(data, dequantized(corrected.op, layer, sources, shapes))
             proven += is_proven
             input_deviation = max(input_deviation, deviation)
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
@@ -126,13 +142,30 @@ class Quantize(Pass):
                     "in a 24-bit membrane; a smaller T is as accurate"
                 )
             indices[node.name] = len(indices) - 1
-            if isinstance(node.op, SpikingLayer):
-                assert node.op.threshold is not None
-                thresholds[node.name] = node.op.threshold
+            if isinstance(corrected.op, SpikingLayer):
+                assert corrected.op.threshold is not None
+                thresholds[node.name] = corrected.op.threshold
             # The activations have done their work; a large network's would fill the memory.
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
-        counts = {"layers": len(indices) - 1, "layers_proven": proven}
-        return PassResult(graph, True, {**counts, INPUT_DEVIATION: input_deviation}, tuple(notes))
+        figures: dict[str, int | float | str] = {
+            "layers": len(indices) - 1,
+            "layers_proven": proven,
+            INPUT_DEVIATION: input_deviation,
+        }
+        if self._calibrator:
+            figures |= {f"error_{stage}": error for stage, error in self._calibrator.mean_errors.items()}
+            notes.append(self._calibrator.sentence)
+        return PassResult(graph, True, figures, tuple(notes))
+
+    def _corrected(self, data: LayerData) -> Node:
+        """The layer, corrected; its weights will be rounded for what it now reads."""
+        assert self._calibrator
+        op = self._calibrator.corrected(data)
+        for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
+            if isinstance(synapse, Conv2d | Linear) and synapse.weight[0].size <= FAN_IN_MAXIMUM:
+                rates = source.rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
+                self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
+        return replace(data.node, op=op)
 
     def _input_threshold(self) -> FloatArray:
         """The levels that one input spike of each channel stands for."""
@@ -281,34 +314,6 @@ class Quantize(Pass):
         half = self._target.weight_step / 2
         low, high = weight.min(initial=0), weight.max(initial=0)
         return bool(self._target.weight_minimum - half <= low and high <= self._target.weight_maximum + half)
-
-
-def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Weights in thresholds of the layer per spike of the source; for a sparse operation those of its entries.
-
-    Args:
-        synapse: The float operation.
-        unit: Threshold of each channel of the layer.
-        source: Threshold of each channel of the source.
-        shape: Shape of the source.
-    """
-    if isinstance(synapse, Sparse):
-        rows = np.repeat(1 / unit, math.prod(synapse.shape[1:]))
-        columns = np.repeat(source, math.prod(shape[1:]))
-        entry_rows = np.repeat(np.arange(len(rows)), np.diff(synapse.matrix.indptr))
-        return np.asarray(synapse.matrix.data * columns[synapse.matrix.indices] * rows[entry_rows])
-    if isinstance(synapse, Linear):
-        return synapse.weight * np.repeat(source, math.prod(shape[1:])) / unit[:, None]
-    grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
-    scaled: FloatArray = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
-    return scaled.reshape(synapse.weight.shape) / unit.reshape(-1, 1, 1, 1)
-
-
-def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
-    """Sum of the biases, shaped to be added to a layer with that many axes."""
-    biases = [synapse.bias_map() for synapse in synapses]
-    total = sum(biases[1:], start=biases[0])
-    return total.reshape(-1, *(1,) * (axes - 1)) if total.ndim < axes else total
 
 
 def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:

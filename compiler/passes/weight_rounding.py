@@ -30,8 +30,13 @@ class WeightRounding:
 
     def __init__(self, target: Target, moments: Mapping[Place, InputMoments] = MappingProxyType({})) -> None:
         self._target = target
-        self._moments = moments
+        self._moments = dict(moments)
         self._last: dict[Place, tuple[FloatArray, NDArray[np.int16]]] = {}
+
+    def tell(self, place: Place, moments: InputMoments) -> None:
+        """Says what a synapse reads from now on."""
+        self._moments[place] = moments
+        self._last.pop(place, None)
 
     def rounded(self, place: Place, weight: FloatArray) -> NDArray[np.int16]:
         """The weights that the chip gets.

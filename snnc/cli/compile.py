@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, names, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
@@ -72,6 +72,16 @@ def compile_command(
         ),
     ] = "auto",
     objective: Annotated[int, typer.Option("--objective", metavar="1|2", help=OBJECTIVE_HELP)] = 1,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            "--calibrate",
+            metavar="NAMES",
+            help="Correct the layers on the calibration data, without labels: weights (fitted to the spikes that a "
+            "layer receives), thresholds (chosen for them), potentials, bias (what a channel's rates miss on average); "
+            "several with commas between them. weights,bias is a good choice.  [default: none]",
+        ),
+    ] = None,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -134,6 +144,7 @@ def compile_command(
             per_channel=per_channel,
             max_pool=max_pool,
             objective=objective,
+            calibrate=names(calibrate),
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),

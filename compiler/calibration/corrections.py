@@ -1,0 +1,25 @@
+"""The corrections that there are, by the names that users give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from snnc.compiler.calibration.correct_bias import correct_bias
+from snnc.compiler.calibration.correct_potentials import correct_potentials
+from snnc.compiler.calibration.correct_thresholds import correct_thresholds
+from snnc.compiler.calibration.correct_weights import correct_weights
+from snnc.compiler.calibration.layer_data import LayerData
+from snnc.compiler.ir import Readout, SpikingLayer
+
+Correction = Callable[[LayerData, SpikingLayer | Readout], SpikingLayer | Readout]
+
+# In the order in which they are applied to a layer: each sees what the ones before have done.
+CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
+    {
+        "weights": correct_weights,
+        "thresholds": correct_thresholds,
+        "potentials": correct_potentials,
+        "bias": correct_bias,
+    }
+)

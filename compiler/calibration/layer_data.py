@@ -1,0 +1,88 @@
+"""What a correction sees of a layer: what it receives, and what the ANN made of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from snnc.compiler.calibration.received import Received
+from snnc.compiler.float_simulation.send import send
+from snnc.compiler.ir import Node, Readout, SpikingLayer
+from snnc.compiler.ir.execute import channels_last
+from snnc.compiler.ir.ops import FloatArray, as_tensor
+
+# Bytes of the drives of all steps that are held while a layer is corrected.
+DRIVES = 1 << 29
+LEAST_SAMPLES = 64
+# Values of one batch, all steps, that are worked on at once.
+BATCH_VALUES = 1 << 22
+
+
+class LayerData:
+    """A layer on calibration data.
+
+    Args:
+        node: The layer as the ANN has it.
+        sources: What its synapses read.
+        samples: Number of samples.
+        timesteps: T.
+        lead: Steps that it integrates before it may fire.
+    """
+
+    def __init__(self, node: Node, sources: list[Received], samples: int, timesteps: int, lead: int) -> None:
+        assert isinstance(node.op, SpikingLayer | Readout)
+        self.node = node
+        self.sources = sources
+        self.samples = samples
+        self.timesteps = timesteps
+        self.lead = lead
+        self._drives: torch.Tensor | None = None
+        neurons = math.prod(node.shape)
+        fitting = max(LEAST_SAMPLES, DRIVES // (4 * timesteps * neurons))
+        self.few = slice(0, min(samples, fitting))
+        """The samples whose drives of all steps may be held at once."""
+        self._batch = max(1, BATCH_VALUES // (timesteps * max(neurons, *(s.activations[0].numel() for s in sources))))
+
+    def batches(self, within: slice | None = None) -> Iterator[slice]:
+        """Samples in batches, in order."""
+        end = within.stop if within else self.samples
+        for start in range(0, end, self._batch):
+            yield slice(start, min(start + self._batch, end))
+
+    def ann_drive(self, samples: slice) -> torch.Tensor:
+        """The input of the ANN's activation function, (samples, *shape)."""
+        op = self.node.op
+        assert isinstance(op, SpikingLayer | Readout)
+        return op.drive(*(channels_last(source.activations[samples]) for source in self.sources))
+
+    def ann_activation(self, samples: slice) -> torch.Tensor:
+        """What the ANN puts out, (samples, *shape)."""
+        drive = self.ann_drive(samples)
+        return self.node.op.activate(drive) if isinstance(self.node.op, SpikingLayer) else drive
+
+    def drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
+        """What arrives at each step with the weights and biases of ``op``, (T or 1, samples, *shape)."""
+        total: torch.Tensor | None = None
+        for synapse, source in zip(op.synapses, self.sources, strict=True):
+            sent = source.sent(samples)
+            part = synapse.apply(channels_last(sent.flatten(0, 1))).reshape(*sent.shape[:2], *self.node.shape)
+            total = part if total is None else total + part
+        assert total is not None
+        return total
+
+    def mean_drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
+        """The mean of :meth:`drive` over the steps, (samples, *shape)."""
+        return op.drive(*(channels_last(source.rates(samples)) for source in self.sources))
+
+    def spikes(self, op: SpikingLayer, drive: torch.Tensor) -> torch.Tensor:
+        """What the layer sends for a drive, in units of its activations, (T, samples, *shape)."""
+        assert op.threshold is not None and op.initial_potential is not None
+        threshold, potential = (self.per_channel(each, drive) for each in (op.threshold, op.initial_potential))
+        return send(drive, threshold, potential, self.timesteps, lead=self.lead)[0]
+
+    def per_channel(self, values: FloatArray, like: torch.Tensor) -> torch.Tensor:
+        """Numbers of the channels, or of the neurons, shaped to be combined with (samples, *shape)."""
+        found = as_tensor(values, like)
+        return found.reshape(-1, *(1,) * (len(self.node.shape) - 1)) if found.dim() == 1 else found

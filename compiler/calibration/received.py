@@ -1,0 +1,51 @@
+"""What a layer reads from one of its sources, on all calibration data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from snnc.compiler.calibration.spike_store import SpikeStore
+from snnc.compiler.ir.ops import FloatArray, as_tensor
+from snnc.compiler.program import InputCoding
+
+
+@dataclass(frozen=True, eq=False)
+class Received:
+    """What a source sends, beside what the ANN would.
+
+    Attributes:
+        activations: The ANN's, (samples, *shape), float32; of the input its levels.
+        spikes: What the spiking network sends; None for the input.
+        threshold: What a spike of each channel stands for, (channels,); None for the input.
+        coding: How levels become input; None for a layer.
+        timesteps: T.
+    """
+
+    activations: torch.Tensor
+    spikes: SpikeStore | None
+    threshold: FloatArray | None
+    coding: InputCoding | None = None
+    timesteps: int = 1
+
+    @classmethod
+    def input(cls, levels: torch.Tensor, coding: InputCoding, timesteps: int) -> Received:
+        """The input of the network, levels (samples, *shape)."""
+        return cls(levels, None, None, coding, timesteps)
+
+    def sent(self, samples: slice) -> torch.Tensor:
+        """What arrives, in units of the activations, (T or 1, samples, *shape)."""
+        if self.coding is not None:
+            if self.coding.constant:
+                return self.activations[samples][None]
+            levels = self.activations[samples].to(torch.uint8).numpy()
+            payloads = torch.from_numpy(self.coding.spikes(levels, self.timesteps)).transpose(0, 1)
+            return payloads.to(torch.float32) * self.coding.levels_per_unit
+        assert self.spikes is not None and self.threshold is not None
+        spikes = self.spikes.get(samples)
+        return spikes * as_tensor(self.threshold, spikes).reshape(-1, *(1,) * (spikes.dim() - 3))
+
+    def rates(self, samples: slice) -> torch.Tensor:
+        """The mean of what arrives over the steps, (samples, *shape)."""
+        return self.sent(samples).mean(0)

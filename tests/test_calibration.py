@@ -1,0 +1,219 @@
+"""Corrections of layers from calibration data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from snnc.compiler.calibration import CORRECTIONS, Calibrator
+from snnc.compiler.calibration.correct_bias import correct_bias
+from snnc.compiler.calibration.correct_potentials import correct_potentials
+from snnc.compiler.calibration.correct_thresholds import correct_thresholds
+from snnc.compiler.calibration.correct_weights import correct_weights
+from snnc.compiler.calibration.layer_data import LayerData
+from snnc.compiler.calibration.received import Received
+from snnc.compiler.calibration.spike_store import SpikeStore
+from snnc.compiler.float_simulation.neurons import spike_trains
+from snnc.compiler.float_simulation.send import send
+from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.passes.dequantize import dequantized
+from snnc.compiler.pipeline import Compilation, Options, compile_module
+from snnc.errors import OptionError
+from snnc.runtime.simulator import Simulator
+
+TIMESTEPS = 4
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 40), st.integers(0, 1000))
+def test_spikes_come_back_from_their_bits(samples: int, timesteps: int, neurons: int, seed: int) -> None:
+    spikes = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, (timesteps, samples, neurons))).float()
+    store = SpikeStore(samples, timesteps, (neurons,))
+    for sample in range(samples):
+        store.put(slice(sample, sample + 1), 3 * spikes[:, sample : sample + 1])
+    assert torch.equal(store.get(slice(0, samples)), spikes)
+
+
+@given(st.integers(1, 6), st.integers(0, 8), st.booleans(), st.integers(0, 1000))
+def test_neurons_that_lead_integrate_first(timesteps: int, lead: int, constant: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drive = rng.integers(-4, 8, (1 if constant else timesteps, 2, 3)).astype(np.float32)
+    expected = np.zeros((timesteps, 2, 3), np.float32)
+    voltage = np.full((2, 3), 3.0)
+    for step in range(timesteps + lead):
+        if step < timesteps:
+            voltage = voltage + drive[0 if constant else step]
+        if step >= lead:
+            expected[step - lead] = voltage >= 6
+            voltage = voltage - 6 * expected[step - lead]
+    threshold, potential = torch.tensor([6.0]), torch.tensor([3.0])
+    for neuron in ("if", "snm"):
+        trains = spike_trains(torch.from_numpy(drive), threshold, potential, timesteps, neuron, lead)
+        sent, _ = send(torch.from_numpy(drive), threshold, potential, timesteps, neuron, lead)
+        assert torch.equal(sent, 6 * trains)
+        if neuron == "if":
+            assert np.array_equal(trains.numpy(), expected)
+
+
+def images(samples: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    coarse = torch.as_tensor(rng.integers(0, 256, (samples, 2, 3, 3)), dtype=torch.float32)
+    return nn.functional.interpolate(coarse, size=8, mode="bilinear").numpy().astype(np.uint8)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(128, 12), nn.ReLU(), nn.Linear(12, 4),
+    ).eval()  # fmt: skip
+    for layer in module:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            # As large as in a trained network: activations then keep their size from layer to layer.
+            nn.init.kaiming_normal_(layer.weight)
+    return module
+
+
+def compiled(*corrections: str, **options: object) -> Compilation:
+    chosen = Options(timesteps=TIMESTEPS, calibrate=corrections, std=(255.0,), **options)
+    return compile_module(network(), images(96), chosen, unit=1.0)
+
+
+def float_graph(compilation: Compilation) -> Graph:
+    (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
+    return graph
+
+
+@pytest.fixture(scope="module")
+def second_layer() -> LayerData:
+    """The second layer, on what the first one sends."""
+    compilation = compiled()
+    graph, levels = float_graph(compilation), images(96)
+    calibrator = Calibrator(graph, levels, compilation.program.coding, TIMESTEPS, [])
+    first, second = graph.of_kind(SpikingLayer)[:2]
+    calibrator.send(calibrator.layer(first), first.op)
+    return calibrator.layer(second)
+
+
+def missing(layer: LayerData, op: SpikingLayer) -> tuple[np.ndarray, float]:
+    """Mean difference of each channel between activation and rate, and the squared error of all."""
+    everything = slice(0, layer.samples)
+    with torch.no_grad():
+        rates = layer.spikes(op, layer.drive(op, everything)).mean(0)
+        difference = (layer.ann_activation(everything) - rates).double()
+    return difference.mean(dim=(0, 2, 3)).numpy(), float((difference**2).mean())
+
+
+def test_bias_correction_takes_the_mean_error_of_every_channel(second_layer: LayerData) -> None:
+    op = second_layer.node.op
+    with torch.no_grad():
+        corrected = correct_bias(second_layer, op)
+    before, after = np.abs(missing(second_layer, op)[0]), np.abs(missing(second_layer, corrected)[0])
+    assert after.mean() < 0.5 * before.mean() and before.max() > 1e-3
+    assert corrected.synapses[0].weight is op.synapses[0].weight
+
+
+def test_potential_correction_stays_between_nothing_and_the_threshold(second_layer: LayerData) -> None:
+    op = replace(second_layer.node.op, initial_potential=np.zeros(8))
+    with torch.no_grad():
+        corrected = correct_potentials(second_layer, op)
+    assert (corrected.initial_potential >= 0).all() and (corrected.initial_potential <= op.threshold).all()
+    before, after = (np.abs(missing(second_layer, each)[0]).mean() for each in (op, corrected))
+    assert after < 0.5 * before
+
+
+def test_threshold_correction_lowers_the_error(second_layer: LayerData) -> None:
+    op = second_layer.node.op
+    poor = replace(op, threshold=op.threshold * 1.9, initial_potential=op.initial_potential * 1.9)
+    with torch.no_grad():
+        corrected = correct_thresholds(second_layer, poor)
+    assert missing(second_layer, corrected)[1] < 0.8 * missing(second_layer, poor)[1]
+    assert np.allclose(corrected.initial_potential / corrected.threshold, poor.initial_potential / poor.threshold)
+    assert missing(second_layer, correct_thresholds(second_layer, op))[1] <= missing(second_layer, op)[1]
+
+
+def test_weight_correction_makes_up_for_spikes_that_fall_short() -> None:
+    """Rates that are three quarters of the activations: the weights grow by a third."""
+    rng = np.random.default_rng(0)
+    timesteps, samples = 64, 400
+    counts = rng.integers(0, 49, (samples, 10))
+    store = SpikeStore(samples, timesteps, (10,))
+    trains = np.arange(timesteps)[:, None, None] < counts[None]
+    store.put(slice(0, samples), torch.from_numpy(trains))
+    activations = torch.from_numpy(counts / timesteps / 0.75).float()
+    (node,) = float_graph(compiled()).of_kind(Readout)
+    weight = rng.normal(size=(4, 10))
+    op = replace(node.op, synapses=(replace(node.op.synapses[0], weight=weight),))
+    layer = LayerData(replace(node, op=op), [Received(activations, store, np.ones(10))], samples, timesteps, 0)
+    with torch.no_grad():
+        corrected = correct_weights(layer, op)
+    # The ridge holds them back by a hundredth.
+    assert np.allclose(corrected.synapses[0].weight, weight / 0.75, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("target", ["loihi2", "loihi1"])
+def test_a_dequantised_layer_fires_as_its_integers_do(target: str) -> None:
+    compilation = compiled(target=target)
+    program, graph, levels = compilation.program, float_graph(compilation), images(96)[:16]
+    quantized = compilation.records[-1].result.graph
+    result = Simulator(program).run(levels, record=True)
+    calibrator = Calibrator(graph, levels, program.coding, TIMESTEPS, [])
+    thresholds = {graph.input.name: np.full(2, float(program.coding.levels_per_unit))}
+    spiking = {layer.name: index for index, layer in enumerate(program.spiking_layers)}
+    for node in quantized:
+        if not isinstance(node.op, QuantizedLayer):
+            continue
+        source = node.op.source
+        if not isinstance(source, SpikingLayer | Readout):
+            calibrator.pass_on(graph[node.name])
+            thresholds[node.name] = thresholds[node.inputs[0]]
+            continue
+        layer = calibrator.layer(graph[node.name])
+        shapes = [graph[name].shape for name in node.inputs]
+        op = dequantized(source, node.op.layer, [thresholds[name] for name in node.inputs], shapes)
+        if isinstance(op, SpikingLayer):
+            thresholds[node.name] = op.threshold
+            found = layer.spikes(op, layer.drive(op, slice(0, 16))).transpose(0, 1).numpy() != 0
+            assert np.array_equal(found, result.spikes[spiking[node.name]])
+        calibrator.send(layer, op)
+
+
+@pytest.mark.parametrize("name", sorted(CORRECTIONS))
+def test_each_correction_compiles_and_says_what_it_gained(name: str) -> None:
+    compilation = compiled(name)
+    (note,) = (each for each in compilation.program.provenance.notes if each.startswith("corrected"))
+    assert f"corrected {name} on 96 calibration samples" in note and "->" in note
+    figures = compilation.records[-1].result.stats
+    assert {"error_before", f"error_{name}"} <= set(figures)
+    assert not any(Simulator(compilation.program).run(images(96)).wraps)
+
+
+def test_corrections_bring_the_readout_nearer_to_the_network() -> None:
+    """On images that no layer was corrected on."""
+    held_out = images(200, seed=1)
+    with torch.no_grad():
+        expected = network()(torch.from_numpy(held_out / 255).float()).numpy()
+    errors = {}
+    for corrections in ((), ("bias",), ("weights", "bias")):
+        program = compiled(*corrections).program
+        found = program.logits(Simulator(program).run(held_out).readout)
+        errors[corrections] = float(((found - expected) ** 2).mean())
+    assert errors["bias",] < errors[()]
+    assert errors["weights", "bias"] < errors[()]
+
+
+def test_corrections_are_the_same_each_time() -> None:
+    first, second = (compiled("weights", "bias").program for _ in range(2))
+    for one, other in zip(first.layers, second.layers, strict=True):
+        assert np.array_equal(one.bias, other.bias)
+        assert all(np.array_equal(a.weight, b.weight) for a, b in zip(one.synapses, other.synapses, strict=True))
+
+
+def test_an_unknown_correction_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"calibrate \(--calibrate\): unknown correction.*weights, thresholds"):
+        compiled("magic")
