@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from snnc.compiler.float_simulation import simulate
-from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, Relay, SpikeMax2d, SpikingLayer
+from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, Relay, SpikeMax2d, SpikingLayer, Weighted
 from snnc.compiler.ir.ops import FloatArray
 
-# Beyond so many inputs of a neuron a covariance takes too much memory, and rounding errors of that many average out.
-FAN_IN_MAXIMUM = 4096
+# Beyond so many inputs of a neuron a covariance takes too long, and rounding errors of that many average out; a linear
+# layer has one window for each sample only.
+FAN_IN_MAXIMUM, LINEAR_FAN_IN_MAXIMUM = 1152, 4096
 # Samples that are simulated: as many as these steps allow, within bounds.
-STEPS, SAMPLES_LEAST, SAMPLES_MAXIMUM = 1024, 32, 128
+STEPS, SAMPLES_LEAST, SAMPLES_MAXIMUM = 256, 16, 128
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
@@ -35,10 +36,12 @@ class InputMoments:
             spikes for each step.
         covariance: Of the values within a window, for each group, (groups, fan-in, fan-in), where fan-in counts
             channels first, then rows and columns of the kernel, as the weights do.
+        windows: Number of windows that they were measured on.
     """
 
     mean: FloatArray
     covariance: FloatArray
+    windows: int
 
 
 def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int) -> dict[Place, InputMoments]:
@@ -68,9 +71,18 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int) -> di
     for node in graph.of_kind(SpikingLayer, Readout):
         assert isinstance(node.op, SpikingLayer | Readout)
         for place, (synapse, source) in enumerate(zip(node.op.synapses, node.inputs, strict=True)):
-            if isinstance(synapse, Conv2d | Linear) and synapse.weight[0].size <= FAN_IN_MAXIMUM:
+            if has_moments(synapse):
+                assert isinstance(synapse, Conv2d | Linear)
                 found[node.name, place] = measure_input_moments(synapse, sent[source])
     return found
+
+
+def has_moments(synapse: Weighted) -> bool:
+    """Whether the moments of what a synapse reads are measured."""
+    if not isinstance(synapse, Conv2d | Linear):
+        return False
+    largest = LINEAR_FAN_IN_MAXIMUM if isinstance(synapse, Linear) else FAN_IN_MAXIMUM
+    return bool(synapse.weight[0].size <= largest)
 
 
 def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> InputMoments:
@@ -96,7 +108,7 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
         count += windows.shape[2]
     mean = total / max(count, 1)
     covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
-    return InputMoments(values.double().mean(0).numpy(), covariance.numpy())
+    return InputMoments(values.double().mean(0).numpy(), covariance.numpy(), count)
 
 
 def _windows(synapse: Conv2d | Linear, sample: torch.Tensor) -> torch.Tensor:

@@ -35,7 +35,7 @@ from snnc.compiler.passes.choose_scale import (
 )
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
 from snnc.compiler.passes.dequantize import dequantized
-from snnc.compiler.passes.input_moments import FAN_IN_MAXIMUM, SAMPLES_MAXIMUM, Place, measure_input_moments
+from snnc.compiler.passes.input_moments import SAMPLES_MAXIMUM, Place, has_moments, measure_input_moments
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.passes.normalize import normalized_bias, normalized_weight
 from snnc.compiler.passes.weight_rounding import WeightRounding
@@ -162,7 +162,8 @@ class Quantize(Pass):
         assert self._calibrator
         op = self._calibrator.corrected(data)
         for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
-            if isinstance(synapse, Conv2d | Linear) and synapse.weight[0].size <= FAN_IN_MAXIMUM:
+            if has_moments(synapse):
+                assert isinstance(synapse, Conv2d | Linear)
                 rates = source.rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
                 self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
         return replace(data.node, op=op)

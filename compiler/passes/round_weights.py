@@ -7,7 +7,7 @@ import numpy as np
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.targets import Target
 
-# Share of the mean variance that is added to each input's: inputs that never vary are then rounded to the nearest.
+# Share of the mean variance that is added to each input's at least: inputs that never vary are rounded to the nearest.
 RIDGE = 1e-4
 SWEEPS_MAXIMUM = 100
 BLOCK = 64
@@ -25,7 +25,7 @@ def round_to_nearest(weight: FloatArray, target: Target) -> FloatArray:
     return rounded
 
 
-def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target) -> FloatArray:
+def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target, ridge: float = RIDGE) -> FloatArray:
     """Weights of the target that make the variance of the rounding error over the inputs small.
 
     With e = rounded - weight, the error of a neuron's drive has the variance ``e C e``. What a neuron reads is not
@@ -40,13 +40,15 @@ def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target)
         weight: (outputs, fan-in), in weight units.
         covariance: C, (fan-in, fan-in).
         target: The chip.
+        ridge: Share of the mean variance that is added to each input's. Where a covariance rests on few samples, errors
+            would otherwise go where these happened not to vary.
 
     Returns:
         (outputs, fan-in).
     """
     nearest = round_to_nearest(weight, target)
-    ridge = RIDGE * max(float(np.trace(covariance)) / len(covariance), 1e-30)
-    metric = covariance + ridge * np.eye(len(covariance))
+    added = ridge * max(float(np.trace(covariance)) / len(covariance), 1e-30)
+    metric = covariance + added * np.eye(len(covariance))
     found = _descend(weight, _nearest_plane(weight, metric, target), metric, target)
     worse = drive_variance(found - weight, metric) > drive_variance(nearest - weight, metric)
     found[worse] = nearest[worse]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from snnc.compiler.ir import Conv2d, Linear
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.input_moments import InputMoments, Place
-from snnc.compiler.passes.round_weights import drive_variance, round_for_inputs, round_to_nearest
+from snnc.compiler.passes.round_weights import RIDGE, drive_variance, round_for_inputs, round_to_nearest
 from snnc.compiler.targets import Target
 
 
@@ -50,8 +50,9 @@ class WeightRounding:
         if place in self._last and np.array_equal(self._last[place][0], weight):
             return self._last[place][1]
         covariance = self._moments[place].covariance
+        ridge = max(RIDGE, covariance.shape[-1] / max(1, self._moments[place].windows))
         rows = zip(self._by_group(weight, covariance), covariance, strict=True)
-        rounded = np.concatenate([round_for_inputs(each, its, self._target) for each, its in rows])
+        rounded = np.concatenate([round_for_inputs(each, its, self._target, ridge) for each, its in rows])
         found: NDArray[np.int16] = rounded.reshape(weight.shape).astype(np.int16)
         self._last[place] = (weight, found)
         return found
