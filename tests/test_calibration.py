@@ -155,7 +155,7 @@ def test_weight_correction_makes_up_for_spikes_that_fall_short() -> None:
     layer = LayerData(replace(node, op=op), [Received(activations, store, np.ones(10))], samples, timesteps, 0)
     with torch.no_grad():
         corrected = correct_weights(layer, op)
-    # The ridge holds them back by a hundredth.
+    # The ridge holds them back a little.
     assert np.allclose(corrected.synapses[0].weight, weight / 0.75, rtol=0.01, atol=0.01)
 
 

@@ -14,7 +14,7 @@ from snnc.compiler.ir import Conv2d, Linear, Readout, SpikingLayer
 
 # Beyond so many inputs of a neuron the normal equations take too long.
 FAN_IN_MAXIMUM = 2304
-# How much the weights are held back, relative to the mean variance of what they read.
+# How much the weights are held back at least, relative to the mean variance of what they read.
 RIDGE = 1e-2
 # What is missing changes as neurons begin to fire or fall silent, so that one solution does not end it.
 ROUNDS = 3
@@ -90,7 +90,8 @@ class _Regression:
             count += len(windows)
         mean = total / count
         covariance = products / count - torch.outer(mean, mean)
-        ridge = RIDGE * float(covariance.diagonal().mean()) + 1e-12
+        # The fewer the windows, the less of what they seem to say is true of others.
+        ridge = max(RIDGE, fan_in / count) * float(covariance.diagonal().mean()) + 1e-12
         factor = torch.linalg.cholesky(covariance + ridge * torch.eye(fan_in, dtype=torch.float64))
         return cls(synapse, every, count, mean, factor)
 

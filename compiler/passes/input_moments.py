@@ -18,6 +18,8 @@ from snnc.compiler.ir.ops import FloatArray
 FAN_IN_MAXIMUM, LINEAR_FAN_IN_MAXIMUM = 1152, 4096
 # Samples that are simulated: as many as these steps allow, within bounds.
 STEPS, SAMPLES_LEAST, SAMPLES_MAXIMUM = 256, 16, 128
+# The input is there without a simulation.
+INPUT_SAMPLES_MAXIMUM = 512
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
@@ -57,7 +59,8 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int) -> di
     populations = graph.of_kind(SpikingLayer, SpikeMax2d, Relay)
     rates = dict(simulate(graph, values, timesteps, keep=[node.name for node in populations]).rates)
     # Spikes for each step; of the input its levels.
-    sent: dict[str, torch.Tensor] = {graph.input.name: values}
+    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
+    sent: dict[str, torch.Tensor] = {graph.input.name: whole}
     thresholds: dict[str, FloatArray] = {}
     for node in populations:
         if isinstance(node.op, SpikingLayer):
