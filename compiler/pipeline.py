@@ -60,6 +60,7 @@ class Options:
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
+        lead: k, 0..T: steps that each layer integrates its input before it may fire.
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
@@ -72,6 +73,7 @@ class Options:
     per_channel: bool = True
     max_pool: str = AUTOMATIC
     objective: int = 1
+    lead: int = 0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -85,6 +87,13 @@ class Options:
         if not 1 <= self.timesteps <= TIMESTEPS_MAXIMUM:
             raise OptionError(
                 "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.timesteps)
+            )
+        if not 0 <= self.lead <= self.timesteps:
+            raise OptionError(
+                "is out of range",
+                where="lead (--lead)",
+                expected=f"0..{self.timesteps}, which is T: a layer that waits longer learns nothing new",
+                found=str(self.lead),
             )
         if self.threshold not in THRESHOLDS:
             raise OptionError(
@@ -165,7 +174,7 @@ def compile_module(
     front = PassManager(
         [
             *lowering(coding, pooling.ways),
-            AlignPaths(target.maximum_delay),
+            AlignPaths(target.maximum_delay, options.lead),
             ProfileActivations(levels, advance, processes),
             threshold_pass(options),
         ],
@@ -177,7 +186,7 @@ def compile_module(
         model=graph_hash(traced),
         calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
         calibration_samples=len(levels),
-        options={field.name: _as_text(getattr(options, field.name)) for field in fields(options)},
+        options=_recorded(options),
         notes=(*pooling.notes, *front.notes),
     )
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
@@ -222,7 +231,7 @@ def _quantized(
     candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
         for candidate in candidates:
-            quantize = Quantize(target, options.timesteps, candidate, margin=margin, rounding=rounding)
+            quantize = Quantize(target, options.timesteps, candidate, margin=margin, rounding=rounding, lead=options.lead)
             manager = PassManager([quantize], progress)
             try:
                 quantized = manager.run(graph)
@@ -241,6 +250,7 @@ def _quantized(
             coding=candidate,
             ann=ann,
             provenance=provenance,
+            lead=options.lead,
         )
         if progress:
             progress("measuring membrane potentials", 0, 1)
@@ -307,6 +317,12 @@ def _hashed_parts(value: object) -> Iterator[bytes]:
             yield array.tobytes()
     else:
         yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+
+
+def _recorded(options: Options) -> dict[str, str]:
+    """The options by name; a lead of 0 shapes nothing and is left out, as it is in the file."""
+    named = {field.name: _as_text(getattr(options, field.name)) for field in fields(options)}
+    return named if options.lead else {name: text for name, text in named.items() if name != "lead"}
 
 
 def _as_text(value: object) -> str:

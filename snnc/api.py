@@ -42,6 +42,7 @@ def compile(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
+    lead: int = 0,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -70,6 +71,8 @@ def compile(
             pooling instead) or ``auto``, for each the better of ``or`` and ``exact`` on the calibration data.
         objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
             large activations less; other ways to choose thresholds minimise nothing and take only 1.
+        lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
+            spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -96,6 +99,7 @@ def compile(
         per_channel=per_channel,
         max_pool=max_pool,
         objective=objective,
+        lead=lead,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -117,6 +121,7 @@ def compile_recorded(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
+    lead: int = 0,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -138,6 +143,7 @@ def compile_recorded(
         per_channel=per_channel,
         max_pool=max_pool,
         objective=objective,
+        lead=lead,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
@@ -202,7 +208,7 @@ def run(
         memory: Bytes that ``sim`` may take for what it computes at once, beside weights, data and results; None: what
             is fastest. It never changes the result.
         stop_at: Numbers of steps, 1..T, after which ``sim`` reports too: ``result.earlier[t]`` is what a run that ends
-            after t steps gives.
+            after t steps gives. Not for programs with lead, where that is no part of the whole run.
         processes: Connected processes, each of which runs a share of the samples; all get the whole result.
         advance: Told how many samples are done.
         announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.

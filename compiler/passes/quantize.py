@@ -37,7 +37,7 @@ from snnc.compiler.passes.input_moments import Place
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
-from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
+from snnc.compiler.program.membrane_bounds import drive_bounds, highest_silenced, is_safe, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -78,6 +78,7 @@ class Quantize(Pass):
             infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
             quarter only.
         rounding: Rounds the weights; None: each to the nearest.
+        lead: Steps that a spiking layer integrates before it may fire, 0..T.
     """
 
     title = "quantising"
@@ -92,7 +93,9 @@ class Quantize(Pass):
         *,
         margin: float,
         rounding: WeightRounding | None = None,
+        lead: int = 0,
     ) -> None:
+        self._lead = lead
         self._target = target
         self._timesteps = timesteps
         self._coding = coding
@@ -177,7 +180,7 @@ class Quantize(Pass):
         # The input comes evenly, so that a membrane that only the input feeds does what the calibration data say.
         only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
         margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
-        scale = choose_scale(normalized, self._target, self._timesteps, margin)
+        scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead)
         indexed = [indices[source] for source in node.inputs]
         layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:
@@ -210,11 +213,12 @@ class Quantize(Pass):
         firing = threshold.value - potential if threshold else math.inf
         low, high = drive_bounds(node.shape, synapses, normalized.sources)
         drive = (int((low + bias).min()), int((high + bias).max()))
-        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps)
+        lead = self._lead if threshold else 0
+        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps, lead)
         gate = None
         if threshold:
-            end = bounds.end if scale.proven else scale.window.end * theta
-            gate = smallest_gate(end + max(0, int(bias.max())) - firing + 1)
+            silenced = bounds if scale.proven else scale.window.scaled(theta)
+            gate = smallest_gate(highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1)
         layer = Layer(
             name=node.name,
             modules=node.modules,
@@ -227,7 +231,7 @@ class Quantize(Pass):
             scale=unit if threshold else np.full(node.shape[0], 1 / theta),
             membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
         )
-        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit)
+        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit, lead)
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]

@@ -72,6 +72,15 @@ def compile_command(
         ),
     ] = "auto",
     objective: Annotated[int, typer.Option("--objective", metavar="1|2", help=OBJECTIVE_HELP)] = 1,
+    lead: Annotated[
+        int,
+        typer.Option(
+            "--lead",
+            metavar="K",
+            help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, but "
+            "a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
+        ),
+    ] = 0,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -134,6 +143,7 @@ def compile_command(
             per_channel=per_channel,
             max_pool=max_pool,
             objective=objective,
+            lead=lead,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
