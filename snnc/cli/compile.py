@@ -166,7 +166,7 @@ def compile_command(
     seconds = time.perf_counter() - start
 
     screen.show(
-        f"{model} compiled for {program.target}, T = {program.timesteps}, calibrated on "
+        f"{model} compiled for {program.target}, {wording.timing(program)}, calibrated on "
         f"{program.provenance.calibration_samples:,} samples of {calibration}, in {seconds:.1f} s"
     )
     screen.show(program_table(program))
