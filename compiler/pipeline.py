@@ -231,7 +231,9 @@ def _quantized(
     candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
         for candidate in candidates:
-            quantize = Quantize(target, options.timesteps, candidate, margin=margin, rounding=rounding, lead=options.lead)
+            quantize = Quantize(
+                target, options.timesteps, candidate, margin=margin, rounding=rounding, lead=options.lead
+            )
             manager = PassManager([quantize], progress)
             try:
                 quantized = manager.run(graph)

@@ -76,7 +76,9 @@ def test_a_residual_network(pooling: str, target: str, timesteps: int, lead: int
 def test_relays_where_paths_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnc.compiler.pipeline.AlignPaths", lambda _, lead: AlignPaths(2, lead))
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
-    program = compile_module(residual(), levels / 255, Options(timesteps=4, max_pool="or", lead=3), unit=1 / 255).program
+    program = compile_module(
+        residual(), levels / 255, Options(timesteps=4, max_pool="or", lead=3), unit=1 / 255
+    ).program
     assert sum(layer.memoryless and ":relay" in layer.name for layer in program.layers) >= 2
     assert max(program.delay(index, each) for index, layer in enumerate(program.layers) for each in layer.synapses) == 2
     assert assert_equal_runs(program, program.coding.levels(levels[:3] / 255)) > 100

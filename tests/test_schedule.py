@@ -30,7 +30,9 @@ def firing_steps(start: int, threshold: int, steps: int) -> list[int]:
 
 
 @given(PLAIN, st.data())
-def test_without_lead_the_bias_arrives_in_every_step_from_the_first_window_on(schedule: Schedule, data: st.DataObject) -> None:
+def test_without_lead_the_bias_arrives_in_every_step_from_the_first_window_on(
+    schedule: Schedule, data: st.DataObject
+) -> None:
     layer = data.draw(st.integers(0, schedule.depth - 1))
     arrivals = [step + 1 for step in firing_steps(schedule.bias_start(layer), 0, schedule.steps)]
     first_active = layer + 2

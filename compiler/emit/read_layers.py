@@ -19,9 +19,7 @@ STATE = 1 << 40
 BIAS_MAXIMUM = 1 << 24
 
 
-def read_layers(
-    own: Fields, netx: Fields, coding: InputCoding, lead: int
-) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
+def read_layers(own: Fields, netx: Fields, coding: InputCoding, lead: int) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
     """All layers in topological order, and the indices of those whose first synapse netx has.
 
     Args:

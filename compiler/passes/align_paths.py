@@ -49,9 +49,7 @@ class AlignPaths(Pass):
         neurons = sum(math.prod(graph[name].shape) for name in relays.values())
         return PassResult(graph, bool(relays), {"relays": len(relays), "relay_neurons": neurons})
 
-    def _deepest_first(
-        self, graph: Graph, depths: dict[str, int], node: Node
-    ) -> tuple[Operation, tuple[str, ...]]:
+    def _deepest_first(self, graph: Graph, depths: dict[str, int], node: Node) -> tuple[Operation, tuple[str, ...]]:
         """A layer with its synapses in the order of their sources, and these."""
         if not isinstance(node.op, SpikingLayer | Readout):
             return node.op, node.inputs

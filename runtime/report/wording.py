@@ -30,9 +30,7 @@ def whole(value: float) -> str:
 def timing(program: Program) -> str:
     """``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none."""
     lead = f", lead {program.lead:,}" if program.lead else ""
-    return (
-        f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
-    )
+    return f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
 
 
 def figures(values: Mapping[str, int | float | str]) -> str:

@@ -13,14 +13,15 @@ from snnc.runtime.simulator.devices import exact_products
 from snnc.runtime.simulator.input_steps import InputSteps, input_steps
 from snnc.runtime.simulator.kernel import LayerKernel
 from snnc.runtime.simulator.population import LayerOutput
+from snnc.runtime.simulator.span import Span
 from snnc.runtime.simulator.waiting_spikes import WaitingSpikes
 
 
 class Batch:
     """Some samples that are computed together; each layer takes what all of its sources have sent.
 
-    Without lead all layers are at the same step after each advance. With lead a layer is behind those that it reads, and
-    what a shorter path has brought waits for the longer one.
+    Without lead all layers are at the same step after each advance. With lead a layer is behind those that it reads,
+    and what a shorter path has brought waits for the longer one.
 
     Args:
         program: The program.
@@ -75,18 +76,17 @@ class Batch:
             first, end = self._done[index], min(self._done[index] + steps, self._ready(index))
             if end == first:
                 continue
-            inputs = self._inputs(index, first, max(first, min(end, self._program.timesteps)))
+            span = Span(first, end, self._program.timesteps, kernel.lead)
+            inputs = self._inputs(index, first, span.arriving)
             with exact_products(self._device):
-                output = kernel.run(
-                    inputs, end - first, self._potentials[index], first=first, ends=end == kernel.window
-                )
+                output = kernel.run(inputs, end - first, self._potentials[index], first=first, ends=span.is_last)
             self._potentials[index] = output.potential
             self._done[index] = end
             for source in {synapse.source for synapse in kernel.layer.synapses} - {-1}:
                 self._waiting[source].taken(index, min(end, self._program.timesteps))
             if index in self._waiting:
                 self._waiting[index].add(output.spikes)
-            yield index, output, slice(max(0, first - kernel.lead), max(0, end - kernel.lead))
+            yield index, output, span.spikes
 
     def _ready(self, index: int) -> int:
         """How many steps of a layer's window can be done, as far as its sources are."""
@@ -96,10 +96,10 @@ class Batch:
         )
         return kernel.window if there == timesteps else there
 
-    def _inputs(self, index: int, first: int, end: int) -> list[torch.Tensor]:
-        if first == end:
-            return []
+    def _inputs(self, index: int, first: int, steps: int) -> list[torch.Tensor]:
+        """What a layer's sources send in some steps, for each synapse; nothing for no steps."""
+        sources = [synapse.source for synapse in self._kernels[index].layer.synapses if steps]
         return [
-            self.input(first, end - first).values if synapse.source < 0 else self._waiting[synapse.source].get(first, end)
-            for synapse in self._kernels[index].layer.synapses
+            self.input(first, steps).values if source < 0 else self._waiting[source].get(first, first + steps)
+            for source in sources
         ]

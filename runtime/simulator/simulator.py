@@ -156,9 +156,7 @@ class Simulator:
             chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
         return min(threads, -(-samples // chunks.samples)), chunks
 
-    def _batch(
-        self, levels: NDArray[np.uint8], parts: Iterable[int], tally: Tally, samples: slice, lock: Lock
-    ) -> None:
+    def _batch(self, levels: NDArray[np.uint8], parts: Iterable[int], tally: Tally, samples: slice, lock: Lock) -> None:
         """Runs samples together, some steps after others, and adds up what they give."""
         batch = Batch(self.program, self._kernels, levels, self._device)
         begun = 0

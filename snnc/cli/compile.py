@@ -77,8 +77,8 @@ def compile_command(
         typer.Option(
             "--lead",
             metavar="K",
-            help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, but "
-            "a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
+            help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, "
+            "but a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
         ),
     ] = 0,
     neuron: Annotated[
