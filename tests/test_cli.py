@@ -132,7 +132,9 @@ def test_the_module_runs_as_a_program() -> None:
 
 def test_compile_writes_the_file_and_says_what_it_did(made: Folder, here: Path, works: Call) -> None:
     text = works("compile", made.model, "--calib", "digits", "-o", "out.net", "--report", "out.html", "-v")
-    assert "compiled for loihi2, T = 8, 9 steps a sample, 12 until its result, calibrated on 512 samples of digits" in text
+    assert (
+        "compiled for loihi2, T = 8, 9 steps a sample, 12 until its result, calibrated on 512 samples of digits" in text
+    )
     assert "conv 3×3, 1→16, pad 1" in text
     assert "12 (readout)" in text
     assert "Quantize" in text

@@ -7,16 +7,20 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import torch
 from branching import branching
 from damage import attribute
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from programs import LIMIT, levels_for, programs
 from reference import reference
+from torch import nn
 
 import snnc
+from snnc.cli import main
 from snnc.compiler.emit import load, save
 from snnc.compiler.emit.writer import to_bytes
 from snnc.compiler.passes.measure_membranes import measure_membranes
@@ -26,6 +30,7 @@ from snnc.compiler.targets import get_target
 from snnc.errors import FormatError, OptionError
 from snnc.runtime.energy import count_operations
 from snnc.runtime.simulator import Simulator
+from snnc.runtime.simulator.batch import Batch
 from snnc.runtime.simulator.span import Span
 
 
@@ -190,8 +195,6 @@ def test_a_program_without_lead_has_the_file_that_it_had(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("lead", [0, -1, 8])
 def test_a_lead_out_of_range_is_refused(tmp_path: Path, lead: int) -> None:
-    import h5py
-
     save(branching(), tmp_path / "led.net")
     with h5py.File(tmp_path / "led.net", "r+") as file:
         attribute("snnc", "lead", lead)(file)
@@ -228,10 +231,7 @@ def test_a_compiled_network_leads(target: str, timesteps: int, lead: int, tmp_pa
     assert "lead" not in snnc.compile(network(), "digits", timesteps=2, calibration_samples=64).provenance.options
 
 
-def network():
-    import torch
-    from torch import nn
-
+def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 12), nn.ReLU(),
@@ -271,10 +271,6 @@ def test_updates_of_neurons_are_those_of_all_steps_of_a_window() -> None:
 
 
 def test_the_command_line_shows_what_lead_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import torch
-
-    from snnc.cli import main
-
     torch.save(network(), tmp_path / "model.pt")
     net = str(tmp_path / "led.net")
     compiled = ["compile", str(tmp_path / "model.pt"), "--calib", "digits", "-T", "4", "--lead", "2", "-o", net]
@@ -298,3 +294,17 @@ def test_the_command_line_shows_what_lead_costs(tmp_path: Path, capsys: pytest.C
     assert "stop at: is for programs without lead" in capsys.readouterr().err
     assert main([*compiled[:4], "-T", "4", "--lead", "5"]) == 2
     assert "lead (--lead): is out of range" in capsys.readouterr().err
+
+
+@given(programs(leads=True), st.integers(1, 5))
+def test_what_waits_for_a_longer_path_fits_into_what_was_planned(program: Program, steps: int) -> None:
+    simulator = Simulator(program)
+    batch = Batch(program, simulator._kernels, levels_for(program, 1), torch.device("cpu"))
+    without_lead = Simulator(replace(program, lead=0))
+    planned = simulator._demand.sample - without_lead._demand.sample
+    while not batch.is_done:
+        assert list(batch.advance(steps))
+        waiting = [each._spikes for each in batch._waiting.values() if each._spikes is not None]
+        assert all(each.untyped_storage().nbytes() == each.numel() for each in waiting)
+        assert sum(each.numel() for each in waiting) <= planned
+    assert all(each._spikes is None for each in batch._waiting.values())
