@@ -27,7 +27,7 @@ from snnc.compiler.passes.measure_membranes import measure_membranes
 from snnc.compiler.program import Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
 from snnc.compiler.program.membrane_bounds import highest_silenced, lowest_silenced, window
 from snnc.compiler.targets import get_target
-from snnc.errors import FormatError, OptionError
+from snnc.errors import FormatError, OptionError, TargetError
 from snnc.runtime.energy import count_operations
 from snnc.runtime.simulator import Simulator
 from snnc.runtime.simulator.batch import Batch
@@ -308,3 +308,31 @@ def test_what_waits_for_a_longer_path_fits_into_what_was_planned(program: Progra
         assert all(each.untyped_storage().nbytes() == each.numel() for each in waiting)
         assert sum(each.numel() for each in waiting) <= planned
     assert all(each._spikes is None for each in batch._waiting.values())
+
+
+class ReadsInputTwice(nn.Module):
+    """A second layer that reads the input beside the first one; with a long lead the input has to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.end = nn.Linear(4 * 6 * 6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.first(x))
+        return self.end(torch.relu(self.second(torch.cat((x, y), 1))).flatten(1))
+
+
+def test_input_that_has_to_wait_too_long_goes_through_relays_where_they_can_pass_it_on() -> None:
+    torch.manual_seed(0)
+    module = ReadsInputTwice().eval()
+    levels = np.random.default_rng(0).integers(0, 256, (16, 1, 6, 6)).astype(np.uint8)
+    program = snnc.compile(module, levels, target="loihi1", timesteps=64, lead=64)
+    relay = next(each for each in program.layers if each.memoryless)
+    assert relay.synapses[0].source == -1 and relay.synapses[0].hold == 62
+    result = Simulator(program).run(levels[:4], record=True)
+    # It repeats the input's spikes, each in the same step.
+    index = program.layers.index(relay)
+    assert np.array_equal(result.spikes[index], program.coding.spikes(levels[:4], 64) > 0)
+    with pytest.raises(TargetError, match=r"input: would have to wait .*at most 62 steps.*smaller lead"):
+        snnc.compile(module, levels, target="loihi2", timesteps=64, lead=64)

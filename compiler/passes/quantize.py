@@ -113,6 +113,7 @@ class Quantize(Pass):
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
                 (source,) = node.inputs
+                self._check_relayed(graph[source])
                 thresholds[node.name] = thresholds[source]
                 layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source])
                 indices[node.name] = len(indices) - 1
@@ -136,6 +137,16 @@ class Quantize(Pass):
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
         counts = {"layers": len(indices) - 1, "layers_proven": proven}
         return PassResult(graph, True, {**counts, INPUT_DEVIATION: input_deviation}, tuple(notes))
+
+    def _check_relayed(self, source: Node) -> None:
+        """What is memoryless fires or not: it cannot pass on numbers, as graded input has them."""
+        if isinstance(source.op, Input) and self._coding.largest > 1:
+            raise TargetError(
+                "would have to wait longer than a synapse can hold it back, and a relay passes no numbers on",
+                where="input",
+                expected=f"at most {self._target.maximum_delay} steps",
+                advice="choose a smaller lead, or loihi1, whose input is rate-coded",
+            )
 
     def _input_threshold(self) -> FloatArray:
         """The levels that one input spike of each channel stands for."""
