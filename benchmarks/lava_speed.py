@@ -158,7 +158,7 @@ def figures(repeats: list[dict[str, float]], interval: int) -> dict[str, Any]:
     """Medians, and medians of the ratios within a repeat.
 
     Args:
-        repeats: For each way the seconds of a step; of the simulator those of an image, in as many parts as it has steps.
+        repeats: For each way the seconds of a step; of the simulator those of an image, divided by its steps.
         interval: Steps of an image.
     """
 
