@@ -116,7 +116,7 @@ def measure(program: Program, repeats: int, console: Console) -> dict[str, Any]:
     """Seconds for each step of each way, images a second, and how many processes there are."""
     rng = np.random.default_rng(1)
     # Input for all steps: a stream that ends sends zeros no more.
-    samples = 2 + (FAST_STEPS * (repeats + 1)) // (program.timesteps + 1)
+    samples = 2 + (FAST_STEPS * (repeats + 1)) // program.interval
     levels = rng.integers(0, 256, (samples, *program.coding.shape)).astype(np.uint8)
     batch = levels[rng.integers(0, samples, BATCH)]
     simulator = Simulator(program)
@@ -141,12 +141,12 @@ def measure(program: Program, repeats: int, console: Console) -> dict[str, Any]:
                 network, own = networks[way], children[way]
                 times[way].append(each(seconds(partial(network.run, steps), own), steps))
             times["products"].append(each(seconds(lambda: [multiply() for _ in range(PRODUCTS)]), PRODUCTS))
-            times["sim"].append(each(seconds(partial(simulator.run, batch)), BATCH * (program.timesteps + 1)))
+            times["sim"].append(each(seconds(partial(simulator.run, batch)), BATCH * program.interval))
     return {
         "timesteps": program.timesteps,
         "processes": {way: 1 + len(children[way]) for way in children},
-        "clock": figures([{way: times[way][k][0] for way in times} for k in range(repeats)], program.timesteps),
-        "processors": figures([{way: times[way][k][1] for way in times} for k in range(repeats)], program.timesteps),
+        "clock": figures([{way: times[way][k][0] for way in times} for k in range(repeats)], program.interval),
+        "processors": figures([{way: times[way][k][1] for way in times} for k in range(repeats)], program.interval),
     }
 
 
@@ -154,12 +154,12 @@ def each(total: tuple[float, float], count: int) -> tuple[float, float]:
     return total[0] / count, total[1] / count
 
 
-def figures(repeats: list[dict[str, float]], timesteps: int) -> dict[str, Any]:
+def figures(repeats: list[dict[str, float]], interval: int) -> dict[str, Any]:
     """Medians, and medians of the ratios within a repeat.
 
     Args:
-        repeats: For each way the seconds of a step; of the simulator those of an image, in T + 1 parts.
-        timesteps: T.
+        repeats: For each way the seconds of a step; of the simulator those of an image, divided by its steps.
+        interval: Steps of an image.
     """
 
     def ratio(one: str, other: str) -> float:
@@ -168,7 +168,7 @@ def figures(repeats: list[dict[str, float]], timesteps: int) -> dict[str, Any]:
     step = {way: statistics.median(times[way] for times in repeats) for way in repeats[0]}
     return {
         "milliseconds_per_step": {way: 1e3 * step[way] for way in WAYS},
-        "images_per_second": {way: 1 / (step[way] * (timesteps + 1)) for way in step if way != "products"},
+        "images_per_second": {way: 1 / (step[way] * interval) for way in step if way != "products"},
         "ratios": {
             "stock / fast, a step": ratio("stock", "fast"),
             "stock / our models in Lava's runtime, a step": ratio("stock", "fast models"),

@@ -40,6 +40,7 @@ def choose_max_pooling(
     levels: NDArray[np.uint8],
     thresholds: Pass,
     timesteps: int,
+    lead: int = 0,
 ) -> MaxPoolingChoices:
     """Takes for each maximum pooling, from the input on, the way with the smaller error on the calibration data.
 
@@ -52,6 +53,7 @@ def choose_max_pooling(
         levels: Calibration data, (samples, *input shape).
         thresholds: The pass that chooses thresholds.
         timesteps: T.
+        lead: Steps that each layer integrates before it may fire.
     """
     levels = levels[:SAMPLES]
     ann = torch.as_tensor(coding.ann_input(levels))
@@ -67,7 +69,7 @@ def choose_max_pooling(
         for way in candidates:
             passes = (*lowering(coding, {**ways, node.name: way}), ProfileActivations(levels), thresholds)
             spiking = PassManager(passes).run(part)
-            found = simulate(spiking, torch.as_tensor(levels, dtype=torch.float32), timesteps).readout
+            found = simulate(spiking, torch.as_tensor(levels, dtype=torch.float32), timesteps, lead=lead).readout
             errors[way] = float((found.reshape(expected.shape) - expected).abs().mean()) / scale
         # Of two that are as good, the one of fewer neurons, which comes first.
         ways[node.name] = min(errors, key=lambda way: errors[way])

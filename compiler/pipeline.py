@@ -63,6 +63,7 @@ class Options:
             and ``exact`` on the calibration data for each.
         calibrate: Corrections of the layers from the calibration data: names among
             ``snnc.compiler.calibration.CORRECTIONS``.
+        lead: k, 0..T: steps that each layer integrates its input before it may fire.
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
@@ -76,6 +77,7 @@ class Options:
     max_pool: str = AUTOMATIC
     objective: int = 1
     calibrate: tuple[str, ...] = ()
+    lead: int = 0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -89,6 +91,13 @@ class Options:
         if not 1 <= self.timesteps <= TIMESTEPS_MAXIMUM:
             raise OptionError(
                 "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.timesteps)
+            )
+        if not 0 <= self.lead <= self.timesteps:
+            raise OptionError(
+                "is out of range",
+                where="lead (--lead)",
+                expected=f"0..{self.timesteps}, which is T: a layer that waits longer learns nothing new",
+                found=str(self.lead),
             )
         if self.threshold not in THRESHOLDS:
             raise OptionError(
@@ -177,7 +186,7 @@ def compile_module(
     front = PassManager(
         [
             *lowering(coding, pooling.ways),
-            AlignPaths(target.maximum_delay),
+            AlignPaths(target.maximum_delay, options.lead),
             ProfileActivations(levels, advance, processes),
             threshold_pass(options),
         ],
@@ -189,7 +198,7 @@ def compile_module(
         model=graph_hash(traced),
         calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
         calibration_samples=len(levels),
-        options={field.name: _as_text(getattr(options, field.name)) for field in fields(options)},
+        options=_recorded(options),
         notes=(*pooling.notes, *front.notes),
     )
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
@@ -200,7 +209,7 @@ def compile_module(
 def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options) -> MaxPoolingChoices:
     """How each maximum pooling of a network is written for spikes, as the options say."""
     if options.max_pool == AUTOMATIC:
-        return choose_max_pooling(traced, coding, levels, threshold_pass(options), options.timesteps)
+        return choose_max_pooling(traced, coding, levels, threshold_pass(options), options.timesteps, options.lead)
     nodes = traced.of_kind(MaxPool2d)
     way = cast(MaxPooling, options.max_pool)
     notes = tuple(f"{node.where}: maximum pooling by {way}, {neurons(node, way):,} neurons" for node in nodes)
@@ -230,11 +239,13 @@ def _quantized(
 
     The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
     """
-    rounding = WeightRounding(target, input_moments(graph, levels, options.timesteps))
+    rounding = WeightRounding(target, input_moments(graph, levels, options.timesteps, options.lead))
     candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
         for candidate in candidates:
-            quantize = Quantize(target, options.timesteps, candidate, margin=margin, rounding=rounding)
+            quantize = Quantize(
+                target, options.timesteps, candidate, margin=margin, rounding=rounding, lead=options.lead
+            )
             manager = PassManager([quantize], progress)
             try:
                 quantized = manager.run(graph)
@@ -247,8 +258,10 @@ def _quantized(
             if float(record.result.stats[INPUT_DEVIATION]) * options.timesteps < FINE:
                 break
         if options.calibrate:
-            calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate)
-            quantize = Quantize(target, options.timesteps, candidate, margin=margin, calibrator=calibrator)
+            calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate, lead=options.lead)
+            quantize = Quantize(
+                target, options.timesteps, candidate, margin=margin, calibrator=calibrator, lead=options.lead
+            )
             manager = PassManager([quantize], progress)
             quantized = manager.run(graph)
         program = to_program(
@@ -258,6 +271,7 @@ def _quantized(
             coding=candidate,
             ann=ann,
             provenance=provenance,
+            lead=options.lead,
         )
         if progress:
             progress("measuring membrane potentials", 0, 1)
@@ -324,6 +338,12 @@ def _hashed_parts(value: object) -> Iterator[bytes]:
             yield array.tobytes()
     else:
         yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+
+
+def _recorded(options: Options) -> dict[str, str]:
+    """The options by name; a lead of 0 shapes nothing and is left out, as it is in the file."""
+    named = {field.name: _as_text(getattr(options, field.name)) for field in fields(options)}
+    return named if options.lead else {name: text for name, text in named.items() if name != "lead"}
 
 
 def _as_text(value: object) -> str:

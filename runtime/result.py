@@ -19,9 +19,10 @@ class RunResult:
             layer's shape.
         input_counts: The same for the input: steps at which a value other than 0 arrived.
         wraps: For each layer, readout included, how often a membrane potential left the chip's range, or a neuron
-            could not be silenced between samples. Where it is not 0 the result means nothing. None where the backend
-            cannot see membrane potentials.
-        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded.
+            could not be silenced between samples or, with lead, before it may fire. Where it is not 0 the result means
+            nothing. None where the backend cannot see membrane potentials.
+        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded. With lead k
+            the t-th of these steps comes k steps after the t-th input.
         earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
             to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
     """

@@ -43,6 +43,7 @@ def compile(
     max_pool: str = "auto",
     objective: int = 1,
     calibrate: Sequence[str] = (),
+    lead: int = 0,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -74,6 +75,8 @@ def compile(
         calibrate: Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the
             spikes that a layer receives), ``thresholds`` (chosen for them), ``potentials`` and ``bias`` (what a
             channel's rates miss on average), or several of them.
+        lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
+            spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -101,6 +104,7 @@ def compile(
         max_pool=max_pool,
         objective=objective,
         calibrate=calibrate,
+        lead=lead,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -123,6 +127,7 @@ def compile_recorded(
     max_pool: str = "auto",
     objective: int = 1,
     calibrate: Sequence[str] = (),
+    lead: int = 0,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -145,6 +150,7 @@ def compile_recorded(
         max_pool=max_pool,
         objective=objective,
         calibrate=tuple(calibrate),
+        lead=lead,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
@@ -209,7 +215,7 @@ def run(
         memory: Bytes that ``sim`` may take for what it computes at once, beside weights, data and results; None: what
             is fastest. It never changes the result.
         stop_at: Numbers of steps, 1..T, after which ``sim`` reports too: ``result.earlier[t]`` is what a run that ends
-            after t steps gives.
+            after t steps gives. Not for programs with lead, where that is no part of the whole run.
         processes: Connected processes, each of which runs a share of the samples; all get the whole result.
         advance: Told how many samples are done.
         announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.

@@ -132,7 +132,9 @@ def test_the_module_runs_as_a_program() -> None:
 
 def test_compile_writes_the_file_and_says_what_it_did(made: Folder, here: Path, works: Call) -> None:
     text = works("compile", made.model, "--calib", "digits", "-o", "out.net", "--report", "out.html", "-v")
-    assert "compiled for loihi2, T = 8, calibrated on 512 samples of digits" in text
+    assert (
+        "compiled for loihi2, T = 8, 9 steps a sample, 12 until its result, calibrated on 512 samples of digits" in text
+    )
     assert "conv 3×3, 1→16, pad 1" in text
     assert "12 (readout)" in text
     assert "Quantize" in text
@@ -204,7 +206,7 @@ def test_the_mean_and_deviation_of_training_are_taken_into_account(made: Folder,
 
 def test_run_tells_accuracy_spikes_operations_and_energy(made: Folder, works: Call) -> None:
     text = works("run", made.net, "--data", "digits", "--samples", 50)
-    assert "on 50 samples of digits (test), T = 8, backend sim" in text
+    assert "on 50 samples of digits (test), T = 8, 9 steps a sample, 12 until its result, backend sim" in text
     assert "accuracy " in text
     assert "all layers" in text
     assert "qiao2015" in text
@@ -244,7 +246,7 @@ def test_values_outside_the_calibrated_range_are_not_clipped_silently(made: Fold
 
 def test_inspect_shows_what_the_file_holds(made: Folder, works: Call) -> None:
     text = works("inspect", made.net)
-    assert "for Intel Loihi 2, T = 8, input 1×8×8" in text
+    assert "for Intel Loihi 2, T = 8, 9 steps a sample, 12 until its result, input 1×8×8" in text
     assert "at least 4 of 128 cores" in text
     assert "91,776 multiply-accumulates per sample" in text
     form = json.loads(works("inspect", made.net, "--json"))

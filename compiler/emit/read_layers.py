@@ -19,20 +19,21 @@ STATE = 1 << 40
 BIAS_MAXIMUM = 1 << 24
 
 
-def read_layers(own: Fields, netx: Fields, coding: InputCoding) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
+def read_layers(own: Fields, netx: Fields, coding: InputCoding, lead: int) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
     """All layers in topological order, and the indices of those whose first synapse netx has.
 
     Args:
         own: The group ``snnc/layers``.
         netx: The group ``layer``.
         coding: What the input is.
+        lead: Steps that a layer integrates before it may fire.
     """
     chain = _NetxChain(netx, coding)
     described = own.groups()
     if not described:
         raise own.error("there is no layer")
     synapses = [fields.group("synapses").groups() for fields in described]
-    sources = _sources(described, synapses)
+    sources = _sources(described, synapses, lead)
     on_chain = _chain(synapses, sources)
     layers: list[Layer] = []
     shapes = [coding.shape]
@@ -95,23 +96,23 @@ class _NetxChain:
             raise self._netx.error("there are more layers than described", expected=str(self._taken))
 
 
-def _sources(described: list[Fields], synapses: list[list[Fields]]) -> list[list[int]]:
+def _sources(described: list[Fields], synapses: list[list[Fields]], lead: int) -> list[list[int]]:
     """What each synapse reads; every layer is read but for the last.
 
     The spikes of a layer's first synapse must arrive last: that is its place in the pipeline.
     """
     sources: list[list[int]] = []
-    depths = [-1]
+    sends = [-1]
     for index, (fields, each) in enumerate(zip(described, synapses, strict=True)):
         if not each:
             raise fields.error("there is no synapse")
         sources.append([synapse.integer("source", -1, index - 1) for synapse in each])
         reached = [
-            depths[source + 1] + 1 + read_hold(synapse) for source, synapse in zip(sources[-1], each, strict=True)
+            sends[source + 1] + 1 + read_hold(synapse) for source, synapse in zip(sources[-1], each, strict=True)
         ]
         if reached[0] != max(reached):
             raise each[0].error("the first synapse does not read the deepest layer")
-        depths.append(reached[0])
+        sends.append(reached[0] + (0 if fields.has("memoryless") else lead))
     everything = {source for each in sources for source in each}
     for index, fields in enumerate(described[:-1]):
         if index not in everything:

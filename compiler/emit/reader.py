@@ -63,7 +63,8 @@ def _read(file: h5py.File, name: str) -> Program:
         )
     coding = read_coding(own.group("coding"))
     timesteps = own.integer("timesteps", 1, TIMESTEPS_MAXIMUM)
-    layers, chain = read_layers(own.group("layers"), root.group(LAYERS), coding)
+    lead = own.integer("lead", 1, timesteps) if own.has("lead") else 0
+    layers, chain = read_layers(own.group("layers"), root.group(LAYERS), coding, lead)
     program = Program(
         target=own.choice("target", *target_names()),
         timesteps=timesteps,
@@ -71,6 +72,7 @@ def _read(file: h5py.File, name: str) -> Program:
         layers=layers,
         ann=read_ann(own),
         provenance=read_provenance(own),
+        lead=lead,
     )
     if program.chain != chain:
         raise own.error(

@@ -124,6 +124,8 @@ def _write_snnc(group: h5py.Group, program: Program) -> None:
     group.attrs["format_version"] = np.int64(FORMAT_VERSION)
     _string(group, "target", program.target)
     group.attrs["timesteps"] = np.int64(program.timesteps)
+    if program.lead:
+        group.attrs["lead"] = np.int64(program.lead)
     _json(group, "provenance", asdict(program.provenance))
     _json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
     coding = group.create_group("coding")

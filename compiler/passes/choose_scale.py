@@ -11,7 +11,7 @@ from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.program import Entries, Scaled, Synapse
 from snnc.compiler.program.layer import IntegerArray
-from snnc.compiler.program.membrane_bounds import Window, drive_bounds, window
+from snnc.compiler.program.membrane_bounds import Window, drive_bounds, highest_silenced, lowest_silenced, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -66,7 +66,7 @@ class Scale:
     proven: bool
 
 
-def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin: float) -> Scale:
+def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin: float, lead: int = 0) -> Scale:
     """The largest scale at which weights, bias and membrane fit the chip.
 
     1. Weights and bias limit it alone where the membrane then stays within the chip's range for any input, or would
@@ -79,17 +79,19 @@ def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin:
         target: The chip.
         timesteps: T.
         margin: See 2; infinity: only proven ranges are used.
+        lead: Steps before the layer may fire; a readout has none.
 
     Raises:
         TargetError: All weights are zero, or the membrane does not fit at any scale.
     """
     fitting = _fitting(layer, target)
-    proven_room, proven_window = _room(layer, target, timesteps, *_interval(layer))
+    lead = lead if layer.spiking else 0
+    proven_room, proven_window = _room(layer, target, timesteps, lead, *_interval(layer))
     if fitting <= proven_room * PROOF_WORTH:
         return Scale(min(fitting, proven_room), proven_window, proven=True)
     if math.isfinite(margin):
         low, high = min(0.0, layer.measured[0]) * margin - 1, max(0.0, layer.measured[1]) * margin + 1
-        measured_room, measured_window = _room(layer, target, timesteps, low, high)
+        measured_room, measured_window = _room(layer, target, timesteps, lead, low, high)
         if measured_room > proven_room:
             return Scale(min(fitting, measured_room), measured_window, proven=False)
     if proven_room < 1:
@@ -131,20 +133,24 @@ def _interval(layer: NormalizedLayer) -> tuple[float, float]:
     return float((low / grain + layer.bias).min()), float((high / grain + layer.bias).max())
 
 
-def _room(layer: NormalizedLayer, target: Target, timesteps: int, low: float, high: float) -> tuple[float, Window]:
+def _room(
+    layer: NormalizedLayer, target: Target, timesteps: int, lead: int, low: float, high: float
+) -> tuple[float, Window]:
     """The largest scale at which a membrane fits whose inputs lie in [low, high], and its range in thresholds."""
     bias_low, bias_high = float(layer.bias.min()), float(layer.bias.max())
     if layer.spiking:
-        bounds = window(low, high, 1.0, 1 - layer.start, timesteps)
-        gate = max(0.0, bounds.end + max(0.0, bias_high) - (1 - layer.start))
+        bounds = window(low, high, 1.0, 1 - layer.start, timesteps, lead)
+        gate = max(0.0, highest_silenced(bounds, max(0.0, bias_high), lead) - (1 - layer.start))
     else:
         bounds = window(low, high, math.inf, math.inf, timesteps)
         gate = 0.0
-    span = max(-bounds.low - min(0.0, bias_low) + gate, bounds.high)
+    span = max(-lowest_silenced(bounds, min(0.0, bias_low), lead) + gate, bounds.high)
     limits = [(target.membrane_limit - SLACK) / max(span, 1e-30)]
     if target.input_limit is not None:
-        # What arrives in one step: synapses with the last spike's reset, or the gate with bias and reset.
-        step = max(high, 1 - low, gate + max(-bias_low, bias_high) + 1)
+        # What arrives in one step: synapses with the last spike's reset, or the gate with bias and reset; with lead the
+        # gate with the last spike's reset, or with synapses.
+        beside = max(1.0, -low, high) if lead else max(-bias_low, bias_high) + 1
+        step = max(high, 1 - low, gate + beside)
         limits.append((target.input_limit - SLACK) / step)
     return min(limits), bounds
 

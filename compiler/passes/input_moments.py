@@ -46,18 +46,19 @@ class InputMoments:
     windows: int
 
 
-def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int) -> dict[Place, InputMoments]:
+def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int, lead: int = 0) -> dict[Place, InputMoments]:
     """The moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
 
     Args:
         graph: A network of spiking layers with thresholds.
         levels: Calibration data as input levels, (samples, *input shape); some of them are looked at.
         timesteps: T.
+        lead: Steps that each layer integrates before it may fire.
     """
     wanted = min(max(STEPS // timesteps, SAMPLES_LEAST), SAMPLES_MAXIMUM)
     values = torch.as_tensor(levels[:: -(-len(levels) // wanted)], dtype=torch.float32)
     populations = graph.of_kind(SpikingLayer, SpikeMax2d, Relay)
-    rates = dict(simulate(graph, values, timesteps, keep=[node.name for node in populations]).rates)
+    rates = dict(simulate(graph, values, timesteps, lead=lead, keep=[node.name for node in populations]).rates)
     # Spikes for each step; of the input its levels.
     whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
     sent: dict[str, torch.Tensor] = {graph.input.name: whole}

@@ -16,7 +16,8 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     """Runs the simulator, notes the range of every membrane and balances the gates.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
-    no gate is proven to do both, it is set so that the calibration data leave equal room on both sides.
+    no gate is proven to do both, it is set so that the calibration data leave equal room on both sides. With lead its
+    pulse also comes as a window opens, with the first input.
 
     Args:
         program: A program.
@@ -36,7 +37,7 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     for layer, found, proven in zip(program.layers, simulator.ranges, simulator.proven, strict=True):
         membrane = replace(layer.membrane, measured=(found.low, found.high), samples=len(levels))
         measured = replace(layer, membrane=membrane)
-        layers.append(measured if proven else _balanced(measured, found.low, found.high, target))
+        layers.append(measured if proven else _balanced(measured, found.low, found.high, target, program.lead))
     program = replace(program, layers=tuple(layers))
     if wraps is not None and any(wraps):
         wraps = Simulator(program).run(levels).wraps
@@ -44,12 +45,15 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     return program, wraps
 
 
-def _balanced(layer: Layer, low: int, high: int, target: Target) -> Layer:
+def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> Layer:
     if layer.gate is None:
         return layer
-    bias = layer.bias
+    # With lead no bias arrives in the blank step.
+    bias = 0 * layer.bias if lead else layer.bias
     needed = high + max(0, int(bias.max())) - layer.firing_level + 1
     allowed = target.membrane_limit + low + min(0, int(bias.min()))
     if target.input_limit is not None:
-        allowed = min(allowed, target.input_limit - int(abs(bias).max()))
+        # No step changes a potential by more than its range; after a reset it may be as low as -v0.
+        beside = high - min(low, -layer.initial_potential) if lead else int(abs(bias).max())
+        allowed = min(allowed, target.input_limit - beside)
     return replace(layer, gate=smallest_gate(max(layer.gate.value, (needed + allowed) / 2)))

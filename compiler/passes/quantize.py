@@ -40,7 +40,7 @@ from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.passes.normalize import normalized_bias, normalized_weight
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
-from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe, window
+from snnc.compiler.program.membrane_bounds import drive_bounds, highest_silenced, is_safe, window
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -83,6 +83,7 @@ class Quantize(Pass):
         rounding: Rounds the weights; None: each to the nearest.
         calibrator: Corrects each layer before it is quantised, on the spikes of those that already are; None: nothing
             is corrected.
+        lead: Steps that a spiking layer integrates before it may fire, 0..T.
     """
 
     title = "quantising"
@@ -98,7 +99,9 @@ class Quantize(Pass):
         margin: float,
         rounding: WeightRounding | None = None,
         calibrator: Calibrator | None = None,
+        lead: int = 0,
     ) -> None:
+        self._lead = lead
         self._target = target
         self._timesteps = timesteps
         self._coding = coding
@@ -117,6 +120,7 @@ class Quantize(Pass):
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
                 (source,) = node.inputs
+                self._check_relayed(graph[source])
                 thresholds[node.name] = thresholds[source]
                 layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source])
                 indices[node.name] = len(indices) - 1
@@ -168,6 +172,16 @@ class Quantize(Pass):
                 self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
         return replace(data.node, op=op)
 
+    def _check_relayed(self, source: Node) -> None:
+        """What is memoryless fires or not: it cannot pass on numbers, as graded input has them."""
+        if isinstance(source.op, Input) and self._coding.largest > 1:
+            raise TargetError(
+                "would have to wait longer than a synapse can hold it back, and a relay passes no numbers on",
+                where="input",
+                expected=f"at most {self._target.maximum_delay} steps",
+                advice="choose a smaller lead, or loihi1, whose input is rate-coded",
+            )
+
     def _input_threshold(self) -> FloatArray:
         """The levels that one input spike of each channel stands for."""
         return np.full(self._coding.shape[0], float(self._coding.levels_per_unit))
@@ -211,7 +225,7 @@ class Quantize(Pass):
         # The input comes evenly, so that a membrane that only the input feeds does what the calibration data say.
         only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
         margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
-        scale = choose_scale(normalized, self._target, self._timesteps, margin)
+        scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead)
         indexed = [indices[source] for source in node.inputs]
         layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:
@@ -244,11 +258,12 @@ class Quantize(Pass):
         firing = threshold.value - potential if threshold else math.inf
         low, high = drive_bounds(node.shape, synapses, normalized.sources)
         drive = (int((low + bias).min()), int((high + bias).max()))
-        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps)
+        lead = self._lead if threshold else 0
+        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps, lead)
         gate = None
         if threshold:
-            end = bounds.end if scale.proven else scale.window.end * theta
-            gate = smallest_gate(end + max(0, int(bias.max())) - firing + 1)
+            silenced = bounds if scale.proven else scale.window.scaled(theta)
+            gate = smallest_gate(highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1)
         layer = Layer(
             name=node.name,
             modules=node.modules,
@@ -261,7 +276,7 @@ class Quantize(Pass):
             scale=unit if threshold else np.full(node.shape[0], 1 / theta),
             membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
         )
-        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit)
+        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit, lead)
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]

@@ -14,7 +14,8 @@ def to_program(
     coding: InputCoding,
     ann: tuple[AnnLayer, ...],
     provenance: Provenance,
+    lead: int = 0,
 ) -> Program:
     """The program of a graph whose layers are all quantised."""
     layers = tuple(node.op.layer for node in graph if isinstance(node.op, QuantizedLayer))
-    return Program(target, timesteps, coding, layers, ann, provenance)
+    return Program(target, timesteps, coding, layers, ann, provenance, lead)

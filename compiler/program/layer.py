@@ -145,6 +145,8 @@ Bias = NDArray[np.int32]
 class Gate:
     """The pulse that silences a layer in the blank step between two samples.
 
+    Where layers have a lead, the same pulse closes a layer as its window opens, until another takes it back.
+
     Attributes:
         pulse: Size of one pulse.
         count: Number of pulses given at once.
@@ -181,6 +183,10 @@ class Layer:
     A step does ``u += synapses + bias``; the neuron fires where ``u >= threshold - initial_potential`` and then
     ``u -= threshold``, with u = 0 at the start of each sample (the initial potential is a lower threshold). A readout
     only adds up. A memoryless layer forgets u at the end of each step.
+
+    A program may have its layers lead: with lead k, input and bias arrive in the first T of T + k steps, and the neuron
+    fires and resets in the last T of them only, so that its t-th spike knows the input of k steps more. A readout and a
+    memoryless layer have no lead.
 
     Attributes:
         name: Unique; the name of the IR node.

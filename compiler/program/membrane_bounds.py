@@ -21,14 +21,22 @@ class Window:
         low: Lowest potential.
         high: Highest potential, before a reset.
         end: Highest potential after the last step's reset.
+        closed: Highest potential before the neuron may fire; 0 without lead.
     """
 
     low: float
     high: float
     end: float
+    closed: float = 0.0
+
+    def scaled(self, factor: float) -> Window:
+        """The same bounds in another unit, of which the present one has ``factor``."""
+        return Window(self.low * factor, self.high * factor, self.end * factor, self.closed * factor)
 
 
-def window(drive_low: float, drive_high: float, threshold: float, firing_level: float, timesteps: int) -> Window:
+def window(
+    drive_low: float, drive_high: float, threshold: float, firing_level: float, timesteps: int, lead: int = 0
+) -> Window:
     """Sound bounds of the potential of a neuron whose input of every step lies in [drive_low, drive_high].
 
     The neuron starts at 0, fires from ``firing_level`` on and then subtracts ``threshold``. Right after a reset it is
@@ -41,16 +49,34 @@ def window(drive_low: float, drive_high: float, threshold: float, firing_level: 
         threshold: theta; infinity for a neuron that never fires.
         firing_level: theta - v0; infinity for a neuron that never fires.
         timesteps: T.
+        lead: Steps before it may fire, 0..T; after T steps of input as many follow without any.
     """
     after_reset = min(0.0, firing_level - threshold) if np.isfinite(threshold) else 0.0
-    low = after_reset + timesteps * min(0.0, drive_low)
+    lowest = min(0.0, drive_low)
+    low = min(timesteps * lowest, after_reset + (timesteps - lead) * lowest)
     high, end = 0.0, 0.0
-    for _ in range(timesteps):
-        before = end + drive_high
+    for step in range(timesteps + lead):
+        before = end + (drive_high if step < timesteps else 0.0)
         high = max(high, before)
         # The largest value that can be left: just below the firing level, or what is too much to be reset at once.
-        end = max(min(before, firing_level), before - threshold)
-    return Window(low, high, max(end, 0.0))
+        end = before if step < lead else max(min(before, firing_level), before - threshold)
+    return Window(low, high, max(end, 0.0), lead * max(0.0, drive_high))
+
+
+def highest_silenced(bounds: Window, bias: float, lead: int) -> float:
+    """The highest potential that a gate has to silence: in the blank step and, with lead, as the window opens.
+
+    Args:
+        bounds: The layer's bounds.
+        bias: Its largest bias, in the same unit, which without lead arrives in the blank step too.
+        lead: Steps before it may fire.
+    """
+    return max(bounds.end, bounds.closed) if lead else bounds.end + bias
+
+
+def lowest_silenced(bounds: Window, bias: float, lead: int) -> float:
+    """The lowest potential that a gate's pulse meets; args as for :func:`highest_silenced`, with the smallest bias."""
+    return bounds.low if lead else bounds.low + bias
 
 
 def drive_bounds(
@@ -77,7 +103,7 @@ def drive_bounds(
     return lowest, highest
 
 
-def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int) -> bool:
+def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, lead: int = 0) -> bool:
     """Whether no input whatever can make a layer's membrane wrap, in its window or under its gate, or defeat the gate.
 
     Args:
@@ -85,14 +111,15 @@ def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int) ->
         drive: Lowest and highest input of a step, bias included, over its neurons and all inputs.
         timesteps: T.
         limit: First magnitude that a membrane must not reach, in weight units.
+        lead: Steps before a layer with a gate may fire.
     """
     if layer.memoryless:
         return -limit < drive[0] and drive[1] < limit
     if layer.threshold is None or layer.gate is None:
         bounds = window(*drive, math.inf, math.inf, timesteps)
         return -limit < bounds.low and bounds.high < limit
-    bounds = window(*drive, layer.threshold.value, layer.firing_level, timesteps)
-    # In the blank step only bias, gate and the last spike's reset arrive.
-    silenced = bounds.end + int(layer.bias.max()) - layer.gate.value < layer.firing_level
-    lowest = min(bounds.low, bounds.low + int(layer.bias.min()) - layer.gate.value)
+    bounds = window(*drive, layer.threshold.value, layer.firing_level, timesteps, lead)
+    # In the blank step only gate, the last spike's reset and, without lead, the bias arrive.
+    silenced = highest_silenced(bounds, int(layer.bias.max()), lead) - layer.gate.value < layer.firing_level
+    lowest = min(bounds.low, lowest_silenced(bounds, int(layer.bias.min()), lead) - layer.gate.value)
     return silenced and -limit < lowest and bounds.high < limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ def rows_in_memory(values: torch.Tensor) -> NDArray[Any]:
     """
     if values.ndim == 4:
         values = values.permute(0, 2, 3, 1)
-    found: NDArray[Any] = values.view(len(values), -1).numpy()
+    found: NDArray[Any] = values.view(len(values), math.prod(values.shape[1:])).numpy()
     return found
 
 

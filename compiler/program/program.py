@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -59,6 +60,7 @@ class Program:
         layers: In topological order; the last one is the readout.
         ann: The ANN's linear layers.
         provenance: Where it came from.
+        lead: k, 0..T: steps that a layer integrates its input before it may fire (:class:`Layer`).
     """
 
     target: str
@@ -67,6 +69,7 @@ class Program:
     layers: tuple[Layer, ...]
     ann: tuple[AnnLayer, ...]
     provenance: Provenance
+    lead: int = 0
 
     @property
     def readout(self) -> Layer:
@@ -78,22 +81,40 @@ class Program:
         """All layers that fire."""
         return self.layers[:-1]
 
+    @property
+    def interval(self) -> int:
+        """Steps that a sample takes in a stream of samples, the last one blank."""
+        return self.timesteps + self.lead + 1
+
+    @property
+    def latency(self) -> int:
+        """Steps from a sample's first input until its result: the length of the pipeline, and T."""
+        return self.depths[-1] + 1 + self.timesteps
+
+    def lead_of(self, index: int) -> int:
+        """Steps that a layer integrates before it may fire: memoryless layers and the readout never wait."""
+        layer = self.layers[index]
+        return self.lead if layer.threshold is not None and not layer.memoryless else 0
+
     @cached_property
     def depths(self) -> tuple[int, ...]:
-        """For each layer the steps that a spike takes to it, less one: the longest path from the input, counted from 0.
+        """For each layer the steps that input takes to it, less one: the longest path from the input, counted from 0.
 
-        A layer of depth d sees step t of a sample d steps after one of depth 0 does, over whatever path.
+        A layer of depth d receives step t of a sample d steps after one of depth 0 does, over whatever path. A layer
+        with lead k makes what lies behind it k steps deeper than one without.
         """
         depths: list[int] = []
         for layer in self.layers:
-            depths.append(
-                max((-1 if each.source < 0 else depths[each.source]) + 1 + each.hold for each in layer.synapses)
-            )
+            depths.append(max(self._sends_at(each.source, depths) + 1 + each.hold for each in layer.synapses))
         return tuple(depths)
 
     def delay(self, index: int, synapse: Synapse) -> int:
         """Steps that a synapse into a layer holds spikes back, so that they arrive with those of the longest path."""
-        return self.depths[index] - 1 - (-1 if synapse.source < 0 else self.depths[synapse.source])
+        return self.depths[index] - 1 - self._sends_at(synapse.source, self.depths)
+
+    def _sends_at(self, source: int, depths: Sequence[int]) -> int:
+        """The depth of a layer whose input arrives as a source sends its first spikes."""
+        return -1 if source < 0 else depths[source] + self.lead_of(source)
 
     @cached_property
     def chain(self) -> tuple[int, ...]:

@@ -8,8 +8,9 @@ Conventions:
   and visits it.
 - Input that arrives in a step with a value other than 0 is one event, whatever its size; where the input is rate
   coded, its spikes count.
-- A neuron update is one neuron in one of the T steps; it is active where the neuron spikes. The readout's neurons
-  count, and are never active.
+- A neuron update is one neuron in one of the T steps, or T + k with lead k, for layers without lead too: the chip
+  updates all of them all the time. It is active where the neuron spikes. The readout's neurons count, and are never
+  active.
 - What the construction on Loihi adds (a reset synapse for each neuron, biases, the pulses and the blank step between
   samples) is left out: the figures describe the network.
 """
@@ -72,7 +73,8 @@ def count_operations(program: Program, result: RunResult, steps: int | None = No
         for layer in program.layers
     )
     spikes = tuple(int(counts.sum()) for counts in result.spike_counts)
-    updates = sum(layer.neurons for layer in program.layers) * (steps or program.timesteps) * result.samples
+    window = (steps or program.timesteps) + program.lead
+    updates = sum(layer.neurons for layer in program.layers) * window * result.samples
     return OperationCounts(
         samples=result.samples,
         synaptic=synaptic,

@@ -48,7 +48,7 @@ class LavaNetwork:
 
         self._registration = Registration()
         self.program = program
-        self.schedule = Schedule(program.timesteps, max(program.depths) + 1, len(levels))
+        self.schedule = Schedule.of(program, len(levels))
         self._is_graded = program.coding.kind == "graded"
         self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
         blocks = self._load_chain()
@@ -67,6 +67,7 @@ class LavaNetwork:
             else:
                 self._populations[index] = neuron_block(layer, program.depths[index], self.schedule)
         control = Control(program, self.schedule)
+        self._attached += control.processes
         for index, layer in enumerate(program.layers):
             self._attach_synapses(index, first=1 if index in on_chain else 0)
             self._attached += control.attach(layer, program.depths[index], self._populations[index])
@@ -102,7 +103,8 @@ class LavaNetwork:
         """Every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
         from snnc.runtime.lava.processes.recorder import read_record
 
-        population, depth = self._populations[index], self.program.depths[index]
+        population = self._populations[index]
+        depth = self.program.depths[index] + self.program.lead_of(index)
         steps = read_record(self._record(index), population.shape)
         trains = np.stack([steps[self.schedule.window(depth, sample)] for sample in range(self.schedule.samples)])
         return population.restore(trains, self.program.layers[index].shape)
@@ -131,6 +133,10 @@ class LavaNetwork:
         )
         self._netx.net_config.f.close()
         blocks = list(self._netx.layers)
+        for index, block in zip(self.program.chain, blocks, strict=True):
+            # With lead layers are further apart.
+            offset = self.schedule.reset_offset(self.program.depths[index])
+            block.neuron.proc_params.overwrite("reset_offset", offset)
         self._keep_weights(blocks)
         return blocks
 

@@ -115,5 +115,5 @@ def run_here(
 
 def _steps_left(program: Program, streams: list[slice]) -> int:
     """Steps after the first sample."""
-    steps = [Schedule(program.timesteps, max(program.depths) + 1, each.stop - each.start).steps for each in streams]
-    return sum(steps) - Schedule(program.timesteps, max(program.depths) + 1, 1).steps
+    steps = [Schedule.of(program, each.stop - each.start).steps for each in streams]
+    return sum(steps) - Schedule.of(program, 1).steps

@@ -19,7 +19,7 @@ LEAST_SECONDS = 10.0
 def samples_per_stream(program: Program) -> int:
     """How many samples one stream holds within the memory budget."""
     widths = [int(np.prod(program.coding.shape)), *(layer.neurons for layer in program.spiking_layers)]
-    return max(1, BUDGET // (4 * sum(widths) * (program.timesteps + 1)))
+    return max(1, BUDGET // (4 * sum(widths) * program.interval))
 
 
 def pieces(samples: int, size: int) -> list[slice]:

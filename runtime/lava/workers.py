@@ -52,11 +52,11 @@ def run_shared(
             work.run(pieces(min(count, len(levels)), 1))
             left = len(levels) - work.done
             pace = mean_pace(work.paces)
-            schedule = Schedule(program.timesteps, max(program.depths) + 1, 1)
+            schedule = Schedule.of(program, 1)
             size = piece_size(left, count, pace.start, pace.seconds(schedule.interval))
             shares = [slice(work.done + each.start, work.done + each.stop) for each in pieces(left, size)]
             if announce:
-                steps = left * schedule.interval + len(shares) * (schedule.depth - 1)
+                steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
                 announce(pace.seconds(steps, networks=len(shares)) / count)
             work.run(shares)
     return joined(work.results)

@@ -76,7 +76,7 @@ def page(program: Program, *, title: str, passes: Sequence[PassRow], counts: Ope
     sections = [
         f"<h1>{name}</h1>",
         f'<p class="quiet">compiled by snnc {html.escape(program.provenance.snnc)} for {program.target}, '
-        f"T = {program.timesteps}, input {wording.shape(program.coding.shape)} ({program.coding.kind})</p>",
+        f"{wording.timing(program)}, input {wording.shape(program.coding.shape)} ({program.coding.kind})</p>",
         *_notes(program),
         "<h2>Layers</h2>",
         _layers(program, counts),

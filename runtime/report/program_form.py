@@ -19,7 +19,7 @@ def program_form(program: Program) -> Form:
     provenance = program.provenance
     return {
         "target": program.target,
-        "timesteps": program.timesteps,
+        **timing_form(program),
         "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
         "layers": [_layer(program, index, count, target.membrane_limit) for index, count in enumerate(synapses)],
         "membrane_limit": target.membrane_limit,
@@ -33,6 +33,16 @@ def program_form(program: Program) -> Form:
             "options": dict(provenance.options),
         },
         "notes": list(provenance.notes),
+    }
+
+
+def timing_form(program: Program) -> Form:
+    """T and lead, the steps that a sample takes in a stream, and those from its first input to its result."""
+    return {
+        "timesteps": program.timesteps,
+        "lead": program.lead,
+        "steps_per_sample": program.interval,
+        "latency": program.latency,
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
 from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations, estimate_energy
+from snnc.runtime.report.program_form import timing_form
 from snnc.runtime.result import RunResult
 
 Form = dict[str, object]
@@ -26,7 +28,7 @@ def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | No
     counts = count_operations(program, result, steps)
     return {
         "samples": result.samples,
-        "timesteps": steps or program.timesteps,
+        **timing_form(program if steps is None else replace(program, timesteps=steps)),
         "accuracy": None if labels is None else result.accuracy(labels),
         "correct": None if labels is None else int((result.predictions == labels).sum()),
         "predictions": result.predictions.tolist(),

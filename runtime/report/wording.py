@@ -27,6 +27,12 @@ def whole(value: float) -> str:
     return f"{round(value):,}"
 
 
+def timing(program: Program) -> str:
+    """``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none."""
+    lead = f", lead {program.lead:,}" if program.lead else ""
+    return f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
+
+
 def figures(values: Mapping[str, int | float | str]) -> str:
     """Named figures: ``folded 2, error 0.0886``."""
     return ", ".join(

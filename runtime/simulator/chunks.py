@@ -66,7 +66,23 @@ def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
         waiting = sum(sizes[source] for source, last in last_use.items() if source < index <= last)
         step = max(step, waiting + kernel.bytes_per_step)
     sample = sum(kernel.dtype.itemsize * size for kernel, size in zip(kernels, neurons, strict=True))
-    return Demand(int(GAPS * sample), int(GAPS * step))
+    return Demand(int(GAPS * (sample + _waiting_for_leads(program))), int(GAPS * step))
+
+
+def _waiting_for_leads(program: Program) -> int:
+    """Bytes of spikes of a sample that wait for a path on which more layers lead."""
+    behind: list[int] = []
+    waiting = 0
+    for layer in program.layers:
+        sent = {
+            synapse.source: behind[synapse.source] + program.lead_of(synapse.source) if synapse.source >= 0 else 0
+            for synapse in layer.synapses
+        }
+        behind.append(max(sent.values()))
+        # The input is coded anew as it is wanted; all else waits, and is copied as more of it comes.
+        lags = ((behind[-1] - each) * program.layers[source].neurons for source, each in sent.items() if source >= 0)
+        waiting += 2 * sum(lags)
+    return waiting
 
 
 def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = None) -> Chunks:
@@ -74,7 +90,7 @@ def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = N
 
     Args:
         needed: What the network takes.
-        timesteps: T.
+        timesteps: Steps of a sample: T, and the lead.
         memory: Bytes that may be taken.
         batch_size: Samples at once that are wanted; None: as many as memory allows.
 

@@ -11,6 +11,7 @@ from snnc.compiler.program import Program
 from snnc.compiler.program.membrane_bounds import drive_bounds, is_safe
 from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
 from snnc.runtime.simulator.population import LayerOutput, Population
+from snnc.runtime.simulator.span import Span
 
 
 class LayerKernel:
@@ -29,6 +30,7 @@ class LayerKernel:
     Attributes:
         layer: The layer.
         dtype: Number type of drives and potentials, float32 or float64.
+        lead: Steps that the layer integrates before it may fire.
         bytes_per_step: Memory that a sample takes for each step, but for what its sources send.
         proven: Whether no input whatever can take a potential out of the chip's range.
     """
@@ -48,6 +50,7 @@ class LayerKernel:
         self.dtype = torch.float32 if within_float32 else torch.float64
         self.layer = layer
         self._limit = limit
+        self.lead = program.lead_of(index)
         self._timesteps = program.timesteps
         self._connections = [
             connect(
@@ -69,7 +72,7 @@ class LayerKernel:
         self._bias_range = int(layer.bias.min()), int(layer.bias.max())
         self._population = Population(layer, self._bias, limit, fused=native)
         drive = (int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
-        self.proven = is_safe(layer, drive, program.timesteps, limit)
+        self.proven = is_safe(layer, drive, program.timesteps, limit, self.lead)
 
     def run(
         self,
@@ -77,30 +80,44 @@ class LayerKernel:
         steps: int | None = None,
         potential: torch.Tensor | None = None,
         *,
+        first: int = 0,
         ends: bool = True,
     ) -> LayerOutput:
         """Runs a batch.
 
         Args:
-            inputs: For each synapse what its source sends, uint8, (steps, batch, *source shape); of what repeats itself
-                one period is enough, (1, batch, ...) where it is the same at every step.
-            steps: Number of steps; None: T.
-            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0, as
-                at the start of a sample.
+            inputs: For each synapse what its source sends in those of these steps in which input arrives, uint8,
+                (steps, batch, *source shape); of what repeats itself one period is enough, (1, batch, ...) where it is
+                the same at every step; nothing where none arrives.
+            steps: Number of steps of the layer's window (:class:`Span`); None: all, T and the lead.
+            potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0,
+                as at the start of a sample.
+            first: The first of them, from 0.
             ends: Whether the samples end with the last step: then the blank step that follows is looked at too.
         """
-        steps = self._timesteps if steps is None else steps
-        output = self._population.run(self.drive(inputs, steps), steps, potential)
+        span = Span(first, self.window if steps is None else first + steps, self._timesteps, self.lead)
+        if span.arriving:
+            drive = self.drive(inputs, span.arriving)
+        else:
+            # Behind the input comes one step of nothing, which repeats itself.
+            assert potential is not None
+            drive = torch.zeros_like(potential)[None]
+        output = self._population.run(drive, span, potential)
         if ends and not self.proven and self.layer.gate:
             output = replace(output, wraps=output.wraps + self._gate_failures(output.potential))
         return output
+
+    @property
+    def window(self) -> int:
+        """Steps from the layer's first input to its last spike."""
+        return self._timesteps + self.lead
 
     def drive(self, inputs: Sequence[torch.Tensor], steps: int | None = None) -> torch.Tensor:
         """Synaptic input, bias not included.
 
         Args:
             inputs: As for :meth:`run`.
-            steps: As for :meth:`run`.
+            steps: Number of steps in which it arrives; None: T.
 
         Returns:
             (steps or one period of them, batch, *shape), in weight units.
@@ -122,13 +139,14 @@ class LayerKernel:
     def _gate_failures(self, potential: torch.Tensor) -> int:
         """Neurons that would fire in the blank step, or whose potential would wrap there."""
         assert self.layer.gate is not None
-        # Most often the two extremes tell that there are none.
+        # Most often the two extremes tell that there are none. With lead the bias does not arrive there.
         low, high = (int(each) for each in potential.aminmax())
         pulse = self.layer.gate.value
-        lowest, highest = (bias + extreme - pulse for bias, extreme in zip(self._bias_range, (low, high), strict=True))
+        bias = (0, 0) if self.lead else self._bias_range
+        lowest, highest = (added + extreme - pulse for added, extreme in zip(bias, (low, high), strict=True))
         if highest < self.layer.firing_level and lowest > -self._limit:
             return 0
-        blank = potential + self._bias - pulse
+        blank = (potential if self.lead else potential + self._bias) - pulse
         return int(((blank >= self.layer.firing_level) | (blank <= -self._limit)).sum())
 
 

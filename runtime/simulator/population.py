@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from snnc.compiler.program import Layer
 from snnc.compiler.program.memory_order import layer_order, rows_in_memory, shaped_from_memory
 from snnc.runtime.simulator.fire import fire
+from snnc.runtime.simulator.fire_late import fire_late
+from snnc.runtime.simulator.span import Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,10 +21,10 @@ class LayerOutput:
     """What a layer did to a batch in some steps.
 
     Attributes:
-        spikes: 0 or 1, uint8, (steps, batch, *shape); the readout's are all 0.
+        spikes: 0 or 1, uint8, (steps in which it may fire, batch, *shape); the readout's are all 0.
         potential: Membrane potential after the last of these steps, (batch, *shape), in weight units.
         counts: Spikes of each neuron over steps and samples, int64, of the layer's shape.
-        wraps: How often a potential left the range, or the gate could not silence a neuron.
+        wraps: How often a potential left the range, or the gate could not silence a neuron, or keep it closed.
         low: Lowest potential seen, 0 or less, the gate's pulse not included, in weight units.
         high: Highest potential seen before a reset, 0 or more.
     """
@@ -53,59 +55,75 @@ class Population:
         self._bias = bias.expand(layer.shape)
         self._level = float(layer.firing_level) if layer.threshold else math.inf
         self._threshold = float(layer.threshold.value) if layer.threshold else 0.0
+        self._gate = float(layer.gate.value) if layer.gate else 0.0
         if fused:
             order = layer_order(layer.shape)
             self._added = rows_in_memory(self._bias[None].contiguous(memory_format=order))[0]
 
-    def run(self, drive: torch.Tensor, steps: int, potential: torch.Tensor | None = None) -> LayerOutput:
+    def run(self, drive: torch.Tensor, span: Span, potential: torch.Tensor | None = None) -> LayerOutput:
         """Runs a batch.
 
         Args:
-            drive: Synaptic input of every step, (steps, batch, *shape), in weight units; of input that repeats itself
-                one period is enough, (1, batch, *shape) where it never changes.
-            steps: Number of steps.
+            drive: Synaptic input of every step in which it arrives, (steps, batch, *shape), in weight units; of input
+                that repeats itself one period is enough, (1, batch, *shape) where it never changes, or is not there.
+            span: The steps.
             potential: Membrane potential before the first of them, (batch, *shape), which is overwritten; None: 0.
         """
         if potential is None:
             order = layer_order(self._layer.shape)
             potential = torch.empty(drive.shape[1:], dtype=drive.dtype, device=drive.device, memory_format=order)
             potential.zero_()
-        return (self._in_one_pass if self._fused else self._step_by_step)(drive, steps, potential)
+        return (self._in_one_pass if self._fused else self._step_by_step)(drive, span, potential)
 
-    def _in_one_pass(self, drive: torch.Tensor, steps: int, potential: torch.Tensor) -> LayerOutput:
+    def _in_one_pass(self, drive: torch.Tensor, span: Span, potential: torch.Tensor) -> LayerOutput:
+        steps = span.spikes.stop - span.spikes.start
         batch, shape = drive.shape[1], self._layer.shape
         order = layer_order(shape)
         received = drive.flatten(0, 1).contiguous(memory_format=order)
         sent = torch.empty((steps * batch, *shape), dtype=torch.uint8, memory_format=order)
         potential = potential.contiguous(memory_format=order)
         counts = np.zeros(self._layer.neurons, np.int64)
-        wraps, low, high = fire(
-            rows_in_memory(received).reshape(len(drive), batch, -1),
-            self._added,
-            self._level,
-            self._threshold,
-            self._layer.memoryless,
-            self._limit,
-            rows_in_memory(sent).reshape(steps, batch, -1),
-            rows_in_memory(potential),
-            counts,
-        )
+        arrived = rows_in_memory(received).reshape(len(drive), batch, -1)
+        neurons = self._layer.neurons
+        written = (rows_in_memory(sent).reshape(steps, batch, neurons), rows_in_memory(potential), counts)
+        if span.lead:
+            wraps, low, high = fire_late(
+                arrived,
+                self._added,
+                self._level,
+                self._threshold,
+                self._gate,
+                self._limit,
+                span.silent,
+                span.arriving,
+                *written,
+            )
+        else:
+            wraps, low, high = fire(
+                arrived, self._added, self._level, self._threshold, self._layer.memoryless, self._limit, *written
+            )
         return LayerOutput(
             sent.view(steps, batch, *shape), potential, shaped_from_memory(counts, shape), wraps, int(low), int(high)
         )
 
-    def _step_by_step(self, drive: torch.Tensor, steps: int, potential: torch.Tensor) -> LayerOutput:
-        spikes = torch.empty((steps, *drive.shape[1:]), dtype=torch.uint8, device=drive.device)
+    def _step_by_step(self, drive: torch.Tensor, span: Span, potential: torch.Tensor) -> LayerOutput:
+        sending = span.spikes.stop - span.spikes.start
+        spikes = torch.empty((sending, *drive.shape[1:]), dtype=torch.uint8, device=drive.device)
         # Kept on the device, which need not wait for the host before all steps are done.
         wraps = torch.zeros((), dtype=torch.int64, device=drive.device)
         low, high = drive.new_zeros(()), drive.new_zeros(())
-        for step in range(steps):
-            potential += drive[step % len(drive)] + self._bias
+        for step in range(span.silent + sending):
+            if step < span.arriving:
+                potential += drive[step % len(drive)] + self._bias
             low, high = torch.minimum(low, potential.amin()), torch.maximum(high, potential.amax())
             wraps += (potential.abs() >= self._limit).sum()
             potential = self._wrapped(potential)
+            if step < span.silent:
+                closed = potential - self._gate
+                wraps += ((closed >= self._level) | (closed <= -self._limit)).sum()
+                continue
             fired = potential >= self._level
-            spikes[step] = fired
+            spikes[step - span.silent] = fired
             if self._layer.memoryless:
                 potential.zero_()
             else:

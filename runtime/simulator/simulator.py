@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from threading import Lock
 
 import numpy as np
@@ -15,9 +16,9 @@ from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.compiler.targets import get_target
 from snnc.errors import DataError, OptionError
 from snnc.runtime.result import RunResult
+from snnc.runtime.simulator.batch import Batch
 from snnc.runtime.simulator.chunks import Chunks, demand, plan
 from snnc.runtime.simulator.devices import default_memory, exact_products
-from snnc.runtime.simulator.input_steps import input_steps
 from snnc.runtime.simulator.kernel import LayerKernel
 from snnc.runtime.simulator.tally import MembraneRange, Tally
 from snnc.runtime.simulator.threads import run_side_by_side
@@ -61,10 +62,11 @@ class Simulator:
         ]
         self.proven = tuple(kernel.proven for kernel in self._kernels)
         self.ranges: tuple[MembraneRange, ...] | None = None
-        self._done_after = _done_after(program)
+        # The longest window of a layer.
+        self._window = program.timesteps + program.lead
         self._demand = demand(program, self._kernels)
         self._memory = memory
-        plan(self._demand, program.timesteps, self._budget(1))
+        plan(self._demand, self._window, self._budget(1))
 
     def _budget(self, threads: int, batch_size: int | None = None) -> int:
         """Bytes for each thread: what is fastest or what a batch that is wanted needs, never more than given."""
@@ -76,7 +78,7 @@ class Simulator:
 
     def batch_size(self) -> int:
         """Samples that are computed at once, all steps of them or, where a single one is too large, some."""
-        return plan(self._demand, self.program.timesteps, self._budget(1)).samples
+        return plan(self._demand, self._window, self._budget(1)).samples
 
     def run(
         self,
@@ -93,12 +95,14 @@ class Simulator:
             levels: Input levels, (samples, *input shape).
             record: Keep every spike.
             batch_size: Samples computed at once; None: what memory allows.
-            stop_at: Numbers of steps, 1..T, after which to report too: what a run that ended there would give.
+            stop_at: Numbers of steps, 1..T, after which to report too: what a run that ended there would give. Not with
+                lead: there a run of fewer steps stops bringing input earlier, and is no beginning of this one.
             advance: Called with the number of samples done after each batch.
 
         Raises:
             DataError: There are no samples, or their shape does not fit.
-            OptionError: A number of steps is not among 1..T, or the batch does not fit into the memory.
+            OptionError: A number of steps is not among 1..T, or is wanted of a program with lead; the batch does not
+                fit into the memory.
         """
         if not len(levels) or levels.shape[1:] != self.program.coding.shape:
             raise DataError(
@@ -108,14 +112,17 @@ class Simulator:
             )
         stops = self._stops(stop_at)
         threads, chunks = self._chunks(len(levels), batch_size)
-        edges = chunks.edges(stops)
+        # How many steps each layer is taken further at a time, until the readout has seen all.
+        parts: Iterable[int] = repeat(chunks.steps)
+        if not self.program.lead:
+            parts = [end - first for first, end in chunks.edges(stops)]
         tally = Tally(self.program, len(levels), stops, record=record)
         lock, done = Lock(), 0
 
         def batch(samples: slice) -> None:
             nonlocal done
             with exact_products(self._device):
-                self._batch(levels[samples], edges, tally, samples, lock)
+                self._batch(levels[samples], parts, tally, samples, lock)
             with lock:
                 done += samples.stop - samples.start
                 if advance:
@@ -136,39 +143,36 @@ class Simulator:
             raise OptionError(
                 "is out of range", where="stop at", expected=f"steps from 1 to {timesteps}", found=str(wrong[0])
             )
+        if self.program.lead and {*stop_at} - {timesteps}:
+            raise OptionError(
+                "is for programs without lead, of which fewer steps are the beginning of more",
+                where="stop at",
+                found=f"{', '.join(map(str, sorted(stop_at)))} with lead {self.program.lead}",
+                advice="compile for each number of steps",
+            )
         return tuple(sorted({*stop_at, timesteps}))
 
     def _chunks(self, samples: int, batch_size: int | None) -> tuple[int, Chunks]:
         """On how many threads to compute, and how much at once on each."""
         threads = 1 if self._device.type != "cpu" else min(torch.get_num_threads(), samples)
-        chunks = plan(self._demand, self.program.timesteps, self._budget(threads, batch_size), batch_size)
+        chunks = plan(self._demand, self._window, self._budget(threads, batch_size), batch_size)
         if batch_size is None:
             # All threads have something to do, and the last ones to end do not end much later.
             chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
         return min(threads, -(-samples // chunks.samples)), chunks
 
-    def _batch(
-        self, levels: NDArray[np.uint8], edges: list[tuple[int, int]], tally: Tally, samples: slice, lock: Lock
-    ) -> None:
+    def _batch(self, levels: NDArray[np.uint8], parts: Iterable[int], tally: Tally, samples: slice, lock: Lock) -> None:
         """Runs samples together, some steps after others, and adds up what they give."""
-        potentials: list[torch.Tensor | None] = [None] * len(self._kernels)
-        for first, end in edges:
-            arriving = input_steps(self.program.coding, levels, first, end - first, self._device)
-            with lock:
-                tally.add_input(arriving.counts, end)
-            values = {-1: arriving.values}
-            for index, kernel in enumerate(self._kernels):
-                inputs = [values[synapse.source] for synapse in kernel.layer.synapses]
-                output = kernel.run(inputs, end - first, potentials[index], ends=end == edges[-1][1])
-                potentials[index] = output.potential
-                values[index] = output.spikes
-                for source in self._done_after[index]:
-                    del values[source]
+        batch = Batch(self.program, self._kernels, levels, self._device)
+        begun = 0
+        for steps in parts:
+            end = min(begun + steps, self.program.timesteps)
+            if end > begun:
                 with lock:
-                    tally.add_layer(index, output, samples, slice(first, end))
-
-
-def _done_after(program: Program) -> list[list[int]]:
-    """For each layer the sources whose spikes nobody needs once it is computed."""
-    last_use = {synapse.source: index for index, layer in enumerate(program.layers) for synapse in layer.synapses}
-    return [[source for source, last in last_use.items() if last == index] for index in range(len(program.layers))]
+                    tally.add_input(batch.input(begun, end - begun).counts, end)
+            begun = end
+            for index, output, span in batch.advance(steps):
+                with lock:
+                    tally.add_layer(index, output, samples, span)
+            if batch.is_done:
+                return

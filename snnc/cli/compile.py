@@ -82,6 +82,15 @@ def compile_command(
             "several with commas between them. weights,bias is a good choice.  [default: none]",
         ),
     ] = None,
+    lead: Annotated[
+        int,
+        typer.Option(
+            "--lead",
+            metavar="K",
+            help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, "
+            "but a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
+        ),
+    ] = 0,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -145,6 +154,7 @@ def compile_command(
             max_pool=max_pool,
             objective=objective,
             calibrate=names(calibrate),
+            lead=lead,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
@@ -167,7 +177,7 @@ def compile_command(
     seconds = time.perf_counter() - start
 
     screen.show(
-        f"{model} compiled for {program.target}, T = {program.timesteps}, calibrated on "
+        f"{model} compiled for {program.target}, {wording.timing(program)}, calibrated on "
         f"{program.provenance.calibration_samples:,} samples of {calibration}, in {seconds:.1f} s"
     )
     screen.show(program_table(program))

@@ -76,7 +76,7 @@ def demo_command(
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.lava import lava_available
     from snnc.runtime.report import energy_table, run_form, run_table
-    from snnc.runtime.report.wording import share
+    from snnc.runtime.report.wording import share, timing
     from snnc.validation.present import agreement_form, agreement_lines
 
     missing = lava_available() if lava is not False else None
@@ -105,7 +105,7 @@ def demo_command(
     counts = count_operations(program, result)
     accuracy = result.accuracy(test.labels)
     screen.show(f"ANN accuracy  {share(training.accuracy)}  on {len(test):,} test images of the digits")
-    screen.show(f"SNN accuracy  {share(accuracy)}  T = {program.timesteps}, {program.target}, 8-bit weights, on sim")
+    screen.show(f"SNN accuracy  {share(accuracy)}  {timing(program)}, {program.target}, 8-bit weights, on sim")
     screen.show(run_table(program, counts))
     screen.show(energy_table(estimate_energy(program, counts)))
     for note in program.provenance.notes:

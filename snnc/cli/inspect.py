@@ -26,7 +26,7 @@ def inspect_command(net: Net, as_json: Json = False, verbose: Verbose = False) -
     target = get_target(program.target)
     coding = "graded spikes of 8 bits" if program.coding.kind == "graded" else "rate coded"
     screen.show(
-        f"{net}: for {target.description}, T = {program.timesteps}, "
+        f"{net}: for {target.description}, {wording.timing(program)}, "
         f"input {wording.shape(program.coding.shape)} ({coding})"
     )
     screen.show(program_table(program, absolute=True))

@@ -75,6 +75,7 @@ def run_command(
     from snnc.runtime.backends import run_levels
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.report import earlier_table, energy_table, run_form, run_table
+    from snnc.runtime.report.wording import timing
     from snnc.shared_run import run_shared
 
     with connected(processes), screen.steps() as steps:
@@ -105,7 +106,7 @@ def run_command(
         return int(any(result.wraps or ()))
 
     counts = count_operations(program, result)
-    screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, T = {program.timesteps}, backend {backend}")
+    screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, {timing(program)}, backend {backend}")
     screen.show(_outcome(result, dataset))
     screen.show(run_table(program, counts))
     if result.earlier:

@@ -60,14 +60,17 @@ def validate_command(
     than --max-drop.
     """
     screen = Screen(json=as_json)
-    from snnc.api import validate
+    from snnc.api import load, validate
     from snnc.inputs import evaluation_data
+    from snnc.runtime.report.program_form import timing_form
+    from snnc.runtime.report.wording import timing
     from snnc.validation.present import validation_form, validation_lines, validation_table
 
     if maximum_drop is not None and not maximum_drop >= 0:
         raise OptionError("is out of range", where="--max-drop", expected="0 or more points", found=str(maximum_drop))
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
+        program = load(net)
         dataset = evaluation_data(data, samples)
 
         def advance(backend: str, done: int, total: int) -> None:
@@ -75,7 +78,7 @@ def validate_command(
             steps.advance(done)
 
         result = validate(
-            net,
+            program,
             model,
             dataset,
             lava=lava,
@@ -95,7 +98,7 @@ def validate_command(
 
     failures = result.failures(maximum_drop)
     notes = [*result.notes, *clipping_notes(result.clipped)]
-    screen.show(f"{net} against {model} on {result.samples:,} samples of {dataset.name}")
+    screen.show(f"{net} against {model} on {result.samples:,} samples of {dataset.name}, {timing(program)}")
     screen.show(validation_table(result))
     for line in validation_lines(result):
         screen.show(line)
@@ -109,6 +112,7 @@ def validate_command(
             "net": str(net),
             "model": str(model),
             "data": dataset.name,
+            **timing_form(program),
             "passed": not failures,
             "failures": list(failures),
             "notes": notes,

@@ -103,14 +103,15 @@ def further_synapses(
 
 @st.composite
 def layers(
-    draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...], built: list[Layer], *, last: bool
+    draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...], built: list[Layer], *, lead: int, last: bool
 ) -> Layer:
     """One more layer behind those that are built, whose input has a shape; the last one reads whatever nobody reads."""
     index = len(built)
     shapes = [shape, *(layer.shape for layer in built)]
-    depths = [-1]
+    depths = [-1]  # of what would read the layer's spikes as they leave, less one
     for layer in built:
-        depths.append(depths[layer.synapses[0].source + 1] + 1 + layer.synapses[0].hold)
+        arrival = depths[layer.synapses[0].source + 1] + 1 + layer.synapses[0].hold
+        depths.append(arrival if layer.memoryless else arrival + lead)
     anything = st.integers(-1, index - 1)
     main = draw(st.one_of(st.just(index - 1), st.just(index - 1), anything))
     synapse, shape = draw(first_synapses(rng, main, shapes[main + 1]))
@@ -149,8 +150,13 @@ def layers(
 
 
 @st.composite
-def programs(draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = ("graded", "rate")) -> Program:
-    """Programs of one to five layers: chains, branches and shortcuts, memoryless layers, synapses of every kind."""
+def programs(
+    draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = ("graded", "rate"), leads: bool = False
+) -> Program:
+    """Programs of one to five layers: chains, branches and shortcuts, memoryless layers, synapses of every kind.
+
+    With ``leads`` about half of them have a lead.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**20)))
     if draw(st.booleans()):
         shape: tuple[int, ...] = (draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 6)))
@@ -160,17 +166,20 @@ def programs(draw: st.DrawFn, *, timesteps: int = 16, kinds: tuple[str, ...] = (
     kind = draw(st.sampled_from(kinds))
     divisor = draw(st.sampled_from([1, 2, 8, 100, 256])) if kind == "graded" else 1
     coding = InputCoding(kind, shape, unit + 0.1, offset, unit + 0.2, shift, divisor)
+    steps = draw(st.integers(1, timesteps))
+    lead = draw(st.sampled_from([0, *range(1, steps + 1)])) if leads else 0
     built: list[Layer] = []
     for remaining in range(draw(st.integers(0, 4)), -1, -1):
-        built.append(draw(layers(rng, shape, built, last=not remaining)))
+        built.append(draw(layers(rng, shape, built, lead=lead, last=not remaining)))
     provenance = Provenance("0.1.0", "ab", "cd", 3, {"timesteps": "4"}, ("näch eine", "note"))
     return Program(
         draw(st.sampled_from(["loihi1", "loihi2"])),
-        draw(st.integers(1, timesteps)),
+        steps,
         coding,
         tuple(built),
         (AnnLayer("features.0", 123),),
         provenance,
+        lead,
     )
 
 

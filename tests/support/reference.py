@@ -50,8 +50,11 @@ def reference(program: Program, levels: np.ndarray) -> tuple[list[np.ndarray], n
     """Spikes of each layer (samples, T, *shape), the readout, and each membrane's range before resets.
 
     Sample by sample and step by step: ``u += synapses + bias``; fire where ``u >= theta - v0``; then ``u -= theta``, or
-    ``u = 0`` where the layer is memoryless.
+    ``u = 0`` where the layer is memoryless. With lead it fires in the last T of T + k steps, and nothing arrives in the
+    last k.
     """
+    if program.lead:
+        return reference_with_lead(program, levels)
     steps = program.timesteps
     spikes = [np.zeros((len(levels), steps, *layer.shape), bool) for layer in program.spiking_layers]
     readouts = np.zeros((len(levels), *program.readout.shape), np.int64)
@@ -83,3 +86,35 @@ def reference(program: Program, levels: np.ndarray) -> tuple[list[np.ndarray], n
                     membrane[...] = 0
         readouts[sample] = membranes[-1]
     return spikes, readouts, ranges
+
+
+def reference_with_lead(
+    program: Program, levels: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, list[tuple[int, int]]]:
+    """The same for a program with lead, layer by layer; what a gate would have to do is not part of it."""
+    steps = program.timesteps
+    trains = [program.coding.spikes(levels, steps).astype(np.int64)]
+    ranges = []
+    for layer in program.layers:
+        fires = layer.threshold is not None
+        lead = program.lead if fires and not layer.memoryless else 0
+        sent = np.zeros((len(levels), steps, *layer.shape), np.int64)
+        membranes = np.zeros((len(levels), *layer.shape), np.int64)
+        low = high = 0
+        for sample, membrane in enumerate(membranes):
+            for step in range(steps + lead):
+                if step < steps:
+                    membrane += layer.bias
+                    for synapse in layer.synapses:
+                        membrane += arriving(trains[synapse.source + 1][sample, step], synapse, layer.shape)
+                low, high = min(low, int(membrane.min())), max(high, int(membrane.max()))
+                if fires and step >= lead:
+                    theta = layer.threshold.mantissa * 2**layer.threshold.exponent
+                    fired = membrane >= theta - layer.initial_potential
+                    membrane -= theta * fired
+                    sent[sample, step - lead] = fired
+                if layer.memoryless:
+                    membrane[...] = 0
+        trains.append(sent)
+        ranges.append((low, high))
+    return [each.astype(bool) for each in trains[1:-1]], membranes, ranges

@@ -1,0 +1,153 @@
+"""A population with lead over some steps in one pass over memory, on a CPU; without lead see :mod:`.fire`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.just_in_time import compiled
+from snnc.runtime.simulator.fire import BLOCK, Number, Values
+
+
+@compiled
+def fire_late(
+    drive: Values,
+    bias: Values,
+    firing_level: float,
+    threshold: float,
+    gate: float,
+    limit: float,
+    silent: int,
+    arriving: int,
+    spikes: NDArray[np.uint8],
+    potential: Values,
+    counts: NDArray[np.int64],
+) -> tuple[int, float, float]:
+    """Integrates first and fires later, as :class:`snnc.compiler.program.Layer` says; all values are whole numbers.
+
+    A block of neurons of which one leaves the chip's range, or which the gate cannot hold closed, is computed once
+    more, as the chip does it then (:func:`wrap_and_fire_late`).
+
+    Args:
+        drive: Synaptic input of those steps in which it arrives, (steps, samples, neurons), at least one; where it
+            repeats itself, one period of it.
+        bias: Added at each of these steps, (neurons,).
+        firing_level: The potential from which on a neuron fires, in weight units.
+        threshold: What a spike takes off the potential, in weight units.
+        gate: What holds a neuron closed, in weight units.
+        limit: First magnitude that the potential must not reach, in weight units.
+        silent: Steps in which no neuron may fire; they come first, and bring input.
+        arriving: Steps in which input arrives; those behind them bring none.
+        spikes: (steps behind the silent ones, samples, neurons), written: 1 where a neuron fires, else 0.
+        potential: (samples, neurons): before the first step, in weight units; written: after the last one.
+        counts: (neurons,), added to: the spikes of each neuron.
+
+    Returns:
+        How often a potential left the range or a closed neuron was none, and the lowest and highest potential before
+        resets, without the gate's pulse, 0 included.
+    """
+    sending, samples, neurons = spikes.shape
+    zero, one = potential.dtype.type(0), potential.dtype.type(1)
+    level, taken = potential.dtype.type(firing_level), potential.dtype.type(threshold)
+    pulse = potential.dtype.type(gate)
+    start, tally = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
+    lowest, highest = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
+    wraps, low, high = 0, zero, zero
+    for sample in range(samples):
+        for begin in range(0, neurons, BLOCK):
+            end = min(begin + BLOCK, neurons)
+            voltage, added = potential[sample, begin:end], bias[begin:end]
+            start[: end - begin] = voltage
+            tally[:], lowest[:], highest[:] = zero, zero, zero
+            for step in range(silent):
+                current = drive[step % len(drive), sample, begin:end]
+                for index in range(len(voltage)):
+                    before = voltage[index] + (current[index] + added[index])
+                    lowest[index] = before if before < lowest[index] else lowest[index]
+                    highest[index] = before if before > highest[index] else highest[index]
+                    voltage[index] = before
+            fails = silent > 0 and (lowest.min() - pulse <= -limit or highest.max() - pulse >= level)
+            for late in range(sending):
+                step = silent + late
+                present = one if step < arriving else zero
+                current = drive[step % len(drive), sample, begin:end]
+                sent = spikes[late, sample, begin:end]
+                for index in range(len(voltage)):
+                    before = voltage[index] + present * (current[index] + added[index])
+                    lowest[index] = before if before < lowest[index] else lowest[index]
+                    highest[index] = before if before > highest[index] else highest[index]
+                    spike = one if before >= level else zero
+                    sent[index] = np.uint8(spike)
+                    tally[index] += spike
+                    voltage[index] = before - spike * taken
+            if fails or lowest.min() <= -limit or highest.max() >= limit:
+                voltage[:] = start[: end - begin]
+                wraps += wrap_and_fire_late(
+                    drive[:, sample, begin:end],
+                    added,
+                    level,
+                    taken,
+                    pulse,
+                    potential.dtype.type(limit),
+                    silent,
+                    arriving,
+                    spikes[:, sample, begin:end],
+                    voltage,
+                    tally,
+                    lowest,
+                    highest,
+                )
+            low, high = min(low, lowest.min()), max(high, highest.max())
+            for index in range(len(voltage)):
+                counts[begin + index] += np.int64(tally[index])
+    return wraps, float(low), float(high)
+
+
+@compiled
+def wrap_and_fire_late(
+    drive: Values,
+    bias: Values,
+    level: Number,
+    taken: Number,
+    pulse: Number,
+    limit: Number,
+    silent: int,
+    arriving: int,
+    spikes: NDArray[np.uint8],
+    voltage: Values,
+    tally: Values,
+    lowest: Values,
+    highest: Values,
+) -> int:
+    """A block of one sample's neurons of which one wraps around or fires while it is closed; slow, and rare.
+
+    Args are those of :func:`fire_late`, for the block; ``tally``, ``lowest`` and ``highest`` are what it keeps for each
+    neuron, written anew.
+
+    Returns:
+        How often a potential left the range, or a neuron would have fired, or wrapped, under the gate's pulse.
+    """
+    wraps = 0
+    for index in range(len(voltage)):
+        tally[index], lowest[index], highest[index] = 0, 0, 0
+        for step in range(silent + len(spikes)):
+            before = voltage[index]
+            if step < arriving:
+                before += drive[step % len(drive), index] + bias[index]
+            lowest[index], highest[index] = min(lowest[index], before), max(highest[index], before)
+            if before <= -limit or before >= limit:
+                wraps += 1
+            # As 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics).
+            if before > limit:
+                before -= 2 * limit
+            if before <= -limit:
+                before += 2 * limit
+            if step < silent:
+                if before - pulse >= level or before - pulse <= -limit:
+                    wraps += 1
+                voltage[index] = before
+                continue
+            spikes[step - silent, index] = before >= level
+            tally[index] += spikes[step - silent, index]
+            voltage[index] = before - spikes[step - silent, index] * taken
+    return wraps
