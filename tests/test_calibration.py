@@ -221,3 +221,13 @@ def test_corrections_are_the_same_each_time() -> None:
 def test_an_unknown_correction_is_refused() -> None:
     with pytest.raises(OptionError, match=r"calibrate \(--calibrate\): unknown correction.*weights, thresholds"):
         compiled("magic")
+
+
+def test_rates_are_told_in_spikes_and_in_activations(second_layer: LayerData) -> None:
+    """Regression: weights count thresholds for each spike, so what rounding them is judged on must be spikes."""
+    (source,) = second_layer.sources
+    everything = slice(0, second_layer.samples)
+    spikes, rates = source.spike_rates(everything), source.rates(everything)
+    assert 0 < spikes.max() <= 1
+    threshold = torch.as_tensor(source.threshold, dtype=torch.float32).reshape(-1, 1, 1)
+    assert torch.allclose(spikes * threshold, rates)

@@ -54,7 +54,7 @@ class Calibrator:
         self._chosen = [name for name in CORRECTIONS if name in corrections]
         self._samples = len(levels)
         self._received: dict[str, Received] = {
-            graph.input.name: Received.input(torch.as_tensor(levels, dtype=torch.float32), coding, timesteps)
+            graph.input.name: Received.of_input(torch.as_tensor(levels, dtype=torch.float32), coding, timesteps)
         }
         readers: dict[str, list[str]] = {}
         for node in graph:
@@ -118,12 +118,13 @@ class Calibrator:
         assert isinstance(node.op, SpikeMax2d | Relay)
         (name,) = node.inputs
         source = self._received[name]
-        assert source.spikes is not None
         spikes = SpikeStore(self._samples, self._timesteps, node.shape)
         for sample in range(self._samples):
             one = slice(sample, sample + 1)
-            fired = source.spikes.get(one).flatten(0, 1)
-            spikes.put(one, node.op.apply(fired).reshape(self._timesteps, 1, *node.shape))
+            # Anything but 0 is a spike, so that what it stands for does not matter; a constant input stays 1 or 0.
+            sent = source.sent(one)
+            fired = node.op.apply(sent.flatten(0, 1)).reshape(len(sent), 1, *node.shape)
+            spikes.put(one, fired.expand(self._timesteps, -1, *(-1 for _ in node.shape)))
         self._received[node.name] = Received(node.op.apply(source.activations), spikes, source.threshold)
         self._forget(node)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from snnc.compiler.calibration.spike_store import SpikeStore
@@ -18,21 +19,22 @@ class Received:
     Attributes:
         activations: The ANN's, (samples, *shape), float32; of the input its levels.
         spikes: What the spiking network sends; None for the input.
-        threshold: What a spike of each channel stands for, (channels,); None for the input.
+        threshold: What a spike of each channel stands for, (channels,); of the input the levels of a unit.
         coding: How levels become input; None for a layer.
         timesteps: T.
     """
 
     activations: torch.Tensor
     spikes: SpikeStore | None
-    threshold: FloatArray | None
+    threshold: FloatArray
     coding: InputCoding | None = None
     timesteps: int = 1
 
     @classmethod
-    def input(cls, levels: torch.Tensor, coding: InputCoding, timesteps: int) -> Received:
+    def of_input(cls, levels: torch.Tensor, coding: InputCoding, timesteps: int) -> Received:
         """The input of the network, levels (samples, *shape)."""
-        return cls(levels, None, None, coding, timesteps)
+        unit = np.full(levels.shape[1], float(coding.levels_per_unit))
+        return cls(levels, None, unit, coding, timesteps)
 
     def sent(self, samples: slice) -> torch.Tensor:
         """What arrives, in units of the activations, (T or 1, samples, *shape)."""
@@ -42,9 +44,15 @@ class Received:
             levels = self.activations[samples].to(torch.uint8).numpy()
             payloads = torch.from_numpy(self.coding.spikes(levels, self.timesteps)).transpose(0, 1)
             return payloads.to(torch.float32) * self.coding.levels_per_unit
-        assert self.spikes is not None and self.threshold is not None
+        assert self.spikes is not None
         spikes = self.spikes.get(samples)
         return spikes * as_tensor(self.threshold, spikes).reshape(-1, *(1,) * (spikes.dim() - 3))
+
+    def spike_rates(self, samples: slice) -> torch.Tensor:
+        """Spikes for each step, (samples, *shape); of the input its levels."""
+        if self.spikes is None:
+            return self.activations[samples]
+        return self.spikes.get(samples).mean(0)
 
     def rates(self, samples: slice) -> torch.Tensor:
         """The mean of what arrives over the steps, (samples, *shape)."""

@@ -67,15 +67,19 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int, lead:
         if isinstance(node.op, SpikingLayer):
             assert node.op.threshold is not None
             thresholds[node.name] = node.op.threshold
-        else:
+        elif node.inputs[0] in thresholds:
             thresholds[node.name] = thresholds[node.inputs[0]]
+        else:
+            # A relay of the input, whose spikes are not known here.
+            del rates[node.name]
+            continue
         unit = torch.as_tensor(thresholds[node.name], dtype=torch.float32).reshape(-1, *(1,) * (len(node.shape) - 1))
         sent[node.name] = rates.pop(node.name) / unit
     found: dict[Place, InputMoments] = {}
     for node in graph.of_kind(SpikingLayer, Readout):
         assert isinstance(node.op, SpikingLayer | Readout)
         for place, (synapse, source) in enumerate(zip(node.op.synapses, node.inputs, strict=True)):
-            if has_moments(synapse):
+            if has_moments(synapse) and source in sent:
                 assert isinstance(synapse, Conv2d | Linear)
                 found[node.name, place] = measure_input_moments(synapse, sent[source])
     return found

@@ -168,7 +168,7 @@ class Quantize(Pass):
         for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
             if has_moments(synapse):
                 assert isinstance(synapse, Conv2d | Linear)
-                rates = source.rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
+                rates = source.spike_rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
                 self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
         return replace(data.node, op=op)
 
