@@ -62,6 +62,7 @@ class Settings:
     calibration: int
     test: int
     calibrate: str = ""
+    lead: str = "0"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def measure(arguments: argparse.Namespace, way: Way, calibration: Dataset, test:
         mean=arguments.mean,
         std=arguments.std,
         calibrate=[each for each in arguments.calibrate.split(",") if each],
+        lead=way.timesteps // 2 if arguments.lead == "half" else int(arguments.lead),
         calibration_samples=len(calibration),
         arch=arguments.arch,
     )
@@ -205,24 +207,25 @@ def main() -> None:
     parser.add_argument("--samples", type=int, help="test images; all without it")
     parser.add_argument("--calibration-samples", type=int, default=512)
     parser.add_argument("--calibrate", default="", metavar="NAMES", help="as snnc compile --calibrate")
+    parser.add_argument("--lead", default="0", metavar="K|half", help="as snnc compile --lead; half: T / 2")
     parser.add_argument("--float", action="store_true", help="run the float simulation of the same thresholds too")
     parser.add_argument("--lava", type=int, default=0, metavar="N", help="compare so many images with Lava, each row")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no row after so many")
     arguments = parser.parse_args()
-    if arguments.float and arguments.calibrate:
-        raise SystemExit("--float simulates thresholds only, not what --calibrate makes of the layers")
+    if arguments.float and (arguments.calibrate or arguments.lead != "0"):
+        raise SystemExit("--float simulates thresholds only, neither --calibrate nor --lead")
     if arguments.lava and (reason := lava_available()):
         raise SystemExit(f"Lava cannot run: {reason}")
     torch.set_num_threads(arguments.threads)
     begin = time.perf_counter()
     test = evaluation_data(arguments.data, arguments.samples)
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
-    settings = asdict(Settings(digest, arguments.calibration_samples, len(test), arguments.calibrate))
+    settings = asdict(Settings(digest, arguments.calibration_samples, len(test), arguments.calibrate, arguments.lead))
     arguments.output.mkdir(parents=True, exist_ok=True)
     file = arguments.output / "results.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings, "rows": []}
-    if {"calibrate": "", **results["settings"]} != settings:
+    if {"calibrate": "", "lead": "0", **results["settings"]} != settings:
         raise SystemExit(f"{file} was measured with {results['settings']}, not {settings}; give another --output")
     rows: list[dict[str, Any]] = results["rows"]
     results.setdefault("ann_accuracy", ann_accuracy(arguments, test))
