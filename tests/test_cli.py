@@ -177,7 +177,9 @@ def test_the_objective_says_which_error_is_least(made: Folder, here: Path, works
 
 
 def test_corrections_are_named_noted_and_refused(made: Folder, here: Path, works: Call, refused: Call) -> None:
-    out = works("compile", made.model, "--calib", "digits", "-T", "4", "--calibrate", "weights, bias", "--json")
+    out = works(
+        "compile", made.model, "--calib", "digits", "-T", "4", "--calibrate", "weights, bias", "-o", "c.net", "--json"
+    )
     form = json.loads(out)
     assert any(note.startswith("corrected weights, bias on ") for note in form["notes"])
     assert "weights" in refused("compile", made.model, "--calib", "digits", "--calibrate", "magic")

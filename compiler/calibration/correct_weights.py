@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from torch.nn import functional
 
 from snnc.compiler.calibration.correct_bias import with_bias
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Conv2d, Linear, Readout, SpikingLayer
+from snnc.compiler.ir.windows import windows
 
 # Beyond so many inputs of a neuron the normal equations take too long.
 FAN_IN_MAXIMUM = 2304
@@ -84,10 +84,10 @@ class _Regression:
         products = torch.zeros(fan_in, fan_in, dtype=torch.float64)
         count = 0
         for samples in layer.batches():
-            windows = _windows(synapse, layer.sources[0].rates(samples))[samples.start % every :: every].double()
-            total += windows.sum(0)
-            products.addmm_(windows.T, windows)
-            count += len(windows)
+            rows = _rows(synapse, layer.sources[0].rates(samples))[samples.start % every :: every].double()
+            total += rows.sum(0)
+            products.addmm_(rows.T, rows)
+            count += len(rows)
         mean = total / count
         covariance = products / count - torch.outer(mean, mean)
         # The fewer the windows, the less of what they seem to say is true of others.
@@ -102,9 +102,9 @@ class _Regression:
         for samples in layer.batches():
             some = slice(samples.start % self.every, None, self.every)
             missing = _by_position(_missing(layer, op, samples))[some].double()
-            windows = _windows(self.synapse, layer.sources[0].rates(samples))[some].double()
+            rows = _rows(self.synapse, layer.sources[0].rates(samples))[some].double()
             total += missing.sum(0)
-            products.addmm_(windows.T, missing)
+            products.addmm_(rows.T, missing)
         mean = total / self.count
         change = torch.cholesky_solve(products / self.count - torch.outer(self.mean, mean), self.factor).T
         return change, mean - change @ self.mean
@@ -120,15 +120,6 @@ def _by_position(values: torch.Tensor) -> torch.Tensor:
     return values.flatten(2).transpose(1, 2).flatten(0, 1) if values.dim() > 2 else values
 
 
-def _windows(synapse: Conv2d | Linear, values: torch.Tensor) -> torch.Tensor:
+def _rows(synapse: Conv2d | Linear, values: torch.Tensor) -> torch.Tensor:
     """What every neuron reads, (samples x positions, fan-in)."""
-    if isinstance(synapse, Linear):
-        return values.flatten(1)
-    unfolded: torch.Tensor = functional.unfold(
-        values,
-        synapse.weight.shape[2:],
-        dilation=synapse.dilation,
-        padding=synapse.padding,
-        stride=synapse.stride,
-    )
-    return unfolded.transpose(1, 2).flatten(0, 1)
+    return windows(synapse, values).transpose(1, 2).flatten(0, 1)

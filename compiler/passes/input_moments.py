@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from snnc.compiler.float_simulation import simulate
 from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, Relay, SpikeMax2d, SpikingLayer, Weighted
 from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.ir.windows import windows
 
 # Beyond so many inputs of a neuron a covariance takes too long, and rounding errors of that many average out; a linear
 # layer has one window for each sample only.
@@ -107,27 +107,13 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
     count = 0
     for index, sample in enumerate(values):
-        windows = _windows(synapse, sample.double()).reshape(groups, fan_in, -1)
+        read = windows(synapse, sample.double()[None]).reshape(groups, fan_in, -1)
         # Every so manyeth window, in each sample from another one on.
-        skipped = max(1, len(values) * windows.shape[2] // wanted)
-        windows = windows[:, :, index % skipped :: skipped]
-        total += windows.sum(2)
-        products += windows @ windows.transpose(1, 2)
-        count += windows.shape[2]
+        skipped = max(1, len(values) * read.shape[2] // wanted)
+        read = read[:, :, index % skipped :: skipped]
+        total += read.sum(2)
+        products += read @ read.transpose(1, 2)
+        count += read.shape[2]
     mean = total / max(count, 1)
     covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
     return InputMoments(values.double().mean(0).numpy(), covariance.numpy(), count)
-
-
-def _windows(synapse: Conv2d | Linear, sample: torch.Tensor) -> torch.Tensor:
-    """What every neuron reads, (channels x kernel, positions)."""
-    if isinstance(synapse, Linear):
-        return sample.reshape(-1, 1)
-    unfolded: torch.Tensor = functional.unfold(
-        sample[None],
-        synapse.weight.shape[2:],
-        dilation=synapse.dilation,
-        padding=synapse.padding,
-        stride=synapse.stride,
-    )[0]
-    return unfolded
