@@ -239,7 +239,7 @@ def _quantized(
 
     The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
     """
-    rounding = WeightRounding(target, input_moments(graph, levels, options.timesteps, options.lead))
+    rounding = WeightRounding(target, input_moments(graph, levels))
     candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
         for candidate in candidates:

@@ -132,7 +132,7 @@ def test_moments_are_found_for_every_synapse_of_a_network_as_rates() -> None:
     levels = smooth_images(40)
     compilation = compile_module(network(), levels, Options(timesteps=8, std=(255.0,)), unit=1.0)
     (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
-    moments = input_moments(graph, levels, 8)
+    moments = input_moments(graph, levels)
     first, second, readout = (node.name for node in graph if node.name in {name for name, _ in moments})
     assert set(moments) == {(first, 0), (second, 0), (readout, 0)}
     assert np.allclose(moments[first, 0].mean, levels.mean(0), rtol=1e-5)

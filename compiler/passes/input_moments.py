@@ -8,18 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.float_simulation import simulate
-from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, Relay, SpikeMax2d, SpikingLayer, Weighted
+from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, SpikingLayer, Weighted, execute
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.ir.windows import windows
 
 # Beyond so many inputs of a neuron a covariance takes too long, and rounding errors of that many average out; a linear
 # layer has one window for each sample only.
 FAN_IN_MAXIMUM, LINEAR_FAN_IN_MAXIMUM = 1152, 4096
-# Samples that are simulated: as many as these steps allow, within bounds.
-STEPS, SAMPLES_LEAST, SAMPLES_MAXIMUM = 256, 16, 128
-# The input is there without a simulation.
-INPUT_SAMPLES_MAXIMUM = 512
+# Samples that are looked at: of layers, and of the input, which needs no computing.
+SAMPLES_MAXIMUM, INPUT_SAMPLES_MAXIMUM = 128, 512
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
@@ -46,43 +43,36 @@ class InputMoments:
     windows: int
 
 
-def input_moments(graph: Graph, levels: NDArray[np.uint8], timesteps: int, lead: int = 0) -> dict[Place, InputMoments]:
+def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputMoments]:
     """The moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
 
     Args:
         graph: A network of spiking layers with thresholds.
-        levels: Calibration data as input levels, (samples, *input shape); some of them are looked at.
-        timesteps: T.
-        lead: Steps that each layer integrates before it may fire.
+        levels: Calibration data as input levels, (samples, *input shape). Of the input up to 512 of them are looked at,
+            of layers up to 128; a layer's rates are taken to be the ANN's activations in thresholds, 1 at most.
     """
-    wanted = min(max(STEPS // timesteps, SAMPLES_LEAST), SAMPLES_MAXIMUM)
-    values = torch.as_tensor(levels[:: -(-len(levels) // wanted)], dtype=torch.float32)
-    populations = graph.of_kind(SpikingLayer, SpikeMax2d, Relay)
-    rates = dict(simulate(graph, values, timesteps, lead=lead, keep=[node.name for node in populations]).rates)
-    # Spikes for each step; of the input its levels.
-    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
-    sent: dict[str, torch.Tensor] = {graph.input.name: whole}
-    thresholds: dict[str, FloatArray] = {}
-    for node in populations:
-        if isinstance(node.op, SpikingLayer):
-            assert node.op.threshold is not None
-            thresholds[node.name] = node.op.threshold
-        elif node.inputs[0] in thresholds:
-            thresholds[node.name] = thresholds[node.inputs[0]]
-        else:
-            # A relay of the input, whose spikes are not known here.
-            del rates[node.name]
-            continue
-        unit = torch.as_tensor(thresholds[node.name], dtype=torch.float32).reshape(-1, *(1,) * (len(node.shape) - 1))
-        sent[node.name] = rates.pop(node.name) / unit
     found: dict[Place, InputMoments] = {}
-    for node in graph.of_kind(SpikingLayer, Readout):
-        assert isinstance(node.op, SpikingLayer | Readout)
-        for place, (synapse, source) in enumerate(zip(node.op.synapses, node.inputs, strict=True)):
-            if has_moments(synapse) and source in sent:
+
+    def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        if isinstance(node.op, SpikingLayer | Readout):
+            for place, (synapse, name, value) in enumerate(zip(node.op.synapses, node.inputs, inputs, strict=True)):
+                source = graph[name]
+                if not has_moments(synapse) or not isinstance(source.op, Input | SpikingLayer):
+                    continue
                 assert isinstance(synapse, Conv2d | Linear)
-                found[node.name, place] = measure_input_moments(synapse, sent[source])
+                sent = _rates(source.op, value) if isinstance(source.op, SpikingLayer) else whole
+                found[node.name, place] = measure_input_moments(synapse, sent)
+        return node.op.apply(*inputs)
+
+    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
+    execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
     return found
+
+
+def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
+    """Spikes for each step."""
+    threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
+    return (activations / threshold.view(-1, *(1,) * (activations.dim() - 2))).clamp(max=1)
 
 
 def has_moments(synapse: Weighted) -> bool:
