@@ -97,12 +97,13 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
     count = 0
     for index, sample in enumerate(values):
-        read = windows(synapse, sample.double()[None]).reshape(groups, fan_in, -1)
+        read = windows(synapse, sample.float()[None]).reshape(groups, fan_in, -1)
         # Every so manyeth window, in each sample from another one on.
         skipped = max(1, len(values) * read.shape[2] // wanted)
         read = read[:, :, index % skipped :: skipped]
-        total += read.sum(2)
-        products += read @ read.transpose(1, 2)
+        total += read.double().sum(2)
+        # In single precision, which is several times as fast; what it rounds is far below what is added to variances.
+        products += (read @ read.transpose(1, 2)).double()
         count += read.shape[2]
     mean = total / max(count, 1)
     covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
