@@ -174,3 +174,12 @@ def test_the_bias_takes_what_rounding_changes_on_average() -> None:
     assert np.allclose(rounding.deviation(("layer", 0), change, 1), (values @ change.T).std(0))
     assert rounding.rounded(("layer", 0), synapse.weight.copy()) is rounded
     assert not np.array_equal(rounding.rounded(("layer", 0), 30 * synapse.weight), rounded)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, 255.0])
+def test_inputs_that_are_constant_can_be_rounded_for(value: float) -> None:
+    """Regression: what rounding leaves of a constant's variance may be negative, and no Cholesky factor exists."""
+    synapse = Conv2d(np.full((2, 1, 1, 3), 1.3), np.zeros(2), padding=(0, 0))
+    values = torch.full((7, 1, 5, 6), value)
+    rounding = WeightRounding(CHIP, {("layer", 0): measure_input_moments(synapse, values)})
+    assert np.array_equal(rounding.rounded(("layer", 0), synapse.weight), round_to_nearest(synapse.weight, CHIP))

@@ -92,6 +92,8 @@ class _Regression:
         covariance = products / count - torch.outer(mean, mean)
         # The fewer the windows, the less of what they seem to say is true of others.
         ridge = max(RIDGE, fan_in / count) * float(covariance.diagonal().mean()) + 1e-12
+        # What rounding leaves of the variance of a constant may be below 0.
+        ridge += 1e-9 * float(products.diagonal().mean()) / count
         factor = torch.linalg.cholesky(covariance + ridge * torch.eye(fan_in, dtype=torch.float64))
         return cls(synapse, every, count, mean, factor)
 

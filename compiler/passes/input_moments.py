@@ -21,6 +21,8 @@ SAMPLES_MAXIMUM, INPUT_SAMPLES_MAXIMUM = 128, 512
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
 WINDOWS_PER_INPUT = 4
+# Of the mean square of an input, what its variance is held above.
+NOISE = 1e-9
 
 # A synapse of a network: the name of its layer, and its place among the layer's synapses.
 Place = tuple[str, int]
@@ -97,14 +99,15 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
     count = 0
     for index, sample in enumerate(values):
-        read = windows(synapse, sample.float()[None]).reshape(groups, fan_in, -1)
+        read = windows(synapse, sample.double()[None]).reshape(groups, fan_in, -1)
         # Every so manyeth window, in each sample from another one on.
         skipped = max(1, len(values) * read.shape[2] // wanted)
         read = read[:, :, index % skipped :: skipped]
-        total += read.double().sum(2)
-        # In single precision, which is several times as fast; what it rounds is far below what is added to variances.
-        products += (read @ read.transpose(1, 2)).double()
+        total += read.sum(2)
+        products += read @ read.transpose(1, 2)
         count += read.shape[2]
     mean = total / max(count, 1)
     covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
+    # What rounding leaves of the variance of a constant may be below 0.
+    covariance += torch.diag_embed(NOISE * products.diagonal(dim1=1, dim2=2) / max(count, 1))
     return InputMoments(values.double().mean(0).numpy(), covariance.numpy(), count)

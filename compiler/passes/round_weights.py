@@ -47,7 +47,7 @@ def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target,
         (outputs, fan-in).
     """
     nearest = round_to_nearest(weight, target)
-    added = ridge * max(float(np.trace(covariance)) / len(covariance), 1e-30)
+    added = ridge * max(float(np.trace(covariance)) / len(covariance), 1e-12)
     metric = covariance + added * np.eye(len(covariance))
     found = _descend(weight, _nearest_plane(weight, metric, target), metric, target)
     worse = drive_variance(found - weight, metric) > drive_variance(nearest - weight, metric)
