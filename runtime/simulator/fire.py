@@ -22,7 +22,10 @@ def fire(
     firing_level: float,
     threshold: float,
     memoryless: bool,
+    gate: float,
     limit: float,
+    silent: int,
+    arriving: int,
     spikes: NDArray[np.uint8],
     potential: Values,
     counts: NDArray[np.int64],
@@ -30,26 +33,35 @@ def fire(
     """Integrates, fires and resets, as :class:`snnc.compiler.program.Layer` says; all values are whole numbers.
 
     Potentials are watched as they pass: whoever wants to know their range need not run again. A block of neurons of
-    which one leaves the chip's range is computed once more, as the chip does it then (:func:`wrap_and_fire`).
+    which one leaves the chip's range, or which the gate cannot hold closed, is computed once more, as the chip does it
+    then (:func:`wrap_and_fire`).
 
     Args:
-        drive: Synaptic input, (steps, samples, neurons); where it repeats itself, one period of it.
-        bias: Added at every step, (neurons,).
+        drive: Synaptic input of those steps in which it arrives, (steps, samples, neurons), at least one; where it
+            repeats itself, one period of it.
+        bias: Added at each of these steps, (neurons,).
         firing_level: The potential from which on a neuron fires, in weight units.
         threshold: What a spike takes off the potential, in weight units.
         memoryless: Whether each step starts from 0.
+        gate: What holds a neuron closed in silent steps, in weight units.
         limit: First magnitude that the potential must not reach, in weight units.
-        spikes: (T, samples, neurons), written: 1 where a neuron fires, else 0.
+        silent: Steps in which no neuron may fire yet (:class:`snnc.runtime.simulator.span.Span`); they come first, and
+            bring input.
+        arriving: Steps in which input arrives; those behind them bring none.
+        spikes: (steps behind the silent ones, samples, neurons), written: 1 where a neuron fires, else 0.
         potential: (samples, neurons): before the first step, in weight units; written: after the last one.
         counts: (neurons,), added to: the spikes of each neuron.
 
     Returns:
-        How often a potential left the range, and the lowest and highest one before resets, 0 included.
+        How often a potential left the range or a closed neuron was none, and the lowest and highest potential before
+        resets, without the gate's pulse, 0 included.
     """
-    steps, samples, neurons = spikes.shape
+    sending, samples, neurons = spikes.shape
     zero, one = potential.dtype.type(0), potential.dtype.type(1)
     level, taken = potential.dtype.type(firing_level), potential.dtype.type(threshold)
+    pulse = potential.dtype.type(gate)
     kept = zero if memoryless else one
+    nothing = np.zeros(BLOCK, potential.dtype)
     # All of one width, so that the loop over them becomes vector instructions.
     start, tally = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
     lowest, highest = np.empty(BLOCK, potential.dtype), np.empty(BLOCK, potential.dtype)
@@ -60,11 +72,22 @@ def fire(
             voltage, added = potential[sample, begin:end], bias[begin:end]
             start[: end - begin] = voltage
             tally[:], lowest[:], highest[:] = zero, zero, zero
-            for step in range(steps):
+            for step in range(silent):
                 current = drive[step % len(drive), sample, begin:end]
-                sent = spikes[step, sample, begin:end]
                 for index in range(len(voltage)):
                     before = voltage[index] + (current[index] + added[index])
+                    lowest[index] = before if before < lowest[index] else lowest[index]
+                    highest[index] = before if before > highest[index] else highest[index]
+                    voltage[index] = before
+            opened = silent > 0 and (lowest.min() - pulse <= -limit or highest.max() - pulse >= level)
+            for late in range(sending):
+                step = silent + late
+                current, more = nothing[: end - begin], nothing[: end - begin]
+                if step < arriving:
+                    current, more = drive[step % len(drive), sample, begin:end], added
+                sent = spikes[late, sample, begin:end]
+                for index in range(len(voltage)):
+                    before = voltage[index] + (current[index] + more[index])
                     lowest[index] = before if before < lowest[index] else lowest[index]
                     highest[index] = before if before > highest[index] else highest[index]
                     spike = one if before >= level else zero
@@ -72,7 +95,7 @@ def fire(
                     tally[index] += spike
                     voltage[index] = kept * (before - spike * taken)
             extremes(lowest, highest)
-            if lowest[0] <= -limit or highest[0] >= limit:
+            if opened or lowest[0] <= -limit or highest[0] >= limit:
                 voltage[:] = start[: end - begin]
                 lowest[:], highest[:] = zero, zero
                 wraps += wrap_and_fire(
@@ -81,7 +104,10 @@ def fire(
                     level,
                     taken,
                     kept,
+                    pulse,
                     potential.dtype.type(limit),
+                    silent,
+                    arriving,
                     spikes[:, sample, begin:end],
                     voltage,
                     tally,
@@ -114,26 +140,31 @@ def wrap_and_fire(
     level: Number,
     taken: Number,
     kept: Number,
+    pulse: Number,
     limit: Number,
+    silent: int,
+    arriving: int,
     spikes: NDArray[np.uint8],
     voltage: Values,
     tally: Values,
     lowest: Values,
     highest: Values,
 ) -> int:
-    """A block of one sample's neurons whose potentials leave the chip's range and wrap around; slow, and rare.
+    """A block of one sample's neurons of which one wraps around, or fires while it is closed; slow, and rare.
 
     Args are those of :func:`fire`, for the block; ``tally``, ``lowest`` and ``highest`` are what it keeps for each
     neuron, written anew.
 
     Returns:
-        How often a potential left the range.
+        How often a potential left the range, or a neuron would have fired, or wrapped, under the gate's pulse.
     """
     wraps = 0
     for index in range(len(voltage)):
         tally[index], lowest[index], highest[index] = 0, 0, 0
-        for step in range(len(spikes)):
-            before = voltage[index] + (drive[step % len(drive), index] + bias[index])
+        for step in range(silent + len(spikes)):
+            before = voltage[index]
+            if step < arriving:
+                before += drive[step % len(drive), index] + bias[index]
             lowest[index], highest[index] = min(lowest[index], before), max(highest[index], before)
             if before <= -limit or before >= limit:
                 wraps += 1
@@ -142,7 +173,12 @@ def wrap_and_fire(
                 before -= 2 * limit
             if before <= -limit:
                 before += 2 * limit
-            spikes[step, index] = before >= level
-            tally[index] += spikes[step, index]
-            voltage[index] = kept * (before - spikes[step, index] * taken)
+            if step < silent:
+                if before - pulse >= level or before - pulse <= -limit:
+                    wraps += 1
+                voltage[index] = before
+                continue
+            spikes[step - silent, index] = before >= level
+            tally[index] += spikes[step - silent, index]
+            voltage[index] = kept * (before - spikes[step - silent, index] * taken)
     return wraps

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from snnc.compiler.program import Layer
 from snnc.compiler.program.memory_order import layer_order, rows_in_memory, shaped_from_memory
 from snnc.runtime.simulator.fire import fire
-from snnc.runtime.simulator.fire_late import fire_late
 from snnc.runtime.simulator.span import Span
 
 
@@ -84,24 +83,20 @@ class Population:
         potential = potential.contiguous(memory_format=order)
         counts = np.zeros(self._layer.neurons, np.int64)
         arrived = rows_in_memory(received).reshape(len(drive), batch, -1)
-        neurons = self._layer.neurons
-        written = (rows_in_memory(sent).reshape(steps, batch, neurons), rows_in_memory(potential), counts)
-        if span.lead:
-            wraps, low, high = fire_late(
-                arrived,
-                self._added,
-                self._level,
-                self._threshold,
-                self._gate,
-                self._limit,
-                span.silent,
-                span.arriving,
-                *written,
-            )
-        else:
-            wraps, low, high = fire(
-                arrived, self._added, self._level, self._threshold, self._layer.memoryless, self._limit, *written
-            )
+        wraps, low, high = fire(
+            arrived,
+            self._added,
+            self._level,
+            self._threshold,
+            self._layer.memoryless,
+            self._gate,
+            self._limit,
+            span.silent,
+            span.arriving,
+            rows_in_memory(sent).reshape(steps, batch, self._layer.neurons),
+            rows_in_memory(potential),
+            counts,
+        )
         return LayerOutput(
             sent.view(steps, batch, *shape), potential, shaped_from_memory(counts, shape), wraps, int(low), int(high)
         )
