@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -235,34 +236,20 @@ def _quantized(
     provenance: Provenance,
     progress: Progress | None,
 ) -> tuple[Program, list[PassRecord]]:
-    """Quantises with the smallest margin for which no membrane overflows on the calibration data.
-
-    The input is spread over the steps as evenly as leaves the weights that it meets fine enough.
-    """
+    """Quantises with the smallest margin for which no membrane overflows on the calibration data."""
     rounding = WeightRounding(target, input_moments(graph, levels))
-    candidates = _codings(coding, options.timesteps)
     for margin in MARGINS:
-        for candidate in candidates:
-            quantize = Quantize(
-                target, options.timesteps, candidate, margin=margin, rounding=rounding, lead=options.lead
-            )
-            manager = PassManager([quantize], progress)
-            try:
-                quantized = manager.run(graph)
-            except TargetError:
-                # All weights for the input round to zero where it is spread too evenly.
-                if candidate is candidates[-1]:
-                    raise
-                continue
-            (record,) = manager.records
-            if float(record.result.stats[INPUT_DEVIATION]) * options.timesteps < FINE:
-                break
+        quantize = partial(Quantize, target, options.timesteps, margin=margin, lead=options.lead)
+        candidate, manager, quantized = _spread_evenly(
+            graph,
+            _codings(coding, options.timesteps),
+            partial(quantize, rounding=rounding),
+            options.timesteps,
+            progress,
+        )
         if options.calibrate:
             calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate, lead=options.lead)
-            quantize = Quantize(
-                target, options.timesteps, candidate, margin=margin, calibrator=calibrator, lead=options.lead
-            )
-            manager = PassManager([quantize], progress)
+            manager = PassManager([quantize(candidate, calibrator=calibrator)], progress)
             quantized = manager.run(graph)
         program = to_program(
             quantized,
@@ -285,6 +272,40 @@ def _quantized(
         where=worst.where,
         advice="choose a smaller T",
     )
+
+
+def _spread_evenly(
+    graph: Graph,
+    candidates: tuple[InputCoding, ...],
+    quantize: Callable[[InputCoding], Quantize],
+    timesteps: int,
+    progress: Progress | None,
+) -> tuple[InputCoding, PassManager, Graph]:
+    """Quantises with the input spread as evenly as leaves the weights that it meets fine enough.
+
+    Args:
+        graph: Layers with thresholds.
+        candidates: The ways to spread it, the most even one first.
+        quantize: The pass for one of them.
+        timesteps: T.
+        progress: Told of each pass as it begins.
+
+    Returns:
+        The way, the manager that ran it, and the quantised graph.
+    """
+    for candidate in candidates:
+        manager = PassManager([quantize(candidate)], progress)
+        try:
+            quantized = manager.run(graph)
+        except TargetError:
+            # All weights for the input round to zero where it is spread too evenly.
+            if candidate is candidates[-1]:
+                raise
+            continue
+        (record,) = manager.records
+        if float(record.result.stats[INPUT_DEVIATION]) * timesteps < FINE:
+            break
+    return candidate, manager, quantized
 
 
 def _codings(coding: InputCoding, timesteps: int) -> tuple[InputCoding, ...]:

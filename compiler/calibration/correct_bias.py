@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from snnc.compiler.calibration.held_drives import HeldDrives
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Readout, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
@@ -28,28 +30,19 @@ def correct_bias(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer |
     Returns:
         With other biases.
     """
-    axes = (0, *range(2, len(layer.node.shape) + 1))
     if isinstance(op, Readout):
         missing = torch.zeros(layer.node.shape, dtype=torch.float64)
         for samples in layer.batches():
             missing += (layer.ann_drive(samples) - layer.mean_drive(op, samples)).double().sum(0)
-        shift = (missing / layer.samples).mean(dim=axes[1:]) if axes[1:] else missing / layer.samples
-        return with_bias(op, shift.numpy())
-    few = layer.few
-    batches = list(layer.batches(few))
-    drives = [layer.drive(op, samples) for samples in batches]
-    wanted = [layer.ann_activation(samples) for samples in batches]
-    positions = sum(each[:, 0].numel() for each in wanted)
-    total = torch.zeros(layer.node.shape[0], dtype=torch.float64)
+        mean = (missing / layer.samples).numpy()
+        return with_bias(op, mean.reshape(len(mean), -1).mean(1))
+    held = HeldDrives(layer, op)
+    total = np.zeros(layer.node.shape[0])
     for _ in range(ROUNDS):
-        missing = torch.zeros_like(total)
-        for drive, activation in zip(drives, wanted, strict=True):
-            missing += (activation - layer.spikes(op, drive).mean(0)).sum(dim=axes).double()
-        shift = missing / positions
+        shift = held.missing(op)
+        held.shift(shift)
         total += shift
-        for drive in drives:
-            drive += layer.per_channel(shift.numpy(), drive)
-    return with_bias(op, total.numpy())
+    return with_bias(op, total)
 
 
 def with_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
+from snnc.compiler.calibration.held_drives import HeldDrives
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Readout, SpikingLayer
 
@@ -28,16 +27,9 @@ def correct_potentials(layer: LayerData, op: SpikingLayer | Readout) -> SpikingL
     """
     if isinstance(op, Readout):
         return op
-    axes = (0, *range(2, len(layer.node.shape) + 1))
-    batches = list(layer.batches(layer.few))
-    drives = [layer.drive(op, samples) for samples in batches]
-    wanted = [layer.ann_activation(samples) for samples in batches]
-    positions = sum(each[:, 0].numel() for each in wanted)
+    held = HeldDrives(layer, op)
     for _ in range(ROUNDS):
         assert op.threshold is not None and op.initial_potential is not None
-        missing = torch.zeros(layer.node.shape[0], dtype=torch.float64)
-        for drive, activation in zip(drives, wanted, strict=True):
-            missing += (activation - layer.spikes(op, drive).mean(0)).sum(dim=axes).double()
-        moved = op.initial_potential + (layer.timesteps * missing / positions).numpy()
+        moved = op.initial_potential + layer.timesteps * held.missing(op)
         op = replace(op, initial_potential=moved.clip(0, op.threshold))
     return op

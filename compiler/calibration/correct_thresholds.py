@@ -30,13 +30,12 @@ def correct_thresholds(layer: LayerData, op: SpikingLayer | Readout) -> SpikingL
     if isinstance(op, Readout):
         return op
     assert op.threshold is not None and op.initial_potential is not None
-    axes = (0, *range(2, len(layer.node.shape) + 1))
     errors = torch.zeros(len(SHARES), layer.node.shape[0], dtype=torch.float64)
     for samples in layer.batches(layer.few):
         drive, wanted = layer.drive(op, samples), layer.ann_activation(samples)
         for index, share in enumerate(SHARES):
             tried = replace(op, threshold=op.threshold * share, initial_potential=op.initial_potential * share)
             rates = layer.spikes(tried, drive).mean(0)
-            errors[index] += ((rates - wanted) ** 2).sum(dim=axes).double()
+            errors[index] += ((rates - wanted) ** 2).sum(dim=layer.other_axes).double()
     best = torch.tensor(SHARES, dtype=torch.float64)[errors.argmin(0)].numpy()
     return replace(op, threshold=op.threshold * best, initial_potential=op.initial_potential * best)

@@ -29,6 +29,11 @@ class LayerData:
         samples: Number of samples.
         timesteps: T.
         lead: Steps that it integrates before it may fire.
+
+    Attributes:
+        node: As given, like the other arguments.
+        few: The samples whose drives of all steps may be held at once; the first ones.
+        other_axes: All axes of (samples, *shape) but that of the channels.
     """
 
     def __init__(self, node: Node, sources: list[Received], samples: int, timesteps: int, lead: int) -> None:
@@ -38,11 +43,10 @@ class LayerData:
         self.samples = samples
         self.timesteps = timesteps
         self.lead = lead
-        self._drives: torch.Tensor | None = None
         neurons = math.prod(node.shape)
         fitting = max(LEAST_SAMPLES, DRIVES // (4 * timesteps * neurons))
         self.few = slice(0, min(samples, fitting))
-        """The samples whose drives of all steps may be held at once."""
+        self.other_axes = (0, *range(2, len(node.shape) + 1))
         self._batch = max(1, BATCH_VALUES // (timesteps * max(neurons, *(s.activations[0].numel() for s in sources))))
 
     def batches(self, within: slice | None = None) -> Iterator[slice]:

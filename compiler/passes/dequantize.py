@@ -32,16 +32,17 @@ def dequantized(
         weight = integers.scaled_weight / theta / normalized_weight(ones, unit, threshold, shape)
         synapses.append(replace(_with_weight(synapse, weight), bias=np.zeros_like(synapse.bias)))
     bias = layer.bias / theta * unit.reshape(-1, *(1,) * (layer.bias.ndim - 1))
-    if not isinstance(synapses[0], Sparse) and bias.size == len(bias):
-        bias = bias.reshape(-1)
-    elif isinstance(synapses[0], Sparse):
+    if isinstance(synapses[0], Sparse):
         bias = np.broadcast_to(bias, layer.shape)
+    elif bias.size == len(bias):
+        bias = bias.reshape(-1)
     synapses[0] = replace(synapses[0], bias=bias)
+    op = replace(op, synapses=tuple(synapses))
     if isinstance(op, SpikingLayer):
         # Half a unit more, which no integer sees: floating point then cannot miss a potential that meets the threshold.
         potential = unit * ((layer.initial_potential + 0.5) / theta)
-        return replace(op, synapses=tuple(synapses), initial_potential=potential)
-    return replace(op, synapses=tuple(synapses))
+        return replace(op, initial_potential=potential)
+    return op
 
 
 def _with_weight(synapse: Weighted, weight: FloatArray) -> Weighted:

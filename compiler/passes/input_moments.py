@@ -106,8 +106,8 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
         total += read.sum(2)
         products += read @ read.transpose(1, 2)
         count += read.shape[2]
-    mean = total / max(count, 1)
-    covariance = products / max(count, 1) - mean[:, :, None] * mean[:, None, :]
+    mean = total / count
+    covariance = products / count - mean[:, :, None] * mean[:, None, :]
     # What rounding leaves of the variance of a constant may be below 0.
-    covariance += torch.diag_embed(NOISE * products.diagonal(dim1=1, dim2=2) / max(count, 1))
+    covariance += torch.diag_embed(NOISE * products.diagonal(dim1=1, dim2=2) / count)
     return InputMoments(values.double().mean(0).numpy(), covariance.numpy(), count)

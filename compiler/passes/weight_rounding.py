@@ -50,7 +50,7 @@ class WeightRounding:
         if place in self._last and np.array_equal(self._last[place][0], weight):
             return self._last[place][1]
         covariance = self._moments[place].covariance
-        ridge = max(RIDGE, covariance.shape[-1] / max(1, self._moments[place].windows))
+        ridge = max(RIDGE, covariance.shape[-1] / self._moments[place].windows)
         rows = zip(self._by_group(weight, covariance), covariance, strict=True)
         rounded = np.concatenate([round_for_inputs(each, its, self._target, ridge) for each, its in rows])
         found: NDArray[np.int16] = rounded.reshape(weight.shape).astype(np.int16)
