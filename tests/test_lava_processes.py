@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from branching import branching
+from joblib import Parallel, delayed
 from programs import levels_for
 from runs import assert_equal_results
 
 from snnc.runtime.lava import run_lava
+from snnc.runtime.lava.cluster import joblib_backend
 from snnc.runtime.lava.network import LavaNetwork, open_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -193,3 +195,11 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
             if alive([pid]):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+
+
+@pytest.mark.timeout(120)
+def test_workers_leave_ctrl_c_to_whoever_started_them_between_shares_too() -> None:
+    """Regression: a worker that was interrupted between two shares told so by a traceback."""
+    with joblib_backend(None):
+        found = Parallel(n_jobs=2)(delayed(signal.getsignal)(signal.SIGINT) for _ in range(4))
+    assert found == [signal.SIG_IGN] * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 
 from joblib import parallel_config
@@ -27,7 +28,7 @@ def joblib_backend(cluster: str | None) -> Iterator[None]:
     """
     if cluster is None:
         # One thread for each network: there are as many as the user wants cores to be used.
-        with parallel_config(backend="loky", inner_max_num_threads=1):
+        with parallel_config(backend="loky", inner_max_num_threads=1, initializer=ignore_interrupts):
             yield
         return
     name, _, address = cluster.partition(":")
@@ -40,6 +41,11 @@ def joblib_backend(cluster: str | None) -> Iterator[None]:
             yield
     else:
         raise OptionError("cannot be understood", where="cluster", expected=EXPECTED, found=repr(cluster))
+
+
+def ignore_interrupts() -> None:
+    """Has a worker leave Ctrl-C, which reaches all processes of a terminal, to whoever started it and will end it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

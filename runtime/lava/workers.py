@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -97,7 +95,7 @@ class _Work:
     def run(self, shares: Sequence[slice]) -> None:
         """Has shares worked on; results come in the order of the samples."""
         calls = (
-            delayed(_run_share)(self._program, self._levels[each], models=self._models, record=self._record)
+            delayed(run_here)(self._program, self._levels[each], models=self._models, record=self._record)
             for each in shares
         )
         try:
@@ -114,15 +112,3 @@ class _Work:
                 f"a worker failed: {type(error).__name__}: {first_line(error)}",
                 advice="try fewer workers: each needs memory for a network of its own",
             ) from error
-
-
-def _run_share(program: Program, levels: NDArray[np.uint8], *, models: str, record: bool) -> tuple[RunResult, Pace]:
-    """What a worker does with a share."""
-    if threading.current_thread() is not threading.main_thread():
-        return run_here(program, levels, models=models, record=record)
-    # Ctrl-C reaches all processes of a terminal; whoever started the workers ends them.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return run_here(program, levels, models=models, record=record)
-    finally:
-        signal.signal(signal.SIGINT, before)
