@@ -98,6 +98,7 @@ def test_spikes_that_wait_longer_than_a_sample_takes(hold: int) -> None:
     assert assert_equal_runs(program, levels_for(program, 3)) > 100
 
 
+@pytest.mark.lava
 def test_a_delay_beyond_the_chip_is_refused() -> None:
     program = branching()
     meeting = program.layers[3]
