@@ -44,6 +44,7 @@ def compile(
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -77,6 +78,8 @@ def compile(
             channel's rates miss on average), or several of them.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
+            on simulators.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -105,6 +108,7 @@ def compile(
         objective=objective,
         calibrate=calibrate,
         lead=lead,
+        allow_oversize=allow_oversize,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -128,6 +132,7 @@ def compile_recorded(
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -151,6 +156,7 @@ def compile_recorded(
         objective=objective,
         calibrate=tuple(calibrate),
         lead=lead,
+        allow_oversize=allow_oversize,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
