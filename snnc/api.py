@@ -14,6 +14,7 @@ from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
 from snnc.devices import chosen_device
+from snnc.diagnosis import Diagnosis, diagnose_program
 from snnc.inputs import (
     Data,
     as_module,
@@ -309,4 +310,42 @@ def validate(
         memory=memory,
         advance=advance,
         announce=announce,
+    )
+
+
+def diagnose(
+    program: Program | str | Path,
+    model: nn.Module | str | Path,
+    data: Data,
+    *,
+    samples: int | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    arch: str | None = None,
+    trust: bool = False,
+    advance: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Says what a conversion loses, in which layers and why, and what to try.
+
+    Args:
+        program: The program, or its .net file.
+        model: The network that it was compiled from, or its file.
+        data: As for :func:`run`; with labels accuracies are looked at, else agreement with the ANN.
+        samples: Look at the first so many; None: all.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
+        arch: As for :func:`compile`.
+        trust: As for :func:`compile`.
+        advance: Told of the samples done, and of all.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    return diagnose_program(
+        as_program(program),
+        as_module(model, arch=arch, trust=trust),
+        evaluation_data(data, samples),
+        device=chosen_device(device),
+        memory=memory,
+        advance=advance,
     )
