@@ -88,7 +88,7 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
         if isinstance(node.op, Readout):
             profiles[node.name].add(drive)
             return drive
-        if node.op.learned_threshold is None:
+        if node.op.is_rectified_only:
             # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
             profiles[node.name].add(drive)
             return drive.relu_()
