@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from snnc.errors import DataError
 from snnc.finetuning.processes import Together
+from snnc.finetuning.quantization import WeightQuantizer
 from snnc.finetuning.settings import FinetuneSettings
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training.batches import Batches
@@ -35,6 +37,7 @@ class Trainer:
         optimizer: Of the network's parameters.
         schedule: Its learning rate; makes a step for each batch.
         teacher: Gives the logits that are distilled; None: none are.
+        quantizer: Rounds the weights as they are used; None: they are used as they are.
         memory_format: The order in memory that the network's weights have.
         device: Where to train.
         together: The processes that train.
@@ -45,6 +48,7 @@ class Trainer:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     teacher: nn.Module | None
+    quantizer: WeightQuantizer | None
     memory_format: torch.memory_format
     device: torch.device
     together: Together
@@ -93,7 +97,7 @@ class Trainer:
                 continue
             images, labels = batches.draw(mine)
             with torch.no_grad():
-                answers = self.network.spiking_logits(in_format(images.to(self.device), self.memory_format)).cpu()
+                answers = self._logits(in_format(images.to(self.device), self.memory_format)).cpu()
             counts[0] += (answers.argmax(1) == labels).sum()
             counts[1] += (~torch.isfinite(answers)).sum()
         right, wrong = self.together.total(counts).tolist()
@@ -131,11 +135,18 @@ class Trainer:
         return summed, right
 
     def _answers(self, images: Tensor) -> Tensor:
-        width = self.settings.surrogate_width
         if self.settings.precision == "float32":
-            return self.network.spiking_logits(images, width)
+            return self._logits(images)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return self.network.spiking_logits(images, width).float()
+            return self._logits(images).float()
+
+    def _logits(self, images: Tensor) -> Tensor:
+        width = self.settings.surrogate_width
+        if self.quantizer is None:
+            return self.network.spiking_logits(images, width)
+        rounded = {f"network.{name}": weight for name, weight in self.quantizer.rounded().items()}
+        logits: Tensor = functional_call(_SpikingLogits(self.network), rounded, (images, width))
+        return logits
 
     def _loss(self, images: Tensor, answers: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy and divergence from the teacher, summed over the images."""
@@ -169,6 +180,18 @@ class Trainer:
 
     def _seed(self, epoch: int, stream: int) -> None:
         torch.manual_seed(((self.settings.seed * 1_000_003 + epoch) * 1_000_003 + stream) % _SEEDS)
+
+
+class _SpikingLogits(nn.Module):
+    """``spiking_logits`` as a module's forward(), which is what torch calls with other weights."""
+
+    def __init__(self, network: SpikingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, width: float) -> Tensor:
+        """Logits of the spiking network."""
+        return self.network.spiking_logits(images, width)
 
 
 def _diverged(epoch: int, expected: str, found: str) -> DataError:

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from snnc.compiler.distributed import Processes
+from snnc.compiler.targets import get_target
 from snnc.errors import DataError
 from snnc.finetuning.loop import Trainer
 from snnc.finetuning.processes import Together
+from snnc.finetuning.quantization import WeightQuantizer
 from snnc.finetuning.settings import FinetuneSettings
 from snnc.models.data import Dataset
 from snnc.models.spiking import SpikingNetwork
@@ -25,6 +27,9 @@ from snnc.models.training.checkpoint import Checkpoint, plain_state
 from snnc.models.training.loop import set_format, threads_set_to
 
 __all__ = ["Data", "finetune_network"]
+
+# Whose integers weights are rounded to. All chips that are known have the same.
+TARGET = "loihi2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +131,7 @@ def finetune_network(
                     if report is not None:
                         report(run.history[-1])
         finally:
-            run.take_best()
+            run.finish()
             set_format(network.eval().to("cpu"), torch.contiguous_format)
     return run.history
 
@@ -161,8 +166,17 @@ class _Run:
             _groups(network, settings.weight_decay), lr=settings.learning_rate, momentum=settings.momentum
         )
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, T_max=steps * settings.epochs)
+        self._quantizer = _quantizer(network, settings, data.training) if settings.quantize else None
         self._trainer = Trainer(
-            network, settings, self._optimizer, self._schedule, teacher, memory_format, device, together
+            network,
+            settings,
+            self._optimizer,
+            self._schedule,
+            teacher,
+            self._quantizer,
+            memory_format,
+            device,
+            together,
         )
         self.history: list[Epoch] = []
         self._best: dict[str, Any] | None = None
@@ -215,10 +229,18 @@ class _Run:
         if held_out is not None and self._best_epoch == number:
             self._best = plain_state(self._network)
 
-    def take_best(self) -> None:
-        """Give the network the weights of the best epoch, where images were held out to find it."""
+    def finish(self) -> None:
+        """Give the network the weights of the best epoch, where images were held out to find it, rounded or not."""
         if self._best is not None:
             self._network.load_state_dict(self._best)
+        if self._quantizer is not None:
+            self._quantizer.write()
+
+
+def _quantizer(network: SpikingNetwork, settings: FinetuneSettings, training: Dataset) -> WeightQuantizer:
+    device = next(network.parameters()).device
+    input_unit = training.unit / torch.tensor(settings.std, device=device)
+    return WeightQuantizer(network, get_target(TARGET), input_unit)
 
 
 def _groups(network: SpikingNetwork, weight_decay: float) -> list[dict[str, Any]]:
