@@ -87,9 +87,11 @@ def _channels(module: nn.Module, name: str, call: Call) -> FloatArray:
     channels = call.shapes[0][1]
     if not isinstance(values, torch.Tensor) or values.shape != (channels,) or not bool(values.isfinite().all()):
         raise call.unsupported(
-            f"{type(module).__name__} has no {name} of finite numbers", f"a tensor of {channels} values, for as many channels"
+            f"{type(module).__name__} has no {name} of finite numbers",
+            f"a tensor of {channels} values, for as many channels",
         )
-    return values.detach().cpu().double().numpy()
+    found: FloatArray = values.detach().cpu().double().numpy()
+    return found
 
 
 def _computes(module: nn.Module, operation: ReLU) -> bool:

@@ -93,7 +93,7 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
             profiles[node.name].add(drive)
             return drive.relu_()
         if isinstance(node.op.activation, IntegrateAndFire):
-            # Its rates say nothing of the thresholds that would suit the drive: what counts is the drive's positive part.
+            # Its rates say nothing of the thresholds that would suit the drive, whose positive part does.
             profiles[node.name].add(drive)
             return node.op.activate(drive)
         activations = node.op.activate(drive)

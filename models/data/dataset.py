@@ -131,7 +131,8 @@ class Dataset:
         round_of[by_class] = np.arange(len(self)) - np.repeat(starts, sizes)
         class_of[by_class] = np.repeat(shuffled(len(sizes), seed + 1), sizes)
         drawn = order[np.lexsort((class_of, round_of))[:n]]
-        return drawn[shuffled(len(drawn), seed + 2)]
+        chosen: npt.NDArray[np.int64] = drawn[shuffled(len(drawn), seed + 2)]
+        return chosen
 
     def _pick(self, indices: npt.NDArray[np.int64]) -> Dataset:
         labels = None if self.labels is None else self.labels[indices]

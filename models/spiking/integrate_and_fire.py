@@ -45,7 +45,9 @@ class IntegrateAndFire(nn.Module):
         if not isinstance(steps, int) or steps < 1:
             raise OptionError("out of range", where="steps", expected="a whole number from 1 on", found=repr(steps))
         if threshold.ndim != 1 or not bool(((threshold > 0) & (threshold < math.inf)).all()):
-            raise OptionError("out of range", where="threshold", expected="finite numbers above 0, one for each channel")
+            raise OptionError(
+                "out of range", where="threshold", expected="finite numbers above 0, one for each channel"
+            )
         if potential.shape != threshold.shape or not bool(((potential >= 0) & (potential <= threshold)).all()):
             raise OptionError("out of range", where="potential", expected="0..threshold for each channel")
         self.threshold = nn.Parameter(threshold.detach().float().clone())

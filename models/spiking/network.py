@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from snnc.models.spiking.integrate_and_fire import IntegrateAndFire
@@ -72,7 +71,6 @@ class SpikingNetwork(nn.Module):
         Returns:
             (batch, classes).
         """
-        batch = len(images)
         # Each with the number of steps that it has: 1 or T.
         values: dict[str, tuple[Tensor, int]] = {INPUT: (images, 1)}
         last_read = {source: name for name, sources in self.plan for source in sources}
@@ -83,7 +81,7 @@ class SpikingNetwork(nn.Module):
             ready = [value if own == steps else _repeated(value, steps) for value, own in inputs]
             if isinstance(part, IntegrateAndFire):
                 (drive,) = ready
-                sent = part.spikes(drive.unflatten(0, (steps, batch)), lead=self.lead, width=width)
+                sent = part.spikes(_by_step(drive, steps), lead=self.lead, width=width)
                 values[name] = sent.flatten(0, 1), self.steps
             else:
                 assert part is not None
@@ -92,7 +90,7 @@ class SpikingNetwork(nn.Module):
                 if last_read[source] == name:
                     del values[source]
         logits, steps = values[self.plan[-1][0]]
-        return logits.unflatten(0, (steps, batch)).mean(0)
+        return _by_step(logits, steps).mean(0)
 
     @property
     def populations(self) -> list[IntegrateAndFire]:
@@ -102,6 +100,12 @@ class SpikingNetwork(nn.Module):
     def extra_repr(self) -> str:
         """Steps and lead, for ``print(network)``."""
         return f"steps={self.steps}, lead={self.lead}"
+
+
+def _by_step(values: Tensor, steps: int) -> Tensor:
+    """(steps * batch, ...) as (steps, batch, ...), in whatever order it has in memory."""
+    apart: Tensor = values.unflatten(0, (steps, -1))  # type: ignore[no-untyped-call]
+    return apart
 
 
 def _repeated(value: Tensor, steps: int) -> Tensor:

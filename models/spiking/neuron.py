@@ -61,8 +61,8 @@ class _FusedFire(torch.autograd.Function):
         per_channel = (threshold.flatten(), potential.flatten())
         rows = _rows(drive, len(per_channel[0]))
         sent, potentials = (rows.new_empty((steps, *rows.shape[1:])) for _ in range(2))
-        arrays = [each.detach().numpy() for each in (rows, *per_channel)]
-        fire_forward(*arrays, lead, sent.numpy(), potentials.numpy())
+        received, levels, starts = (each.detach().numpy() for each in (rows, *per_channel))
+        fire_forward(received, levels, starts, lead, sent.numpy(), potentials.numpy())
         context.save_for_backward(potentials, threshold, potential)
         context.lead, context.width, context.given = lead, width, len(drive)
         context.shape = tuple(drive.shape[1:])

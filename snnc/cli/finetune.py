@@ -15,7 +15,7 @@ from snnc.cli.outputs import save_model
 from snnc.cli.run_files import RunFiles
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
-from snnc.errors import OptionError
+from snnc.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -233,19 +233,31 @@ def finetune_command(
             screen.show(_line(epoch, epochs))
             write_whole(files.log, _log(settings, history))
 
-        finetune_network(
-            network,
-            settings,
-            images,
-            device=place,
-            teacher=ann,
-            checkpoints=checkpoints,
-            resume=continued,
-            threads=threads,
-            processes=processes,
-            advance=steps.advance,
-            report=report,
-        )
+        try:
+            finetune_network(
+                network,
+                settings,
+                images,
+                device=place,
+                teacher=ann,
+                checkpoints=checkpoints,
+                resume=continued,
+                threads=threads,
+                processes=processes,
+                advance=steps.advance,
+                report=report,
+            )
+        except DataError as error:
+            if not history or not processes.is_first:
+                raise
+            save_model(network, files.model)
+            raise DataError(
+                error.problem,
+                where=error.where,
+                expected=error.expected,
+                found=error.found,
+                advice=f"{error.advice}, and {files.model} holds its network",
+            ) from error
         if not processes.is_first:
             return 0
         # Once more, for a run that was interrupted between its last checkpoint and the log.

@@ -128,7 +128,7 @@ def _part(graph: Graph, node: Node) -> nn.Module:
     raise UnsupportedError(
         f"{node.op.kind} cannot be trained",
         where=node.where,
-        expected="convolutions, linear layers, batch normalisation, sums, concatenations and pooling with windows of one size",
+        expected="convolutions, linear layers, batch normalisation, sums, concatenations, pooling with even windows",
     )
 
 
@@ -137,12 +137,12 @@ def _convolution(graph: Graph, node: Node, op: Conv2d) -> nn.Module:
         raise UnsupportedError("a convolution with a bias for each neuron cannot be trained", where=node.where)
     # What batch normalisation takes off again is left out, unless there is something to start from.
     followed = any(isinstance(each.op, BatchNorm) for each in graph.consumers(node.name))
-    outputs, inputs = op.weight.shape[:2]
+    outputs, inputs, height, width = op.weight.shape
     fixed = _only_moves(op)
     convolution = nn.Conv2d(
         inputs * op.groups,
         outputs,
-        tuple(op.weight.shape[2:]),
+        (height, width),
         op.stride,
         op.padding,
         op.dilation,
@@ -154,11 +154,11 @@ def _convolution(graph: Graph, node: Node, op: Conv2d) -> nn.Module:
 
 
 def _transposed(op: ConvTranspose2d) -> nn.Module:
-    inputs, outputs = op.weight.shape[:2]
+    inputs, outputs, height, width = op.weight.shape
     transposed = nn.ConvTranspose2d(
         inputs,
         outputs * op.groups,
-        tuple(op.weight.shape[2:]),
+        (height, width),
         op.stride,
         op.padding,
         op.output_padding,

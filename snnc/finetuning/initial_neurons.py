@@ -39,8 +39,9 @@ def initial_neurons(
     target = options.check()
     raw = raw_values(calibration)
     unit = calibration.unit if calibration.images.dtype == np.uint8 else None
-    kind = "graded" if target.graded_input else "rate"
-    coding = choose_coding(raw, kind, unit=unit, mean=options.mean, std=options.std)
+    coding = choose_coding(
+        raw, "graded" if target.graded_input else "rate", unit=unit, mean=options.mean, std=options.std
+    )
     passes = (
         *lowering(coding, {node.name: "or" for node in graph.of_kind(MaxPool2d)}),
         ProfileActivations(coding.levels(raw), advance),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from snnc.errors import DataError
@@ -81,6 +80,8 @@ class Trainer:
             if advance is not None:
                 advance(seen)
         self.together.average_statistics(self.network)
+        if not all(bool(torch.isfinite(each).all()) for each in self.network.state_dict().values()):
+            raise _diverged(number, "finite weights", "infinity or NaN")
         return Fit(loss / seen, right / seen)
 
     def accuracy(self, batches: Batches, epoch: int) -> float:
@@ -100,7 +101,8 @@ class Trainer:
                 answers = self._logits(in_format(images.to(self.device), self.memory_format)).cpu()
             counts[0] += (answers.argmax(1) == labels).sum()
             counts[1] += (~torch.isfinite(answers)).sum()
-        right, wrong = self.together.total(counts).tolist()
+        total = self.together.total(counts)
+        right, wrong = float(total[0]), float(total[1])
         if wrong:
             raise _diverged(epoch, "finite logits for the test images", "infinity or NaN")
         return right / len(batches)
@@ -128,6 +130,9 @@ class Trainer:
             for parameter in self._parameters():
                 parameter.grad = torch.zeros_like(parameter)
         self.together.add_gradients(self._parameters())
+        # A neuron that receives NaN is silent, so that the loss may stay finite where the weights do not.
+        if not math.isfinite(float(nn.utils.clip_grad_norm_(self._parameters(), math.inf))):
+            raise _diverged(epoch, "finite gradients", "infinity or NaN")
         self.optimizer.step()
         self.schedule.step()
         for population in self.network.populations:
@@ -145,15 +150,15 @@ class Trainer:
         if self.quantizer is None:
             return self.network.spiking_logits(images, width)
         rounded = {f"network.{name}": weight for name, weight in self.quantizer.rounded().items()}
-        logits: Tensor = functional_call(_SpikingLogits(self.network), rounded, (images, width))
+        logits: Tensor = torch.func.functional_call(  # type: ignore[attr-defined]
+            _SpikingLogits(self.network), rounded, (images, width)
+        )
         return logits
 
     def _loss(self, images: Tensor, answers: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy and divergence from the teacher, summed over the images."""
         share, temperature = self.settings.distill, self.settings.temperature
-        loss = functional.cross_entropy(
-            answers, labels, reduction="sum", label_smoothing=self.settings.label_smoothing
-        )
+        loss = functional.cross_entropy(answers, labels, reduction="sum", label_smoothing=self.settings.label_smoothing)
         if self.teacher is None or not share:
             return loss
         with torch.no_grad():

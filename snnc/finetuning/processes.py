@@ -52,5 +52,5 @@ class Together:
         if not tensors:
             return
         flat = self.total(torch.cat([each.detach().flatten().cpu() for each in tensors])) * factor
-        for tensor, values in zip(tensors, flat.split([each.numel() for each in tensors]), strict=True):
+        for tensor, values in zip(tensors, torch.split(flat, [each.numel() for each in tensors]), strict=True):
             tensor.data.copy_(values.reshape(tensor.shape))

@@ -46,11 +46,11 @@ class WeightQuantizer:
     """Rounds the weights of a network to what its integers can say, as :class:`snnc.compiler.passes.quantize.Quantize`.
 
     In units of the thresholds, ``W' = diag(1/Vth) W diag(Vth of the source)``, a layer gets the largest
-    ``theta = mantissa * 2**exponent`` for which its first synapse fits, and the weights are ``2 round(W' theta / 2) /
-    theta``; further synapses have an exponent of their own. Normalisation counts with its running statistics. Each
-    weight goes to the nearest; the compiler then finds weights that lie on its grid already, unless a bias, the membrane
-    or the spreading of the input makes it choose another scale. Biases, potentials and shortcuts without weights are
-    not rounded here.
+    ``theta = mantissa * 2**exponent`` for which its first synapse fits, and the weights are
+    ``2 round(W' theta / 2) / theta``; further synapses have an exponent of their own. Normalisation counts with its
+    running statistics. Each weight goes to the nearest; the compiler then finds weights that lie on its grid already,
+    unless a bias, the membrane or the spreading of the input makes it choose another scale. Biases, potentials and
+    shortcuts without weights are not rounded here.
 
     Args:
         network: The network.
@@ -85,7 +85,7 @@ class WeightQuantizer:
                     weight.copy_(_rounded(weight, step, self._target))
 
     def thresholds(self) -> list[float]:
-        """theta of each layer in weight units, in the order of the network; of the readout its scale."""
+        """Weight units for each threshold, layer by layer; of the readout those of a logit."""
         with torch.no_grad():
             return [self._theta(population, synapses) for population, synapses in self._layers]
 
@@ -177,7 +177,9 @@ def _scale(norm: _Normalization) -> Tensor:
 def _gain(synapse: _Synapse) -> Tensor:
     """What the normalisations behind a part multiply its channels by; never 0."""
     part = synapse.part
-    gain = torch.ones(part.out_features if isinstance(part, nn.Linear) else part.out_channels, device=part.weight.device)
+    gain = torch.ones(
+        part.out_features if isinstance(part, nn.Linear) else part.out_channels, device=part.weight.device
+    )
     for norm in synapse.norms:
         gain = gain * _scale(norm)
     return torch.where(gain == 0, torch.full_like(gain, 1e-12), gain)

@@ -86,8 +86,8 @@ def finetune_network(
     of one that was not. torch's global random state is left as it was.
 
     Args:
-        network: It is left in evaluation mode on the CPU, as it was behind the last epoch, or behind the best one on
-            the held-out images.
+        network: It is left in evaluation mode on the CPU, as it was behind the last epoch that went well, or behind the
+            best one on the held-out images.
         settings: What the run depends on; checked here.
         data: The images.
         device: Where to train.
@@ -124,6 +124,7 @@ def finetune_network(
                 try:
                     run.epoch(advance)
                 except DataError as error:
+                    run.go_back()
                     raise _with_last_state(error, len(run.history), checkpoints) from error
                 if together.processes.is_first:
                     if checkpoints is not None:
@@ -153,7 +154,8 @@ class _Run:
         augmentation = Augmentation(settings.augment)
         self._shown = DatasetBatches(data.training, settings.mean, settings.std, augmentation)
         self._test = DatasetBatches(data.test, settings.mean, settings.std)
-        self._held_out = data.held_out and DatasetBatches(data.held_out, settings.mean, settings.std)
+        held_out = data.held_out
+        self._held_out = None if held_out is None else DatasetBatches(held_out, settings.mean, settings.std)
         # Convolutions are faster with the channels last, and neurons with a threshold for each channel too.
         memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
         set_format(network.to(device), memory_format)
@@ -179,6 +181,7 @@ class _Run:
             together,
         )
         self.history: list[Epoch] = []
+        self._last = plain_state(network)
         self._best: dict[str, Any] | None = None
 
     @property
@@ -200,14 +203,14 @@ class _Run:
         self._optimizer.load_state_dict(before.optimizer)
         self._schedule.load_state_dict(before.schedule)
         self.history = list(before.epochs)
-        self._best = before.best
+        self._last, self._best = before.state_dict, before.best
 
     def checkpoint(self) -> Checkpoint:
         """The state as it is now, behind an epoch."""
         return Checkpoint(
             settings=self._settings.form(),
             epochs=list(self.history),
-            state_dict=plain_state(self._network),
+            state_dict=self._last,
             optimizer=self._optimizer.state_dict(),
             schedule=self._schedule.state_dict(),
             random={},
@@ -226,8 +229,13 @@ class _Run:
         right = self._trainer.accuracy(self._test, number)
         seconds = time.perf_counter() - start
         self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, seconds, held_out))
+        self._last = plain_state(self._network)
         if held_out is not None and self._best_epoch == number:
-            self._best = plain_state(self._network)
+            self._best = self._last
+
+    def go_back(self) -> None:
+        """Give the network the weights behind the last epoch that went well."""
+        self._network.load_state_dict(self._last)
 
     def finish(self) -> None:
         """Give the network the weights of the best epoch, where images were held out to find it, rounded or not."""

@@ -14,6 +14,9 @@ __all__ = ["KEEP", "PRECISIONS", "FinetuneSettings"]
 KEEP = "keep"
 PRECISIONS = ("float32", "bfloat16")
 
+# Those that are not called like the setting.
+_OPTIONS = {"arch": "MODEL", "per_channel": "--per-channel/--per-layer", "calibration_samples": "--calib-samples"}
+
 
 @dataclass(frozen=True)
 class FinetuneSettings(TrainingSettings):
@@ -22,6 +25,7 @@ class FinetuneSettings(TrainingSettings):
     Epochs and learning rate are the paper's (section 8.2.1); it names neither optimizer nor batch size.
 
     Attributes:
+        arch: SHA-256 of the file of the network that it starts from.
         timesteps: T, at least 1.
         lead: Steps that each layer integrates before it may fire, 0..T.
         threshold: How thresholds are chosen to begin with: a method of ``snnc compile``, or ``keep``.
@@ -59,6 +63,11 @@ class FinetuneSettings(TrainingSettings):
     patience: int | None = None
     held_out: float = 0.1
     precision: str = "float32"
+
+    @staticmethod
+    def option(name: str) -> str:
+        """The command line's option for a setting."""
+        return _OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
     def check(self) -> None:
         """Check the ranges of all numbers, and the names; those that the compiler knows it checks itself.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from snnc.compiler.frontend import trace
@@ -47,13 +48,13 @@ def spiking_network(
     Options(timesteps=settings.timesteps, lead=settings.lead).check()
     graph = trainable_graph(trace(module, tuple(calibration.images.shape[1:])))
     if not graph.of_kind(ReLU):
-        raise UnsupportedError(
-            "the network has no ReLU, so nothing would spike", expected="at least one ReLU"
-        )
+        raise UnsupportedError("the network has no ReLU, so nothing would spike", expected="at least one ReLU")
     neurons = (
         _kept(graph) if settings.threshold == KEEP else initial_neurons(graph, calibration, _options(settings), advance)
     )
-    return build_network(graph, neurons, settings.timesteps, settings.lead)
+    # New layers draw weights before they get their own.
+    with torch.random.fork_rng(devices=[]):
+        return build_network(graph, neurons, settings.timesteps, settings.lead)
 
 
 def _options(settings: FinetuneSettings) -> Options:
