@@ -182,6 +182,8 @@ def test_compiling_for_another_t_says_so(ann: nn.Module, data: Data) -> None:
     network = converted(ann, data)
     program = compile_network(network, data.training, timesteps=2, threshold="learned", calibration_samples=64)
     assert any("trained for T = 1, not 2" in note for note in program.provenance.notes)
+    other = compile_network(network, data.training, timesteps=1, calibration_samples=64)
+    assert any("--threshold learned takes" in note for note in other.provenance.notes)
 
 
 @pytest.mark.parametrize(
