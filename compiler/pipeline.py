@@ -228,7 +228,7 @@ def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], o
 def threshold_pass(options: Options) -> Pass:
     """The pass that gives each layer its thresholds and initial potentials, as the options say."""
     if options.threshold == LEARNED:
-        return AssignLearnedThresholds()
+        return AssignLearnedThresholds(options.timesteps)
     return AssignThresholds(
         options.timesteps, options.threshold, per_channel=options.per_channel, objective=options.objective
     )

@@ -56,7 +56,7 @@ def compile_command(
             "--threshold",
             help="How thresholds are chosen: data-driven (the least expected error, by the paper), optimal (the least "
             "of all thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained "
-            "with ClippedReLU or QCFS carries them).",
+            "with ClippedReLU or QCFS, or by snnc finetune, carries them).",
         ),
     ] = "data-driven",
     per_channel: Annotated[
