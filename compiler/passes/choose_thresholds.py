@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
+from snnc.compiler.calibration.rate_errors import rate_errors
+from snnc.compiler.calibration.spread_potentials import SHARES
 from snnc.compiler.ir import Graph, Operation, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.assign_thresholds import AssignThresholds, held_together
@@ -76,9 +79,7 @@ class ChooseThresholds(Pass):
 
     def run(self, graph: Graph) -> PassResult:
         """Assigns the best."""
-        largest = max(math.prod(node.shape) for node in graph)
-        samples = max(LEAST_SAMPLES, min(SAMPLES, VALUES_MAXIMUM // largest))
-        levels = self._levels[:: -(-len(self._levels) // samples)]
+        fitted, judged = _samples(self._levels, max(math.prod(node.shape) for node in graph), bool(self._corrections))
         assigned = {
             name: AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective).run(
                 graph
@@ -86,51 +87,53 @@ class ChooseThresholds(Pass):
             for name, method, objective in CANDIDATES
         }
         graphs = {name: result.graph for name, result in assigned.items()}
-        left = {}
-        for name, candidate in list(graphs.items()):
-            left[name] = self._tried(levels, [candidate])[1]
-        graphs[NEAREST], left[NEAREST] = self._tried(levels, list(graphs.values()))
+        left = {name: self._tried(fitted, judged, [candidate])[1] for name, candidate in graphs.items()}
+        graphs[NEAREST], left[NEAREST] = self._tried(fitted, judged, list(graphs.values()))
         chosen = min(left, key=lambda name: left[name])
-        notes = list(assigned[CANDIDATES[0][0]].notes)
-        notes.append(_sentence(chosen, left, len(levels)))
+        notes = (*assigned[CANDIDATES[0][0]].notes, _sentence(chosen, left, len(judged)))
         figures: dict[str, int | float | str] = {"chosen": chosen}
         figures |= {f"unexplained ({name})": value for name, value in left.items()}
-        return PassResult(graphs[chosen], True, figures, tuple(notes))
+        return PassResult(graphs[chosen], True, figures, notes)
 
-    def _tried(self, levels: NDArray[np.uint8], candidates: list[Graph]) -> tuple[Graph, float]:
+    def _tried(
+        self, fitted: NDArray[np.uint8], judged: NDArray[np.uint8], candidates: Sequence[Graph]
+    ) -> tuple[Graph, float]:
         """Runs a network.
 
         Args:
-            levels: The samples.
+            fitted: The samples that its corrections rest on.
+            judged: Those that it is judged on.
             candidates: One network with thresholds, or several of which each layer or channel takes the nearest.
 
         Returns:
             The network with the thresholds that it ran with, uncorrected, and what they leave unexplained.
         """
         graph = candidates[0].copy()
-        calibrator = Calibrator(graph, levels, self._coding, self._timesteps, self._corrections, lead=self._lead)
+        fit, judge = (
+            Calibrator(graph, levels, self._coding, self._timesteps, self._corrections, lead=self._lead)
+            for levels in (fitted, judged)
+        )
+        walks = (fit,) if fitted is judged else (fit, judge)
         left = 0.0
         with torch.no_grad():
             for node in candidates[0].of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
                 if isinstance(node.op, SpikeMax2d | Relay):
-                    calibrator.pass_on(node)
+                    for walk in walks:
+                        walk.pass_on(node)
                     continue
-                layer = calibrator.layer(node)
-                proposals = [candidate[node.name].op for candidate in candidates]
+                layers = [walk.layer(node) for walk in walks]
                 assert isinstance(node.op, SpikingLayer | Readout)
-                op = calibrator.after(layer, node.op, until="thresholds")
+                op = fit.after(layers[0], node.op, until="thresholds")
                 if isinstance(op, SpikingLayer):
-                    threshold, potential = self._nearest(layer, op, [_levels_of(each) for each in proposals])
+                    proposals = [_levels_of(candidate[node.name].op) for candidate in candidates]
+                    threshold, potential = self._nearest(layers[0], op, proposals)
                     op = replace(op, threshold=threshold, initial_potential=potential)
                     graph.replace(node.name, _with_thresholds_of(op, node.op))
-                op = calibrator.after(layer, op, since="thresholds")
+                op = fit.after(layers[0], op, since="thresholds")
                 if isinstance(op, Readout):
-                    parts = list(layer.batches())
-                    left = unexplained(
-                        torch.cat([layer.mean_drive(op, part) for part in parts]),
-                        torch.cat([layer.ann_drive(part) for part in parts]),
-                    )
-                calibrator.send(layer, op)
+                    left = _left(layers[-1], op)
+                for walk, layer in zip(walks, layers, strict=True):
+                    walk.send(layer, op)
         return graph, left
 
     def _nearest(
@@ -139,19 +142,44 @@ class ChooseThresholds(Pass):
         """For each channel, or for the layer, those thresholds and potentials whose rates come nearest to the ANN."""
         if len(proposals) == 1:
             return proposals[0]
-        errors = torch.zeros(len(proposals), layer.node.shape[0], dtype=torch.float64)
+        shares = SHARES if "spread" in self._corrections else (1.0,)
+        errors = torch.zeros(len(shares), len(proposals), layer.node.shape[0], dtype=torch.float64)
         for samples in layer.batches(layer.few):
             drive, wanted = layer.drive(op, samples), layer.ann_activation(samples)
             for index, (threshold, potential) in enumerate(proposals):
                 tried = replace(op, threshold=threshold, initial_potential=potential)
-                rates = layer.spikes(tried, drive).mean(0)
-                errors[index] += ((rates - wanted) ** 2).sum(dim=layer.other_axes).double()
+                for place, share in enumerate(shares):
+                    errors[place, index] += rate_errors(layer, tried, drive, wanted, share)
         if not self._per_channel:
-            errors = errors.sum(1, keepdim=True).expand_as(errors)
-        best = errors.argmin(0).numpy()
+            errors = errors.sum(2, keepdim=True).expand_as(errors)
+        # Potentials are spread alike in a layer, whatever thresholds its channels take.
+        best = errors[int(errors.amin(1).sum(1).argmin())].argmin(0).numpy()
         channels = np.arange(len(best))
         thresholds, potentials = (np.stack(each) for each in zip(*proposals, strict=True))
         return held_together(thresholds[best, channels], potentials[best, channels])
+
+
+def _samples(levels: NDArray[np.uint8], largest: int, corrected: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Calibration samples to correct a network on and to judge it on; the same where nothing is fitted to them.
+
+    Args:
+        levels: All of them.
+        largest: Values of the largest layer for one sample.
+        corrected: Whether layers are corrected.
+    """
+    samples = max(LEAST_SAMPLES, min(SAMPLES, VALUES_MAXIMUM // largest))
+    if not corrected or len(levels) < 2 * LEAST_SAMPLES:
+        some = levels[:: -(-len(levels) // samples)]
+        return some, some
+    # Weights that were fitted to few samples know these by heart: others have to judge.
+    every = -(-len(levels) // (2 * samples))
+    return levels[:: 2 * every], levels[every :: 2 * every]
+
+
+def _left(layer: LayerData, op: Readout) -> float:
+    parts = list(layer.batches())
+    found, wanted = (torch.cat([of(part) for part in parts]) for of in (partial(layer.mean_drive, op), layer.ann_drive))
+    return unexplained(found, wanted)
 
 
 def unexplained(found: torch.Tensor, wanted: torch.Tensor) -> float:
