@@ -39,7 +39,7 @@ def compile(
     *,
     target: str = "loihi",
     timesteps: int = 8,
-    threshold: str = "data-driven",
+    threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
@@ -65,9 +65,10 @@ def compile(
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
         timesteps: T, the steps that a sample is shown for, 1..1024.
-        threshold: How thresholds are chosen: ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``,
-            on the calibration data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`,
-            ``QCFS``) carry them.
+        threshold: How thresholds are chosen on the calibration data: ``auto`` (the best of ``data-driven`` with m = 1
+            and 2 and ``percentile``, tried on the network with this T, lead and ``calibrate``), or one way alone:
+            ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``; or ``learned``, as the network's
+            activations (:class:`snnc.models.ClippedReLU`, ``QCFS``) carry them.
         per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
         max_pool: How maximum pooling is written for spikes: ``or`` (one neuron for each window, which fires when any of
             its inputs does), ``exact`` (max(a, b) = a + relu(b - a), several neurons and layers), ``avg`` (average
@@ -127,7 +128,7 @@ def compile_recorded(
     *,
     target: str = "loihi",
     timesteps: int = 8,
-    threshold: str = "data-driven",
+    threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,

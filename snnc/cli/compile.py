@@ -54,11 +54,12 @@ def compile_command(
         str,
         typer.Option(
             "--threshold",
-            help="How thresholds are chosen: data-driven (the least expected error, by the paper), optimal (the least "
-            "of all thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained "
-            "with ClippedReLU or QCFS, or by snnc finetune, carries them).",
+            help="How thresholds are chosen: auto (data-driven with both objectives and percentile are tried on the "
+            "calibration data), data-driven (the least expected error, by the paper), optimal (the least of all "
+            "thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained with "
+            "ClippedReLU or QCFS, or by snnc finetune, carries them).",
         ),
-    ] = "data-driven",
+    ] = "auto",
     per_channel: Annotated[
         bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
     ] = True,
