@@ -112,7 +112,8 @@ def table(arguments: argparse.Namespace) -> None:
             "network": str(path),
             **timing,
             "epochs": len(epochs),
-            "trained": 100 * epochs[-1]["test_accuracy"],
+            # The last epoch's, or that of the best one on held-out images.
+            "trained": 100 * max(epochs, key=lambda each: each["held_out_accuracy"] or each["epoch"])["test_accuracy"],
             **measured(path, arguments, test, threshold="learned", max_pool="or", **timing),
         }
         if arguments.converted:

@@ -221,6 +221,7 @@ def test_neurons_are_one_operation_of_the_graph(ann: nn.Module, data: Data) -> N
     nodes = trace(network, (1, 8, 8)).of_kind(IntegrateAndFireOperation)
     assert [node.op.timesteps for node in nodes] == [1] * len(network.populations)
     assert not nodes[0].op.keeps(nodes[0].op)
+    assert "IntegrateAndFire, T = 1" in str(trace(network, (1, 8, 8)))
 
 
 def test_what_cannot_be_trained_is_named() -> None:

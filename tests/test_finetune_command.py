@@ -185,23 +185,21 @@ def test_an_early_stop_says_so(call: Call, made: Path) -> None:
     assert "note: stopped behind epoch 2" in printed and "behind epoch 1" in printed and "held out" in printed
 
 
-def test_processes_that_torchrun_starts_train_what_one_trains(made: Path, tmp_path: Path) -> None:
-    def weights(name: str, *launcher: str, resume: bool = False) -> dict[str, torch.Tensor]:
-        more = ("--epochs", 2, "-T", 2, "--learning-rate", 0.05, "-o", tmp_path / f"{name}.pt")
-        command = ["snnc", *arguments(made, *more, model="plain.pt")]
-        result = subprocess.run(
-            [sys.executable, *launcher, "-m", *map(str, command)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        assert result.stdout.count("epoch 2/2") == 1, "every process printed"
-        return dict(load_model(tmp_path / f"{name}.pt").state_dict())
-
-    alone = weights("alone")
-    together = weights("together", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+def test_processes_that_torchrun_starts_train_what_one_trains(call: Call, made: Path, tmp_path: Path) -> None:
+    options = ("--epochs", 2, "-T", 2, "--learning-rate", 0.05)
+    call(*arguments(made, *options, "-o", "alone.pt", model="plain.pt"))
+    command = ["snnc", *arguments(made, *options, "-o", tmp_path / "together.pt", model="plain.pt")]
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    result = subprocess.run(
+        [sys.executable, *launcher, "-m", *map(str, command)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("epoch 2/2") == 1, "every process printed"
+    alone, together = (load_model(tmp_path / f"{name}.pt").state_dict() for name in ("alone", "together"))
     # Sums in another order: a spike more or less near a threshold, and so almost the same weights.
     for name, value in alone.items():
         assert torch.allclose(value, together[name], rtol=0, atol=0.02 * float(value.abs().max())), name

@@ -129,10 +129,12 @@ def finetune_command(
         typer.Option("--augment", metavar="NAMES", help="Random changes of the images, as for snnc train."),
     ] = None,
     mean: Annotated[
-        str | None, typer.Option("--mean", metavar="X[,X,X]", help="As in the training of MODEL.  [default: as there]")
+        str | None,
+        typer.Option("--mean", metavar="X[,X,X]", help="As in MODEL's training.  [default: the data set's, else 0]"),
     ] = None,
     std: Annotated[
-        str | None, typer.Option("--std", metavar="X[,X,X]", help="As in the training of MODEL.  [default: as there]")
+        str | None,
+        typer.Option("--std", metavar="X[,X,X]", help="As in MODEL's training.  [default: the data set's, else 1]"),
     ] = None,
     architecture: Architecture = None,
     calibration_samples: Annotated[
