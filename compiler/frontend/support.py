@@ -92,6 +92,16 @@ def supported() -> str:
     return f"supported: {', '.join(SUPPORTED)} and their functional forms; {', '.join(SUPPORTED_CALLS)}"
 
 
+def advice_for(kind: str) -> str:
+    """What to do about something that cannot be compiled: what would work instead of it, and what is supported.
+
+    Args:
+        kind: The module's class or the function's name.
+    """
+    instead = INSTEAD.get(_plain(kind))
+    return f"{instead}; {supported()}" if instead else supported()
+
+
 @dataclass(frozen=True)
 class Call:
     """One call in the traced network.
@@ -158,10 +168,12 @@ class Call:
             kind: What advice is looked up for, if not the call's own kind.
             advice: What would work instead, if not what ``INSTEAD`` says.
         """
-        if advice is None:
-            instead = INSTEAD.get(_plain(kind or self.kind))
-            advice = f"{instead}; {supported()}" if instead else supported()
-        return UnsupportedError(problem, where=with_line(self.where, self.line), expected=expected, advice=advice)
+        return UnsupportedError(
+            problem,
+            where=with_line(self.where, self.line),
+            expected=expected,
+            advice=advice or advice_for(kind or self.kind),
+        )
 
     @staticmethod
     def _value(given: object) -> object:
