@@ -6,7 +6,6 @@ trusted: readers name the functions that may be called, no file does, and names 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,19 +15,13 @@ import torch.fx
 from torch import nn
 
 from snnc.compiler.frontend.places import PLACE
+from snnc.compiler.frontend.sizes import ARITHMETIC
 from snnc.compiler.frontend.source_lines import LINE, with_line
 from snnc.compiler.frontend.support import advice_for
 from snnc.errors import UnsupportedError
 
-__all__ = ["ARITHMETIC", "Assembly", "Place", "is_number", "printable"]
+__all__ = ["Assembly", "Place", "is_number", "printable"]
 
-# Arithmetic on sizes.
-ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "floordiv": operator.floordiv,
-}
 _NAME_MAXIMUM = 120
 
 

@@ -15,7 +15,8 @@ import torch
 import torch.fx
 import torch.nn.functional as F
 
-from snnc.compiler.frontend.assembly import ARITHMETIC, Assembly
+from snnc.compiler.frontend.assembly import Assembly
+from snnc.compiler.frontend.sizes import ARITHMETIC
 
 __all__ = ["Operators"]
 
