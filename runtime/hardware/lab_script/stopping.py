@@ -1,0 +1,51 @@
+"""Ending Lava's processes whatever happens; each may be a process of the operating system."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+# From <sys/prctl.h>: the signal that a process gets when its parent ends.
+PR_SET_PDEATHSIG = 1
+
+
+@contextlib.contextmanager
+def stopped_at_the_end(process: Any) -> Iterator[None]:
+    """Within it a network runs; where that fails, its processes may no longer answer, and are killed.
+
+    Args:
+        process: Any process of the network.
+    """
+    try:
+        yield
+        process.stop()
+    except BaseException:
+        for each in multiprocessing.active_children():
+            each.kill()
+            each.join()
+        if process.runtime is not None:
+            # Else its destructor would wait for processes that are gone.
+            process.runtime._is_started = process.runtime._is_running = False
+        raise
+
+
+def watch_offspring() -> None:
+    """Processes started from here on leave Ctrl-C to us, whom it reaches too, and on Linux end when we do.
+
+    What terminates us ends them first.
+    """
+    os.register_at_fork(after_in_child=_begin)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
