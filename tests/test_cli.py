@@ -25,7 +25,7 @@ from snnc.models import digits_cnn, train
 from snnc.models.data import load_data
 from snnc.runtime.lava import lava_available
 
-COMMANDS = ("compile", "run", "validate", "inspect", "thresholds", "train", "demo")
+COMMANDS = ("compile", "run", "validate", "inspect", "thresholds", "train", "bundle", "report", "demo")
 
 
 class Folder:

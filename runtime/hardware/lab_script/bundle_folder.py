@@ -42,9 +42,10 @@ class Bundle:
             self._read(folder)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise LabError(f"the bundle is damaged; unpack it again ({type(error).__name__}: {error})") from error
-        if samples is not None and not 1 <= samples <= self.samples:
-            raise LabError(f"--samples has to be 1 to {self.samples}")
-        self.samples = samples or self.samples
+        held = int(self.form["samples"])
+        if samples is not None and not 1 <= samples <= held:
+            raise LabError(f"--samples has to be 1 to {held}")
+        self.samples = samples or held
         self.input = self._data["input"][: self.samples]
         self.readout = self._data["readout"][: self.samples].astype(np.int64)
         self.labels = self._data["labels"][: self.samples] if "labels" in self._data else None
@@ -65,6 +66,6 @@ class Bundle:
             raise ValueError(f"network.json is not {FORMAT} version {VERSION}")
         self.arrays = np.load(folder / "network.npz", allow_pickle=False)
         self._data = np.load(folder / "samples.npz", allow_pickle=False)
-        self.samples, self.timesteps = int(self.form["samples"]), int(self.form["timesteps"])
+        self.timesteps = int(self.form["timesteps"])
         self.interval = int(self.form["interval"])
         self.layers: list[dict[str, Any]] = self.form["layers"]

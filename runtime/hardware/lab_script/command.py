@@ -14,7 +14,6 @@ from snnc.runtime.hardware.lab_script.cpu import run_on_cpu
 from snnc.runtime.hardware.lab_script.judgement import judge
 from snnc.runtime.hardware.lab_script.lab_error import LabError, one_line
 from snnc.runtime.hardware.lab_script.present import table, write_result
-from snnc.runtime.hardware.lab_script.stopping import watch_offspring
 
 
 def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +27,6 @@ def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = _parser().parse_args(arguments)
-    watch_offspring()
     try:
         if options.input_delay < 0:
             raise LabError("--input-delay cannot be negative")

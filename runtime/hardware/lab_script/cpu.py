@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from snnc.runtime.hardware.lab_script.bundle_folder import Bundle
 from snnc.runtime.hardware.lab_script.network import build
 from snnc.runtime.hardware.lab_script.outcome import Outcome
-from snnc.runtime.hardware.lab_script.stopping import stopped_at_the_end
+from snnc.runtime.hardware.lab_script.stopping import check_interrupt, stopped_at_the_end
 from snnc.runtime.hardware.lab_script.timing import Timing
 
 
@@ -26,9 +27,12 @@ def run_on_cpu(bundle: Bundle, folder: Path) -> Outcome:
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import Read
     from lava.proc.io.source import RingBuffer
+    from scipy.sparse import SparseEfficiencyWarning
 
     from snnc.runtime.hardware.lab_script.recorder import recorders, records
 
+    # Lava's DelaySparse builds its matrices in a way that scipy finds slow.
+    warnings.simplefilter("ignore", SparseEfficiencyWarning)
     began = time.perf_counter()
     timing = Timing(bundle)
     source = RingBuffer(data=timing.stream(timing.steps))
@@ -43,6 +47,7 @@ def run_on_cpu(bundle: Bundle, folder: Path) -> Outcome:
         read.run(condition=RunSteps(1), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
         started = time.perf_counter()
         for step in range(1, timing.steps, bundle.interval):
+            check_interrupt()
             _show(f"step {step} of {timing.steps}")
             read.run(condition=RunSteps(min(bundle.interval, timing.steps - step)))
         ended = time.perf_counter()

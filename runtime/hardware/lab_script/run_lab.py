@@ -18,6 +18,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(folder))
     try:
         from snnc.runtime.hardware.lab_script.command import main
+        from snnc.runtime.hardware.lab_script.stopping import watch_offspring
     except ImportError as error:
         sys.exit(f"error: {error}; install lava-nc, which brings what is missing")
+    watch_offspring()
     sys.exit(main(folder))

@@ -14,6 +14,8 @@ from typing import Any
 # From <sys/prctl.h>: the signal that a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
 
+_was_interrupted = False
+
 
 @contextlib.contextmanager
 def stopped_at_the_end(process: Any) -> Iterator[None]:
@@ -41,7 +43,23 @@ def watch_offspring() -> None:
     What terminates us ends them first.
     """
     os.register_at_fork(after_in_child=_begin)
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def check_interrupt() -> None:
+    """Raises KeyboardInterrupt where one was raised before and got lost.
+
+    Python drops what is raised while it starts a process.
+    """
+    if _was_interrupted:
+        raise KeyboardInterrupt
+
+
+def _interrupt(*_: object) -> None:
+    global _was_interrupted  # a signal handler has no other way to leave something behind
+    _was_interrupted = True
+    raise KeyboardInterrupt
 
 
 def _begin() -> None:
