@@ -28,13 +28,27 @@ def stopped_at_the_end(process: Any) -> Iterator[None]:
         yield
         process.stop()
     except BaseException:
-        for each in multiprocessing.active_children():
-            each.kill()
-            each.join()
-        if process.runtime is not None:
-            # Else its destructor would wait for processes that are gone.
-            process.runtime._is_started = process.runtime._is_running = False
+        _end(process.runtime)
         raise
+
+
+def _end(runtime: Any) -> None:
+    """Kills Lava's processes and gives back its shared memory, however far it got."""
+    infrastructure = getattr(runtime, "_messaging_infrastructure", None)
+    for actor in getattr(infrastructure, "actors", ()):
+        with contextlib.suppress(ValueError):  # it has ended, and was closed
+            actor.kill()
+            actor.join()
+    manager = getattr(infrastructure, "smm", None)
+    # It can be shut down once it has been started.
+    if hasattr(manager, "shutdown"):
+        manager.shutdown()
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join()
+    if runtime is not None:
+        # Else its destructor would wait for processes that are gone.
+        runtime._is_started = runtime._is_running = False
 
 
 def watch_offspring() -> None:
