@@ -104,7 +104,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.lava
 @pytest.mark.timeout(280)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(programs(timesteps=4, leads=True))
 def test_the_chain_is_what_netx_makes_of_it(program: Program) -> None:
     check_chain(program)
