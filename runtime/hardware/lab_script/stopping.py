@@ -39,7 +39,7 @@ def _end(runtime: Any) -> None:
         with contextlib.suppress(ValueError):  # it has ended, and was closed
             actor.kill()
             actor.join()
-    manager = getattr(infrastructure, "smm", None)
+    manager: Any = getattr(infrastructure, "smm", None)
     # It can be shut down once it has been started.
     if hasattr(manager, "shutdown"):
         manager.shutdown()
