@@ -25,7 +25,10 @@ from snnc.models import digits_cnn, train
 from snnc.models.data import load_data
 from snnc.runtime.lava import lava_available
 
-COMMANDS = ("compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "demo")
+COMMANDS = (
+    *("compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle", "report"),
+    "demo",
+)
 
 
 class Folder:
