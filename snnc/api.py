@@ -13,6 +13,7 @@ from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
+from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
 from snnc.inputs import (
     Data,
@@ -159,7 +160,7 @@ def compile_recorded(
     check_neuron(neuron)
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
-    return compile_module(
+    compilation = compile_module(
         network,
         raw_values(dataset),
         options,
@@ -168,6 +169,7 @@ def compile_recorded(
         advance=advance,
         processes=processes,
     )
+    return compilation.noted(coverage_notes(dataset, compilation.program))
 
 
 def load(path: str | Path) -> Program:
