@@ -35,6 +35,7 @@ from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import INPUT_DEVIATION, Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.passes.weight_rounding import WeightRounding
+from snnc.compiler.placement import place
 from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
 from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
@@ -68,6 +69,7 @@ class Options:
         lead: k, 0..T: steps that each layer integrates its input before it may fire.
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
@@ -80,6 +82,7 @@ class Options:
     objective: int = 1
     calibrate: tuple[str, ...] = ()
     lead: int = 0
+    allow_oversize: bool = False
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -213,6 +216,11 @@ def compile_module(
     )
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
     check_target(program, target)
+    oversize = place(program, target).errors()
+    if oversize and not options.allow_oversize:
+        raise oversize[0]
+    notes = (*program.provenance.notes, *map(str, oversize))
+    program = replaced(program, provenance=replaced(program.provenance, notes=notes))
     return Compilation(program, (*front.records, *records))
 
 
@@ -249,7 +257,7 @@ def threshold_pass(options: Options, levels: NDArray[np.uint8], coding: InputCod
 def _one_way(options: Options) -> Pass:
     """Thresholds without trying several; where several are to be tried, the first of these."""
     if options.threshold == LEARNED:
-        return AssignLearnedThresholds()
+        return AssignLearnedThresholds(options.timesteps)
     method, objective = options.threshold, options.objective
     if method == AUTOMATIC:
         _, method, objective = CANDIDATES[0]
@@ -392,9 +400,9 @@ def _hashed_parts(value: object) -> Iterator[bytes]:
 
 
 def _recorded(options: Options) -> dict[str, str]:
-    """The options by name; a lead of 0 shapes nothing and is left out, as it is in the file."""
-    named = {field.name: _as_text(getattr(options, field.name)) for field in fields(options)}
-    return named if options.lead else {name: text for name, text in named.items() if name != "lead"}
+    """The options by name; what shapes nothing is left out: a lead of 0, as it is in the file, and what is allowed."""
+    silent = {"allow_oversize"} if options.lead else {"allow_oversize", "lead"}
+    return {field.name: _as_text(getattr(options, field.name)) for field in fields(options) if field.name not in silent}
 
 
 def _as_text(value: object) -> str:

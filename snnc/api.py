@@ -15,6 +15,7 @@ from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
 from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
+from snnc.diagnosis import Diagnosis, diagnose_program
 from snnc.inputs import (
     Data,
     as_module,
@@ -45,6 +46,7 @@ def compile(
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -79,6 +81,8 @@ def compile(
             channel's rates miss on average), or several of them.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
+            on simulators.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -107,6 +111,7 @@ def compile(
         objective=objective,
         calibrate=calibrate,
         lead=lead,
+        allow_oversize=allow_oversize,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -130,6 +135,7 @@ def compile_recorded(
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -153,6 +159,7 @@ def compile_recorded(
         objective=objective,
         calibrate=tuple(calibrate),
         lead=lead,
+        allow_oversize=allow_oversize,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
@@ -306,4 +313,42 @@ def validate(
         memory=memory,
         advance=advance,
         announce=announce,
+    )
+
+
+def diagnose(
+    program: Program | str | Path,
+    model: nn.Module | str | Path,
+    data: Data,
+    *,
+    samples: int | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    arch: str | None = None,
+    trust: bool = False,
+    advance: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Says what a conversion loses, in which layers and why, and what to try.
+
+    Args:
+        program: The program, or its .net file.
+        model: The network that it was compiled from, or its file.
+        data: As for :func:`run`; with labels accuracies are looked at, else agreement with the ANN.
+        samples: Look at the first so many; None: all.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
+        arch: As for :func:`compile`.
+        trust: As for :func:`compile`.
+        advance: Told of the samples done, and of all.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    return diagnose_program(
+        as_program(program),
+        as_module(model, arch=arch, trust=trust),
+        evaluation_data(data, samples),
+        device=chosen_device(device),
+        memory=memory,
+        advance=advance,
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from snnc.compiler.ir import Graph, SpikingLayer
+from snnc.compiler.ir import Graph, IntegrateAndFire, Node, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -41,6 +41,8 @@ class AssignThresholds(Pass):
         """Assigns them."""
         graph = graph.copy()
         notes = []
+        if any(_was_trained(node) for node in graph.of_kind(SpikingLayer)):
+            notes.append("the network was trained with thresholds of its own, which --threshold learned takes")
         error = total = 0.0
         for node in graph.of_kind(SpikingLayer):
             assert isinstance(node.op, SpikingLayer) and node.op.profile is not None
@@ -64,6 +66,11 @@ class AssignThresholds(Pass):
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
         relative = error / total if total else 0.0
         return PassResult(graph, True, {"relative_conversion_error": relative}, tuple(notes))
+
+
+def _was_trained(node: Node) -> bool:
+    """Whether a layer is one of a network that was trained as a spiking one."""
+    return isinstance(node.op, SpikingLayer) and isinstance(node.op.activation, IntegrateAndFire)
 
 
 def held_together(threshold: FloatArray, potential: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,8 +15,9 @@ from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.calibration.spread_potentials import SHARES
-from snnc.compiler.ir import Graph, Operation, Readout, Relay, SpikeMax2d, SpikingLayer
+from snnc.compiler.ir import Graph, IntegrateAndFire, Operation, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.passes.assign_learned_thresholds import AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds, held_together
 from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -45,7 +46,8 @@ class ChooseThresholds(Pass):
     run with each on calibration data, corrected and with lead as it will be, but in floating point: with the thresholds
     of m = 2, of m = 1, of the percentile, and with those among the three that come, for each layer or channel, nearest
     to the ANN's activations on the spikes that it then receives. What counts is the output of the whole network
-    (:func:`unexplained`); no labels are needed.
+    (:func:`unexplained`); no labels are needed. A network that was trained as a spiking one for this T keeps the
+    thresholds that it was trained with.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape).
@@ -79,6 +81,8 @@ class ChooseThresholds(Pass):
 
     def run(self, graph: Graph) -> PassResult:
         """Assigns the best."""
+        if _is_trained(graph, self._timesteps):
+            return AssignLearnedThresholds(self._timesteps).run(graph)
         fitted, judged = _samples(self._levels, max(math.prod(node.shape) for node in graph), bool(self._corrections))
         assigned = {
             name: AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective).run(
@@ -157,6 +161,14 @@ class ChooseThresholds(Pass):
         channels = np.arange(len(best))
         thresholds, potentials = (np.stack(each) for each in zip(*proposals, strict=True))
         return held_together(thresholds[best, channels], potentials[best, channels])
+
+
+def _is_trained(graph: Graph, timesteps: int) -> bool:
+    """Whether all layers are those of a network that was trained as a spiking one for so many steps."""
+    activations = [node.op.activation for node in graph if isinstance(node.op, SpikingLayer)]
+    return bool(activations) and all(
+        isinstance(each, IntegrateAndFire) and each.timesteps == timesteps for each in activations
+    )
 
 
 def _samples(levels: NDArray[np.uint8], largest: int, corrected: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

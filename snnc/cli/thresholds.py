@@ -101,7 +101,7 @@ def thresholds_command(
     }
     _check(source, is_net=is_net, model=model, given=given)
     if plot is not None:
-        from snnc.compiler.ir.picture import check_picture
+        from snnc.pictures import check_picture
 
         check_writable(plot, instead_of=source)
         check_picture(plot)
