@@ -77,8 +77,9 @@ def compile(
         objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
             large activations less; other ways to choose thresholds minimise nothing and take only 1.
         calibrate: Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the
-            spikes that a layer receives), ``thresholds`` (chosen for them), ``potentials`` and ``bias`` (what a
-            channel's rates miss on average), or several of them.
+            spikes that a layer receives), ``thresholds`` (chosen for them), ``spread`` (initial potentials
+            that come over the steps), ``potentials`` and ``bias`` (what a channel's rates miss on average), or several
+            of them.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
