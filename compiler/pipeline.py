@@ -153,6 +153,13 @@ class Compilation:
     program: Program
     records: tuple[PassRecord, ...]
 
+    def noted(self, notes: tuple[str, ...]) -> Compilation:
+        """The same with further notes in the program's provenance."""
+        if not notes:
+            return self
+        provenance = replaced(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
+        return replaced(self, program=replaced(self.program, provenance=provenance))
+
 
 def compile_module(
     module: nn.Module,

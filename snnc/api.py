@@ -13,6 +13,7 @@ from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
+from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
 from snnc.diagnosis import Diagnosis, diagnose_program
 from snnc.inputs import (
@@ -76,8 +77,9 @@ def compile(
         objective: m, 1 or 2: ``data-driven`` and ``optimal`` make the sum of |activation - rate| ** m least. 2 clips
             large activations less; other ways to choose thresholds minimise nothing and take only 1.
         calibrate: Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the
-            spikes that a layer receives), ``thresholds`` (chosen for them), ``potentials`` and ``bias`` (what a
-            channel's rates miss on average), or several of them.
+            spikes that a layer receives), ``thresholds`` (chosen for them), ``spread`` (initial potentials
+            that come over the steps), ``potentials`` and ``bias`` (what a channel's rates miss on average), or several
+            of them.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
@@ -166,7 +168,7 @@ def compile_recorded(
     check_neuron(neuron)
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
-    return compile_module(
+    compilation = compile_module(
         network,
         raw_values(dataset),
         options,
@@ -175,6 +177,7 @@ def compile_recorded(
         advance=advance,
         processes=processes,
     )
+    return compilation.noted(coverage_notes(dataset, compilation.program))
 
 
 def load(path: str | Path) -> Program:

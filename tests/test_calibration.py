@@ -20,6 +20,7 @@ from snnc.compiler.calibration.correct_weights import correct_weights
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.received import Received
 from snnc.compiler.calibration.spike_store import SpikeStore
+from snnc.compiler.calibration.spread_potentials import SHARES, spread_potentials
 from snnc.compiler.float_simulation.neurons import spike_trains
 from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
@@ -128,6 +129,32 @@ def test_potential_correction_stays_between_nothing_and_the_threshold(second_lay
     assert (corrected.initial_potential >= 0).all() and (corrected.initial_potential <= op.threshold).all()
     before, after = (np.abs(missing(second_layer, each)[0]).mean() for each in (op, corrected))
     assert after < 0.5 * before
+
+
+def test_spread_potentials_lower_the_error_and_nothing_else(second_layer: LayerData) -> None:
+    op = second_layer.node.op
+    with torch.no_grad():
+        spread = spread_potentials(second_layer, op)
+    given_up = (op.initial_potential - spread.initial_potential) / TIMESTEPS
+    assert np.allclose(spread.synapses[0].bias - op.synapses[0].bias, given_up)
+    shares = spread.initial_potential / op.initial_potential
+    assert np.allclose(shares, shares[0]) and shares[0] in SHARES
+    assert missing(second_layer, spread)[1] <= missing(second_layer, op)[1]
+    assert np.array_equal(spread.threshold, op.threshold)
+
+
+@given(st.integers(1, 8), st.integers(-20, 40), st.sampled_from(SHARES))
+def test_a_constant_input_fires_as_often_wherever_the_potential_comes_from(
+    timesteps: int, drive: int, share: float
+) -> None:
+    """Unless it must fire in nearly every step: a spike that comes too late is lost."""
+    threshold, potential = torch.tensor([32.0 * timesteps]), torch.tensor([16.0 * timesteps])
+    given_up = (1 - share) * potential / timesteps
+    counts = [
+        int(spike_trains((drive * 1.0 * torch.ones(1, 1, 1) + more), threshold, start, timesteps).sum())
+        for start, more in ((potential, 0), (potential * share, given_up))
+    ]
+    assert counts[0] == counts[1]
 
 
 def test_threshold_correction_lowers_the_error(second_layer: LayerData) -> None:

@@ -168,13 +168,14 @@ def test_compile_writes_beside_the_model_unless_told_otherwise(made: Folder, her
 
 def test_the_objective_says_which_error_is_least(made: Folder, here: Path, works: Call) -> None:
     common = ("compile", made.model, "--calib", "digits", "-T", 4, "--json")
-    forms = [json.loads(works(*common, "--threshold", "optimal", "--objective", m, "-o", f"{m}.net")) for m in (1, 2)]
+    optimal = ("--threshold", "optimal")
+    forms = [json.loads(works(*common, *optimal, "--objective", m, "-o", f"{m}.net")) for m in (1, 2)]
     assert [form["provenance"]["options"]["objective"] for form in forms] == ["1", "2"]
     assert forms[0]["layers"] != forms[1]["layers"]
     default = json.loads(works(*common, "--threshold", "optimal", "-o", "default.net"))
     assert default["layers"] == forms[0]["layers"]
     looked_at = [
-        json.loads(works("thresholds", made.model, "--calib", "digits", "--objective", m, "--json"))["layers"]
+        json.loads(works("thresholds", made.model, "--calib", "digits", *optimal, "--objective", m, "--json"))["layers"]
         for m in (1, 2)
     ]
     assert looked_at[0] != looked_at[1]
@@ -187,6 +188,40 @@ def test_corrections_are_named_noted_and_refused(made: Folder, here: Path, works
     form = json.loads(out)
     assert any(note.startswith("corrected weights, bias on ") for note in form["notes"])
     assert "weights" in refused("compile", made.model, "--calib", "digits", "--calibrate", "magic")
+
+
+@pytest.mark.parametrize("options", [(), ("--per-layer",), ("--calibrate", "weights,spread,bias", "--lead", "2")])
+def test_thresholds_are_tried_unless_told_otherwise(
+    made: Folder, here: Path, works: Call, options: tuple[str, ...]
+) -> None:
+    form = json.loads(works("compile", made.model, "--calib", "digits", "-T", 4, *options, "-o", "a.net", "--json"))
+    assert form["provenance"]["options"]["threshold"] == "auto"
+    (note,) = (note for note in form["notes"] if note.startswith("thresholds by "))
+    for name in ("data-driven, m = 1", "data-driven, m = 2", "percentile"):
+        assert f"{name} " in note
+    (stats,) = (step["stats"] for step in form["passes"] if step["name"] == "ChooseThresholds")
+    assert stats[f"unexplained ({stats['chosen']})"] == min(
+        value for name, value in stats.items() if name.startswith("unexplained")
+    )
+
+
+def test_calibration_data_of_one_class_or_of_few_samples_are_noted(made: Folder, here: Path, works: Call) -> None:
+    digits = load_data("digits", split="train")
+    of_one = digits.labels == 3
+    np.savez(here / "one.npz", x=digits.images[of_one], y=digits.labels[of_one])
+    of_some = digits.labels < 7
+    np.savez(here / "some.npz", x=digits.images[of_some], y=digits.labels[of_some])
+
+    def notes(*options: object) -> str:
+        return " ".join(json.loads(works("compile", made.model, "-o", "out.net", "--json", *options))["notes"])
+
+    assert "are of one class, of the 10" in notes("--calib", "one.npz")
+    assert "of 7 classes, of the 10" in notes("--calib", "some.npz")
+    few = notes("--calib", "digits", "--calib-samples", 20, "--calibrate", "weights")
+    assert "calibrated on 20 samples, fewer than a batch of 64" in few
+    assert "weights were corrected on 20 windows of" in few
+    enough = notes("--calib", "digits", "--calibrate", "weights")
+    assert "fewer than a batch" not in enough and "windows of" not in enough and "class" not in enough
 
 
 def test_quiet_is_quiet(made: Folder, here: Path, works: Call) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.compiler.calibration.correct_weights import movable, windows_seen
 from snnc.compiler.calibration.corrections import CORRECTIONS
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.received import Received
@@ -37,6 +38,8 @@ class Calibrator:
     Attributes:
         errors: For each layer by name, and each stage ("before", then the corrections in order): the squared error of
             the rates (of the readout: of its mean input), relative to the squares of the ANN's activations.
+        too_few: Layers whose weights were moved though the data show fewer windows than a neuron has inputs, by where
+            they are, with both numbers.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Calibrator:
                 readers.setdefault(source, []).append(node.name)
         self._last_reader = {source: names[-1] for source, names in readers.items()}
         self.errors: dict[str, dict[str, float]] = {}
+        self.too_few: dict[str, tuple[int, int]] = {}
 
     @property
     def mean_errors(self) -> dict[str, float]:
@@ -78,6 +82,16 @@ class Calibrator:
             + " -> ".join(f"{error:.3g}" for error in self.mean_errors.values())
         )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What users should know of the corrections."""
+        few = tuple(
+            f"{where}: weights were corrected on {seen:,} windows of {inputs:,} inputs each, too few to tell what is "
+            "true of others; more calibration samples are better"
+            for where, (seen, inputs) in self.too_few.items()
+        )
+        return (self.sentence, *few)
+
     def layer(self, node: Node) -> LayerData:
         """A layer and its data, once the layers that it reads have sent theirs."""
         sources = [self._received[source] for source in node.inputs]
@@ -88,6 +102,9 @@ class Calibrator:
         op = layer.node.op
         assert isinstance(op, SpikingLayer | Readout)
         with torch.no_grad():
+            first = movable(layer, op) if "weights" in self._chosen else None
+            if first is not None and windows_seen(layer, first) < first.weight[0].size:
+                self.too_few[layer.node.where] = (windows_seen(layer, first), first.weight[0].size)
             errors = {"before": _error(layer, op)}
             for name in self._chosen:
                 op = CORRECTIONS[name](layer, op)

@@ -41,19 +41,32 @@ def correct_weights(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLaye
         With other weights and biases; as it is where the first synapse reads the input, is sparse, has groups, or its
         fan-in is beyond ``FAN_IN_MAXIMUM``.
     """
-    first = op.synapses[0]
-    if layer.sources[0].spikes is None or not isinstance(first, Conv2d | Linear):
-        return op
-    if first.weight[0].size > FAN_IN_MAXIMUM or (isinstance(first, Conv2d) and first.groups > 1):
+    first = movable(layer, op)
+    if first is None:
         return op
     regression = _Regression.of(layer, first)
     for _ in range(ROUNDS):
         change, shift = regression.solve(layer, op)
-        first, *others = op.synapses
-        assert isinstance(first, Conv2d | Linear)
+        first, others = movable(layer, op), op.synapses[1:]
+        assert first is not None
         weight = first.weight + change.numpy().reshape(first.weight.shape)
         op = with_bias(replace(op, synapses=(replace(first, weight=weight), *others)), shift.numpy())
     return op
+
+
+def movable(layer: LayerData, op: SpikingLayer | Readout) -> Conv2d | Linear | None:
+    """The synapse whose weights are moved; None where none is."""
+    first = op.synapses[0]
+    if layer.sources[0].spikes is None or not isinstance(first, Conv2d | Linear):
+        return None
+    if first.weight[0].size > FAN_IN_MAXIMUM or (isinstance(first, Conv2d) and first.groups > 1):
+        return None
+    return first
+
+
+def windows_seen(layer: LayerData, synapse: Conv2d | Linear) -> int:
+    """Windows that the calibration data have of what a synapse reads."""
+    return layer.samples * (math.prod(layer.node.shape[1:]) if isinstance(synapse, Conv2d) else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +91,7 @@ class _Regression:
     def of(cls, layer: LayerData, synapse: Conv2d | Linear) -> _Regression:
         """Looks at all that the synapse reads."""
         fan_in = synapse.weight[0].size
-        positions = math.prod(layer.node.shape[1:]) if isinstance(synapse, Conv2d) else 1
-        every = max(1, layer.samples * positions // max(WINDOWS_LEAST, WINDOWS_PER_INPUT * fan_in))
+        every = max(1, windows_seen(layer, synapse) // max(WINDOWS_LEAST, WINDOWS_PER_INPUT * fan_in))
         total = torch.zeros(fan_in, dtype=torch.float64)
         products = torch.zeros(fan_in, fan_in, dtype=torch.float64)
         count = 0

@@ -158,7 +158,7 @@ class Quantize(Pass):
         }
         if self._calibrator:
             figures |= {f"error_{stage}": error for stage, error in self._calibrator.mean_errors.items()}
-            notes.append(self._calibrator.sentence)
+            notes.extend(self._calibrator.notes)
         return PassResult(graph, True, figures, tuple(notes))
 
     def _corrected(self, data: LayerData) -> Node:

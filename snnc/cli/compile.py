@@ -79,7 +79,8 @@ def compile_command(
             "--calibrate",
             metavar="NAMES",
             help="Correct the layers on the calibration data, without labels: weights (fitted to the spikes that a "
-            "layer receives), thresholds (chosen for them), potentials, bias (what a channel's rates miss on average); "
+            "layer receives), thresholds (chosen for them), spread (initial potentials that come over the steps, which "
+            "keeps early spikes back), potentials, bias (what a channel's rates miss on average); "
             "several with commas between them. weights,bias is a good choice.  [default: none]",
         ),
     ] = None,

@@ -98,7 +98,7 @@ def _clipping(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(1)) >= WORTH:
         yield Finding(
             f"clipping activations at the thresholds costs {lost:.1f} points",
-            "--threshold auto or --objective 2, which clip less; more calibration samples; a larger T",
+            "--threshold auto, or data-driven with --objective 2, which clip less; more calibration samples; a larger T",
         )
 
 
@@ -158,7 +158,7 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: layer.clipped,
         0.05,
         "{:.0f} % of its activations' sum lie above the thresholds and are lost",
-        "--threshold auto or --objective 2",
+        "--threshold auto, or data-driven with --objective 2",
     ),
     _layer_rule(
         lambda layer: -layer.shift,
@@ -182,7 +182,7 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: layer.saturated,
         0.05,
         "{:.0f} % of its neurons fire in every step and can say no more",
-        "--threshold auto or --objective 2, which choose larger thresholds",
+        "--threshold auto, or data-driven with --objective 2, which choose larger thresholds",
     ),
     _weights,
 )
