@@ -22,6 +22,9 @@ def chain_features(
 ) -> list[nn.Module]:
     """Builds the convolutions and poolings of a network; the size of an image changes in poolings only.
 
+    Weights are drawn as He et al. do ("Delving deep into rectifiers", ICCV 2015, section 2.2), so that values neither
+    vanish nor explode on their way through many layers without normalisation.
+
     Args:
         steps: What comes one behind the other.
         batch_norm: Normalise behind each convolution.
@@ -42,7 +45,11 @@ def chain_features(
         if step == "pool":
             layers.append(pool(2))
             continue
-        layers.append(nn.Conv2d(channels, step, kernel_size=3, padding=1, bias=bias))
+        convolution = nn.Conv2d(channels, step, kernel_size=3, padding=1, bias=bias)
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        if convolution.bias is not None:
+            nn.init.zeros_(convolution.bias)
+        layers.append(convolution)
         if batch_norm:
             layers.append(nn.BatchNorm2d(step))
         layers.append(activation())

@@ -25,17 +25,37 @@ def built(name: str, **options: str) -> nn.Module:
     return getattr(models, name)(10, **options)
 
 
-@pytest.mark.parametrize("name", ["lenet", "resnet20"])
-def test_the_whole_way_to_a_file_and_back(name: str, tmp_path: Path) -> None:
-    shape = (1, 28, 28) if name == "lenet" else (3, 32, 32)
-    images = np.random.default_rng(0).integers(0, 256, (4, *shape)).astype(np.uint8)
+@pytest.mark.parametrize(
+    ("name", "size", "layers"),
+    [
+        ("lenet", 28, 5),
+        ("cifarnet", 32, 8),
+        ("alexnet", 32, 8),
+        ("vgg16", 32, 14),
+        ("resnet18", 32, 18),
+        ("resnet19", 32, 19),
+        ("resnet20", 32, 20),
+        ("resnet34", 32, 34),
+        ("resnet34_imagenet", 64, 35),
+        # Half a minute and more on one core, and 6 GB for 138 million weights.
+        pytest.param("vgg16_imagenet", 224, 21, marks=pytest.mark.slow),
+        pytest.param("resnet34_imagenet", 224, 35, marks=pytest.mark.slow),
+    ],
+)
+def test_the_whole_way_to_a_file_and_back(name: str, size: int, layers: int, tmp_path: Path) -> None:
+    shape = (1 if name == "lenet" else 3, size, size)
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
     program = snnc.compile(built(name), images, timesteps=2)
     program.save(tmp_path / "network.net")
     loaded = snnc.load(tmp_path / "network.net")
-    levels = program.coding.levels(images / 255)
-    assert np.array_equal(Simulator(loaded).run(levels).readout, Simulator(program).run(levels).readout)
+    result = Simulator(loaded).run(loaded.coding.levels(images / 255))
+    expected = Simulator(program).run(program.coding.levels(images / 255))
+    assert np.array_equal(result.readout, expected.readout)
+    # What goes in comes out: no layer is silent, and different images give different readouts.
+    assert all(counts.any() for counts in result.spike_counts)
+    assert (result.readout[0] != result.readout[1]).any()
     # netx holds all of it: the longest path goes through every layer.
-    assert len(program.chain) == len(program.layers)
+    assert len(program.chain) == len(program.layers) == layers
 
 
 @pytest.mark.parametrize(

@@ -182,8 +182,21 @@ def test_compiling_for_another_t_says_so(ann: nn.Module, data: Data) -> None:
     network = converted(ann, data)
     program = compile_network(network, data.training, timesteps=2, threshold="learned", calibration_samples=64)
     assert any("trained for T = 1, not 2" in note for note in program.provenance.notes)
-    other = compile_network(network, data.training, timesteps=1, calibration_samples=64)
+    other = compile_network(network, data.training, timesteps=1, threshold="data-driven", calibration_samples=64)
     assert any("--threshold learned takes" in note for note in other.provenance.notes)
+
+
+def test_the_default_keeps_the_thresholds_at_the_t_that_they_were_trained_for(ann: nn.Module, data: Data) -> None:
+    network = converted(ann, data)
+    chosen, learned = (
+        compile_network(network, data.training, timesteps=1, threshold=threshold, calibration_samples=64)
+        for threshold in ("auto", "learned")
+    )
+    for one, other in zip(chosen.spiking_layers, learned.spiking_layers, strict=True):
+        assert np.array_equal(one.scale, other.scale)
+        assert one.threshold == other.threshold and one.initial_potential == other.initial_potential
+    another = compile_network(network, data.training, timesteps=2, calibration_samples=64)
+    assert any("of the variance of the ANN's output" in note for note in another.provenance.notes)
 
 
 @pytest.mark.parametrize(

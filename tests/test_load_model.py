@@ -476,11 +476,6 @@ NOT_MODELS = {
     ),
     "hdf5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 50), "an HDF5 file, such as a compiled .net"),
     "npy": (lambda path: path.write_bytes(b"\x93NUMPY\x01\x00v\x00"), "a NumPy array file"),
-    "safetensors": (
-        lambda path: path.write_bytes(struct.pack("<Q", 40) + b'{"w":{}}' + b" " * 40),
-        "a safetensors file",
-    ),
-    "onnx": (lambda path: path.write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x032.3"), "an ONNX file"),
     "gzip": (lambda path: path.write_bytes(b"\x1f\x8b\x08\0\0\0"), "a gzip file"),
     "lfs": (lambda path: path.write_bytes(b"version https://git-lfs.example/spec/v1\n"), "a Git LFS pointer"),
     "tar": (_tar, "a tar archive"),
@@ -499,16 +494,11 @@ def test_other_files_are_named(tmp_path: Path, kind: str, trust: bool) -> None:
     assert told in line(error) and str(path) in line(error)
 
 
-def test_npz_and_torchscript_archives_are_named(tmp_path: Path) -> None:
+def test_npz_archives_are_named(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     numpy.savez(tmp_path / "m.npz", x=numpy.zeros(3))
     with pytest.raises(ModelError, match=r"a NumPy \.npz file"):
         load_model(tmp_path / "m.npz")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(nn.ReLU(), torch.ones(1)), tmp_path / "s.pt")
-    with pytest.raises(ModelError, match=r"TorchScript archives are not supported yet.*torch\.jit\.save"):
-        load_model(tmp_path / "s.pt")
 
 
 @pytest.mark.parametrize("trust", [False, True])

@@ -8,7 +8,7 @@ import torch.fx
 from snnc.compiler.frontend.functions import translate_function, translate_method
 from snnc.compiler.frontend.modules import translate_module
 from snnc.compiler.frontend.parameters import check_finite
-from snnc.compiler.frontend.places import module_of
+from snnc.compiler.frontend.places import call_name, module_of
 from snnc.compiler.frontend.probe import Effects
 from snnc.compiler.frontend.source_lines import line_of
 from snnc.compiler.frontend.support import Call, title_of
@@ -59,7 +59,7 @@ def _returned(node: torch.fx.Node, values: Values) -> str:
 def _add(graph: Graph, traced: torch.fx.GraphModule, node: torch.fx.Node, values: Values) -> None:
     operands = [each for each in _arguments(node) if each in values]
     call = _call(traced, node, operands)
-    last = base = graph.free_name(module_of(node) if node.op == "call_module" else node.name)
+    last = base = graph.free_name(call_name(node))
     inputs = tuple(values[each] for each in operands)
     for index, operation in enumerate(_translate(traced, call)):
         check_finite(operation, call)

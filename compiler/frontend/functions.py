@@ -14,7 +14,7 @@ from snnc.compiler.frontend.padding import pad
 from snnc.compiler.frontend.parameters import parameter, required_parameter
 from snnc.compiler.frontend.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool, mean
 from snnc.compiler.frontend.selection import get_item
-from snnc.compiler.frontend.shaping import flatten, softmax
+from snnc.compiler.frontend.shaping import flatten, flatten_channels_last, reordered, softmax
 from snnc.compiler.frontend.support import Call
 from snnc.compiler.frontend.weighted import batch_norm, conv2d, conv_transpose2d, linear
 from snnc.compiler.ir import Identity, Operation, ReLU
@@ -198,7 +198,9 @@ _FUNCTIONS: dict[Callable[..., object], Translator] = {
     torch.log_softmax: _softmax,
     torch.flatten: flatten,
     torch.reshape: flatten,
+    flatten_channels_last: reordered,
     torch.mean: mean,
+    torch.clone: _identity,
     operator.add: add,
     operator.iadd: add,
     torch.add: add,
@@ -215,6 +217,7 @@ _METHODS: dict[str, Translator] = {
     "view": flatten,
     "reshape": flatten,
     "contiguous": _identity,
+    "clone": _identity,
     "softmax": _softmax,
     "log_softmax": _softmax,
     "mean": mean,

@@ -10,12 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from snnc.compiler.frontend.exported import read_exported
 from snnc.compiler.frontend.load_arch import build_network
-from snnc.compiler.frontend.load_identify import identify
+from snnc.compiler.frontend.load_identify import FileKind, identify
 from snnc.compiler.frontend.load_restricted import read_restricted
+from snnc.compiler.frontend.load_safetensors import read_safetensors
 from snnc.compiler.frontend.load_state import is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.load_tensors import MalformedFileError
-from snnc.errors import ModelError, OptionError, SnncError
+from snnc.compiler.frontend.load_torchscript import read_torchscript
+from snnc.compiler.frontend.onnx_models import read_onnx
+from snnc.errors import ModelError, OptionError, SnncError, UntrustedModelError
 from snnc.references import working_directory_first
 
 __all__ = ["load_model", "read_state"]
@@ -106,12 +110,19 @@ def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.T
 
 
 def _read(file: Path, trust: bool) -> Any:
-    """Unpickle the file, restricted or not."""
+    """What a file holds, read by the reader of its format."""
     kind = identify(file)
-    if trust:
-        return _read_trusted(file)
+    reader = _READERS.get(kind)
+    if kind is FileKind.TORCHSCRIPT and not trust:
+        raise UntrustedModelError(
+            "reading it would run code: a TorchScript archive brings some that runs while it is read",
+            where=str(file),
+            advice="if you trust the file, add --trust; else export the network again, with torch.export.save",
+        )
     try:
-        return read_restricted(file, kind)
+        if reader is not None:
+            return reader(file)
+        return _read_trusted(file) if trust else read_restricted(file, kind)
     except MalformedFileError as error:
         raise ModelError(
             "truncated or damaged",
@@ -119,8 +130,19 @@ def _read(file: Path, trust: bool) -> Any:
             found=str(error),
             advice="copy or download the file again, or save it with a current torch",
         ) from error
-    except (OSError, MemoryError) as error:
-        raise ModelError("cannot be read", where=str(file), found=f"{type(error).__name__}: {error}") from error
+    except SnncError:
+        raise
+    except Exception as error:  # whatever else damage leads to: the file system's errors, no memory, ...
+        raise _unreadable(error, str(file)) from error
+
+
+# Formats with a reader of their own. Only TorchScript's runs code from the file, and needs trust.
+_READERS: dict[FileKind, Callable[[Path], Any]] = {
+    FileKind.EXPORTED: read_exported,
+    FileKind.ONNX: read_onnx,
+    FileKind.SAFETENSORS: read_safetensors,
+    FileKind.TORCHSCRIPT: read_torchscript,
+}
 
 
 def _read_trusted(file: Path) -> Any:

@@ -1,7 +1,7 @@
 """Tells from its first bytes what a file is, before anything is unpickled.
 
-Only two kinds go on to be read: zip archives and the older pickle stream, both as ``torch.save`` writes them.
-Everything else that users hand to a compiler by mistake is named in the error, so that the mistake is plain.
+Each kind of file that can be read has a reader of its own. Everything else that users hand to a compiler by mistake is
+named in the error, so that the mistake is plain.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _STREAM_NUMBER_WITHIN = 32
 _TAR_MARK_OFFSET = 257
 _HEAD_BYTES = 4096
 
+_EXPECTED = "a file of torch.save or torch.export.save, TorchScript, ONNX or safetensors"
 _SAVE_ADVICE = "save the network with torch.save(model, path)"
 _KNOWN_STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a compiled .net"),
@@ -34,10 +35,14 @@ _KNOWN_STARTS: tuple[tuple[bytes, str], ...] = (
 
 
 class FileKind(Enum):
-    """The two ways in which ``torch.save`` has written files."""
+    """What a model file may be; the first two are ways in which ``torch.save`` has written files."""
 
     ZIP = "zip"
     STREAM = "stream"
+    EXPORTED = "a torch.export program"
+    TORCHSCRIPT = "a TorchScript archive"
+    SAFETENSORS = "a safetensors file"
+    ONNX = "an ONNX file"
 
 
 def identify(path: Path) -> FileKind:
@@ -47,11 +52,11 @@ def identify(path: Path) -> FileKind:
         path: The file.
 
     Returns:
-        The kind of ``torch.save`` file.
+        What it is.
 
     Raises:
-        ModelError: The file is missing, a folder, empty, unreadable, or not written by ``torch.save``; the message
-            says what it is instead.
+        ModelError: The file is missing, a folder, empty, unreadable, or no model file; the message says what it is
+            instead.
     """
     where = str(path)
     try:
@@ -64,15 +69,18 @@ def identify(path: Path) -> FileKind:
     except (OSError, ValueError) as error:
         raise ModelError("cannot be opened", where=where, found=str(error)) from error
     if head.startswith(_ZIP_START):
-        _check_zip(path)
-        return FileKind.ZIP
+        return _identify_zip(path)
     if head.startswith(_PICKLE_START) and _STREAM_NUMBER in head[:_STREAM_NUMBER_WITHIN]:
         return FileKind.STREAM
+    if _is_safetensors(head):
+        return FileKind.SAFETENSORS
+    if _is_onnx(head, path):
+        return FileKind.ONNX
     raise ModelError(
-        "not a PyTorch model file",
+        "not a model file",
         where=where,
-        expected="a file written by torch.save",
-        found=_describe(head, path),
+        expected=_EXPECTED,
+        found=_describe(head),
         advice=_SAVE_ADVICE,
     )
 
@@ -90,8 +98,8 @@ def find_pickle_record(archive: zipfile.ZipFile) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _check_zip(path: Path) -> None:
-    """Refuse zip archives that ``torch.save`` did not write."""
+def _identify_zip(path: Path) -> FileKind:
+    """Tell apart the zip archives that PyTorch writes, and refuse others."""
     where = str(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -106,29 +114,31 @@ def _check_zip(path: Path) -> None:
         ) from error
     leaves = {name.rsplit("/", 1)[-1] for name in names}
     if "constants.pkl" in leaves:
-        raise ModelError(
-            "TorchScript archives are not supported yet",
-            where=where,
-            found="a file written by torch.jit.save",
-            advice="save the network that was scripted or traced with torch.save(model, path)",
-        )
-    if leaves & {"serialized_exported_program.json", "archive_format"} and pickle_record is None:
-        found = "an archive written by torch.export.save"
-    elif any(name.endswith(".npy") for name in names):
-        found = "a NumPy .npz file"
-    else:
-        found = "a zip archive without torch.save's data.pkl"
-    if pickle_record is None:
-        raise ModelError(
-            "not a PyTorch model file",
-            where=where,
-            expected="a file written by torch.save",
-            found=found,
-            advice=_SAVE_ADVICE,
-        )
+        return FileKind.TORCHSCRIPT
+    if pickle_record is not None:
+        return FileKind.ZIP
+    if leaves & {"serialized_exported_program.json", "archive_format"}:
+        return FileKind.EXPORTED
+    numpy = any(name.endswith(".npy") for name in names)
+    raise ModelError(
+        "not a model file",
+        where=where,
+        expected=_EXPECTED,
+        found="a NumPy .npz file" if numpy else "a zip archive without torch.save's data.pkl",
+        advice=_SAVE_ADVICE,
+    )
 
 
-def _describe(head: bytes, path: Path) -> str:
+def _is_safetensors(head: bytes) -> bool:
+    return len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000
+
+
+def _is_onnx(head: bytes, path: Path) -> bool:
+    # ONNX files have no mark of their own: they begin with the format's version and the program that wrote them.
+    return bool(head) and (path.suffix.lower() == ".onnx" or (head[0] == 0x08 and b"pytorch" in head[:64]))
+
+
+def _describe(head: bytes) -> str:
     """Say in a few words what a file that starts with ``head`` is."""
     if not head:
         return "an empty file"
@@ -139,11 +149,6 @@ def _describe(head: bytes, path: Path) -> str:
         return f"a truncated file of {len(head)} bytes"
     if head[_TAR_MARK_OFFSET : _TAR_MARK_OFFSET + 5] == b"ustar":
         return "a tar archive (torch before 0.1.10 wrote such files; they are not read)"
-    header_length = int.from_bytes(head[:8], "little")
-    if len(head) > 9 and head[8:9] == b"{" and 2 <= header_length <= 100_000_000:
-        return "a safetensors file"
-    if path.suffix.lower() == ".onnx" or (head[0] == 0x08 and b"pytorch" in head[:64]):
-        return "an ONNX file"
     if head[0] == 0x80 and len(head) > 1 and 2 <= head[1] <= 5:
         return "a pickle that torch.save did not write"
     if _is_text(head):

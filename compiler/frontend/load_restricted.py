@@ -16,10 +16,11 @@ import torch
 from torch import nn
 
 from snnc.compiler.frontend.load_identify import FileKind, find_pickle_record
+from snnc.compiler.frontend.load_records import Records
 from snnc.compiler.frontend.load_tensors import MalformedFileError, StorageType, StoredValues, storage_bytes
 from snnc.compiler.frontend.unpickle import RestrictedUnpickler
 
-__all__ = ["read_restricted"]
+__all__ = ["read_archive", "read_restricted"]
 
 _STREAM_PROTOCOL = 1001
 _COUNT_BYTES = 8
@@ -43,9 +44,27 @@ def read_restricted(path: Path, kind: FileKind) -> Any:
     """
     if kind is FileKind.ZIP:
         with zipfile.ZipFile(path) as archive:
-            return _ZipReader(archive, str(path)).read()
+            return read_archive(archive, str(path))
     with path.open("rb") as file:
         return _StreamReader(file, path.stat().st_size, str(path)).read()
+
+
+def read_archive(archive: zipfile.ZipFile, where: str) -> Any:
+    """Read a file that ``torch.save`` wrote, as a zip archive that is open already.
+
+    Args:
+        archive: The archive.
+        where: The file, for errors.
+
+    Returns:
+        What ``read_restricted`` returns.
+
+    Raises:
+        UntrustedModelError: The file names something that is not admitted.
+        ModelError: The file needs a layer that is not installed here.
+        MalformedFileError: The file is truncated, damaged or not what ``torch.save`` writes.
+    """
+    return _ZipReader(archive, where).read()
 
 
 class _Storages:
@@ -83,11 +102,8 @@ class _ZipReader:
     """Reads the zip format: ``<folder>/data.pkl`` and the values of each storage in ``<folder>/data/<key>``."""
 
     def __init__(self, archive: zipfile.ZipFile, where: str) -> None:
-        self._archive = archive
         self._where = where
-        self._records = {info.filename: info for info in archive.infolist()}
-        if len(self._records) != len(archive.infolist()):
-            raise MalformedFileError("two records of its zip archive have the same name")
+        self._records = Records(archive)
         pickle_record = find_pickle_record(archive)
         if pickle_record is None:
             raise MalformedFileError("it holds no data.pkl")
@@ -96,28 +112,16 @@ class _ZipReader:
 
     def read(self) -> Any:
         order = self._folder + "byteorder"
-        if order in self._records and self._record(order).decode("ascii", "replace") != sys.byteorder:
+        if order in self._records.names and self._records.read(order).decode("ascii", "replace") != sys.byteorder:
             raise MalformedFileError("it was written on a machine of another byte order")
         return RestrictedUnpickler(
-            io.BytesIO(self._record(self._folder + "data.pkl")), self._storage, self._where
+            io.BytesIO(self._records.read(self._folder + "data.pkl")), self._storage, self._where
         ).load()
-
-    def _record(self, name: str) -> bytes:
-        info = self._records.get(name)
-        if info is None:
-            raise MalformedFileError(f"it lacks the record {name}")
-        # torch.save never compresses: a compressed record may grow to any size.
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise MalformedFileError(f"its record {name} is compressed")
-        try:
-            return self._archive.read(info)
-        except Exception as error:  # Damage shows as any exception: a wrong checksum, a text that is none, ...
-            raise MalformedFileError(f"its record {name} is damaged: {error}") from error
 
     def _storage(self, saved_id: object) -> StoredValues:
         key, dtype, count, _ = _storage_request(saved_id, 5)
         if key not in self._storages.content:
-            self._storages.content[key] = bytearray(self._record(f"{self._folder}data/{key}"))
+            self._storages.content[key] = bytearray(self._records.read(f"{self._folder}data/{key}"))
         if len(self._storages.content[key]) < storage_bytes(dtype, count):
             raise MalformedFileError(f"its record {self._folder}data/{key} is too short")
         return self._storages.typed(key, dtype)

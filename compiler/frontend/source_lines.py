@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import TracebackType
 
 import torch
@@ -14,6 +14,11 @@ import torch.fx
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line (?P<line>\d+), in (?P<function>.*)$', re.MULTILINE)
 # Frames of these are not the user's.
 _LIBRARIES = (Path(torch.__file__).parent, Path(__file__).parent)
+# Under this a node's ``meta`` has the line, where a model file gives it.
+LINE = "snnc_line"
+# How frames begin in files that were written elsewhere, and folders of libraries there.
+_FOREIGN_FRAME = re.compile(r'File "(?P<file>[^"\n]*)", line (?P<line>\d+)')
+_FOREIGN_LIBRARY = re.compile(r"(^|[/\\])(site-packages|dist-packages|torch)[/\\]")
 # What lies outside this function called the tracer; what lies inside it is the network.
 _TRACER = ("_symbolic_trace.py", "trace")
 
@@ -23,7 +28,19 @@ Frame = tuple[str, int, str]
 
 def line_of(node: torch.fx.Node) -> str | None:
     """The line that made a node, ``file.py:12``; None where it is not known or not the user's."""
+    if node.meta.get(LINE):
+        return str(node.meta[LINE])
     return _innermost((each["file"], int(each["line"]), each["function"]) for each in _frames(node.stack_trace or ""))
+
+
+def foreign_line(stack: str) -> str | None:
+    """The innermost line outside of libraries in a stack that another machine wrote down; None where there is none."""
+    found = None
+    # Windows paths are taken apart at both kinds of slashes.
+    for frame in _FOREIGN_FRAME.finditer(stack):
+        if not _FOREIGN_LIBRARY.search(frame["file"]) and not frame["file"].startswith("<"):
+            found = f"{PureWindowsPath(frame['file']).name}:{frame['line']}"
+    return found
 
 
 def line_of_failure(trace: TracebackType | None) -> str | None:

@@ -70,19 +70,31 @@ INSTEAD = {
     **dict.fromkeys(("clamp", "clip", "hardtanh", "minimum", "relu6"), _BOUNDED),
     **dict.fromkeys(("hardsigmoid", "sigmoid", "tanh"), _LAST),
     **dict.fromkeys(
-        ("groupnorm", "instancenorm2d", "layernorm", "localresponsenorm", "rmsnorm"),
+        (
+            "groupnorm",
+            "groupnormalization",
+            "instancenorm2d",
+            "instancenormalization",
+            "layernorm",
+            "layernormalization",
+            "localresponsenorm",
+            "lrn",
+            "rmsnorm",
+        ),
         _NORM,
     ),
-    **dict.fromkeys(("chunk", "split", "tensorsplit", "narrow", "indexselect", "index"), _SLICES),
+    **dict.fromkeys(("chunk", "split", "tensorsplit", "gather", "narrow", "indexselect", "index"), _SLICES),
     **dict.fromkeys(("div", "mul", "neg", "truediv"), _SCALE),
     "sub": "change the sign of the layer that gives the second value, and add",
     "stack": "use torch.cat(values, dim=1)",
     "matmul": "only products with parameters can be compiled: nn.Linear",
     "interpolate": "train with ConvTranspose2d instead",
+    "resize": "train with ConvTranspose2d instead",
     "upsample": "train with ConvTranspose2d instead",
     "squeeze": "use flatten(1)",
     "conv1d": "use Conv2d on an image of one row",
     "lppool2d": "train with AvgPool2d or MaxPool2d instead",
+    **dict.fromkeys(("quantizelinear", "dequantizelinear"), "export the network before it is quantised"),
     "sum": "use a mean over both image axes, x.mean((2, 3)), and scale the weights of the next layer",
 }
 
@@ -90,6 +102,16 @@ INSTEAD = {
 def supported() -> str:
     """The list of what is supported, as advice."""
     return f"supported: {', '.join(SUPPORTED)} and their functional forms; {', '.join(SUPPORTED_CALLS)}"
+
+
+def advice_for(kind: str) -> str:
+    """What to do about something that cannot be compiled: what would work instead of it, and what is supported.
+
+    Args:
+        kind: The module's class or the function's name.
+    """
+    instead = INSTEAD.get(_plain(kind))
+    return f"{instead}; {supported()}" if instead else supported()
 
 
 @dataclass(frozen=True)
@@ -158,10 +180,12 @@ class Call:
             kind: What advice is looked up for, if not the call's own kind.
             advice: What would work instead, if not what ``INSTEAD`` says.
         """
-        if advice is None:
-            instead = INSTEAD.get(_plain(kind or self.kind))
-            advice = f"{instead}; {supported()}" if instead else supported()
-        return UnsupportedError(problem, where=with_line(self.where, self.line), expected=expected, advice=advice)
+        return UnsupportedError(
+            problem,
+            where=with_line(self.where, self.line),
+            expected=expected,
+            advice=advice or advice_for(kind or self.kind),
+        )
 
     @staticmethod
     def _value(given: object) -> object:

@@ -12,15 +12,17 @@ from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, Spikin
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.ir.windows import windows
 
-# Beyond so many inputs of a neuron a covariance takes too long, and rounding errors of that many average out; a linear
-# layer has one window for each sample only.
-FAN_IN_MAXIMUM, LINEAR_FAN_IN_MAXIMUM = 1152, 4096
+# Beyond so many inputs of a neuron a covariance takes too long and needs more samples than there are, and rounding
+# errors of that many average out.
+FAN_IN_MAXIMUM = 1152
 # Samples that are looked at: of layers, and of the input, which needs no computing.
 SAMPLES_MAXIMUM, INPUT_SAMPLES_MAXIMUM = 128, 512
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
 PRODUCTS = 1 << 33
 WINDOWS_MAXIMUM = 1 << 17
 WINDOWS_PER_INPUT = 4
+# Windows whose products are summed in one step: adding the sums up takes as long as some tens of windows.
+WINDOWS_AT_ONCE = 512
 # Of the mean square of an input, what its variance is held above.
 NOISE = 1e-9
 
@@ -79,10 +81,7 @@ def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
 
 def has_moments(synapse: Weighted) -> bool:
     """Whether the moments of what a synapse reads are measured."""
-    if not isinstance(synapse, Conv2d | Linear):
-        return False
-    largest = LINEAR_FAN_IN_MAXIMUM if isinstance(synapse, Linear) else FAN_IN_MAXIMUM
-    return bool(synapse.weight[0].size <= largest)
+    return isinstance(synapse, Conv2d | Linear) and bool(synapse.weight[0].size <= FAN_IN_MAXIMUM)
 
 
 def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> InputMoments:
@@ -98,14 +97,17 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     total = torch.zeros(groups, fan_in, dtype=torch.float64)
     products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
     count = 0
-    for index, sample in enumerate(values):
-        read = windows(synapse, sample.double()[None]).reshape(groups, fan_in, -1)
-        # Every so manyeth window, in each sample from another one on.
-        skipped = max(1, len(values) * read.shape[2] // wanted)
-        read = read[:, :, index % skipped :: skipped]
-        total += read.sum(2)
-        products += read @ read.transpose(1, 2)
-        count += read.shape[2]
+    positions = windows(synapse, values[:1]).shape[2]
+    # Every so manyeth window, in each sample from another one on.
+    skipped = max(1, len(values) * positions // wanted)
+    together = max(1, WINDOWS_AT_ONCE * skipped // positions)
+    for begin in range(0, len(values), together):
+        some = values[begin : begin + together]
+        read = windows(synapse, some.double()).reshape(len(some), groups, fan_in, positions)
+        chosen = torch.cat([each[:, :, (begin + index) % skipped :: skipped] for index, each in enumerate(read)], 2)
+        total += chosen.sum(2)
+        products += chosen @ chosen.transpose(1, 2)
+        count += chosen.shape[2]
     mean = total / count
     covariance = products / count - mean[:, :, None] * mean[:, None, :]
     # What rounding leaves of the variance of a constant may be below 0.

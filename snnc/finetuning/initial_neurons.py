@@ -42,10 +42,11 @@ def initial_neurons(
     coding = choose_coding(
         raw, "graded" if target.graded_input else "rate", unit=unit, mean=options.mean, std=options.std
     )
+    levels = coding.levels(raw)
     passes = (
         *lowering(coding, {node.name: "or" for node in graph.of_kind(MaxPool2d)}),
-        ProfileActivations(coding.levels(raw), advance),
-        threshold_pass(options),
+        ProfileActivations(levels, advance),
+        threshold_pass(options, levels, coding),
     )
     lowered = PassManager(passes).run(graph)
     found = {}
