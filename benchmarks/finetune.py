@@ -24,10 +24,10 @@ from rich.table import Table
 
 import snnc
 from snnc.compiler.emit.whole_file import write_whole
-from snnc.compiler.ir.picture import check_picture, save_picture
 from snnc.inputs import as_module, chunks, evaluation_data, input_levels, raw_values
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
+from snnc.pictures import check_picture, save_picture
 from snnc.runtime.agreement import compare_runs
 from snnc.runtime.lava import lava_available, run_lava
 from snnc.runtime.simulator import Simulator
