@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.fx
 from torch import nn
 
 from snnc.compiler.frontend.exported import read_exported
@@ -33,8 +34,8 @@ def load_model(
 ) -> nn.Module:
     """Read a network from a file: one that ``torch.save`` wrote, or of another format that holds a network or weights.
 
-    A checkpoint that wraps a network or state_dict under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped, and
-    so is ``nn.DataParallel``.
+    A checkpoint that wraps a network or weights under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped,
+    and so is ``nn.DataParallel``.
 
     Args:
         path: The file.
@@ -102,6 +103,13 @@ def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.T
         ModelError: The file is missing or damaged, or holds no weights.
     """
     content = _unwrap(_read(Path(path), trust))
+    if isinstance(content, torch.fx.GraphModule):
+        raise ModelError(
+            "its weights have no names",
+            where=str(path),
+            expected="a state_dict, or a network saved with torch.save",
+            found="a network written down as a graph",
+        )
     if isinstance(content, nn.Module):
         return _ready(content, str(path)).state_dict()
     if not is_state_dict(content):
