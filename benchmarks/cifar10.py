@@ -34,7 +34,7 @@ from snnc.runtime.agreement import compare_runs
 from snnc.runtime.lava import lava_available, run_lava
 from snnc.runtime.simulator import Simulator
 
-METHODS = ("max", "percentile", "mse", "data-driven", "data-driven:2")
+METHODS = ("max", "percentile", "mse", "data-driven", "data-driven:2", "auto")
 GRAINS = ("channel", "layer")
 # Bojkovic et al., tables 1 and 2, CIFAR-10: accuracy of the ANN, then of the SNN by T.
 PAPER_TIMESTEPS = (2, 4, 8, 16, 32, 64, 128)
@@ -133,7 +133,8 @@ def measure(arguments: argparse.Namespace, way: Way, calibration: Dataset, test:
         "seconds_simulating": round(time.perf_counter() - compiled, 1),
     }
     if arguments.float:
-        (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
+        named = {each.name: each.result.graph for each in compilation.records}
+        graph = named.get("AssignThresholds") or named["ChooseThresholds"]
         inputs = torch.as_tensor(levels, dtype=torch.float32)
         readout = torch.cat([simulate(graph, part, way.timesteps).readout for part in inputs.split(256)])
         row["float_accuracy"] = 100 * float((readout.argmax(1).numpy() == test.labels).mean())

@@ -26,6 +26,7 @@ from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.check_target import check_target
+from snnc.compiler.passes.choose_thresholds import AUTOMATIC, CANDIDATES, ChooseThresholds
 from snnc.compiler.passes.input_moments import input_moments
 from snnc.compiler.passes.lower_max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.passes.manager import Pass, PassManager, PassRecord, Progress
@@ -34,15 +35,15 @@ from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import INPUT_DEVIATION, Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.passes.weight_rounding import WeightRounding
+from snnc.compiler.placement import place
 from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
 from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
 
 TIMESTEPS_MAXIMUM = 1024
-# Every way to choose thresholds: by a search over the activations, or out of the network.
-THRESHOLDS = (*METHODS, LEARNED)
-AUTOMATIC = "auto"
+# Every way to choose thresholds: the best of several, by a search over the activations, or out of the network.
+THRESHOLDS = (AUTOMATIC, *METHODS, LEARNED)
 # Input weights are fine enough where rounding them moves a step's drive by less than half of the distance between
 # two levels, Vth / T; else the input is spread more coarsely.
 FINE = 0.5
@@ -58,7 +59,8 @@ class Options:
     Attributes:
         target: Name of the chip.
         timesteps: T, 1..1024.
-        threshold: One of ``THRESHOLDS``: a key of ``snnc.compiler.solver.METHODS``, or ``learned``.
+        threshold: One of ``THRESHOLDS``: ``auto``, the best of several on the calibration data for the T, lead and
+            corrections at hand; a key of ``snnc.compiler.solver.METHODS``; or ``learned``.
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
@@ -67,18 +69,20 @@ class Options:
         lead: k, 0..T: steps that each layer integrates its input before it may fire.
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
 
     target: str = "loihi"
     timesteps: int = 8
-    threshold: str = "data-driven"
+    threshold: str = AUTOMATIC
     per_channel: bool = True
     max_pool: str = AUTOMATIC
     objective: int = 1
     calibrate: tuple[str, ...] = ()
     lead: int = 0
+    allow_oversize: bool = False
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -128,7 +132,8 @@ class Options:
             )
         if self.objective != 1 and self.threshold not in SEARCHES:
             raise OptionError(
-                f"is only for thresholds that are searched for; {self.threshold} minimises no error",
+                "is only for thresholds that are searched for; "
+                + ("auto tries both" if self.threshold == AUTOMATIC else f"{self.threshold} minimises no error"),
                 where="objective (--objective)",
                 expected=f"--threshold {' or '.join(SEARCHES)}",
                 found=f"{self.objective} with {self.threshold}",
@@ -189,7 +194,7 @@ def compile_module(
             *lowering(coding, pooling.ways),
             AlignPaths(target.maximum_delay, options.lead),
             ProfileActivations(levels, advance, processes),
-            threshold_pass(options),
+            threshold_pass(options, levels, coding),
         ],
         progress,
     )
@@ -204,26 +209,52 @@ def compile_module(
     )
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
     check_target(program, target)
+    oversize = place(program, target).errors()
+    if oversize and not options.allow_oversize:
+        raise oversize[0]
+    notes = (*program.provenance.notes, *map(str, oversize))
+    program = replaced(program, provenance=replaced(program.provenance, notes=notes))
     return Compilation(program, (*front.records, *records))
 
 
 def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options) -> MaxPoolingChoices:
     """How each maximum pooling of a network is written for spikes, as the options say."""
     if options.max_pool == AUTOMATIC:
-        return choose_max_pooling(traced, coding, levels, threshold_pass(options), options.timesteps, options.lead)
+        return choose_max_pooling(traced, coding, levels, _one_way(options), options.timesteps, options.lead)
     nodes = traced.of_kind(MaxPool2d)
     way = cast(MaxPooling, options.max_pool)
     notes = tuple(f"{node.where}: maximum pooling by {way}, {neurons(node, way):,} neurons" for node in nodes)
     return MaxPoolingChoices({node.name: way for node in nodes}, notes)
 
 
-def threshold_pass(options: Options) -> Pass:
-    """The pass that gives each layer its thresholds and initial potentials, as the options say."""
+def threshold_pass(options: Options, levels: NDArray[np.uint8], coding: InputCoding) -> Pass:
+    """The pass that gives each layer its thresholds and initial potentials, as the options say.
+
+    Args:
+        options: What to make.
+        levels: Calibration data as input levels, (samples, *input shape).
+        coding: How they become input.
+    """
+    if options.threshold == AUTOMATIC:
+        return ChooseThresholds(
+            levels,
+            coding,
+            options.timesteps,
+            per_channel=options.per_channel,
+            corrections=options.calibrate,
+            lead=options.lead,
+        )
+    return _one_way(options)
+
+
+def _one_way(options: Options) -> Pass:
+    """Thresholds without trying several; where several are to be tried, the first of these."""
     if options.threshold == LEARNED:
-        return AssignLearnedThresholds()
-    return AssignThresholds(
-        options.timesteps, options.threshold, per_channel=options.per_channel, objective=options.objective
-    )
+        return AssignLearnedThresholds(options.timesteps)
+    method, objective = options.threshold, options.objective
+    if method == AUTOMATIC:
+        _, method, objective = CANDIDATES[0]
+    return AssignThresholds(options.timesteps, method, per_channel=options.per_channel, objective=objective)
 
 
 def _quantized(
@@ -362,9 +393,9 @@ def _hashed_parts(value: object) -> Iterator[bytes]:
 
 
 def _recorded(options: Options) -> dict[str, str]:
-    """The options by name; a lead of 0 shapes nothing and is left out, as it is in the file."""
-    named = {field.name: _as_text(getattr(options, field.name)) for field in fields(options)}
-    return named if options.lead else {name: text for name, text in named.items() if name != "lead"}
+    """The options by name; what shapes nothing is left out: a lead of 0, as it is in the file, and what is allowed."""
+    silent = {"allow_oversize"} if options.lead else {"allow_oversize", "lead"}
+    return {field.name: _as_text(getattr(options, field.name)) for field in fields(options) if field.name not in silent}
 
 
 def _as_text(value: object) -> str:

@@ -18,8 +18,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, load, run, validate
+    from snnc.api import compile, diagnose, load, run, validate
     from snnc.compiler.program import Program
+    from snnc.diagnosis import Diagnosis
     from snnc.errors import (
         BackendError,
         DataError,
@@ -43,6 +44,7 @@ __all__ = [
     "BackendError",
     "DataError",
     "Dataset",
+    "Diagnosis",
     "FormatError",
     "ModelError",
     "OptionError",
@@ -57,6 +59,7 @@ __all__ = [
     "Validation",
     "__version__",
     "compile",
+    "diagnose",
     "load",
     "load_data",
     "run",
@@ -66,11 +69,13 @@ __all__ = [
 # Where each name is defined; the errors are all in one module.
 _HOMES = {
     "compile": "snnc.api",
+    "diagnose": "snnc.api",
     "load": "snnc.api",
     "run": "snnc.api",
     "validate": "snnc.api",
     "Program": "snnc.compiler.program",
     "Dataset": "snnc.models.data",
+    "Diagnosis": "snnc.diagnosis",
     "load_data": "snnc.models.data",
     "RunResult": "snnc.runtime.result",
     "Validation": "snnc.validation",

@@ -14,6 +14,7 @@ from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
 from snnc.compiler.targets import check_neuron
 from snnc.devices import chosen_device
+from snnc.diagnosis import Diagnosis, diagnose_program
 from snnc.inputs import (
     Data,
     as_module,
@@ -38,12 +39,13 @@ def compile(
     *,
     target: str = "loihi",
     timesteps: int = 8,
-    threshold: str = "data-driven",
+    threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -63,9 +65,10 @@ def compile(
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
         timesteps: T, the steps that a sample is shown for, 1..1024.
-        threshold: How thresholds are chosen: ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``,
-            on the calibration data; or ``learned``, as the network's activations (:class:`snnc.models.ClippedReLU`,
-            ``QCFS``) carry them.
+        threshold: How thresholds are chosen on the calibration data: ``auto`` (the best of ``data-driven`` with m = 1
+            and 2 and ``percentile``, tried on the network with this T, lead and ``calibrate``), or one way alone:
+            ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``; or ``learned``, as the network's
+            activations (:class:`snnc.models.ClippedReLU`, ``QCFS``) carry them.
         per_channel: A threshold for each channel instead of one for each layer; learned ones are one for each layer.
         max_pool: How maximum pooling is written for spikes: ``or`` (one neuron for each window, which fires when any of
             its inputs does), ``exact`` (max(a, b) = a + relu(b - a), several neurons and layers), ``avg`` (average
@@ -77,6 +80,8 @@ def compile(
             channel's rates miss on average), or several of them.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
+            on simulators.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -105,6 +110,7 @@ def compile(
         objective=objective,
         calibrate=calibrate,
         lead=lead,
+        allow_oversize=allow_oversize,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -122,12 +128,13 @@ def compile_recorded(
     *,
     target: str = "loihi",
     timesteps: int = 8,
-    threshold: str = "data-driven",
+    threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
     calibrate: Sequence[str] = (),
     lead: int = 0,
+    allow_oversize: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -151,6 +158,7 @@ def compile_recorded(
         objective=objective,
         calibrate=tuple(calibrate),
         lead=lead,
+        allow_oversize=allow_oversize,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
@@ -303,4 +311,42 @@ def validate(
         memory=memory,
         advance=advance,
         announce=announce,
+    )
+
+
+def diagnose(
+    program: Program | str | Path,
+    model: nn.Module | str | Path,
+    data: Data,
+    *,
+    samples: int | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    arch: str | None = None,
+    trust: bool = False,
+    advance: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Says what a conversion loses, in which layers and why, and what to try.
+
+    Args:
+        program: The program, or its .net file.
+        model: The network that it was compiled from, or its file.
+        data: As for :func:`run`; with labels accuracies are looked at, else agreement with the ANN.
+        samples: Look at the first so many; None: all.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
+        arch: As for :func:`compile`.
+        trust: As for :func:`compile`.
+        advance: Told of the samples done, and of all.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    return diagnose_program(
+        as_program(program),
+        as_module(model, arch=arch, trust=trust),
+        evaluation_data(data, samples),
+        device=chosen_device(device),
+        memory=memory,
+        advance=advance,
     )

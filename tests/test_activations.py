@@ -110,7 +110,7 @@ def test_the_graph_computes_what_the_module_computes(count: int, first: float, s
     assert_equal_values(execute(graph, batch)[graph.output.name], expected, 1e-12)
     lowered = FormSpikingLayers().run(graph).graph
     assert_equal_values(execute(lowered, batch)[lowered.output.name], expected, 1e-12)
-    learned = [node.op.learned_threshold for node in lowered.of_kind(SpikingLayer)]
+    learned = [node.op.activation.threshold for node in lowered.of_kind(SpikingLayer)]
     assert learned == [pytest.approx(first), pytest.approx(second), None]
 
 
@@ -175,7 +175,7 @@ class Stairs(Mine):
 
 def test_any_class_that_follows_the_protocol_is_taken() -> None:
     (node,) = formed(dense(Mine())).of_kind(SpikingLayer)
-    assert node.op.learned_threshold == 2.0
+    assert node.op.activation.threshold == 2.0
 
 
 @pytest.mark.parametrize(

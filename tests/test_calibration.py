@@ -88,7 +88,7 @@ def compiled(*corrections: str, **options: object) -> Compilation:
 
 
 def float_graph(compilation: Compilation) -> Graph:
-    (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
+    (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
     return graph
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,10 @@ from snnc.models import digits_cnn, train
 from snnc.models.data import load_data
 from snnc.runtime.lava import lava_available
 
-COMMANDS = ("compile", "run", "validate", "inspect", "thresholds", "train", "demo")
+COMMANDS = (
+    *("compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle", "report"),
+    "demo",
+)
 
 
 class Folder:
@@ -249,12 +253,24 @@ def test_values_outside_the_calibrated_range_are_not_clipped_silently(made: Fold
 def test_inspect_shows_what_the_file_holds(made: Folder, works: Call) -> None:
     text = works("inspect", made.net)
     assert "for Intel Loihi 2, T = 8, 9 steps a sample, 12 until its result, input 1×8×8" in text
-    assert "at least 4 of 128 cores" in text
+    assert "loihi2: 5 cores of 1 chip (128 each), 1 of them for " in text
     assert "91,776 multiply-accumulates per sample" in text
     form = json.loads(works("inspect", made.net, "--json"))
     assert form["resources"]["neurons"] == 1024 + 512 + 64 + 10
     assert form["layers"][-1].get("threshold") is None
     assert form["provenance"]["calibration_samples"] == 512
+    assert form["placement"]["cores"] == 5
+    assert [layer["cores"] for layer in form["placement"]["layers"]] == [1, 1, 1, 1]
+
+
+def test_inspect_places_a_network_on_another_chip_and_draws_it(made: Folder, works: Call, tmp_path: Path) -> None:
+    picture = tmp_path / "cores.png"
+    text = works("inspect", made.net, "--target", "loihi1", "--plot", picture)
+    assert re.search(r"loihi1: \d+ cores of 1 chip", text)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    form = json.loads(works("inspect", made.net, "--target", "loihi1", "--json"))
+    assert form["placement"]["available_per_core"]["neurons"] == 1024
+    assert max(layer["used_at_most"]["input axons"] for layer in form["placement"]["layers"]) <= 4096
 
 
 def test_validate_compares_ann_and_simulator_layer_by_layer(made: Folder, works: Call) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from snnc.compiler.frontend import trace
+from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import SpikingLayer
 from snnc.compiler.passes.assign_thresholds import WIDEST
 from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
@@ -22,6 +22,7 @@ from snnc.errors import OptionError
         ({"objective": 3}, "expected 1 or 2, found 3"),
         ({"objective": 0, "threshold": "optimal"}, "expected 1 or 2, found 0"),
         ({"objective": 2, "threshold": "percentile"}, "percentile minimises no error.*data-driven or optimal"),
+        ({"objective": 2}, "auto tries both.*data-driven or optimal"),
         ({"objective": 2, "threshold": "learned"}, "learned minimises no error"),
     ],
 )
@@ -39,8 +40,9 @@ def test_thresholds_minimise_the_error_of_the_objective(method: str, objective: 
     levels = np.random.default_rng(0).integers(0, 256, (50, 6), np.uint8)
     graph = FormSpikingLayers().run(trace(nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), (6,))).graph
     graph = ProfileActivations(levels).run(graph).graph
+    coding = choose_coding(levels, "graded")
     options = Options(timesteps=4, threshold=method, objective=objective, per_channel=per_channel)
-    result = threshold_pass(options).run(graph)
+    result = threshold_pass(options, levels, coding).run(graph)
     (layer,) = result.graph.of_kind(SpikingLayer)
     sketch = layer.op.profile.activations
     found = sketch.distributions(4) if per_channel else [sketch.distribution(4)]

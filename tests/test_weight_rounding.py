@@ -131,7 +131,7 @@ def network() -> nn.Sequential:
 def test_moments_are_found_for_every_synapse_of_a_network_as_rates() -> None:
     levels = smooth_images(40)
     compilation = compile_module(network(), levels, Options(timesteps=8, std=(255.0,)), unit=1.0)
-    (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
+    (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
     moments = input_moments(graph, levels)
     first, second, readout = (node.name for node in graph if node.name in {name for name, _ in moments})
     assert set(moments) == {(first, 0), (second, 0), (readout, 0)}
@@ -144,7 +144,7 @@ def test_the_drive_of_the_first_layer_is_nearer_to_the_network_s_than_with_neare
     """Regression: at T = 16 a ResNet20 lost two points to the rounding of its input weights."""
     levels = smooth_images(64)
     compilation = compile_module(network(), levels, Options(timesteps=32, std=(255.0,)), unit=1.0)
-    (graph,) = (each.result.graph for each in compilation.records if each.name == "AssignThresholds")
+    (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
     node, layer = graph.of_kind(SpikingLayer)[0], compilation.program.layers[0]
     assert isinstance(node.op, SpikingLayer)
     exact = node.op.drive(torch.as_tensor(levels, dtype=torch.float64)).numpy()

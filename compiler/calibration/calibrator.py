@@ -95,6 +95,25 @@ class Calibrator:
             self.errors[layer.node.name] = errors
             return _with_range(layer, op)
 
+    def after(
+        self, layer: LayerData, op: SpikingLayer | Readout, *, since: str | None = None, until: str | None = None
+    ) -> SpikingLayer | Readout:
+        """The layer after some of the chosen corrections, of which no errors are kept.
+
+        Args:
+            layer: The layer and its data.
+            op: The layer as corrected so far.
+            since: The correction to begin with; None: the first one.
+            until: The correction to end before; None: none.
+        """
+        names = list(CORRECTIONS)
+        begin = names.index(since) if since else 0
+        end = names.index(until) if until else len(names)
+        for name in names[begin:end]:
+            if name in self._chosen:
+                op = CORRECTIONS[name](layer, op)
+        return op
+
     def send(self, layer: LayerData, op: SpikingLayer | Readout) -> None:
         """Sends the spikes of a layer on to those that read it.
 

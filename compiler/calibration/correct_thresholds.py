@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from snnc.compiler.calibration.layer_data import LayerData
+from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.ir import Readout, SpikingLayer
 
 # Thresholds that are tried, as shares of the present one.
@@ -35,7 +36,6 @@ def correct_thresholds(layer: LayerData, op: SpikingLayer | Readout) -> SpikingL
         drive, wanted = layer.drive(op, samples), layer.ann_activation(samples)
         for index, share in enumerate(SHARES):
             tried = replace(op, threshold=op.threshold * share, initial_potential=op.initial_potential * share)
-            rates = layer.spikes(tried, drive).mean(0)
-            errors[index] += ((rates - wanted) ** 2).sum(dim=layer.other_axes).double()
+            errors[index] += rate_errors(layer, tried, drive, wanted)
     best = torch.tensor(SHARES, dtype=torch.float64)[errors.argmin(0)].numpy()
     return replace(op, threshold=op.threshold * best, initial_potential=op.initial_potential * best)

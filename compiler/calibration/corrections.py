@@ -10,6 +10,7 @@ from snnc.compiler.calibration.correct_potentials import correct_potentials
 from snnc.compiler.calibration.correct_thresholds import correct_thresholds
 from snnc.compiler.calibration.correct_weights import correct_weights
 from snnc.compiler.calibration.layer_data import LayerData
+from snnc.compiler.calibration.spread_potentials import spread_potentials
 from snnc.compiler.ir import Readout, SpikingLayer
 
 Correction = Callable[[LayerData, SpikingLayer | Readout], SpikingLayer | Readout]
@@ -19,6 +20,7 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
     {
         "weights": correct_weights,
         "thresholds": correct_thresholds,
+        "spread": spread_potentials,
         "potentials": correct_potentials,
         "bias": correct_bias,
     }

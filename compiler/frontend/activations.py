@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from snnc.compiler.frontend.support import Call
-from snnc.compiler.ir import ReLU
+from snnc.compiler.ir import IntegrateAndFire, ReLU
+from snnc.compiler.ir.ops import FloatArray
 
-CLIPPED_RELU, QCFS = "clipped_relu", "qcfs"
+CLIPPED_RELU, QCFS, INTEGRATE_AND_FIRE = "clipped_relu", "qcfs", "integrate_and_fire"
 # The protocol's attribute; see snnc.models.activations.
 MARK = "snnc_activation"
 # Probe values from -2 to 3 thresholds; odd in number and shifted, so that none lies on the edge of a step.
@@ -38,9 +39,14 @@ def activation(module: nn.Module, call: Call) -> ReLU:
             something else than its kind says.
     """
     kind, name = getattr(type(module), MARK), type(module).__name__
-    if kind not in (CLIPPED_RELU, QCFS):
-        raise call.unsupported(f"{name} has the unknown {MARK} {kind!r}", f"{CLIPPED_RELU} or {QCFS}")
-    operation = ReLU(_threshold(module, call), _steps(module, call) if kind == QCFS else None)
+    if kind == INTEGRATE_AND_FIRE:
+        operation: ReLU = _integrate_and_fire(module, call)
+    elif kind in (CLIPPED_RELU, QCFS):
+        operation = ReLU(_threshold(module, call), _steps(module, call) if kind == QCFS else None)
+    else:
+        raise call.unsupported(
+            f"{name} has the unknown {MARK} {kind!r}", f"{CLIPPED_RELU}, {QCFS} or {INTEGRATE_AND_FIRE}"
+        )
     if not _computes(module, operation):
         raise call.unsupported(f"{name} does not compute what its {MARK} {kind!r} says")
     return operation
@@ -65,9 +71,36 @@ def _steps(module: nn.Module, call: Call) -> int:
     return steps
 
 
+def _integrate_and_fire(module: nn.Module, call: Call) -> IntegrateAndFire:
+    thresholds, potentials = (_channels(module, name, call) for name in ("threshold", "potential"))
+    if not bool((thresholds > 0).all()) or not bool(((potentials >= 0) & (potentials <= thresholds)).all()):
+        raise call.unsupported(
+            f"{type(module).__name__} has thresholds or potentials out of range",
+            "thresholds above 0, and potentials from 0 to the threshold",
+        )
+    return IntegrateAndFire(thresholds=thresholds, potentials=potentials, timesteps=_steps(module, call))
+
+
+def _channels(module: nn.Module, name: str, call: Call) -> FloatArray:
+    """One finite number for each channel."""
+    values = getattr(module, name, None)
+    channels = call.shapes[0][1]
+    if not isinstance(values, torch.Tensor) or values.shape != (channels,) or not bool(values.isfinite().all()):
+        raise call.unsupported(
+            f"{type(module).__name__} has no {name} of finite numbers",
+            f"a tensor of {channels} values, for as many channels",
+        )
+    found: FloatArray = values.detach().cpu().double().numpy()
+    return found
+
+
 def _computes(module: nn.Module, operation: ReLU) -> bool:
-    assert operation.threshold is not None
-    probe = (torch.linspace(-2, 3, _PROBES, dtype=torch.float64) + _PROBE_SHIFT) * operation.threshold
+    levels = torch.linspace(-2, 3, _PROBES, dtype=torch.float64) + _PROBE_SHIFT
+    if isinstance(operation, IntegrateAndFire):
+        probe = levels[:, None] * torch.from_numpy(operation.thresholds)
+    else:
+        assert operation.threshold is not None
+        probe = levels * operation.threshold
     with torch.no_grad():
         found = copy.deepcopy(module).double().eval()(probe.clone())
     return isinstance(found, torch.Tensor) and torch.allclose(found, operation.apply(probe), rtol=1e-9, atol=0)

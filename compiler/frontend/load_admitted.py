@@ -104,6 +104,9 @@ _RENAMED = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}
 _OWN_LAYERS: dict[str, frozenset[str]] = {
     "snnc.models.activations": frozenset(["ClippedReLU", "QCFS"]),
     "snnc.models.residual": frozenset(["PaddedShortcut", "ResidualBlock"]),
+    "snnc.models.spiking.integrate_and_fire": frozenset(["IntegrateAndFire"]),
+    "snnc.models.spiking.joins": frozenset(["Concatenation", "Sum"]),
+    "snnc.models.spiking.network": frozenset(["SpikingNetwork"]),
 }
 
 _LAYER_PACKAGES = ("torch.nn.modules.", "torch.nn.parallel.data_parallel")

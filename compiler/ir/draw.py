@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnc.compiler.ir.layout import positions, routes
-from snnc.compiler.ir.picture import check_picture, save_picture
 from snnc.compiler.ir.table import describe
+from snnc.pictures import check_picture, save_picture
 
 if TYPE_CHECKING:
     from snnc.compiler.ir.graph import Graph

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -123,6 +123,62 @@ class ReLU(SameShape):
         if other.threshold is None or other.threshold > self.threshold:
             return False
         return self.steps is None or (self.threshold, self.steps) == (other.threshold, other.steps)
+
+    def learned(self, channels: int) -> tuple[FloatArray, FloatArray] | None:
+        """What the network was trained for.
+
+        Args:
+            channels: Number of channels that it is applied to.
+
+        Returns:
+            Vth and v0 of each channel, v0 being half of Vth; None where the activation carries no threshold.
+        """
+        if self.threshold is None:
+            return None
+        threshold = np.full(channels, self.threshold)
+        return threshold, threshold / 2
+
+
+@dataclass(frozen=True, eq=False)
+class IntegrateAndFire(ReLU):
+    """Rates of neurons for a constant input: ``Vth / T * clip(floor((T x + v0) / Vth), 0, T)`` for each channel.
+
+    The activation of a network that was trained as a spiking one. ``threshold`` and ``steps`` of the base class are not
+    used: each channel has a threshold of its own.
+
+    Attributes:
+        thresholds: Vth of each channel, (channels,), > 0.
+        potentials: v0 of each channel, 0 <= v0 <= Vth.
+        timesteps: T that they were trained for.
+    """
+
+    thresholds: FloatArray = field(kw_only=True)
+    potentials: FloatArray = field(kw_only=True)
+    timesteps: int = field(kw_only=True)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The shape of the input, whose channels must match."""
+        if inputs[0][0] != len(self.thresholds):
+            raise ValueError(f"expected {len(self.thresholds)} channels, found shape {inputs[0]}")
+        return inputs[0]
+
+    def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Rates."""
+        (x,) = inputs
+        per_channel = (-1,) + (1,) * (x.dim() - 2)
+        threshold = as_tensor(self.thresholds, x).reshape(per_channel)
+        potential = as_tensor(self.potentials, x).reshape(per_channel)
+        # In the order of snnc.models.IntegrateAndFire: values on the edge between two steps fall to the same side.
+        count = torch.floor((x * self.timesteps + potential) / threshold).clamp(0, self.timesteps)
+        return threshold * (count / self.timesteps)
+
+    def keeps(self, other: ReLU) -> bool:
+        """Never: no other activation gives its levels."""
+        return False
+
+    def learned(self, channels: int) -> tuple[FloatArray, FloatArray]:
+        """Its own."""
+        return self.thresholds, self.potentials
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,9 +44,9 @@ class SpikingLayer(Operation):
         return summed(self.synapses, inputs)
 
     @property
-    def learned_threshold(self) -> float | None:
-        """The threshold that the network was trained with, > 0; None where its activation has none."""
-        return self.activation.threshold
+    def is_rectified_only(self) -> bool:
+        """Whether the ANN's activation is the positive part of the drive, without bound or stairs."""
+        return type(self.activation) is ReLU and self.activation.threshold is None
 
     def activate(self, drive: torch.Tensor) -> torch.Tensor:
         """The ANN's activation for a drive, any shape."""

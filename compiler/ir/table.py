@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler.ir.ops import Conv2d, Linear, Operation, ReLU
+from snnc.compiler.ir.ops import Conv2d, IntegrateAndFire, Linear, Operation, ReLU
 from snnc.compiler.ir.pooling import Pooling
 from snnc.compiler.ir.sparse import ConvTranspose2d, Sparse
 from snnc.compiler.ir.spiking import QuantizedLayer, Readout, SpikingLayer
@@ -55,6 +55,8 @@ def describe(op: Operation) -> str:
             return f"Sparse {op.matrix.shape[1]}→{op.matrix.shape[0]}, {op.matrix.nnz:,} entries"
         case Pooling():
             return f"{op.kind} {op.kernel[0]}×{op.kernel[1]}{_stride(op.stride)}"
+        case IntegrateAndFire():
+            return f"IntegrateAndFire, T = {op.timesteps}"
         case ReLU():
             return f"ReLU{_bound(op)}"
         case SpikingLayer():

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from snnc.compiler.ir import Graph, SpikingLayer
+from snnc.compiler.ir import Graph, IntegrateAndFire, Node, SpikingLayer
+from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.solver import solve_distributions
@@ -40,6 +41,8 @@ class AssignThresholds(Pass):
         """Assigns them."""
         graph = graph.copy()
         notes = []
+        if any(_was_trained(node) for node in graph.of_kind(SpikingLayer)):
+            notes.append("the network was trained with thresholds of its own, which --threshold learned takes")
         error = total = 0.0
         for node in graph.of_kind(SpikingLayer):
             assert isinstance(node.op, SpikingLayer) and node.op.profile is not None
@@ -56,15 +59,29 @@ class AssignThresholds(Pass):
             channels = np.ones(len(sketch))
             threshold = channels * [solution.threshold for solution in solutions]
             potential = channels * [solution.potential for solution in solutions]
-            # A channel that hardly ever rises would have weights so large beside a tiny threshold that they decide how
-            # finely all others are rounded. Raised to a sixteenth of the largest threshold its own levels are still
-            # far finer than theirs.
-            raised = np.maximum(threshold, threshold.max() / WIDEST)
-            potential *= raised / threshold
-            threshold = raised
+            threshold, potential = held_together(threshold, potential)
             error += sum(solution.error for solution in solutions)
             # What the error would be if nothing ever fired.
             total += sum(each.power_sum(self._objective) for each in distributions if each)
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))
         relative = error / total if total else 0.0
         return PassResult(graph, True, {"relative_conversion_error": relative}, tuple(notes))
+
+
+def _was_trained(node: Node) -> bool:
+    """Whether a layer is one of a network that was trained as a spiking one."""
+    return isinstance(node.op, SpikingLayer) and isinstance(node.op.activation, IntegrateAndFire)
+
+
+def held_together(threshold: FloatArray, potential: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Thresholds of a layer's channels, none smaller than a sixteenth of the largest, and potentials to go with them.
+
+    A channel that hardly ever rises would have weights so large beside a tiny threshold that they decide how finely all
+    others are rounded. Raised to a sixteenth of the largest threshold its own levels are still far finer than theirs.
+
+    Args:
+        threshold: (channels,), > 0.
+        potential: (channels,); each keeps its share of its threshold.
+    """
+    raised = np.maximum(threshold, threshold.max() / WIDEST)
+    return raised, potential * (raised / threshold)

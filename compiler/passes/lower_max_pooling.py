@@ -65,7 +65,7 @@ class LowerMaxPooling(Pass):
                 assert isinstance(node.op, MaxPool2d)
                 graph.replace(node.name, AvgPool2d(node.op.kernel, node.op.stride, node.op.padding))
                 continue
-            rectified = _rectify(graph, node)
+            rectified = rectify(graph, node)
             if choice == "or":
                 _fire_together(graph, graph[node.name], rectified=rectified)
             else:
@@ -101,8 +101,16 @@ def _only_a_relu_reads(graph: Graph, node: Node) -> bool:
     return len(readers) == 1 and isinstance(readers[0].op, ReLU)
 
 
-def _rectify(graph: Graph, node: Node) -> bool:
-    """Moves a ReLU behind a maximum in front of it (rule 1); says whether the maximum's input cannot be negative."""
+def rectify(graph: Graph, node: Node) -> bool:
+    """Moves a ReLU behind a maximum in front of it (rule 1), in place.
+
+    Args:
+        graph: The network.
+        node: A ``MaxPool2d`` of it.
+
+    Returns:
+        Whether the maximum's input cannot be negative.
+    """
     (source,) = node.inputs
     if is_rectified(graph, source):
         return True

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.distributed import Processes
-from snnc.compiler.ir import ActivationProfile, Graph, Node, Readout, SpikingLayer, execute
+from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -88,10 +88,14 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
         if isinstance(node.op, Readout):
             profiles[node.name].add(drive)
             return drive
-        if node.op.learned_threshold is None:
+        if node.op.is_rectified_only:
             # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
             profiles[node.name].add(drive)
             return drive.relu_()
+        if isinstance(node.op.activation, IntegrateAndFire):
+            # Its rates say nothing of the thresholds that would suit the drive, whose positive part does.
+            profiles[node.name].add(drive)
+            return node.op.activate(drive)
         activations = node.op.activate(drive)
         profiles[node.name].add(drive, activations)
         return activations

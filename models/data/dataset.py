@@ -98,12 +98,31 @@ class Dataset:
         Raises:
             OptionError: ``n`` is less than 1, or ``seed`` is negative.
         """
+        return self._pick(self._drawn(n, seed))
+
+    def split(self, n: int, seed: int) -> tuple[Dataset, Dataset]:
+        """Draw samples as ``subset`` does, and keep the others too.
+
+        Args:
+            n: How many to draw, at least 1.
+            seed: Any number from 0.
+
+        Returns:
+            What was drawn, and all others in their order.
+
+        Raises:
+            OptionError: As for ``subset``.
+        """
+        drawn = self._drawn(n, seed)
+        return self._pick(drawn), self._pick(np.setdiff1d(np.arange(len(self)), drawn))
+
+    def _drawn(self, n: int, seed: int) -> npt.NDArray[np.int64]:
         _check_count(n)
         if seed < 0:
             raise OptionError("the seed is negative", expected="a number from 0", found=str(seed))
         order = shuffled(len(self), seed)
         if self.labels is None:
-            return self._pick(order[:n])
+            return order[:n]
         labels = self.labels[order]
         by_class = np.argsort(labels, kind="stable")
         _, starts, sizes = np.unique(labels[by_class], return_index=True, return_counts=True)
@@ -112,7 +131,8 @@ class Dataset:
         round_of[by_class] = np.arange(len(self)) - np.repeat(starts, sizes)
         class_of[by_class] = np.repeat(shuffled(len(sizes), seed + 1), sizes)
         drawn = order[np.lexsort((class_of, round_of))[:n]]
-        return self._pick(drawn[shuffled(len(drawn), seed + 2)])
+        chosen: npt.NDArray[np.int64] = drawn[shuffled(len(drawn), seed + 2)]
+        return chosen
 
     def _pick(self, indices: npt.NDArray[np.int64]) -> Dataset:
         labels = None if self.labels is None else self.labels[indices]

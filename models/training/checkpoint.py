@@ -16,7 +16,7 @@ from snnc.models.training.epoch import Epoch
 
 __all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_random_state"]
 
-_KIND = "snnc training"
+_KINDS = {"snnc train": "snnc training", "snnc finetune": "snnc fine-tuning"}
 _VERSION = 1
 _KEYS = ("settings", "epochs", "state_dict", "optimizer", "schedule", "random")
 
@@ -32,6 +32,7 @@ class Checkpoint:
         optimizer: The optimizer's state_dict.
         schedule: The learning rate schedule's state_dict.
         random: States of torch's generators, by device.
+        best: The network's state_dict behind the best epoch on held-out images; None: there are none.
     """
 
     settings: dict[str, object]
@@ -40,6 +41,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     random: dict[str, torch.Tensor]
+    best: dict[str, Any] | None = None
 
 
 class CheckpointFile:
@@ -50,11 +52,14 @@ class CheckpointFile:
     Args:
         path: The file.
         write: Writes bytes to a file whole or not at all.
+        command: The command whose runs are kept in it.
     """
 
-    def __init__(self, path: Path, write: Callable[[Path, bytes], None]) -> None:
+    def __init__(self, path: Path, write: Callable[[Path, bytes], None], command: str = "snnc train") -> None:
         self.path = path
         self._write = write
+        self._command = command
+        self._kind = _KINDS[command]
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replaces the file's content.
@@ -65,7 +70,9 @@ class CheckpointFile:
         content = io.BytesIO()
         form = {key: getattr(checkpoint, key) for key in _KEYS}
         form["epochs"] = [asdict(epoch) for epoch in checkpoint.epochs]
-        torch.save({"kind": _KIND, "version": _VERSION, **form}, content)
+        if checkpoint.best is not None:
+            form["best"] = checkpoint.best
+        torch.save({"kind": self._kind, "version": _VERSION, **form}, content)
         self._write(self.path, content.getvalue())
 
     def load(self) -> Checkpoint:
@@ -86,8 +93,8 @@ class CheckpointFile:
             raise ModelError(
                 "not a readable checkpoint", where=where, found=type(error).__name__, advice="delete it to begin anew"
             ) from error
-        if not isinstance(content, dict) or content.get("kind") != _KIND:
-            raise ModelError("is no checkpoint of snnc train", where=where)
+        if not isinstance(content, dict) or content.get("kind") != self._kind:
+            raise ModelError(f"is no checkpoint of {self._command}", where=where)
         if content.get("version") != _VERSION or not all(key in content for key in _KEYS):
             raise ModelError(
                 "is a checkpoint of another version of snnc",
@@ -98,7 +105,7 @@ class CheckpointFile:
             )
         form = {key: content[key] for key in _KEYS}
         form["epochs"] = [Epoch(**epoch) for epoch in form["epochs"]]
-        return Checkpoint(**form)
+        return Checkpoint(**form, best=content.get("best"))
 
 
 def plain_state(module: nn.Module) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Epoch:
         test_accuracy: Share of the test images that are right behind the epoch, 0..1.
         learning_rate: That of the epoch's first step.
         seconds: How long the epoch and its test took.
+        held_out_accuracy: Share of the held-out images that are right behind the epoch, 0..1; None: none were.
     """
 
     epoch: int
@@ -26,3 +27,4 @@ class Epoch:
     test_accuracy: float
     learning_rate: float
     seconds: float
+    held_out_accuracy: float | None = None

@@ -74,6 +74,11 @@ class TrainingSettings:
         """All settings by name, with lists for tuples, as JSON and checkpoints hold them."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
+    @staticmethod
+    def option(name: str) -> str:
+        """The command line's option for a setting."""
+        return option(name)
+
     def check_same(self, before: dict[str, object], where: str) -> None:
         """Check that a run is resumed with the settings it was begun with.
 
@@ -88,7 +93,7 @@ class TrainingSettings:
             if before.get(name) != value:
                 raise OptionError(
                     f"differs from the run that {where} continues",
-                    where=option(name),
+                    where=self.option(name),
                     expected=_text(before.get(name)),
                     found=_text(value),
                     advice="resume with the same settings, or train into another file",

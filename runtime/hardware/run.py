@@ -36,5 +36,5 @@ def run_loihi(
         raise BackendError(f"the loihi backend cannot run: {reason}")
     raise BackendError(
         "the loihi backend cannot run: this version of snnc does not drive a board yet",
-        advice="--backend lava or --backend sim gives the same spikes without a chip",
+        advice="snnc bundle packs the network for one; --backend lava gives the same spikes without a chip",
     )

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from snnc.compiler.program import Layer, Program
 from snnc.runtime.lava.clocks import RISING, Clocks
+from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process
 from snnc.runtime.lava.schedule import UNIT, Schedule
 from snnc.runtime.lava.synapses import attach_matrix
@@ -30,9 +31,10 @@ class Biases:
         program: The program.
         schedule: The schedule.
         clocks: Where the clock neurons are added.
+        parts: Where processes come from.
     """
 
-    def __init__(self, program: Program, schedule: Schedule, clocks: Clocks) -> None:
+    def __init__(self, program: Program, schedule: Schedule, clocks: Clocks, parts: Parts) -> None:
         self._schedule = schedule
         self._depths = sorted(set(program.depths))
         self._switches: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
@@ -41,6 +43,7 @@ class Biases:
                 on, off = schedule.bias_switches(depth)
                 self._switches.append((clocks.add(on), clocks.add(off)))
         self._clocks = clocks
+        self._parts = parts
 
     def build(self, clock: Process | None) -> list[Process]:
         """Makes the neurons.
@@ -51,22 +54,19 @@ class Biases:
         Returns:
             The processes, themselves first; the caller keeps them, since Lava does not.
         """
-        from lava.proc.lif.process import LIF
-        from lava.proc.sparse.process import Sparse
-
         shape = (len(self._depths),)
         if not self._switches:
             starts = np.array([self._schedule.bias_start(depth) for depth in self._depths])
-            self._neurons = LIF(shape=shape, vth=0, v=starts, **RISING)
+            self._neurons = self._parts.lif(shape=shape, vth=0, v=starts, **RISING)
             return [self._neurons]
         assert clock is not None
         # The first window of depth 0 opens too early for a clock neuron to switch anything on.
         begun = np.array([SWITCH * UNIT * self._schedule.begins_with_bias(depth) for depth in self._depths])
-        self._neurons = LIF(shape=shape, vth=0, u=begun, du=-1, dv=4096)
+        self._neurons = self._parts.lif(shape=shape, vth=0, u=begun, du=-1, dv=4096)
         weights = np.zeros((len(self._depths), len(self._clocks)), np.int32)
         for row, (on, off) in zip(weights, self._switches, strict=True):
             row[on], row[off] = SWITCH, -SWITCH
-        switch = Sparse(weights=csr_matrix(weights))
+        switch = self._parts.sparse(weights=csr_matrix(weights))
         clock.s_out.connect(switch.s_in)
         switch.a_out.connect(self._neurons.a_in)
         return [self._neurons, switch]
@@ -92,5 +92,5 @@ class Biases:
                 rows = np.flatnonzero(values)
                 columns = np.full(len(rows), self._depths.index(depth))
                 weights = csr_matrix((2 * values[rows], (rows, columns)), (layer.neurons, len(self._depths)))
-                attached.append(attach_matrix(weights, exponent, self._neurons.s_out, population))
+                attached.append(attach_matrix(self._parts, weights, exponent, self._neurons.s_out, population))
         return attached

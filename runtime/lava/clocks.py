@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Process
 from snnc.runtime.lava.schedule import Schedule
 
@@ -40,9 +41,7 @@ class Clocks:
         self._starts += [self._schedule.clock_start(step)] * count
         return np.arange(first, first + count)
 
-    def build(self) -> Process:
-        """The LIF process of all that were added, at least one."""
-        from lava.proc.lif.process import LIF
-
+    def build(self, parts: Parts) -> Process:
+        """The LIF process of all that were added, at least one, made of these parts."""
         starts = np.array(self._starts)
-        return LIF(shape=starts.shape, vth=self._schedule.interval - 1, v=starts, **RISING)
+        return parts.lif(shape=starts.shape, vth=self._schedule.interval - 1, v=starts, **RISING)

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from snnc.compiler.program import Gate, Program
 from snnc.runtime.lava.clocks import Clocks
+from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.synapses import attach_matrix
@@ -25,9 +26,10 @@ class Gates:
         program: The program.
         schedule: The schedule.
         clocks: Where the neurons are added.
+        parts: Where processes come from.
     """
 
-    def __init__(self, program: Program, schedule: Schedule, clocks: Clocks) -> None:
+    def __init__(self, program: Program, schedule: Schedule, clocks: Clocks, parts: Parts) -> None:
         pulses: dict[int, int] = {}
         for layer, depth in zip(program.layers, program.depths, strict=True):
             pulses[depth] = max(pulses.get(depth, 0), layer.gate.count if layer.gate else 0)
@@ -39,6 +41,7 @@ class Gates:
                 self._closing[depth].append(clocks.add(schedule.closing_pulse(depth), count))
                 self._opening[depth] = clocks.add(schedule.opening_pulse(depth), count)
         self._clocks = clocks
+        self._parts = parts
 
     def attach(self, gate: Gate, depth: int, clock: Process, population: Population) -> list[Process]:
         """Attaches a layer's gate: a synapse for each sign, since one that has both keeps a bit less of its weights.
@@ -61,5 +64,5 @@ class Gates:
             columns = np.zeros((1, len(self._clocks)), np.int64)
             columns[:, neurons] = weight
             weights = csr_matrix(np.ones((population.neurons, 1), np.int64) * columns)
-            attached.append(attach_matrix(weights, gate.pulse.exponent, clock.s_out, population))
+            attached.append(attach_matrix(self._parts, weights, gate.pulse.exponent, clock.s_out, population))
         return attached

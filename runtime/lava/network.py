@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from snnc.compiler.emit import save
 from snnc.compiler.program import Program
+from snnc.runtime.lava.assembly import Assembly
 from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.blocks import neuron_block
-from snnc.runtime.lava.control import Control
 from snnc.runtime.lava.engine import Engine
+from snnc.runtime.lava.input_stream import input_order, input_shape, input_stream, message_bits
 from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
+from snnc.runtime.lava.parts import LavaParts
 from snnc.runtime.lava.population import Population, Process, image_order
 from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.schedule import Schedule
-from snnc.runtime.lava.synapses import GRADED_BITS, attach_synapse, check_delays
+from snnc.runtime.lava.synapses import check_delays
 
 
 class LavaNetwork:
@@ -49,28 +50,21 @@ class LavaNetwork:
         self._registration = Registration()
         self.program = program
         self.schedule = Schedule.of(program, len(levels))
-        self._is_graded = program.coding.kind == "graded"
         self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
         blocks = self._load_chain()
-        source = self._source(levels)
+        parts = LavaParts()
+        source = Population(
+            parts.source(input_stream(program, levels, self.schedule)), input_shape(program), input_order(program)
+        )
         if blocks:
             source.process.s_out.connect(blocks[0].inp)
+        chain = {
+            index: Population(block.neuron, tuple(block.shape), image_order(program.layers[index].shape))
+            for index, block in zip(program.chain, blocks, strict=True)
+        }
+        self._assembly = Assembly(program, self.schedule, parts, source, chain)
         # Lava keeps no reference to what is attached; without one it would be collected.
         self._attached: list[Process] = [*blocks]
-        self._populations = {-1: source}
-        on_chain = dict(zip(program.chain, blocks, strict=True))
-        for index, layer in enumerate(program.layers):
-            if index in on_chain:
-                block = on_chain[index]
-                order = image_order(layer.shape)
-                self._populations[index] = Population(block.neuron, tuple(block.shape), order)
-            else:
-                self._populations[index] = neuron_block(layer, program.depths[index], self.schedule)
-        control = Control(program, self.schedule)
-        self._attached += control.processes
-        for index, layer in enumerate(program.layers):
-            self._attach_synapses(index, first=1 if index in on_chain else 0)
-            self._attached += control.attach(layer, program.depths[index], self._populations[index])
         if program.spiking_layers:
             self._attach_recorder()
         self._read = Read(
@@ -78,7 +72,7 @@ class LavaNetwork:
             interval=self.schedule.interval,
             offset=self.schedule.read_offset,
         )
-        self._read.connect_var(self._populations[len(program.layers) - 1].process.u)
+        self._read.connect_var(self._assembly.readout.process.u)
         # Whichever process is told runs all that it is connected with.
         self._engine = Engine(self._read, check_models(models))
         self._registration.complete()
@@ -103,7 +97,7 @@ class LavaNetwork:
         """Every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
         from snnc.runtime.lava.processes.recorder import read_record
 
-        population = self._populations[index]
+        population = self._assembly.populations[index]
         depth = self.program.depths[index] + self.program.lead_of(index)
         steps = read_record(self._record(index), population.shape)
         trains = np.stack([steps[self.schedule.window(depth, sample)] for sample in range(self.schedule.samples)])
@@ -114,7 +108,7 @@ class LavaNetwork:
         potential = self._read.data.get().astype(np.int64)[..., self.schedule.reads_before :]
         # u holds weight units shifted left by 6 bits, so this division leaves no remainder.
         samples = np.moveaxis(potential, -1, 0) >> 6
-        return self._populations[len(self.program.layers) - 1].restore(samples, self.program.readout.shape)
+        return self._assembly.readout.restore(samples, self.program.readout.shape)
 
     def _load_chain(self) -> list[Process]:
         """The blocks that netx makes of the program's chain; none where the program has none."""
@@ -126,7 +120,7 @@ class LavaNetwork:
         save(self.program, path)
         self._netx = hdf5.Network(
             net_config=str(path),
-            input_message_bits=GRADED_BITS if self._is_graded else 0,
+            input_message_bits=message_bits(self.program),
             reset_interval=self.schedule.interval,
             # netx adds one, and one more for each layer.
             reset_offset=self.schedule.reset_offset(0) - 1,
@@ -154,42 +148,11 @@ class LavaNetwork:
                 block.synapse.proc_params.overwrite("sign_mode", SignMode.MIXED)
                 block.synapse.proc_params.overwrite("num_weight_bits", 8)
 
-    def _source(self, levels: NDArray[np.uint8]) -> Population:
-        """The input: axes as the first block of the chain wants them, one axis where there is none."""
-        from lava.proc.io.source import RingBuffer as Source
-
-        schedule, shape = self.schedule, self.program.coding.shape
-        padded = np.zeros((schedule.samples, schedule.interval, *shape), np.int32)
-        padded[:, : schedule.timesteps] = self.program.coding.spikes(levels, schedule.timesteps)
-        steps = padded.reshape(-1, *shape)
-        is_image = bool(self.program.chain) and self.program.layers[self.program.chain[0]].synapses[0].kind == "conv"
-        if is_image:
-            stream = np.ascontiguousarray(steps.transpose(3, 2, 1, 0))
-        else:
-            stream = np.ascontiguousarray(steps.reshape(len(steps), -1).T)
-        order = image_order(shape) if is_image else np.arange(int(np.prod(shape)))
-        return Population(Source(data=stream), stream.shape[:-1], order)
-
-    def _attach_synapses(self, index: int, *, first: int) -> None:
-        """The synapses of a layer from the ``first`` on."""
-        program = self.program
-        for synapse in program.layers[index].synapses[first:]:
-            self._attached.append(
-                attach_synapse(
-                    synapse,
-                    program.source_shape(synapse.source),
-                    source=self._populations[synapse.source],
-                    target=self._populations[index],
-                    delay=program.delay(index, synapse),
-                    is_graded=self._is_graded and synapse.source < 0,
-                )
-            )
-
     def _attach_recorder(self) -> None:
         from snnc.runtime.lava.processes.recorder import recorder
 
         indices = range(len(self.program.spiking_layers))
-        populations = [self._populations[index] for index in indices]
+        populations = [self._assembly.populations[index] for index in indices]
         sink = recorder([each.shape for each in populations], [self._record(index) for index in indices])
         for population, port in zip(populations, sink.ports, strict=True):
             population.process.s_out.connect(port)

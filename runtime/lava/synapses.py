@@ -8,9 +8,8 @@ from scipy.sparse import csr_matrix
 from snnc.compiler.program import Program, Synapse
 from snnc.compiler.targets import get_target
 from snnc.errors import BackendError
+from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process, arranged_matrix
-
-GRADED_BITS = 8
 
 
 def check_delays(program: Program) -> None:
@@ -30,47 +29,56 @@ def check_delays(program: Program) -> None:
 
 
 def attach_synapse(
+    parts: Parts,
     synapse: Synapse,
     source_shape: tuple[int, ...],
     *,
     source: Population,
     target: Population,
     delay: int,
-    is_graded: bool,
+    message_bits: int,
 ) -> Process:
     """Connects two populations; where the spikes have to wait, by a DelaySparse, else by a Sparse.
 
     Args:
+        parts: Where processes come from.
         synapse: The connections.
         source_shape: Shape of what they read.
         source: The population that sends.
         target: The population that receives.
         delay: Steps that spikes wait.
-        is_graded: Whether the source sends numbers of eight bits and not spikes.
+        message_bits: Bits of the numbers that the source sends; 0 where it sends spikes.
 
     Returns:
         The process; the caller keeps it, since Lava does not.
     """
-    from lava.utils.weightutils import SignMode
-
     return attach_matrix(
+        parts,
         arranged_matrix(synapse.matrix(source_shape), target, source),
         synapse.exponent,
         source.flat_spikes(),
         target,
         delay=delay,
         # Lava would guess from the weights, and where all have one sign it takes and drops other bits of them.
-        sign_mode=SignMode.MIXED,
-        num_message_bits=GRADED_BITS if is_graded else 0,
+        sign_mode="MIXED",
+        num_message_bits=message_bits,
     )
 
 
 def attach_matrix(
-    weights: csr_matrix, exponent: int, spikes: Process, target: Population, *, delay: int = 0, **options: object
+    parts: Parts,
+    weights: csr_matrix,
+    exponent: int,
+    spikes: Process,
+    target: Population,
+    *,
+    delay: int = 0,
+    **options: object,
 ) -> Process:
     """Connects a port to a population.
 
     Args:
+        parts: Where processes come from.
         weights: (neurons, size of the port), in Lava's order.
         exponent: What the weights are shifted by.
         spikes: The port that sends, of one axis.
@@ -81,14 +89,12 @@ def attach_matrix(
     Returns:
         The process; the caller keeps it, since Lava does not.
     """
-    from lava.proc.sparse.process import DelaySparse, Sparse
-
     weights = weights.astype(np.int32)
     if delay:
         delays = csr_matrix((np.full(weights.nnz, delay, int), weights.indices, weights.indptr), weights.shape)
-        process = DelaySparse(weights=weights, delays=delays, max_delay=delay, weight_exp=exponent, **options)
+        process = parts.delay_sparse(weights=weights, delays=delays, max_delay=delay, weight_exp=exponent, **options)
     else:
-        process = Sparse(weights=weights, weight_exp=exponent, **options)
+        process = parts.sparse(weights=weights, weight_exp=exponent, **options)
     spikes.connect(process.s_in)
     target.receive(process.a_out)
     return process

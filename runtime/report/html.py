@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnc.compiler.emit.whole_file import write_whole
+from snnc.compiler.placement import RULES, place
 from snnc.compiler.program import Program
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import OperationCounts, estimate_energy
 from snnc.runtime.report import wording
+from snnc.runtime.report.placement_table import placement_sentence
 from snnc.runtime.report.program_form import resources
 from snnc.runtime.report.program_table import fits
 
@@ -160,9 +162,21 @@ def _limit(program: Program) -> str:
 
 def _resources(program: Program) -> str:
     found = resources(program)
+    placement = place(program, get_target(program.target))
+    rows = [
+        [
+            _Cell(wording.layer(program.layers[placed.index])),
+            _number("-" if placed.broken else f"{placed.cores:,}"),
+            *(_number(f"{int(rule.used(placed.demand).max()):,}") for rule in RULES),
+        ]
+        for placed in placement.layers
+    ]
+    limits = (f"{rule.name} {rule.available(placement.target) or 'not published'}" for rule in RULES)
     return (
-        f"<p>{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights; by the "
-        f"number of neurons alone at least {found['cores_at_least']:,} of {found['cores_per_chip']:,} cores.</p>"
+        f"<p>{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights; "
+        f"{placement_sentence(placement)}.</p>\n"
+        f'<p class="quiet">The most that one core of a layer uses; limits: {", ".join(limits)}.</p>\n'
+        + _table(["layer", "cores", *(rule.name for rule in RULES)], rows)
     )
 
 

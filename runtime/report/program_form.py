@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
+from snnc.compiler.placement import Placement, place
 from snnc.compiler.program import Program, Synapse
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import count_synapses, estimate_energy
+from snnc.runtime.report.placement_form import placement_form
 from snnc.runtime.report.program_table import fits
 
 Form = dict[str, object]
 
 
-def program_form(program: Program) -> Form:
-    """What a .net file holds, but for weights and biases."""
+def program_form(program: Program, placement: Placement | None = None) -> Form:
+    """What a .net file holds, but for weights and biases, and where it goes on the chip; None: placed here."""
     target = get_target(program.target)
+    placement = placement or place(program, target)
     synapses = count_synapses(program)
     provenance = program.provenance
     return {
@@ -24,6 +25,7 @@ def program_form(program: Program) -> Form:
         "layers": [_layer(program, index, count, target.membrane_limit) for index, count in enumerate(synapses)],
         "membrane_limit": target.membrane_limit,
         "resources": resources(program),
+        "placement": placement_form(placement),
         "ann": ann_form(program),
         "provenance": {
             "snnc": provenance.snnc,
@@ -47,19 +49,11 @@ def timing_form(program: Program) -> Form:
 
 
 def resources(program: Program) -> dict[str, int]:
-    """What the network takes of the chip, by count; a core may hold less because of its memory.
-
-    Returns:
-        Neurons, connections (pairs of connected neurons), stored weights (a kernel counts once), the least number of
-        cores that hold the neurons, no two layers sharing one, and the cores of a chip.
-    """
-    target = get_target(program.target)
+    """What the network is made of: neurons, pairs of connected neurons, stored weights (a kernel counts once)."""
     return {
         "neurons": sum(layer.neurons for layer in program.layers),
         "synapses": sum(count_synapses(program)),
         "weights": sum(synapse.weight.size for layer in program.layers for synapse in layer.synapses),
-        "cores_at_least": sum(math.ceil(layer.neurons / target.neurons_per_core) for layer in program.layers),
-        "cores_per_chip": target.cores_per_chip,
     }
 
 

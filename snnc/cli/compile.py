@@ -58,11 +58,12 @@ def compile_command(
         str,
         typer.Option(
             "--threshold",
-            help="How thresholds are chosen: data-driven (the least expected error, by the paper), optimal (the least "
-            "of all thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained "
-            "with ClippedReLU or QCFS carries them).",
+            help="How thresholds are chosen: auto (data-driven with both objectives and percentile are tried on the "
+            "calibration data), data-driven (the least expected error, by the paper), optimal (the least of all "
+            "thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained with "
+            "ClippedReLU or QCFS, or by snnc finetune, carries them).",
         ),
-    ] = "data-driven",
+    ] = "auto",
     per_channel: Annotated[
         bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
     ] = True,
@@ -95,6 +96,14 @@ def compile_command(
             "but a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
         ),
     ] = 0,
+    allow_oversize: Annotated[
+        bool,
+        typer.Option(
+            "--allow-oversize",
+            help="Write the file even where a layer fits no core of the chip: it then runs on simulators only.",
+            show_default=False,
+        ),
+    ] = False,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -159,6 +168,7 @@ def compile_command(
             objective=objective,
             calibrate=names(calibrate),
             lead=lead,
+            allow_oversize=allow_oversize,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),

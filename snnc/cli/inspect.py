@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from snnc.cli.options import Json, Net, Verbose
 from snnc.cli.screen import Screen
+from snnc.pictures import check_picture
 
 EXAMPLES = """\b
-Example:
+Examples:
   snnc inspect model.net
+  snnc inspect model.net --target loihi1 --plot cores.png
 """
 
 
-def inspect_command(net: Net, as_json: Json = False, verbose: Verbose = False) -> int:
-    """Show what a .net file holds.
+def inspect_command(
+    net: Net,
+    chip: Annotated[
+        str | None,
+        typer.Option("--target", help="The chip to place it on: loihi1 or loihi2.  [default: what it was made for]"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw the chips' cores and how full they are: FILE.pdf, .png or .svg."
+        ),
+    ] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Show what a .net file holds, and which cores of the chip it takes.
 
     That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance.
     """
     screen = Screen(json=as_json)
+    if plot is not None:
+        check_picture(plot)
     from snnc.api import load
+    from snnc.compiler.placement import place
     from snnc.compiler.targets import get_target
-    from snnc.runtime.report import program_form, program_table, wording
+    from snnc.runtime.report import placement_table, plot_placement, program_form, program_table, wording
+    from snnc.runtime.report.placement_table import placement_sentence
     from snnc.runtime.report.program_form import ann_joules, resources
 
     program = load(net)
@@ -35,10 +60,11 @@ def inspect_command(net: Net, as_json: Json = False, verbose: Verbose = False) -
         f"{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights of "
         f"{target.weight_bits} bits"
     )
-    screen.show(
-        f"at least {found['cores_at_least']:,} of {found['cores_per_chip']:,} cores, by the number of neurons alone "
-        f"(up to {target.neurons_per_core:,} a core)"
-    )
+    placement = place(program, get_target(chip) if chip else target)
+    screen.show(placement_table(placement))
+    screen.show(f"{placement.target.name}: {placement_sentence(placement)}")
+    for error in placement.errors():
+        screen.note(str(error))
     macs = sum(layer.macs for layer in program.ann)
     energies = ", ".join(f"{wording.joules(value)} by {name}" for name, value in ann_joules(program).items())
     screen.show(f"the ANN takes {macs:,} multiply-accumulates per sample ({energies}, an estimate)")
@@ -51,5 +77,7 @@ def inspect_command(net: Net, as_json: Json = False, verbose: Verbose = False) -
     )
     for note in provenance.notes:
         screen.note(note)
-    screen.emit({"net": str(net), "bytes": net.stat().st_size, **program_form(program)})
+    if plot is not None:
+        plot_placement(placement, plot, title=f"{net.name} on {placement.target.description}")
+    screen.emit({"net": str(net), "bytes": net.stat().st_size, **program_form(program, placement)})
     return 0

@@ -17,8 +17,8 @@ DATA_FORMS = (
 )
 
 OBJECTIVE_HELP = (
-    "m, 1 or 2: data-driven and optimal make the sum of |activation - rate| ** m least. 2 clips less, "
-    "which is often better from T = 4 on with one threshold for each channel."
+    "m, 1 or 2, for --threshold data-driven or optimal, which make the sum of |activation - rate| ** m least. 2 clips "
+    "less, which is often better from T = 4 on with one threshold for each channel; auto tries both."
 )
 
 

@@ -51,7 +51,7 @@ def thresholds_command(
     timesteps: Annotated[int | None, typer.Option("-T", "--timesteps", help="Steps per sample.  [default: 8]")] = None,
     threshold: Annotated[
         str | None,
-        typer.Option("--threshold", help="How thresholds are chosen, as for snnc compile.  [default: data-driven]"),
+        typer.Option("--threshold", help="How thresholds are chosen, as for snnc compile.  [default: auto]"),
     ] = None,
     per_channel: Annotated[
         bool | None,
@@ -101,7 +101,7 @@ def thresholds_command(
     }
     _check(source, is_net=is_net, model=model, given=given)
     if plot is not None:
-        from snnc.compiler.ir.picture import check_picture
+        from snnc.pictures import check_picture
 
         check_writable(plot, instead_of=source)
         check_picture(plot)
@@ -114,7 +114,7 @@ def thresholds_command(
 
             options = Options(
                 timesteps=8 if timesteps is None else timesteps,
-                threshold=threshold or "data-driven",
+                threshold=threshold or "auto",
                 per_channel=per_channel is not False,
                 objective=1 if objective is None else objective,
                 mean=numbers(mean or "0", "--mean"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnc.cli.options import DATA_FORMS, Json, Trust, Verbose, numbers
-from snnc.cli.outputs import check_writable, save_model
+from snnc.cli.outputs import save_model
+from snnc.cli.run_files import RunFiles
 from snnc.cli.screen import Screen
-from snnc.errors import OptionError, OutputError
+from snnc.errors import OptionError
 
 if TYPE_CHECKING:
     from snnc.models.training import Epoch, TrainingSettings
@@ -126,7 +127,7 @@ def train_command(
     """
     if threads is not None and threads < 1:
         raise OptionError("is out of range", where="--threads", expected="at least 1", found=str(threads))
-    files = _Files.of(output or Path(f"{arch.partition(':')[0]}.pt"))
+    files = RunFiles.of(output or Path(f"{arch.partition(':')[0]}.pt"))
     files.check(weights, resume=resume)
     screen = Screen(json=as_json)
     # Imported late, since torch takes seconds.
@@ -209,39 +210,6 @@ def train_command(
         }
     )
     return 0
-
-
-@dataclass(frozen=True)
-class _Files:
-    """What a run writes.
-
-    Attributes:
-        model: The trained network.
-        checkpoint: The state behind the last epoch.
-        log: What was measured, as JSON.
-    """
-
-    model: Path
-    checkpoint: Path
-    log: Path
-
-    @classmethod
-    def of(cls, model: Path) -> _Files:
-        return cls(model, model.with_suffix(".checkpoint"), model.with_suffix(".json"))
-
-    def check(self, weights: Path | None, *, resume: bool) -> None:
-        if self.model in (self.checkpoint, self.log):
-            raise OutputError(
-                "is the name of the checkpoint or the log", where=str(self.model), expected="a name that ends in .pt"
-            )
-        for path in (self.model, self.checkpoint, self.log):
-            check_writable(path, instead_of=weights)
-        if self.checkpoint.exists() and not resume:
-            raise OutputError(
-                "exists, perhaps of a run that is not finished",
-                where=str(self.checkpoint),
-                advice="add --resume to go on from it, or delete it to begin anew",
-            )
 
 
 def _names(text: str) -> tuple[str, ...]:

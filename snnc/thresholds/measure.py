@@ -74,7 +74,7 @@ def model_thresholds(
     levels = coding.levels(raw)
     traced = trace(module, coding.shape)
     ways = max_pooling(traced, coding, levels, options).ways
-    passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options)]
+    passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options, levels, coding)]
     graph = PassManager(passes, progress).run(traced)
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
     for node in graph.of_kind(SpikingLayer):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc.compiler.ir.picture import check_picture, save_picture
+from snnc.pictures import check_picture, save_picture
 from snnc.thresholds.layer import FloatArray, LayerThresholds
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,20 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.frontend import trace
-from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
-from snnc.compiler.pipeline import graph_hash
-from snnc.compiler.program import Layer, Program
-from snnc.errors import BackendError, FormatError, ModelError, OptionError
-from snnc.inputs import chunks, input_levels, raw_values
+from snnc.compiler.program import Program
+from snnc.errors import BackendError, OptionError
+from snnc.inputs import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
-
-# Spikes of every layer are held for so many samples at most, and for so many bytes.
-BATCH, RECORDED = 64, 256 << 20
+from snnc.validation.paired import PairedRuns, threshold_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +119,12 @@ def validate_program(
     if missing:
         notes.append(f"Lava was not run: {missing}")
     levels = input_levels(program, dataset)
-    graph = trace(module, program.coding.shape)
-    if graph_hash(graph) != program.provenance.model:
-        notes.append("the model is not the one that the .net file was compiled from")
-    compared = [layer for layer in program.spiking_layers if _has_value(graph, layer)]
-    left_out = [layer.name for layer in program.spiking_layers if layer not in compared]
-    if left_out:
-        notes.append(f"not compared, because no value of the model corresponds to them: {', '.join(left_out)}")
-    comparison = _Comparison(program, graph, module, compared, Simulator(program, device, memory=memory))
+    simulator = Simulator(program, device, memory=memory)
+    runs = PairedRuns(program, module, simulator)
+    notes += runs.notes
+    comparison = _Comparison(program, runs)
     done = 0
-    for chunk in chunks(dataset, comparison.batch_size):
+    for chunk in chunks(dataset, runs.batch_size):
         comparison.add(chunk, levels.values[done : done + len(chunk)])
         done += len(chunk)
         if advance:
@@ -143,7 +132,7 @@ def validate_program(
     agreement = None
     if lava is not False and not missing:
         first = levels.values[:lava_samples]
-        reference = comparison.simulator.run(first, record=True)
+        reference = simulator.run(first, record=True)
         found = run_lava(
             program,
             first,
@@ -175,86 +164,30 @@ def _named(advance: Callable[[str, int, int], None], name: str, total: int) -> C
 class _Comparison:
     """ANN against simulator, batch by batch."""
 
-    def __init__(
-        self, program: Program, graph: Graph, module: nn.Module, compared: list[Layer], simulator: Simulator
-    ) -> None:
-        self._program = program
-        self._graph = graph
-        # A copy, so that the caller's keeps its mode.
-        self._module = copy.deepcopy(module).eval().float()
-        self._compared = compared
-        self.simulator = simulator
-        recorded = sum(layer.neurons for layer in program.spiking_layers) * program.timesteps
-        self.batch_size = max(1, min(BATCH, RECORDED // recorded)) if recorded else BATCH
-        self._units = {layer.name: _per_channel(layer) for layer in compared}
+    def __init__(self, program: Program, runs: PairedRuns) -> None:
+        self._runs = runs
         self._statistics = {
-            layer.name: LayerStatistics(layer.name, layer.modules, self._units[layer.name]) for layer in compared
+            layer.name: LayerStatistics(layer.name, layer.modules, threshold_of(layer)) for layer in runs.compared
         }
         readout = program.readout
         self._logits = LayerStatistics(readout.name, readout.modules, None)
-        self._logits_name = _logits_node(graph)
-        self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
         self.wraps = np.zeros(len(program.layers), np.int64)
         self.agreeing = self.ann_right = self.snn_right = 0
 
     def add(self, chunk: Dataset, levels: NDArray[np.uint8]) -> None:
         """Adds a batch."""
-        raw = raw_values(chunk)
-        spread = (-1,) + (1,) * (raw.ndim - 2)
-        images = torch.as_tensor(((raw - self._mean.reshape(spread)) / self._std.reshape(spread)).astype(np.float32))
-        with torch.no_grad():
-            outputs = self._module(images).numpy()
-        values = execute(self._graph, images, keep=[*self._statistics, self._logits_name])
-        result = self.simulator.run(levels, record=True)
-        assert result.spikes is not None and result.wraps is not None
-        self.wraps += np.asarray(result.wraps)
-        trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
-        for layer in self._compared:
-            rates = trains[layer.name].sum(axis=1) / self._program.timesteps * self._units[layer.name]
-            ann = values[layer.name].numpy().astype(np.float64).reshape(rates.shape)
-            self._statistics[layer.name].add(ann, rates)
-        logits = self._program.logits(result.readout)
-        expected = values[self._logits_name].numpy().astype(np.float64)
-        if expected.size != logits.size:
-            raise ModelError(
-                "has another number of outputs than the .net file",
-                where="model",
-                expected=str(logits[0].size),
-                found=str(expected[0].size),
-            )
-        self._logits.add(expected.reshape(logits.shape), logits)
-        predictions = outputs.reshape(len(outputs), -1).argmax(axis=1)
-        self.agreeing += int((predictions == result.predictions).sum())
+        pair = self._runs.run(chunk, levels)
+        assert pair.result.wraps is not None
+        self.wraps += np.asarray(pair.result.wraps)
+        for name, statistics in self._statistics.items():
+            statistics.add(pair.activations[name], pair.rates[name])
+        self._logits.add(pair.ann_logits, pair.snn_logits)
+        predictions = pair.outputs.argmax(axis=1)
+        self.agreeing += int((predictions == pair.result.predictions).sum())
         if chunk.labels is not None:
             self.ann_right += int((predictions == chunk.labels).sum())
-            self.snn_right += int((result.predictions == chunk.labels).sum())
+            self.snn_right += int((pair.result.predictions == chunk.labels).sum())
 
     def layers(self) -> tuple[LayerComparison, ...]:
         """All comparisons, the readout's last."""
         return (*(statistics.result() for statistics in self._statistics.values()), self._logits.result())
-
-
-def _logits_node(graph: Graph) -> str:
-    """The node whose value the readout approximates: the output, before a softmax, which the compiler takes off."""
-    node = graph.output
-    while isinstance(node.op, Output | Softmax | Identity):
-        (source,) = node.inputs
-        node = graph[source]
-    return node.name
-
-
-def _has_value(graph: Graph, layer: Layer) -> bool:
-    return layer.name in graph and math.prod(graph[layer.name].shape) == layer.neurons
-
-
-def _per_channel(layer: Layer) -> NDArray[np.float64]:
-    return layer.scale.reshape((-1,) + (1,) * (len(layer.shape) - 1))
-
-
-def _option(program: Program, name: str) -> NDArray[np.float64]:
-    """Mean or standard deviation that the program was compiled with."""
-    text = program.provenance.options.get(name)
-    try:
-        return np.array([float(each) for each in (text or "").split()] or [{"mean": 0.0, "std": 1.0}[name]])
-    except ValueError:
-        raise FormatError(f"{name} is not a list of numbers", where="provenance", found=repr(text)) from None

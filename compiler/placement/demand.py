@@ -1,0 +1,87 @@
+"""What the blocks of a cut layer ask of their cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.compiler.placement.cut import Cut, IntegerArray
+from snnc.compiler.placement.reached import reached
+from snnc.compiler.program import Program, Synapse
+from snnc.compiler.targets import Target
+
+# Weights of a bias: multiples of 256 and what is left.
+BIAS_SYNAPSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """One number for each block, (channels, rows, columns) of the cut.
+
+    Attributes:
+        neurons: Neurons.
+        input_axons: Lists of synapses that a spike from elsewhere addresses: one for each neuron that the block reads,
+            in each of the layer's synapses; one for each of its own neurons, which resets itself by a spike; and those
+            of bias and gate.
+        output_axons: Pairs of a neuron and a block that its spikes go to, itself for the reset included.
+        memory: Bytes of synapses where a kernel is stored once for each core.
+        unshared_memory: Bytes of synapses where each pair of connected neurons has its own.
+    """
+
+    neurons: IntegerArray
+    input_axons: IntegerArray
+    output_axons: IntegerArray
+    memory: IntegerArray
+    unshared_memory: IntegerArray
+
+
+def layer_demand(program: Program, index: int, cut: Cut, destinations: IntegerArray, target: Target) -> Demand:
+    """What a layer asks.
+
+    A stored weight takes ``target.weight_bits``, and the bits of a delay where it has one. Where neither a kernel nor a
+    full matrix says whose it is, the bits of a neuron's number within its core come on top. What a chip needs beyond
+    that, to tell one list from the next, is not published in detail and left out.
+
+    Args:
+        program: The program.
+        index: The layer.
+        cut: How it is cut.
+        destinations: How many blocks of other layers each of its neurons sends spikes to, (channels, height, width).
+        target: The chip.
+    """
+    layer = program.layers[index]
+    channels, rows, columns = (np.diff(edges) for edges in cut.ranges(layer.shape))
+    neurons = channels[:, None, None] * rows[:, None] * columns
+    index_bits = (target.neurons_per_core - 1).bit_length()
+    axons = np.zeros_like(neurons)
+    bits, unshared = np.zeros_like(neurons), np.zeros_like(neurons)
+    for synapse in layer.synapses:
+        found = reached(synapse, program.source_shape(synapse.source), layer.shape, cut)
+        axons = axons + found.sources
+        weight = _weight_bits(program, index, synapse, target)
+        bits = bits + found.stored * (weight + (index_bits if synapse.kind == "sparse" else 0))
+        unshared = unshared + found.pairs * (weight + index_bits)
+    extra = control_synapses(program, index)
+    resets = int(layer.threshold is not None and not layer.memoryless)
+    own = neurons * (extra + resets) * (target.weight_bits + index_bits)
+    return Demand(
+        neurons=neurons,
+        input_axons=axons + extra + resets * neurons,
+        output_axons=cut.sums(destinations + resets),
+        memory=-(-(bits + own) // 8),
+        unshared_memory=-(-(unshared + own) // 8),
+    )
+
+
+def control_synapses(program: Program, index: int) -> int:
+    """Synapses of each neuron of a layer from the clock and bias neurons that the construction on Loihi adds."""
+    layer = program.layers[index]
+    # With lead a gate closes twice and opens once.
+    pulses = layer.gate.count * (3 if program.lead else 1) if layer.gate else 0
+    return pulses + (BIAS_SYNAPSES if layer.bias.any() else 0)
+
+
+def _weight_bits(program: Program, index: int, synapse: Synapse, target: Target) -> int:
+    delayed = program.delay(index, synapse) > 0
+    return target.weight_bits + (target.maximum_delay.bit_length() if delayed else 0)

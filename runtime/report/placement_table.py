@@ -1,0 +1,63 @@
+"""A placement as a table."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from snnc.compiler.placement import RULES, Cut, PlacedLayer, Placement, Rule
+from snnc.runtime.report import wording
+from snnc.runtime.report.layout import plain_table
+
+
+def placement_table(placement: Placement) -> RenderableType:
+    """One row for each layer: its cores, how it is cut, and of each limit the most that one of its cores uses."""
+    table = plain_table()
+    table.add_column("layer", no_wrap=True)
+    table.add_column("cores", justify="right", no_wrap=True)
+    table.add_column("cut into")
+    for rule in RULES:
+        table.add_column(rule.name, justify="right")
+    for placed in placement.layers:
+        layer = placement.program.layers[placed.index]
+        fits = "-" if placed.broken else f"{placed.cores:,}"
+        table.add_row(
+            wording.layer(layer),
+            fits,
+            "does not fit" if placed.broken else cut_in_words(placed.cut, len(layer.shape) == 3),
+            *(_used(placement, placed, rule) for rule in RULES),
+        )
+    return Group("", table, Text(placement_legend(placement), style="dim"))
+
+
+def cut_in_words(cut: Cut, image: bool) -> str:
+    """``2 × rows, 3 × channels``; ``whole`` where there is one block."""
+    if cut.parts == 1:
+        return "whole"
+    counts = (("rows", cut.rows), ("columns", cut.columns), ("channels" if image else "features", cut.channels))
+    return ", ".join(f"{count} × {name}" for name, count in counts if count > 1)
+
+
+def placement_sentence(placement: Placement) -> str:
+    """``28 cores of 1 chip (128 each), 1 of them for 46 clock and bias neurons``."""
+    chips = f"{placement.chips:,} chip{'s' * (placement.chips != 1)}"
+    text = f"{placement.cores:,} cores of {chips} ({placement.target.cores_per_chip:,} each)"
+    if placement.control_cores:
+        text += f", {placement.control_cores:,} of them for {placement.control_neurons:,} clock and bias neurons"
+    missing = sum(placed.broken is not None for placed in placement.layers)
+    return f"{text}; {missing} layer{'s' * (missing != 1)} cannot be placed" if missing else text
+
+
+def placement_legend(placement: Placement) -> str:
+    """What the table's figures mean, and which limits are not published."""
+    unknown = [rule.name for rule in RULES if rule.available(placement.target) is None]
+    text = "the most that one core of the layer uses, and the share of what there is; an estimate (docs/chip-fit.md)"
+    return f"{text}; limits of {' and '.join(unknown)} are not published" if unknown else text
+
+
+def _used(placement: Placement, placed: PlacedLayer, rule: Rule) -> str:
+    used = int(rule.used(placed.demand).max())
+    if rule.available(placement.target) is None:
+        return f"{used:,}"
+    share = "too many" if placed.broken is rule else f"{100 * rule.load(placed.demand, placement.target):.0f} %"
+    return f"{used:,} ({share})"

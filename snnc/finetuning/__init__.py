@@ -1,0 +1,9 @@
+"""Hybrid training: a converted network is trained on as a spiking one."""
+
+from __future__ import annotations
+
+from snnc.finetuning.session import Data, finetune_network
+from snnc.finetuning.settings import KEEP, FinetuneSettings
+from snnc.finetuning.start import is_finetuned, spiking_network
+
+__all__ = ["KEEP", "Data", "FinetuneSettings", "finetune_network", "is_finetuned", "spiking_network"]
