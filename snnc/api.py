@@ -59,7 +59,7 @@ def compile(
     """Compiles a trained network into a spiking network for a chip.
 
     Args:
-        model: The network, or a file that ``torch.save`` wrote.
+        model: The network, or its file, of any format that docs/models.md lists.
         calibration: Data like those that the network was trained on: a spec (``digits``, ``mnist:ROOT``, a folder,
             an .npz file, ``module:attribute``; the training split is taken), a ``Dataset`` of snnc, an array or
             tensor (samples, channels, height, width) or (samples, features), a tuple (images, labels), a torch

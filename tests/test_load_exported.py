@@ -21,7 +21,7 @@ from torch import nn
 
 from snnc.cli import main
 from snnc.compiler.frontend import trace
-from snnc.compiler.frontend.load import load_model
+from snnc.compiler.frontend.load import load_model, read_state
 from snnc.errors import ModelError, OptionError, SnncError, UnsupportedError, UntrustedModelError
 from snnc.models import digits_cnn
 
@@ -133,6 +133,11 @@ def test_several_inputs_and_outputs_are_refused(tmp_path: Path) -> None:
 def test_arch_is_refused() -> None:
     with pytest.raises(OptionError, match="is only for a state_dict"):
         load_model(PORTABLE[0], arch=nn.ReLU)
+
+
+def test_weights_are_not_taken_from_a_graph() -> None:
+    with pytest.raises(ModelError, match="its weights have no names"):
+        read_state(PORTABLE[0])
 
 
 # ---- files that nobody should trust ----
@@ -319,5 +324,5 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     exported(Network(digits_cnn().eval(), (1, 8, 8)), tmp_path / "m.pt2")
-    assert main(["compile", "m.pt2", "--calib", "digits", "--calib-samples", "16", "-q"]) == 0
+    assert main(["compile", "m.pt2", "--calib", "digits", "--calib-samples", "16", "--threshold", "max", "-q"]) == 0
     assert main(["run", "m.net", "--data", "digits", "--samples", "4"]) == 0

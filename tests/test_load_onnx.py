@@ -539,5 +539,5 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     exported(Network(digits_cnn().eval(), (1, 8, 8)), tmp_path / "m.onnx")
-    assert main(["compile", "m.onnx", "--calib", "digits", "--calib-samples", "16", "-q"]) == 0
+    assert main(["compile", "m.onnx", "--calib", "digits", "--calib-samples", "16", "--threshold", "max", "-q"]) == 0
     assert main(["run", "m.net", "--data", "digits", "--samples", "4"]) == 0

@@ -113,6 +113,18 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     safetensors.save_file(digits_cnn().state_dict(), "w.safetensors")
-    arguments = ["--arch", "digits_cnn", "--calib", "digits", "--calib-samples", "16", "-o", "n.net", "-q"]
+    arguments = [
+        "--arch",
+        "digits_cnn",
+        "--calib",
+        "digits",
+        "--calib-samples",
+        "16",
+        "--threshold",
+        "max",
+        "-o",
+        "n.net",
+        "-q",
+    ]
     assert main(["compile", "w.safetensors", *arguments]) == 0
     assert main(["run", "n.net", "--data", "digits", "--samples", "4"]) == 0

@@ -156,7 +156,7 @@ def test_from_the_command_line(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     saved(Network(digits_cnn().eval(), (1, 8, 8)), tmp_path / "m.pt", script=False)
-    arguments = ["m.pt", "--calib", "digits", "--calib-samples", "16", "-q"]
+    arguments = ["m.pt", "--calib", "digits", "--calib-samples", "16", "--threshold", "max", "-q"]
     assert main(["compile", *arguments]) == 2
     assert main(["compile", *arguments, "--trust"]) == 0
     assert main(["run", "m.net", "--data", "digits", "--samples", "4"]) == 0

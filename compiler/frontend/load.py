@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.fx
 from torch import nn
 
 from snnc.compiler.frontend.exported import read_exported
@@ -31,10 +32,10 @@ _KEYS_NAMED_AT_MOST = 5
 def load_model(
     path: str | Path, *, arch: str | Callable[[], nn.Module] | None = None, trust: bool = False
 ) -> nn.Module:
-    """Read a network from a file that ``torch.save`` wrote: a whole module, or a state_dict.
+    """Read a network from a file: one that ``torch.save`` wrote, or of another format that holds a network or weights.
 
-    A checkpoint that wraps either of the two under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped, and
-    so is ``nn.DataParallel``.
+    A checkpoint that wraps a network or weights under ``state_dict``, ``model_state_dict`` or ``model`` is unwrapped,
+    and so is ``nn.DataParallel``.
 
     Args:
         path: The file.
@@ -49,9 +50,11 @@ def load_model(
         The network in eval mode, on the CPU, with float32 parameters.
 
     Raises:
-        UntrustedModelError: The file needs a class or function other than those admitted, and ``trust`` is not given.
-        ModelError: The file is missing or truncated, not a file of ``torch.save``, or holds no usable network; or
-            its state_dict needs ``arch``, or does not fit it.
+        UntrustedModelError: The file needs a class or function other than those admitted, or is a TorchScript archive,
+            and ``trust`` is not given.
+        ModelError: The file is missing or truncated, not a model file, or holds no usable network; or its state_dict
+            needs ``arch``, or does not fit it.
+        UnsupportedError: The file describes its network as a graph, with an operation that cannot be compiled.
         OptionError: ``arch`` cannot be used, or is given for a file that holds a whole network.
     """
     file = Path(path)
@@ -100,6 +103,13 @@ def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.T
         ModelError: The file is missing or damaged, or holds no weights.
     """
     content = _unwrap(_read(Path(path), trust))
+    if isinstance(content, torch.fx.GraphModule):
+        raise ModelError(
+            "its weights have no names",
+            where=str(path),
+            expected="a state_dict, or a network saved with torch.save",
+            found="a network written down as a graph",
+        )
     if isinstance(content, nn.Module):
         return _ready(content, str(path)).state_dict()
     if not is_state_dict(content):

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from snnc.compiler.frontend.build import build
 from snnc.compiler.frontend.probe import PROBE, probe
+from snnc.compiler.frontend.size_limit import check_sizes
 from snnc.compiler.frontend.symbolic import symbolic
 from snnc.compiler.ir import Graph, Shape, execute
 from snnc.errors import ModelError, first_line
@@ -28,11 +29,12 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
         is a function (``relu_1``); a module used again gets ``:1``, ``:2`` behind its name.
 
     Raises:
-        ModelError: The module does not run on input of that shape, or cannot be traced.
+        ModelError: The module does not run on input of that shape, cannot be traced, or asks for absurd memory.
         UnsupportedError: It holds an operation that cannot be compiled; the message names it.
     """
     network = _copied(module).eval().float()
     traced = symbolic(network)
+    check_sizes(traced, input_shape, PROBE)
     probe(traced, input_shape)
     graph = build(traced, input_shape)
     graph.remove_unread()

@@ -21,6 +21,7 @@ EXAMPLES = """\b
 Examples:
   snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
   snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
+  snnc compile keras.onnx --calib images.npz
 """
 
 # Samples that are simulated for the energy in a report.
@@ -30,7 +31,10 @@ REPORT_SAMPLES = 128
 def compile_command(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="The trained network: a file that torch.save(model, MODEL) wrote."),
+        typer.Argument(
+            metavar="MODEL",
+            help="The trained network: a file of torch.save, torch.export.save, torch.jit.save, ONNX or safetensors.",
+        ),
     ],
     calibration: Annotated[
         str | None,
