@@ -98,7 +98,7 @@ def _clipping(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(1)) >= WORTH:
         yield Finding(
             f"clipping activations at the thresholds costs {lost:.1f} points",
-            "--threshold auto, or data-driven with --objective 2, which clip less; more calibration samples; a larger T",
+            "--threshold auto, or data-driven with --objective 2, which clip less; more calibration data; a larger T",
         )
 
 
