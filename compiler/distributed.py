@@ -7,6 +7,7 @@ is the one that a single process gets.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from snnc.compiler.ir import ActivationProfile
     from snnc.compiler.solver import ActivationSketch
 
-# What was sent, kept until the connection is closed: gloo's thread lets go of a tensor some time after it has arrived.
-# Were it the last to do so, it would need Python's lock, which the closing holds while it waits for that thread.
-_SENT: list[torch.Tensor] = []
+# What was sent last, kept until the connection is closed: gloo's thread lets go of a tensor some time after it has
+# arrived. Were it the last to do so, it would need Python's lock, which the closing holds while it waits for that
+# thread. Of earlier ones it may be the last to let go: then nobody holds that lock and waits.
+_SENT: deque[torch.Tensor] = deque(maxlen=16)
 # What torchrun sets in each of its processes.
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
@@ -112,8 +114,18 @@ def _merge(sketch: ActivationSketch) -> None:
 def _reduce(array: NDArray[Any], operation: str) -> None:
     """Replaces an array by its sum, minimum or maximum over the processes, elementwise and in place."""
     import torch
+
+    reduce_tensor(torch.from_numpy(array), operation)
+
+
+def reduce_tensor(tensor: torch.Tensor, operation: str = "SUM") -> None:
+    """Replaces a tensor on the CPU by its sum, minimum or maximum over the connected processes, in place.
+
+    Args:
+        tensor: Of the same shape and type in all processes, all of which have to call this.
+        operation: ``SUM``, ``MIN`` or ``MAX``.
+    """
     from torch import distributed
 
-    tensor = torch.from_numpy(array)
     _SENT.append(tensor)
     distributed.all_reduce(tensor, op=getattr(distributed.ReduceOp, operation))

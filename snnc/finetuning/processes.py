@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from snnc.compiler.distributed import Processes
+from snnc.compiler.distributed import Processes, reduce_tensor
 
 __all__ = ["Together"]
 
@@ -31,9 +31,7 @@ class Together:
     def total(self, values: Tensor) -> Tensor:
         """The sum over all processes of a tensor on the CPU; only on it, since that is where they are connected."""
         if self.processes.count > 1:
-            from torch import distributed
-
-            distributed.all_reduce(values)
+            reduce_tensor(values)
         return values
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
