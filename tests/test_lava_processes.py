@@ -67,7 +67,7 @@ def test_stock_models_take_as_few_processes_as_there_are_synapses_and_population
 def test_a_network_that_has_ended_is_not_kept(models: str) -> None:
     program = branching()
     network = LavaNetwork(program, levels_for(program, 1), models)
-    source = weakref.ref(network._populations[-1].process)
+    source = weakref.ref(network._assembly.populations[-1].process)
     try:
         network.run(2)
     finally:

@@ -132,7 +132,7 @@ def test_figures_of_a_model_are_those_of_its_activations(per_channel: bool, time
     module = network()
     data = calibration_data("digits", 200)
     seen: list[int] = []
-    options = Options(timesteps=timesteps, per_channel=per_channel)
+    options = Options(threshold="data-driven", timesteps=timesteps, per_channel=per_channel)
     layers = model_thresholds(module, data, options, advance=seen.append)
     assert seen[-1] == 400 and seen == sorted(seen)
     with torch.no_grad():
