@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +124,13 @@ def test_the_choice_is_the_same_each_time() -> None:
     first, second = (compiled(calibrate=("bias",)).program for _ in range(2))
     for one, other in zip(first.layers, second.layers, strict=True):
         assert np.array_equal(one.scale, other.scale) and np.array_equal(one.bias, other.bias)
+
+
+def test_large_networks_are_tried_on_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "snnc.compiler.passes.choose_thresholds.PRODUCTS"
+    # Convolutions of 6 x 18 and 8 x 54 weights at 64 places each, or at the pooled sixteen, and two linear layers.
+    step = 6 * 18 * 64 + 8 * 54 * 64 + 128 * 12 + 12 * 4
+    for products, samples in ((100 * TIMESTEPS * step, "96"), (20 * TIMESTEPS * step, "1\\d|20|9"), (0, "8")):
+        monkeypatch.setattr(module, products)
+        notes = compiled(max_pool="or").program.provenance.notes
+        assert any(re.search(rf"on ({samples}) calibration samples", note) for note in notes), (samples, notes)

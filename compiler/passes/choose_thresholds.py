@@ -15,7 +15,17 @@ from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.calibration.spread_potentials import SHARES
-from snnc.compiler.ir import Graph, IntegrateAndFire, Operation, Readout, Relay, SpikeMax2d, SpikingLayer
+from snnc.compiler.ir import (
+    Conv2d,
+    Graph,
+    IntegrateAndFire,
+    Operation,
+    Readout,
+    Relay,
+    Sparse,
+    SpikeMax2d,
+    SpikingLayer,
+)
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.assign_learned_thresholds import AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds, held_together
@@ -36,6 +46,8 @@ NEAREST = "the nearest to each activation"
 # Calibration samples that each is tried on, and values of the largest layer that are held for them at once.
 SAMPLES, LEAST_SAMPLES = 128, 8
 VALUES_MAXIMUM = 1 << 27
+# Multiplications of one try, over samples and steps: some seconds for each on one core.
+PRODUCTS = 5 * 10**10
 
 
 class ChooseThresholds(Pass):
@@ -83,7 +95,9 @@ class ChooseThresholds(Pass):
         """Assigns the best."""
         if _is_trained(graph, self._timesteps):
             return AssignLearnedThresholds(self._timesteps).run(graph)
-        fitted, judged = _samples(self._levels, max(math.prod(node.shape) for node in graph), bool(self._corrections))
+        largest = max(math.prod(node.shape) for node in graph)
+        affordable = min(VALUES_MAXIMUM // largest, PRODUCTS // (self._timesteps * _multiplications(graph)))
+        fitted, judged = _samples(self._levels, affordable, bool(self._corrections))
         assigned = {
             name: AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective).run(
                 graph
@@ -171,15 +185,30 @@ def _is_trained(graph: Graph, timesteps: int) -> bool:
     )
 
 
-def _samples(levels: NDArray[np.uint8], largest: int, corrected: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _multiplications(graph: Graph) -> int:
+    """Of one sample in one step, as if every input fired; at least 1."""
+    found = 1
+    for node in graph:
+        if isinstance(node.op, SpikingLayer | Readout):
+            for each in node.op.synapses:
+                if isinstance(each, Sparse):
+                    found += int(each.matrix.nnz)
+                else:
+                    found += int(each.weight.size) * (math.prod(node.shape[1:]) if isinstance(each, Conv2d) else 1)
+    return found
+
+
+def _samples(
+    levels: NDArray[np.uint8], affordable: int, corrected: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Calibration samples to correct a network on and to judge it on; the same where nothing is fitted to them.
 
     Args:
         levels: All of them.
-        largest: Values of the largest layer for one sample.
+        affordable: How many time and memory allow.
         corrected: Whether layers are corrected.
     """
-    samples = max(LEAST_SAMPLES, min(SAMPLES, VALUES_MAXIMUM // largest))
+    samples = max(LEAST_SAMPLES, min(SAMPLES, affordable))
     if not corrected or len(levels) < 2 * LEAST_SAMPLES:
         some = levels[:: -(-len(levels) // samples)]
         return some, some
