@@ -1,6 +1,7 @@
 # Every target sets up what it needs first; see tools/setup.
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# Two tests at a time, also where there are more cores: several start processes of their own.
+PYTEST_ARGS ?= -n 2
 SPEED_ARGS ?=
 
 .DEFAULT_GOAL := help
