@@ -47,7 +47,7 @@ NEAREST = "the nearest to each activation"
 SAMPLES, LEAST_SAMPLES = 128, 8
 VALUES_MAXIMUM = 1 << 27
 # Multiplications of one try, over samples and steps: some seconds for each on one core.
-PRODUCTS = 5 * 10**10
+PRODUCTS = 3 * 10**10
 
 
 class ChooseThresholds(Pass):
