@@ -130,7 +130,12 @@ def test_large_networks_are_tried_on_fewer_samples(monkeypatch: pytest.MonkeyPat
     module = "snnc.compiler.passes.choose_thresholds.PRODUCTS"
     # Convolutions of 6 x 18 and 8 x 54 weights at 64 places each, or at the pooled sixteen, and two linear layers.
     step = 6 * 18 * 64 + 8 * 54 * 64 + 128 * 12 + 12 * 4
-    for products, samples in ((100 * TIMESTEPS * step, "96"), (20 * TIMESTEPS * step, "1\\d|20|9"), (0, "8")):
+    for products, samples in ((100 * TIMESTEPS * step, "96"), (20 * TIMESTEPS * step, "1\\d|20|9")):
         monkeypatch.setattr(module, products)
         notes = compiled(max_pool="or").program.provenance.notes
         assert any(re.search(rf"on ({samples}) calibration samples", note) for note in notes), (samples, notes)
+    monkeypatch.setattr(module, 0)
+    tried, one = compiled(max_pool="or"), compiled(max_pool="or", threshold="data-driven", objective=2)
+    assert any("m = 2: the network is too large" in note for note in tried.program.provenance.notes)
+    for layer, expected in zip(tried.program.layers, one.program.layers, strict=True):
+        assert np.array_equal(layer.scale, expected.scale)

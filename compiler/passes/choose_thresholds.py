@@ -97,6 +97,8 @@ class ChooseThresholds(Pass):
             return AssignLearnedThresholds(self._timesteps).run(graph)
         largest = max(math.prod(node.shape) for node in graph)
         affordable = min(VALUES_MAXIMUM // largest, PRODUCTS // (self._timesteps * _multiplications(graph)))
+        if affordable < LEAST_SAMPLES:
+            return self._untried(graph)
         fitted, judged = _samples(self._levels, affordable, bool(self._corrections))
         assigned = {
             name: AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective).run(
@@ -112,6 +114,14 @@ class ChooseThresholds(Pass):
         figures: dict[str, int | float | str] = {"chosen": chosen}
         figures |= {f"unexplained ({name})": value for name, value in left.items()}
         return PassResult(graphs[chosen], True, figures, notes)
+
+    def _untried(self, graph: Graph) -> PassResult:
+        """The first candidate, for networks that are too large to be run with several."""
+        name, method, objective = CANDIDATES[0]
+        assign = AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective)
+        result = assign.run(graph)
+        note = f"thresholds by {name}: the network is too large, or T, to try others on calibration data"
+        return replace(result, notes=(*result.notes, note))
 
     def _tried(
         self, fitted: NDArray[np.uint8], judged: NDArray[np.uint8], candidates: Sequence[Graph]
