@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import multiprocessing
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,17 @@ import pytest
 from branching import branching
 from hypothesis import given
 from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
 from programs import levels_for
 from runs import assert_equal_results
 
 import snnc
 from snnc.cli import main
 from snnc.cli.duration import about, long_run
+from snnc.cli.termination import Terminated
 from snnc.errors import BackendError, OptionError
 from snnc.runtime.lava import run_lava
+from snnc.runtime.lava.interrupted_workers import no_complaints_when_interrupted
 from snnc.runtime.lava.joined import joined
 from snnc.runtime.lava.pace import Pace, mean_pace
 from snnc.runtime.lava.shares import piece_size, pieces
@@ -164,3 +169,40 @@ def test_validation_with_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None
         found = snnc.validate(program, DATA / "lenet.pt", data["x_test"][:2], lava=True, lava_models=models)
         assert found.agreement is not None and found.agreement.complete
     assert asked == ["fast", "stock"]
+
+
+@pytest.mark.parametrize(
+    ("interruption", "name", "is_heard"),
+    [
+        (KeyboardInterrupt, "ExecutorManagerThread", False),
+        (Terminated, "ExecutorManagerThread", False),
+        (KeyboardInterrupt, "another", True),
+        (ValueError, "ExecutorManagerThread", True),
+        (None, "ExecutorManagerThread", True),
+    ],
+)
+def test_the_thread_that_hands_work_out_is_silent_once_interrupted(
+    interruption: type[BaseException] | None, name: str, is_heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: heard.append(arguments.exc_value))
+
+    def fail() -> None:
+        failing = threading.Thread(target={}.__getitem__, args=(2,), name=name)
+        failing.start()
+        failing.join()
+
+    with contextlib.suppress(interruption or ()), no_complaints_when_interrupted():
+        # The interruption has begun, but has not come here yet.
+        fail()
+        if interruption:
+            raise interruption
+    assert len(heard) == is_heard
+    fail()
+    assert len(heard) == 2 * is_heard
+
+
+def test_joblib_s_thread_has_the_name_that_is_looked_for() -> None:
+    with get_reusable_executor(max_workers=1) as executor:
+        executor.submit(int).result()
+        assert "ExecutorManagerThread" in [thread.name for thread in threading.enumerate()]

@@ -12,6 +12,7 @@ from snnc.compiler.program import Program
 from snnc.errors import BackendError, SnncError, first_line
 from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.cluster import joblib_backend
+from snnc.runtime.lava.interrupted_workers import no_complaints_when_interrupted
 from snnc.runtime.lava.joined import joined
 from snnc.runtime.lava.pace import Pace, mean_pace
 from snnc.runtime.lava.run import run_here
@@ -45,7 +46,10 @@ def run_shared(
     with joblib_backend(cluster):
         count = workers or effective_n_jobs(-1)
         # No more is handed out than is worked on: joblib's processes cannot be ended in peace with work that waits.
-        with Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel:
+        with (
+            Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel,
+            no_complaints_when_interrupted(),
+        ):
             work = _Work(parallel, program, levels, models=models, record=record, advance=advance)
             work.run(pieces(min(count, len(levels)), 1))
             left = len(levels) - work.done
