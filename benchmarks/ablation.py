@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -18,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ann import numbers
+from result_file import ResultFile
 from rich.console import Console
 from rich.table import Table
 
 from snnc.api import compile_recorded
 from snnc.compiler.calibration import CORRECTIONS
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.inputs import as_module, calibration_data, evaluation_data, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.simulator import Simulator
@@ -61,10 +61,6 @@ def cells(arguments: argparse.Namespace) -> list[Cell]:
         for calibrate in arguments.calibrate
         for threshold in arguments.thresholds
     ]
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    return tuple(map(float, text.split(",")))
 
 
 def measure(arguments: argparse.Namespace, cell: Cell, calibration: Dataset, test: Dataset) -> dict[str, Any]:
@@ -139,24 +135,18 @@ def main() -> None:
         "calibration": arguments.calibration_samples,
         "test": len(test),
     }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    file = arguments.output / "ablation.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings, "rows": []}
-    if results["settings"] != settings:
-        raise SystemExit(f"{file} was measured with {results['settings']}, not {settings}; give another --output")
-    rows: list[dict[str, Any]] = results["rows"]
+    results = ResultFile(arguments.output / "ablation.json", settings)
     names = tuple(field for field in Cell.__dataclass_fields__)
-    done = {Cell(*(row[name] for name in names)) for row in rows}
+    done = {Cell(*(row[name] for name in names)) for row in results.rows}
     missing = [cell for cell in cells(arguments) if cell not in done]
     calibration = calibration_data(arguments.data, arguments.calibration_samples) if missing else None
     for cell in missing:
         if time.perf_counter() - begin > 60 * arguments.minutes:
             break
         assert calibration is not None
-        rows.append(measure(arguments, cell, calibration, test))
-        console.print(rows[-1])
-        write_whole(file, (json.dumps(results, indent=2) + "\n").encode())
-    show(rows, len(test))
+        results.add(measure(arguments, cell, calibration, test))
+        console.print(results.rows[-1])
+    show(results.rows, len(test))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,14 +20,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from ann import ann_accuracy, numbers
 from numpy.typing import NDArray
+from result_file import ResultFile
 from rich.console import Console
 from rich.table import Table
 
 from snnc.api import compile_recorded
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.float_simulation import simulate
-from snnc.inputs import as_module, calibration_data, chunks, evaluation_data, input_levels, raw_values
+from snnc.inputs import as_module, calibration_data, evaluation_data, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import compare_runs
 from snnc.runtime.lava import lava_available, run_lava
@@ -84,22 +84,6 @@ def ways(arguments: argparse.Namespace) -> list[Way]:
                 method, _, objective = each.partition(":")
                 found.append(Way(timesteps, method, int(objective or 1), grain))
     return found
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    return tuple(map(float, text.split(",")))
-
-
-def ann_accuracy(arguments: argparse.Namespace, test: Dataset) -> float:
-    """Percentage of right predictions of the ANN."""
-    module = as_module(arguments.model, arch=arguments.arch).eval()
-    mean, std = (np.array(each).reshape(-1, 1, 1) for each in (arguments.mean, arguments.std))
-    right = 0
-    with torch.no_grad():
-        for chunk in chunks(test, 64):
-            images = torch.as_tensor(((raw_values(chunk) - mean) / std).astype(np.float32))
-            right += int((module(images).argmax(1).numpy() == chunk.labels).sum())
-    return 100 * right / len(test)
 
 
 def measure(arguments: argparse.Namespace, way: Way, calibration: Dataset, test: Dataset) -> dict[str, Any]:
@@ -223,25 +207,22 @@ def main() -> None:
     test = evaluation_data(arguments.data, arguments.samples)
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()
     settings = asdict(Settings(digest, arguments.calibration_samples, len(test), arguments.calibrate, arguments.lead))
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    file = arguments.output / "results.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings, "rows": []}
-    if {"calibrate": "", "lead": "0", **results["settings"]} != settings:
-        raise SystemExit(f"{file} was measured with {results['settings']}, not {settings}; give another --output")
-    rows: list[dict[str, Any]] = results["rows"]
-    results.setdefault("ann_accuracy", ann_accuracy(arguments, test))
-    console.print(f"ANN: {results['ann_accuracy']:.2f} % of {len(test):,} images")
-    done = {Way(row["timesteps"], row["method"], row["objective"], row["grain"]) for row in rows}
+    results = ResultFile(arguments.output / "results.json", settings, older={"calibrate": "", "lead": "0"})
+    if "ann_accuracy" not in results.content:
+        module = as_module(arguments.model, arch=arguments.arch)
+        results.content["ann_accuracy"] = ann_accuracy(module, test, arguments.mean, arguments.std)
+    ann = results.content["ann_accuracy"]
+    console.print(f"ANN: {ann:.2f} % of {len(test):,} images")
+    done = {Way(row["timesteps"], row["method"], row["objective"], row["grain"]) for row in results.rows}
     missing = [way for way in ways(arguments) if way not in done]
     calibration = calibration_data(arguments.data, arguments.calibration_samples) if missing else None
     for way in missing:
         if time.perf_counter() - begin > 60 * arguments.minutes:
             break
         assert calibration is not None
-        rows.append(measure(arguments, way, calibration, test))
-        console.print(rows[-1])
-        write_whole(file, (json.dumps(results, indent=2) + "\n").encode())
-    show(results["ann_accuracy"], len(test), rows)
+        results.add(measure(arguments, way, calibration, test))
+        console.print(results.rows[-1])
+    show(ann, len(test), results.rows)
 
 
 if __name__ == "__main__":

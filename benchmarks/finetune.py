@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from ann import ann_accuracy, numbers
 from rich.console import Console
 from rich.table import Table
 
 import snnc
 from snnc.compiler.emit.whole_file import write_whole
-from snnc.inputs import as_module, chunks, evaluation_data, input_levels, raw_values
+from snnc.inputs import as_module, evaluation_data, input_levels
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
 from snnc.pictures import check_picture, save_picture
@@ -39,10 +40,6 @@ PAPER = {1: (95.89 - 92.45, None), 2: (95.89 - 92.97, None), 4: (95.89 - 93.96, 
 console = Console(width=None if Console().is_terminal else 160)
 
 
-def numbers(text: str) -> tuple[float, ...]:
-    return tuple(map(float, text.split(",")))
-
-
 def subset(arguments: argparse.Namespace) -> None:
     """Writes as many images of each class to a file, of both splits."""
     arrays = {}
@@ -50,18 +47,6 @@ def subset(arguments: argparse.Namespace) -> None:
         drawn = load_data(arguments.data, split=split).subset(count, 0)
         arrays[f"x_{split}"], arrays[f"y_{split}"] = drawn.images, drawn.labels
     np.savez(arguments.output, **arrays)
-
-
-def ann_accuracy(arguments: argparse.Namespace, test: Dataset) -> float:
-    """Percentage of right predictions of the ANN."""
-    module = as_module(arguments.ann, arch=arguments.arch).eval()
-    mean, std = (np.array(each).reshape(-1, 1, 1) for each in (arguments.mean, arguments.std))
-    right = 0
-    with torch.no_grad():
-        for chunk in chunks(test, 64):
-            images = torch.as_tensor(((raw_values(chunk) - mean) / std).astype(np.float32))
-            right += int((module(images).argmax(1).numpy() == chunk.labels).sum())
-    return 100 * right / len(test)
 
 
 def measured(model: Path, arguments: argparse.Namespace, test: Dataset, **options: Any) -> dict[str, Any]:
@@ -94,7 +79,8 @@ def table(arguments: argparse.Namespace) -> None:
         raise SystemExit(f"Lava cannot run: {reason}")
     torch.set_num_threads(arguments.threads)
     test = evaluation_data(arguments.data, arguments.samples)
-    ann = ann_accuracy(arguments, test)
+    module = as_module(arguments.ann, arch=arguments.arch)
+    ann = ann_accuracy(module, test, arguments.mean, arguments.std)
     console.print(f"ANN: {ann:.2f} % of {len(test):,} images")
     shown = Table(title=f"accuracy in % on {len(test):,} images (ANN {ann:.2f})")
     for title in ("network", "T", "lead", "epochs", "trained, float", "8-bit integers", "points below the ANN",

@@ -35,6 +35,10 @@ class SnncError(Exception):
         self.advice = advice
         super().__init__(self._line())
 
+    def advising(self, advice: str) -> SnncError:
+        """The same error, of the same class, with other advice."""
+        return type(self)(self.problem, where=self.where, expected=self.expected, found=self.found, advice=advice)
+
     def _line(self) -> str:
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         details = []

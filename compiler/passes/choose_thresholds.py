@@ -100,12 +100,7 @@ class ChooseThresholds(Pass):
         if affordable < LEAST_SAMPLES:
             return self._untried(graph)
         fitted, judged = _samples(self._levels, affordable, bool(self._corrections))
-        assigned = {
-            name: AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective).run(
-                graph
-            )
-            for name, method, objective in CANDIDATES
-        }
+        assigned = {name: self._assigned(graph, method, objective) for name, method, objective in CANDIDATES}
         graphs = {name: result.graph for name, result in assigned.items()}
         left = {name: self._tried(fitted, judged, [candidate])[1] for name, candidate in graphs.items()}
         graphs[NEAREST], left[NEAREST] = self._tried(fitted, judged, list(graphs.values()))
@@ -115,11 +110,14 @@ class ChooseThresholds(Pass):
         figures |= {f"unexplained ({name})": value for name, value in left.items()}
         return PassResult(graphs[chosen], True, figures, notes)
 
+    def _assigned(self, graph: Graph, method: str, objective: int) -> PassResult:
+        assign = AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective)
+        return assign.run(graph)
+
     def _untried(self, graph: Graph) -> PassResult:
         """The first candidate, for networks that are too large to be run with several."""
         name, method, objective = CANDIDATES[0]
-        assign = AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective)
-        result = assign.run(graph)
+        result = self._assigned(graph, method, objective)
         note = f"thresholds by {name}: the network is too large, or T, to try others on calibration data"
         return replace(result, notes=(*result.notes, note))
 

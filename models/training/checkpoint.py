@@ -13,8 +13,9 @@ from torch import nn
 
 from snnc.errors import ModelError
 from snnc.models.training.epoch import Epoch
+from snnc.models.training.settings import TrainingSettings
 
-__all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_random_state"]
+__all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_random_state", "state_before"]
 
 _KINDS = {"snnc train": "snnc training", "snnc finetune": "snnc fine-tuning"}
 _VERSION = 1
@@ -106,6 +107,20 @@ class CheckpointFile:
         form = {key: content[key] for key in _KEYS}
         form["epochs"] = [Epoch(**epoch) for epoch in form["epochs"]]
         return Checkpoint(**form, best=content.get("best"))
+
+
+def state_before(checkpoints: CheckpointFile | None, resume: bool, settings: TrainingSettings) -> Checkpoint | None:
+    """The state that a run goes on from; None: it begins anew.
+
+    Raises:
+        OptionError: The state is of a run with other settings.
+        ModelError: It cannot be read.
+    """
+    if checkpoints is None or not resume:
+        return None
+    before = checkpoints.load()
+    settings.check_same(before.settings, str(checkpoints.path))
+    return before
 
 
 def plain_state(module: nn.Module) -> dict[str, Any]:

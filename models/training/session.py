@@ -9,11 +9,18 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from snnc.errors import DataError, first_line
+from snnc.errors import DataError, SnncError, first_line
 from snnc.models.data import Dataset
 from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import Batches, DatasetBatches
-from snnc.models.training.checkpoint import Checkpoint, CheckpointFile, plain_state, random_state, set_random_state
+from snnc.models.training.checkpoint import (
+    Checkpoint,
+    CheckpointFile,
+    plain_state,
+    random_state,
+    set_random_state,
+    state_before,
+)
 from snnc.models.training.epoch import Epoch
 from snnc.models.training.evaluation import share_right
 from snnc.models.training.loop import device_of, set_format, threads_set_to, train_epoch
@@ -67,9 +74,7 @@ def train_network(
     shown = DatasetBatches(training, settings.mean, settings.std, Augmentation(settings.augment))
     held_back = DatasetBatches(test, settings.mean, settings.std)
     _check_fit(network, held_back, training, test)
-    before = checkpoints.load() if resume and checkpoints is not None else None
-    if before is not None and checkpoints is not None:
-        settings.check_same(before.settings, str(checkpoints.path))
+    before = state_before(checkpoints, resume, settings)
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
         # Convolutions are faster with the channels last: by a quarter for ResNet20 on one core.
@@ -162,17 +167,13 @@ class _Run:
         self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, time.perf_counter() - start))
 
 
-def _with_last_state(error: DataError, run: _Run, checkpoints: CheckpointFile | None) -> DataError:
+def _with_last_state(error: DataError, run: _Run, checkpoints: CheckpointFile | None) -> SnncError:
     """Say where the state behind the last good epoch is."""
     if checkpoints is None or not run.history:
         return error
-    return DataError(
-        error.problem,
-        where=error.where,
-        expected=error.expected,
-        found=error.found,
-        advice=f"{error.advice}; {checkpoints.path} holds the state behind epoch {len(run.history)}, and may serve as "
-        "--weights of another run",
+    return error.advising(
+        f"{error.advice}; {checkpoints.path} holds the state behind epoch {len(run.history)}, and may serve as "
+        "--weights of another run"
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +11,7 @@ from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Tru
 from snnc.cli.outputs import save_model
 from snnc.cli.run_files import RunFiles
 from snnc.cli.screen import Screen
+from snnc.cli.training_log import augmentations, epoch_line, list_option, log_content, run_form
 from snnc.compiler.distributed import connected, launched
 from snnc.errors import DataError, OptionError
 
@@ -194,7 +192,7 @@ def finetune_command(
             batch_size=batch_size,
             mean=usual.mean if mean is None else numbers(mean, "--mean"),
             std=usual.std if std is None else numbers(std, "--std"),
-            augment=usual.augment if augment is None else _names(augment),
+            augment=usual.augment if augment is None else augmentations(augment),
             label_smoothing=label_smoothing,
             seed=seed,
             timesteps=timesteps,
@@ -232,8 +230,8 @@ def finetune_command(
 
         def report(epoch: Epoch) -> None:
             history.append(epoch)
-            screen.show(_line(epoch, epochs))
-            write_whole(files.log, _log(settings, history))
+            screen.show(epoch_line(epoch, epochs))
+            write_whole(files.log, log_content(settings, history))
 
         try:
             finetune_network(
@@ -253,17 +251,11 @@ def finetune_command(
             if not history or not processes.is_first:
                 raise
             save_model(network, files.model)
-            raise DataError(
-                error.problem,
-                where=error.where,
-                expected=error.expected,
-                found=error.found,
-                advice=f"{error.advice}, and {files.model} holds its network",
-            ) from error
+            raise error.advising(f"{error.advice}, and {files.model} holds its network") from error
         if not processes.is_first:
             return 0
         # Once more, for a run that was interrupted between its last checkpoint and the log.
-        write_whole(files.log, _log(settings, history))
+        write_whole(files.log, log_content(settings, history))
         save_model(network, files.model)
     best = _result(history)
     if len(history) < epochs:
@@ -280,7 +272,7 @@ def finetune_command(
             "checkpoint": str(files.checkpoint),
             "log": str(files.log),
             "test_accuracy": best.test_accuracy,
-            **_form(settings, history),
+            **run_form(settings, history),
         }
     )
     return 0
@@ -314,7 +306,9 @@ def _next(path: Path, data: str, settings: FinetuneSettings, network: nn.Module)
         options.append("--max-pool or")
     if settings.lead:
         options.append(f"--lead {settings.lead}")
-    return f"snnc compile {path} {' '.join(options)} --mean {_list(settings.mean)} --std {_list(settings.std)}"
+    return (
+        f"snnc compile {path} {' '.join(options)} --mean {list_option(settings.mean)} --std {list_option(settings.std)}"
+    )
 
 
 def _result(history: list[Epoch]) -> Epoch:
@@ -322,29 +316,3 @@ def _result(history: list[Epoch]) -> Epoch:
     if history[-1].held_out_accuracy is None:
         return history[-1]
     return max(history, key=lambda epoch: (epoch.held_out_accuracy or 0.0, -epoch.epoch))
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """``crop,flip`` as names; none for ``none``."""
-    return () if text == "none" else tuple(text.split(","))
-
-
-def _list(values: Sequence[float]) -> str:
-    return ",".join(f"{value:g}" for value in values)
-
-
-def _line(epoch: Epoch, epochs: int) -> str:
-    held_out = "" if epoch.held_out_accuracy is None else f"held out {100 * epoch.held_out_accuracy:6.2f} %  "
-    return (
-        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  learning rate {epoch.learning_rate:<9.4g} "
-        f"loss {epoch.loss:<8.4f} train {100 * epoch.train_accuracy:6.2f} %  {held_out}"
-        f"test {100 * epoch.test_accuracy:6.2f} %  {epoch.seconds:.1f} s"
-    )
-
-
-def _form(settings: FinetuneSettings, history: list[Epoch]) -> dict[str, object]:
-    return {"settings": settings.form(), "epochs": [asdict(epoch) for epoch in history]}
-
-
-def _log(settings: FinetuneSettings, history: list[Epoch]) -> bytes:
-    return (json.dumps(_form(settings, history), indent=2, allow_nan=False) + "\n").encode()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +11,11 @@ from snnc.cli.options import DATA_FORMS, Json, Trust, Verbose, numbers
 from snnc.cli.outputs import save_model
 from snnc.cli.run_files import RunFiles
 from snnc.cli.screen import Screen
+from snnc.cli.training_log import augmentations, epoch_line, list_option, log_content, run_form
 from snnc.errors import OptionError
 
 if TYPE_CHECKING:
-    from snnc.models.training import Epoch, TrainingSettings
+    from snnc.models.training import Epoch
 
 EXAMPLES = """\b
 Examples:
@@ -157,7 +155,7 @@ def train_command(
             batch_size=batch_size,
             mean=usual.mean if mean is None else numbers(mean, "--mean"),
             std=usual.std if std is None else numbers(std, "--std"),
-            augment=usual.augment if augment is None else _names(augment),
+            augment=usual.augment if augment is None else augmentations(augment),
             label_smoothing=label_smoothing,
             seed=seed,
         )
@@ -178,8 +176,8 @@ def train_command(
 
         def report(epoch: Epoch) -> None:
             history.append(epoch)
-            screen.show(_line(epoch, epochs))
-            write_whole(files.log, _log(settings, history))
+            screen.show(epoch_line(epoch, epochs))
+            write_whole(files.log, log_content(settings, history))
 
         train_network(
             network,
@@ -194,11 +192,11 @@ def train_command(
             report=report,
         )
         # Once more, for a run that was interrupted between its last checkpoint and the log.
-        write_whole(files.log, _log(settings, history))
+        write_whole(files.log, log_content(settings, history))
         save_model(network, files.model)
     screen.show(f"test accuracy {100 * history[-1].test_accuracy:.2f} % on {len(test):,} images of {test.name}")
     screen.show(f"wrote {files.model}, {files.checkpoint} and {files.log}")
-    normalisation = f"--mean {_list(settings.mean)} --std {_list(settings.std)}"
+    normalisation = f"--mean {list_option(settings.mean)} --std {list_option(settings.std)}"
     screen.show(f"to compile it: snnc compile {files.model} --calib {data} {normalisation}")
     screen.emit(
         {
@@ -206,32 +204,7 @@ def train_command(
             "checkpoint": str(files.checkpoint),
             "log": str(files.log),
             "test_accuracy": history[-1].test_accuracy,
-            **_form(settings, history),
+            **run_form(settings, history),
         }
     )
     return 0
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """``crop,flip`` as names; none for ``none``."""
-    return () if text == "none" else tuple(text.split(","))
-
-
-def _list(values: Sequence[float]) -> str:
-    return ",".join(f"{value:g}" for value in values)
-
-
-def _line(epoch: Epoch, epochs: int) -> str:
-    return (
-        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  learning rate {epoch.learning_rate:<9.4g} "
-        f"loss {epoch.loss:<8.4f} train {100 * epoch.train_accuracy:6.2f} %  test {100 * epoch.test_accuracy:6.2f} %  "
-        f"{epoch.seconds:.1f} s"
-    )
-
-
-def _form(settings: TrainingSettings, history: list[Epoch]) -> dict[str, object]:
-    return {"settings": settings.form(), "epochs": [asdict(epoch) for epoch in history]}
-
-
-def _log(settings: TrainingSettings, history: list[Epoch]) -> bytes:
-    return (json.dumps(_form(settings, history), indent=2, allow_nan=False) + "\n").encode()

@@ -13,7 +13,7 @@ from torch import nn
 
 from snnc.compiler.distributed import Processes
 from snnc.compiler.targets import get_target
-from snnc.errors import DataError
+from snnc.errors import DataError, SnncError
 from snnc.finetuning.loop import Trainer
 from snnc.finetuning.processes import Together
 from snnc.finetuning.quantization import WeightQuantizer
@@ -23,7 +23,7 @@ from snnc.models.spiking import SpikingNetwork
 from snnc.models.training import CheckpointFile, Epoch
 from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import DatasetBatches
-from snnc.models.training.checkpoint import Checkpoint, plain_state
+from snnc.models.training.checkpoint import Checkpoint, plain_state, state_before
 from snnc.models.training.loop import set_format, threads_set_to
 
 __all__ = ["Data", "finetune_network"]
@@ -111,9 +111,7 @@ def finetune_network(
         OutputError: It cannot be written.
     """
     settings.check()
-    before = checkpoints.load() if resume and checkpoints is not None else None
-    if before is not None and checkpoints is not None:
-        settings.check_same(before.settings, str(checkpoints.path))
+    before = state_before(checkpoints, resume, settings)
     together = Together(processes or Processes())
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = _Run(network, settings, data, device, teacher, together)
@@ -261,14 +259,8 @@ def _groups(network: SpikingNetwork, weight_decay: float) -> list[dict[str, Any]
     ]
 
 
-def _with_last_state(error: DataError, epochs: int, checkpoints: CheckpointFile | None) -> DataError:
+def _with_last_state(error: DataError, epochs: int, checkpoints: CheckpointFile | None) -> SnncError:
     """Say where the state behind the last good epoch is."""
     if checkpoints is None or not epochs:
         return error
-    return DataError(
-        error.problem,
-        where=error.where,
-        expected=error.expected,
-        found=error.found,
-        advice=f"{error.advice}; {checkpoints.path} still holds the state behind epoch {epochs}",
-    )
+    return error.advising(f"{error.advice}; {checkpoints.path} still holds the state behind epoch {epochs}")

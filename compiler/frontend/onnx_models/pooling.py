@@ -18,11 +18,7 @@ __all__ = ["POOLING"]
 
 def _max_pool(call: OnnxCall) -> Value:
     value = call.plain()
-    kernel, stride, dilation = (
-        pair(call, "kernel_shape", None),
-        pair(call, "strides", [1, 1]),
-        pair(call, "dilations", [1, 1]),
-    )
+    kernel, stride, dilation = _window(call)
     sides = sides_of(call, kernel, stride, dilation)
     if sides is None or any(first != last for first, last in sides):
         # Zeros around an image are not what maximum pooling pads with.
@@ -41,11 +37,7 @@ def _window(call: OnnxCall) -> tuple[tuple[int, int], tuple[int, int], tuple[int
 
 def _average_pool(call: OnnxCall) -> Value:
     value = call.plain()
-    kernel, stride, dilation = (
-        pair(call, "kernel_shape", None),
-        pair(call, "strides", [1, 1]),
-        pair(call, "dilations", [1, 1]),
-    )
+    kernel, stride, dilation = _window(call)
     sides = sides_of(call, kernel, stride, dilation)
     if dilation != (1, 1):
         raise call.unsupported("AveragePool with dilations", "dense windows")
