@@ -17,6 +17,7 @@ import snnc
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, MaxPool2d, Readout, Relay, SpikeMax2d, SpikingLayer, execute
 from snnc.compiler.lowering import lowering
+from snnc.compiler.passes import linear_forms
 from snnc.compiler.passes.align_paths import AlignPaths, depths_of
 from snnc.compiler.passes.lower_max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.passes.manager import PassManager
@@ -186,6 +187,30 @@ def test_exact_maximum_pooling_is_exact(
     levels = [node for node in graph.of_kind(SpikingLayer) if ":level" in node.name]
     assert len(levels) == (count - 1).bit_length()
     assert sum(node.shape[0] for node in levels) == 5 * (count - 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "pool", "own_layers"),
+    [
+        # Three terms of 256, 128 and 64 inputs before the fold, 64 behind it.
+        (torch.relu, nn.MaxPool2d(2), 1),
+        (torch.relu, nn.AvgPool2d(2), 1),
+        # What may be negative has to be folded, however large.
+        (lambda x: x, nn.MaxPool2d(2), 0),
+    ],
+)
+def test_a_pooling_that_makes_a_linear_layer_too_large_spikes_by_itself(
+    before: Callable[[torch.Tensor], torch.Tensor], pool: nn.Module, own_layers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = network(lambda m, x: m.pool(before(m.one(x))), one=conv(4, 4), pool=pool)
+    layers = len(lowered(module).of_kind(SpikingLayer))
+    # The last linear layer: 3 outputs of 64 inputs.
+    monkeypatch.setattr(linear_forms, "LINEAR_WEIGHTS_MAXIMUM", 3 * 64)
+    graph = lowered(module)
+    assert len(graph.of_kind(SpikingLayer)) == layers + own_layers
+    (readout,) = graph.of_kind(Readout)
+    sources = graph[readout.name].op.synapses
+    assert len(sources) == 1 if own_layers else len(sources) > 1
 
 
 @pytest.mark.parametrize("relu_first", [True, False])

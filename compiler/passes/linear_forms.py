@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,12 +36,18 @@ class Blocked:
         node: The node.
         first: What it reads.
         form: The form of that.
+        reason: Why not, to be read behind the name of ``first``.
     """
 
     node: str
     first: str
     form: tuple[Term, ...]
+    reason: str
 
+
+# Weights of a linear layer that it may grow to by what is folded into it: a gigabyte of them in double precision. Beyond,
+# compiling takes more memory than machines have, and a chip more synapses than the neurons that avoid them.
+LINEAR_WEIGHTS_MAXIMUM = 1 << 27
 
 # What a node is as a sum over neurons; for a node that becomes neurons itself, or the input, its own name.
 Form = tuple[Term, ...] | str
@@ -61,9 +68,13 @@ def linear_forms(graph: Graph) -> dict[str, Form] | Blocked:
                 if isinstance(form, str):
                     forms[node.name] = (Term(node.op, form, node.name, node.modules),)
                     continue
+                weights = _weights_grown(graph, form, node)
+                if weights > LINEAR_WEIGHTS_MAXIMUM and never_negative(form):
+                    reason = f"would make a matrix of {weights:,} weights of {node.where}"
+                    return Blocked(node.name, _before_flatten(graph, node.inputs[0]), form, reason)
                 folded = _folded(graph, form, node)
                 if folded is None:
-                    return Blocked(node.name, node.inputs[0], form)
+                    return Blocked(node.name, node.inputs[0], form, f"does not fold into {node.where} exactly")
                 forms[node.name] = folded
             case _:
                 forms[node.name] = node.name
@@ -83,6 +94,27 @@ def identity(shape: Shape) -> Weighted:
     if len(shape) == 1:
         return Linear(np.eye(channels), np.zeros(channels))
     return Conv2d(np.ones((channels, 1, 1, 1)), np.zeros(channels), groups=channels)
+
+
+def never_negative(form: tuple[Term, ...]) -> bool:
+    """Whether a sum over neurons cannot be negative, so that a ReLU would not change it."""
+    weights = (term.op.matrix.data if isinstance(term.op, Sparse) else term.op.weight for term in form)
+    return all(weight.min(initial=0) >= 0 for weight in weights) and all(term.op.bias.min() >= 0 for term in form)
+
+
+def _weights_grown(graph: Graph, form: tuple[Term, ...], node: Node) -> int:
+    """Weights of a linear layer with a sum folded into it; 0 where that is no more than it has, or is no such layer."""
+    if not isinstance(node.op, Linear):
+        return 0
+    outputs, _ = node.op.weight.shape
+    weights = outputs * sum(math.prod(graph[term.source].shape) for term in form)
+    return weights if weights > node.op.weight.size else 0
+
+
+def _before_flatten(graph: Graph, name: str) -> str:
+    """What a flatten reads; any other node itself."""
+    node = graph[name]
+    return _before_flatten(graph, node.inputs[0]) if isinstance(node.op, Flatten) else name
 
 
 def _folded(graph: Graph, form: tuple[Term, ...], node: Node) -> tuple[Term, ...] | None:

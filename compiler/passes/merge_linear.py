@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.ir import Add, Flatten, Graph, Input, Linear, Output, Relay, ReLU, Sparse, SpikeMax2d
-from snnc.compiler.passes.linear_forms import Blocked, Form, linear_forms
+from snnc.compiler.ir import Add, Flatten, Graph, Input, Linear, Output, Relay, ReLU, SpikeMax2d
+from snnc.compiler.passes.linear_forms import Blocked, Form, linear_forms, never_negative
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.errors import UnsupportedError
 
@@ -17,13 +17,14 @@ class MergeLinear(Pass):
     """Composes linear operations that follow each other without a ReLU, through sums as well.
 
     1. Behind the last ReLU, a flatten before the output gets an identity matrix, so that rule 2 can take it.
-    2. Anything linear before a linear layer, through a flatten or not, is folded into its matrix.
+    2. Anything linear before a linear layer, through a flatten or not, is folded into its matrix, unless that would
+       grow beyond :data:`~snnc.compiler.passes.linear_forms.LINEAR_WEIGHTS_MAXIMUM` weights.
     3. A convolution (pooling is one) before a convolution is folded into its kernel where that is exact, else the two
        become the entries of their product, where these are not too many.
     4. What stands before a sum is folded into what stands behind it: a sum becomes one operation for each population
        that it reads, and costs no neuron.
     5. Where rules 2 to 4 do not help, what cannot be negative is not changed by a ReLU, so it gets one: average
-       pooling becomes a spiking layer of its own.
+       pooling, or the maximum of two neurons, becomes a spiking layer of its own.
     6. Anything else is refused.
     """
 
@@ -41,10 +42,10 @@ class MergeLinear(Pass):
         linear = sum(not isinstance(node.op, (*NEURONS, Output, Flatten, Add)) for node in graph)
         notes = []
         while isinstance(forms := linear_forms(graph), Blocked):
-            first, node = graph[forms.first], graph[forms.node]
+            first = graph[forms.first]
             _check_positive(graph, forms)
             graph.insert_after(first.name, f"{first.name}:spiking", ReLU(), modules=first.modules)
-            notes.append(f"{first.where}: does not fold into {node.where} exactly, so it spikes by itself")
+            notes.append(f"{first.where}: {forms.reason}, so it spikes by itself")
         merged, left = _rebuilt(graph, forms)
         stats: dict[str, int | float | str] = {"folded": max(0, linear - left), "own_layers": len(notes)}
         return PassResult(merged, _structure(merged) != before_all, stats, tuple(notes))
@@ -90,11 +91,9 @@ def _check_positive(graph: Graph, blocked: Blocked) -> None:
         UnsupportedError: It may be.
     """
     first, second = graph[blocked.first], graph[blocked.node]
-    for term in blocked.form:
-        weight = term.op.matrix.data if isinstance(term.op, Sparse) else term.op.weight
-        if weight.min(initial=0) < 0 or term.op.bias.min() < 0:
-            raise UnsupportedError(
-                f"{first.op.kind} and {second.op.kind} follow each other without a ReLU and cannot be merged exactly",
-                where=f"{first.where} -> {second.where}",
-                advice="put a ReLU between them, or take the padding off the second one",
-            )
+    if not never_negative(blocked.form):
+        raise UnsupportedError(
+            f"{first.op.kind} and {second.op.kind} follow each other without a ReLU and cannot be merged exactly",
+            where=f"{first.where} -> {second.where}",
+            advice="put a ReLU between them, or take the padding off the second one",
+        )
