@@ -20,6 +20,10 @@ from snnc.compiler.program import InputCoding
 from snnc.runtime.simulator import Simulator
 
 
+# Minutes on a busy machine.
+SLOW = (pytest.mark.slow, pytest.mark.timeout(1800))
+
+
 def built(name: str, **options: str) -> nn.Module:
     torch.manual_seed(0)
     return getattr(models, name)(10, **options)
@@ -38,8 +42,8 @@ def built(name: str, **options: str) -> nn.Module:
         ("resnet34", 32, 34),
         ("resnet34_imagenet", 64, 35),
         # Half a minute and more on one core, and 6 GB for 138 million weights.
-        pytest.param("vgg16_imagenet", 224, 21, marks=pytest.mark.slow),
-        pytest.param("resnet34_imagenet", 224, 35, marks=pytest.mark.slow),
+        pytest.param("vgg16_imagenet", 224, 21, marks=SLOW),
+        pytest.param("resnet34_imagenet", 224, 35, marks=SLOW),
     ],
 )
 def test_the_whole_way_to_a_file_and_back(name: str, size: int, layers: int, tmp_path: Path) -> None:
