@@ -19,7 +19,6 @@ from snnc.compiler.passes.manager import PassManager
 from snnc.compiler.program import InputCoding
 from snnc.runtime.simulator import Simulator
 
-
 # Minutes on a busy machine.
 SLOW = (pytest.mark.slow, pytest.mark.timeout(1800))
 
