@@ -20,7 +20,7 @@ from snnc.compiler.calibration.correct_weights import correct_weights
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.received import Received
 from snnc.compiler.calibration.spike_store import SpikeStore
-from snnc.compiler.calibration.spread_potentials import SHARES, spread_potentials
+from snnc.compiler.calibration.spread_potentials import SHARE, spread_potentials
 from snnc.compiler.float_simulation.neurons import spike_trains
 from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
@@ -131,19 +131,18 @@ def test_potential_correction_stays_between_nothing_and_the_threshold(second_lay
     assert after < 0.5 * before
 
 
-def test_spread_potentials_lower_the_error_and_nothing_else(second_layer: LayerData) -> None:
+def test_spread_potentials_give_the_same_sum_later_and_lower_the_error(second_layer: LayerData) -> None:
     op = second_layer.node.op
     with torch.no_grad():
         spread = spread_potentials(second_layer, op)
     given_up = (op.initial_potential - spread.initial_potential) / TIMESTEPS
-    assert np.allclose(spread.synapses[0].bias - op.synapses[0].bias, given_up)
-    shares = spread.initial_potential / op.initial_potential
-    assert np.allclose(shares, shares[0]) and shares[0] in SHARES
-    assert missing(second_layer, spread)[1] <= missing(second_layer, op)[1]
+    assert (given_up > 0).all() and np.allclose(spread.synapses[0].bias - op.synapses[0].bias, given_up)
+    assert np.allclose(spread.initial_potential, SHARE * op.initial_potential)
+    assert missing(second_layer, spread)[1] < missing(second_layer, op)[1]
     assert np.array_equal(spread.threshold, op.threshold)
 
 
-@given(st.integers(1, 8), st.integers(-20, 40), st.sampled_from(SHARES))
+@given(st.integers(1, 8), st.integers(-20, 40), st.sampled_from((0.75, 0.5, 0.25, 0.0)))
 def test_a_constant_input_fires_as_often_wherever_the_potential_comes_from(
     timesteps: int, drive: int, share: float
 ) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
-from snnc.compiler.calibration.spread_potentials import SHARES
+from snnc.compiler.calibration.spread_potentials import parted
 from snnc.compiler.ir import (
     Conv2d,
     Graph,
@@ -168,18 +168,19 @@ class ChooseThresholds(Pass):
         """For each channel, or for the layer, those thresholds and potentials whose rates come nearest to the ANN."""
         if len(proposals) == 1:
             return proposals[0]
-        shares = SHARES if "spread" in self._corrections else (1.0,)
-        errors = torch.zeros(len(shares), len(proposals), layer.node.shape[0], dtype=torch.float64)
+        errors = torch.zeros(len(proposals), layer.node.shape[0], dtype=torch.float64)
         for samples in layer.batches(layer.few):
             drive, wanted = layer.drive(op, samples), layer.ann_activation(samples)
             for index, (threshold, potential) in enumerate(proposals):
+                arrives = drive
+                if "spread" in self._corrections:
+                    potential, each_step = parted(potential, self._timesteps)
+                    arrives = drive + layer.per_channel(each_step, drive)
                 tried = replace(op, threshold=threshold, initial_potential=potential)
-                for place, share in enumerate(shares):
-                    errors[place, index] += rate_errors(layer, tried, drive, wanted, share)
+                errors[index] += rate_errors(layer, tried, arrives, wanted)
         if not self._per_channel:
-            errors = errors.sum(2, keepdim=True).expand_as(errors)
-        # Potentials are spread alike in a layer, whatever thresholds its channels take.
-        best = errors[int(errors.amin(1).sum(1).argmin())].argmin(0).numpy()
+            errors = errors.sum(1, keepdim=True).expand_as(errors)
+        best = errors.argmin(0).numpy()
         channels = np.arange(len(best))
         thresholds, potentials = (np.stack(each) for each in zip(*proposals, strict=True))
         return held_together(thresholds[best, channels], potentials[best, channels])

@@ -45,7 +45,7 @@ class Blocked:
     reason: str
 
 
-# Weights of a linear layer that it may grow to by what is folded into it: a gigabyte of them in double precision. Beyond,
+# Weights that a linear layer may grow to by what is folded into it: a gigabyte of them in double precision. Beyond,
 # compiling takes more memory than machines have, and a chip more synapses than the neurons that avoid them.
 LINEAR_WEIGHTS_MAXIMUM = 1 << 27
 
