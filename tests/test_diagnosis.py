@@ -92,7 +92,7 @@ def test_nothing_stands_out_where_nothing_is_wrong() -> None:
     [
         (evidence(0.9, 0.8, 0.8, 0.8), "clipping activations at the thresholds costs 10.0 points", "--objective 2"),
         (evidence(0.9, 0.9, 0.85, 0.85), "rounding activations to 5 levels costs 5.0 points", "a T above 4"),
-        (evidence(0.9, 0.9, 0.9, 0.6), "cost 30.0 points beyond that", "--calibrate weights,bias.*--lead 2"),
+        (evidence(0.9, 0.9, 0.9, 0.6), "cost 30.0 points beyond that", "--calibrate weights,spread,bias.*--lead 2"),
         (evidence(0.1, 0.1, 0.1, 0.1), "the ANN itself is right for 10.0 %", "mean and standard deviation"),
         (evidence(clipped=0.02), "2.0 % of the input values", "calibrate on data like these"),
         (evidence(wraps=(("module b", 7),)), "overflowed 7 times", "compile again"),

@@ -83,9 +83,9 @@ def compile_command(
             "--calibrate",
             metavar="NAMES",
             help="Correct the layers on the calibration data, without labels: weights (fitted to the spikes that a "
-            "layer receives), thresholds (chosen for them), spread (initial potentials that come over the steps, which "
-            "keeps early spikes back), potentials, bias (what a channel's rates miss on average); "
-            "several with commas between them. weights,bias is a good choice.  [default: none]",
+            "layer receives), thresholds (chosen for them), spread (a quarter of the initial potentials comes over the "
+            "steps, which keeps early spikes back), potentials, bias (what a channel's rates miss on average); "
+            "several with commas between them. weights,spread,bias is a good choice.  [default: none]",
         ),
     ] = None,
     lead: Annotated[

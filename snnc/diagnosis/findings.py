@@ -114,7 +114,8 @@ def _rounding(evidence: Evidence) -> Iterable[Finding]:
 
 def _spikes(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(3)) >= WORTH:
-        ways = [] if evidence.corrected else ["--calibrate weights,bias, which fits layers to the spikes they receive"]
+        fit = "--calibrate weights,spread,bias, which fits layers to the spikes they receive"
+        ways = [] if evidence.corrected else [fit]
         if not evidence.lead:
             ways.append(f"--lead {max(1, evidence.timesteps // 2)}, which lets layers wait until spikes are in")
         ways.append(f"a T above {evidence.timesteps}")
@@ -165,13 +166,13 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: -layer.shift,
         0.1,
         "its rates fall {:.0f} % short of the activations on average",
-        "--calibrate bias, or weights,bias",
+        "--calibrate bias, or weights,spread,bias",
     ),
     _layer_rule(
         lambda layer: layer.shift,
         0.1,
         "its rates exceed the activations by {:.0f} % on average",
-        "--calibrate bias, or weights,bias",
+        "--calibrate bias, or weights,spread,bias",
     ),
     _layer_rule(
         lambda layer: layer.silent,
