@@ -19,7 +19,6 @@ from snnc.compiler.passes.manager import PassManager
 from snnc.compiler.program import InputCoding
 from snnc.runtime.simulator import Simulator
 
-# Minutes on a busy machine.
 SLOW = (pytest.mark.slow, pytest.mark.timeout(1800))
 
 
@@ -40,7 +39,7 @@ def built(name: str, **options: str) -> nn.Module:
         ("resnet20", 32, 20),
         ("resnet34", 32, 34),
         ("resnet34_imagenet", 64, 35),
-        # Half a minute and more on one core, and 6 GB for 138 million weights.
+        # Minutes on a busy machine, and 7.4 GB for 138 million weights.
         # 16 of them are the network's own; the rest depends on how each maximum is taken.
         pytest.param("vgg16_imagenet", 224, None, marks=SLOW),
         pytest.param("resnet34_imagenet", 224, 35, marks=SLOW),
