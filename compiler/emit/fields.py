@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.errors import FormatError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What is compressed cannot grow by more than this (1032 for deflate).
 DEFLATE = 1100
@@ -20,7 +24,12 @@ class Fields:
     Args:
         group: The group.
         file: Name of the file, for errors.
+
+    Attributes:
+        ADVICE: What the user can do about a file that is wrong.
     """
+
+    ADVICE = "compile the network again"
 
     def __init__(self, group: h5py.Group, file: str) -> None:
         self._group = group
@@ -34,18 +43,18 @@ class Fields:
             where=f"{self._file}:{self._group.name}",
             expected=expected,
             found=found,
-            advice="compile the network again",
+            advice=self.ADVICE,
         )
 
     def has(self, name: str) -> bool:
         """Whether an attribute or a member of that name exists."""
         return name in self._group.attrs or name in self._group
 
-    def group(self, name: str) -> Fields:
+    def group(self, name: str) -> Self:
         """A subgroup."""
-        return Fields(self._member(name, h5py.Group), self._file)
+        return type(self)(self._member(name, h5py.Group), self._file)
 
-    def groups(self) -> list[Fields]:
+    def groups(self) -> list[Self]:
         """The subgroups ``0``, ``1``, ... that make up a list; anything else in the group is an error."""
         self._read.update(self._group)
         self.finish()
@@ -94,7 +103,10 @@ class Fields:
             low: Smallest allowed value.
             high: Largest allowed value.
         """
-        array = self._array(name, shape, "iu")
+        return self._within(name, self._array(name, shape, "iu"), low, high)
+
+    def _within(self, name: str, array: NDArray[np.generic], low: int, high: int) -> NDArray[np.int64]:
+        """The array, if all of it lies within [low, high]."""
         if array.size and (array.min() < low or array.max() > high):
             raise self.error(
                 f"{name} is out of range", expected=f"{low}..{high}", found=f"{array.min()}..{array.max()}"

@@ -13,7 +13,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.lif.models import AbstractPyLifModelFixed
 from lava.proc.lif.process import LIF, LIFReset
 
-from snnc.runtime.lava.fast.integrate import integrate
+from snnc.runtime.loihi_neuron import integrate
 
 
 class FastNeuronModel(AbstractPyLifModelFixed):  # type: ignore[misc]  # lava-nc has no type information

@@ -1,0 +1,145 @@
+"""Convolutions and dense layers of a netx file."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.emit.layout import GROUPS_MAXIMUM
+from snnc.compiler.emit.read_head import SIZE_MAXIMUM, read_shape
+from snnc.compiler.netx.dense_weights import HIGHEST, LOWEST, loihi_dense_weights
+from snnc.compiler.netx.fields import NetxFields
+from snnc.compiler.netx.network import Block, Connections
+from snnc.compiler.netx.read_neurons import BIAS, read_neurons
+from snnc.compiler.program.window_output import window_output
+
+# Lava convolves with weights as they are; more than 16 bits are no weights.
+CONVOLUTION = (-(1 << 15), (1 << 15) - 1)
+# Lava's Conv keeps these in eight signed bits.
+WINDOW_MAXIMUM = 127
+# netx cuts longer delays to this (hdf5.Network.create_dense).
+DELAY_MAXIMUM = 62
+
+
+def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> Block:
+    """A convolution; kernels are turned around twice on their way into Lava, so that it is PyTorch's.
+
+    Args:
+        entry: The entry.
+        source: Shape of what it reads.
+        notes: Takes up what the file says and Lava ignores.
+    """
+    shape = read_shape(entry)
+    if len(shape) != 3 or len(source) != 3:
+        raise entry.error("a conv needs channels, height and width", found=f"{source} to {shape}")
+    if not entry.has("neuron"):
+        raise entry.error("neuron is missing")
+    groups = entry.whole("groups", 1, GROUPS_MAXIMUM)
+    if source[0] % groups or shape[0] % groups:
+        raise entry.error("groups do not divide the channels", found=f"{groups} groups, {source[0]} to {shape[0]}")
+    weight = entry.whole_numbers("weight", None, *CONVOLUTION)
+    # lava-dl's kernels have an axis for time, of length 1.
+    if weight.ndim == 5 and weight.shape[4] == 1:
+        weight = weight[..., 0]
+    if weight.ndim != 4 or weight.shape[:2] != (shape[0], source[0] // groups) or not weight.size:
+        wanted = f"({shape[0]}, {source[0] // groups}, height, width)"
+        raise entry.error("weight has the wrong shape", expected=wanted, found=str(weight.shape))
+    stride, padding, dilation = (
+        _pair(entry, name, low) for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    for name, value in (("inChannels", source[0]), ("outChannels", shape[0])):
+        if entry.has(name):
+            entry.whole(name, value, value)
+    if entry.has("kernelSize") and _pair(entry, "kernelSize", 1) != weight.shape[2:]:
+        raise entry.error("kernelSize contradicts the weights", expected=str(weight.shape[2:]))
+    try:
+        window = tuple(
+            window_output(*each) for each in zip(source[1:], weight.shape[2:], stride, padding, dilation, strict=True)
+        )
+    except ValueError as error:
+        raise entry.error(f"the kernel does not fit: {error}") from error
+    if window != shape[1:]:
+        raise entry.error("the convolution gives another shape", expected=str(shape[1:]), found=str(window))
+    if entry.has("delay"):
+        entry.ignore("delay")
+        notes.append(f"{entry.name}: netx ignores the delays of convolutions, and so does this simulator")
+    connections = Connections(
+        "conv", weight.astype(np.int32), stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return Block(
+        entry.name, shape, read_neurons(entry, shape, notes, bias=_convolution_bias(entry, shape)), connections
+    )
+
+
+def read_dense(entry: NetxFields, source: tuple[int, ...] | None, notes: list[str]) -> Block:
+    """A dense layer, with the weights that netx and Lava make of its own.
+
+    Args:
+        entry: The entry.
+        source: Shape of what it reads; None: whatever its weights read.
+        notes: Takes up what the file says and Lava ignores or changes.
+    """
+    neurons = math.prod(entry.whole_numbers("shape", (None,), 1, SIZE_MAXIMUM).tolist())
+    given = entry.whole_numbers("weight", None, LOWEST, HIGHEST)
+    if given.ndim == 1 and given.size % neurons == 0:
+        given = given.reshape(neurons, -1)
+    inputs = given.shape[-1] if source is None else math.prod(source)
+    if given.shape != (neurons, inputs) or not given.size:
+        raise entry.error("weight has the wrong shape", expected=f"({neurons}, {inputs})", found=str(given.shape))
+    for name, value in (("inFeatures", inputs), ("outFeatures", neurons)):
+        if entry.has(name):
+            entry.whole(name, value, value)
+    weight, shift = loihi_dense_weights(given)
+    changed = int((given << shift != weight).sum())
+    if changed:
+        notes.append(
+            f"{entry.name}: netx and Lava change {changed:,} of {given.size:,} weights, as they do with weights of "
+            "one sign and -256, or with odd ones"
+        )
+    if not given.any():
+        notes.append(f"{entry.name}: all weights are 0, on which netx fails")
+    connections = Connections("dense", weight, shift, delay=_delay(entry, given.shape, notes))
+    bias = None
+    if entry.has("bias"):
+        bias = entry.whole_numbers("bias", None, *BIAS)
+        if bias.shape not in ((), (1,), (neurons,)):
+            raise entry.error("bias has the wrong shape", expected=f"({neurons},) or (1,)", found=str(bias.shape))
+    return Block(entry.name, (neurons,), read_neurons(entry, (neurons,), notes, bias=bias), connections)
+
+
+def _pair(entry: NetxFields, name: str, low: int) -> tuple[int, int]:
+    """(vertical, horizontal) of one number or two."""
+    values = entry.whole_numbers(name, None, low, WINDOW_MAXIMUM)
+    if values.shape not in ((), (2,)):
+        raise entry.error(f"{name} has the wrong shape", expected="one number or two", found=str(values.shape))
+    return cast(tuple[int, int], tuple(np.broadcast_to(values, (2,)).tolist()))
+
+
+def _convolution_bias(entry: NetxFields, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    if not entry.has("bias"):
+        return None
+    bias = entry.whole_numbers("bias", None, *BIAS)
+    if bias.shape == shape[::-1]:
+        # One for each neuron, in Lava's order.
+        return bias.transpose(2, 1, 0)
+    if bias.shape != shape[:1]:
+        raise entry.error("bias has the wrong shape", expected=f"{shape[:1]} or {shape[::-1]}", found=str(bias.shape))
+    return bias[:, None, None]
+
+
+def _delay(entry: NetxFields, shape: tuple[int, ...], notes: list[str]) -> NDArray[np.int64] | None:
+    """Steps for each synapse, (out, in), of one number, one for each neuron or, if those differ, one for each input."""
+    if not entry.has("delay"):
+        return None
+    given = entry.whole_numbers("delay", None, 0, SIZE_MAXIMUM)
+    if given.size and given.max() > DELAY_MAXIMUM:
+        notes.append(f"{entry.name}: netx cuts delays to {DELAY_MAXIMUM} steps, the longest is {given.max():,}")
+    delay = np.minimum(given, DELAY_MAXIMUM)
+    if delay.shape == shape[:1]:
+        delay = delay[:, None]
+    if delay.shape not in ((), shape, (shape[0], 1), shape[1:]) or not delay.size:
+        raise entry.error("delay has the wrong shape", expected=f"{shape[:1]}, {shape[1:]} or {shape}")
+    return np.broadcast_to(delay, shape)

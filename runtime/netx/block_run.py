@@ -1,0 +1,104 @@
+"""One block of a network while samples run through it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.netx import Block
+from snnc.runtime.loihi_neuron import DECAY_UNITY, INPUT_SHIFT, integrate_steps
+from snnc.runtime.netx.synaptic_drive import SynapticDrive
+
+
+class BlockRun:
+    """The state of a block's neurons, for some samples at once.
+
+    Args:
+        block: The block.
+        drive: Its synapses; None for an input block.
+        source_shape: Shape of what it reads.
+        samples: Number of samples.
+
+    Attributes:
+        wraps: How often a current u wrapped around so far.
+        clips: How often a membrane potential v was kept within its limits.
+    """
+
+    def __init__(
+        self, block: Block, drive: SynapticDrive | None, source_shape: tuple[int, ...], samples: int
+    ) -> None:
+        self._block = block
+        self._drive = drive
+        self._samples = samples
+        neurons = samples * block.size
+        self._current, self._voltage = np.zeros(neurons, np.int32), np.zeros(neurons, np.int32)
+        self._bias = np.broadcast_to(block.neurons.bias, (samples, *block.shape)).reshape(1, neurons) << INPUT_SHIFT
+        # What arrived in the steps before, as far back as synapses delay it.
+        self._before = np.zeros((drive.tail if drive else 0, samples, *source_shape), np.int32)
+        self.wraps = self.clips = 0
+
+    @property
+    def potentials(self) -> NDArray[np.int32]:
+        """v, (samples, *shape), as it is now; in Lava's unit, 64 of which are a weight unit."""
+        return self._voltage.reshape(self._samples, *self._block.shape).copy()
+
+    def advance(self, values: NDArray[np.generic], resets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Some steps more.
+
+        Args:
+            values: What arrives, (steps or 1, samples, *source shape): spikes, numbers or, at an input block, biases.
+                Where it is of fewer steps than ``resets``, it is the same in all steps if it is one, and else belongs
+                to the last ones, with nothing before it.
+            resets: Whether the neurons are reset in each step, (steps,).
+
+        Returns:
+            Spikes, (steps, samples, *shape).
+        """
+        block, steps = self._block, len(resets)
+        neurons, size = block.neurons, self._samples * block.size
+        activation, bias = np.zeros((1, size), np.int32), self._bias
+        if self._drive is None:
+            bias = values.reshape(len(values), size).astype(np.int32) << INPUT_SHIFT
+        else:
+            activation = self._activation(self._drive, values, steps)
+        fired = np.empty((steps, size), np.bool_)
+        wraps, clips = integrate_steps(
+            np.ascontiguousarray(activation),
+            self._current,
+            self._voltage,
+            np.ascontiguousarray(bias),
+            resets,
+            DECAY_UNITY - neurons.current_decay,
+            DECAY_UNITY - neurons.voltage_decay,
+            neurons.threshold << INPUT_SHIFT,
+            fired,
+        )
+        self.wraps += int(wraps)
+        self.clips += int(clips)
+        return fired.reshape(steps, self._samples, *block.shape)
+
+    def _activation(self, drive: SynapticDrive, values: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
+        """What the synapses add in each step, or in all of them, (steps or 1, neurons)."""
+        values = values.view(np.uint8) if values.dtype == np.bool_ else values
+        if drive.tail:
+            values = np.concatenate([self._before, values])
+            self._before = np.ascontiguousarray(values[len(values) - drive.tail :])
+        activation = drive(values).reshape(-1, self._samples * self._block.size)
+        silent = steps - len(activation)
+        if len(activation) == 1 or not silent:
+            return activation
+        return np.concatenate([np.zeros((silent, activation.shape[1]), np.int32), activation])
+
+
+def bytes_per_sample(block: Block, source_shape: tuple[int, ...]) -> int:
+    """Memory that a sample takes for what is carried from step to step."""
+    delayed = block.connections.longest_delay if block.connections else 0
+    return 12 * block.size + 4 * delayed * math.prod(source_shape)
+
+
+def bytes_per_step(block: Block, source_shape: tuple[int, ...]) -> int:
+    """Memory that a sample takes for each step that is computed at once."""
+    # Sums as floating-point numbers and as integers, spikes; what arrives as bytes or floating-point numbers.
+    return 13 * block.size + 12 * math.prod(source_shape)

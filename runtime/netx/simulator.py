@@ -1,0 +1,238 @@
+"""Simulating a netx file exactly: the spikes and potentials of Lava's CPU simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snnc.compiler.netx import NetxNetwork
+from snnc.errors import DataError, OptionError
+from snnc.runtime.netx.block_run import BlockRun, bytes_per_sample, bytes_per_step
+from snnc.runtime.netx.result import NetxResult
+from snnc.runtime.netx.schedule import NetxSchedule
+from snnc.runtime.netx.synaptic_drive import SynapticDrive
+from snnc.runtime.netx.tally import NetxTally
+from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
+from snnc.runtime.simulator.devices import CPU_MEMORY, exact_products
+from snnc.runtime.simulator.threads import run_side_by_side
+
+# Lava keeps messages in 24 bits with a sign; larger ones would leave its sums.
+MESSAGE_BITS_MAXIMUM = 23
+
+
+class NetxSimulator:
+    """Simulates a network of Lava's LIF neurons, each block for many steps at once, since spikes flow forward only.
+
+    Where the schedule resets each block as a sample reaches it, samples are computed side by side; else one after
+    another as one stream, in which everything carries on as it does in Lava: potentials, spikes that are delayed.
+
+    Args:
+        network: The network.
+        memory: Bytes that may be taken for what is computed at once, on all threads together; None: what is fastest.
+
+    Raises:
+        OptionError: Not even one step of one sample fits into the memory.
+    """
+
+    def __init__(self, network: NetxNetwork, *, memory: int | None = None) -> None:
+        self._network = network
+        shapes = [network.source_shape(index) for index in range(len(network.blocks))]
+        states = sum(bytes_per_sample(*each) for each in zip(network.blocks, shapes, strict=True))
+        steps = max(bytes_per_step(*each) for each in zip(network.blocks, shapes, strict=True))
+        self._demand = Demand(int(GAPS * states), int(GAPS * steps))
+        self._memory = memory
+        plan(self._demand, 1, self._budget(1))
+        self._drives: list[SynapticDrive | None] = [
+            SynapticDrive(block.connections, shape, block.shape) if index and block.connections else None
+            for index, (block, shape) in enumerate(zip(network.blocks, shapes, strict=True))
+        ]
+
+    def run(
+        self,
+        values: NDArray[np.integer],
+        schedule: NetxSchedule,
+        *,
+        input_bits: int = 0,
+        record: Collection[int] = (),
+        batch_size: int | None = None,
+        advance: Callable[[int], None] | None = None,
+    ) -> NetxResult:
+        """Runs samples.
+
+        Args:
+            values: What arrives, (samples, T or 1, *input shape): spikes or numbers, or the biases of an input block.
+                One step is held for all T.
+            schedule: Steps and resets.
+            input_bits: Bits of the numbers that arrive (netx's ``input_message_bits``); 0: spikes, and whatever is not
+                0 is one.
+            record: Indices of the blocks whose spike trains are kept.
+            batch_size: Samples computed at once; None: what memory allows. It never changes the result.
+            advance: Told how many samples are done.
+
+        Raises:
+            DataError: There are no samples, their shape does not fit, or a value is out of range.
+            OptionError: The batch does not fit into the memory.
+        """
+        network = self._network
+        values = checked_values(network, values, schedule, input_bits)
+        first = network.blocks[0]
+        drives = list(self._drives)
+        if first.connections:
+            drives[0] = SynapticDrive(
+                first.connections,
+                network.input_shape,
+                first.shape,
+                largest=max(int(values.max()), -int(values.min()), 1),
+                is_graded=input_bits > 0,
+                is_negative=bool(values.min() < 0),
+            )
+        tally = NetxTally(network, values, schedule, record)
+        threads, chunks = self._chunks(len(values), schedule, batch_size)
+        lock, done = Lock(), 0
+
+        def batch(samples: slice) -> None:
+            nonlocal done
+            with exact_products(torch.device("cpu")):
+                self._batch(values[samples], samples, schedule, chunks.steps, drives, tally, lock)
+            with lock:
+                done += samples.stop - samples.start
+                if advance:
+                    advance(done)
+
+        if schedule.separates_samples:
+            starts = range(0, len(values), chunks.samples)
+            run_side_by_side(
+                (partial(batch, slice(each, min(each + chunks.samples, len(values)))) for each in starts), threads
+            )
+        else:
+            self._stream(values, schedule, chunks.steps, drives, tally, advance)
+        return tally.result()
+
+    def _batch(
+        self,
+        values: NDArray[np.integer],
+        samples: slice,
+        schedule: NetxSchedule,
+        steps: int,
+        drives: list[SynapticDrive | None],
+        tally: NetxTally,
+        lock: Lock,
+    ) -> None:
+        """Samples side by side, each with neurons of its own."""
+        runs = self._runs(drives, len(values))
+        for first in range(0, schedule.timesteps, steps):
+            count = min(steps, schedule.timesteps - first)
+            # Neurons start at 0, so that the reset of the first step has nothing to do.
+            sent = _steps(values, first, count)
+            for index, run in enumerate(runs):
+                sent = run.advance(sent, np.zeros(count, bool))
+                with lock:
+                    tally.add(index, samples, first, sent)
+        with lock:
+            tally.finish(samples, runs)
+
+    def _stream(
+        self,
+        values: NDArray[np.integer],
+        schedule: NetxSchedule,
+        steps: int,
+        drives: list[SynapticDrive | None],
+        tally: NetxTally,
+        advance: Callable[[int], None] | None,
+    ) -> None:
+        """All samples one after another through the same neurons."""
+        runs = self._runs(drives, 1)
+        # Steps that a block took before the first input reached it: its biases do not wait.
+        early = [schedule.latency(index) for index in range(len(runs))]
+        for sample in range(len(values)):
+            for first in range(0, schedule.timesteps, steps):
+                count = min(steps, schedule.timesteps - first)
+                sent = _steps(values[sample : sample + 1], first, count)
+                begin = sample * schedule.timesteps + first
+                for index, run in enumerate(runs):
+                    ahead = early[index] if begin == 0 else 0
+                    if ahead and len(sent) == 1:
+                        sent = np.repeat(sent, count, axis=0)
+                    sent = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead))
+                    tally.add(index, slice(sample, sample + 1), first, sent[ahead:])
+            tally.keep_potentials(slice(sample, sample + 1), runs[-1].potentials)
+            if advance:
+                advance(sample + 1)
+        tally.add_overflows(runs)
+
+    def _runs(self, drives: list[SynapticDrive | None], samples: int) -> list[BlockRun]:
+        network = self._network
+        return [
+            BlockRun(block, drive, network.source_shape(index), samples)
+            for index, (block, drive) in enumerate(zip(network.blocks, drives, strict=True))
+        ]
+
+    def _budget(self, threads: int, batch_size: int | None = None) -> int:
+        least = (batch_size or 1) * (self._demand.sample + self._demand.step)
+        if self._memory is None:
+            return max(CPU_MEMORY, least)
+        given = self._memory // threads
+        return given if batch_size else min(max(CPU_MEMORY, least), given)
+
+    def _chunks(self, samples: int, schedule: NetxSchedule, batch_size: int | None) -> tuple[int, Chunks]:
+        """On how many threads to compute, and how much at once on each."""
+        if batch_size is not None and batch_size < 1:
+            raise OptionError("is too small", where="batch size", expected="at least 1", found=str(batch_size))
+        if not schedule.separates_samples:
+            return 1, plan(self._demand, schedule.timesteps, self._budget(1), 1)
+        threads = min(torch.get_num_threads(), samples)
+        chunks = plan(self._demand, schedule.timesteps, self._budget(threads, batch_size), batch_size)
+        if batch_size is None:
+            chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
+        return min(threads, -(-samples // chunks.samples)), chunks
+
+
+def checked_values(
+    network: NetxNetwork, values: NDArray[np.integer], schedule: NetxSchedule, input_bits: int
+) -> NDArray[np.integer]:
+    """What arrives, if the network can take it: spikes as 0 and 1.
+
+    Args:
+        network: The network.
+        values: (samples, T or 1, *input shape).
+        schedule: The steps.
+        input_bits: Bits of the numbers that arrive; 0: spikes.
+
+    Raises:
+        DataError: There are no samples, their shape does not fit, or a value is out of range.
+        OptionError: The network cannot take numbers.
+    """
+    wanted = f"at least one sample of {schedule.timesteps:,} steps or 1 and of shape {network.input_shape}"
+    if not len(values) or values.shape[1] not in (1, schedule.timesteps) or values.shape[2:] != network.input_shape:
+        raise DataError("the data do not fit the network", expected=wanted, found=f"{values.shape}")
+    if input_bits and not network.takes_graded:
+        raise OptionError(
+            "is for networks that begin with synapses, none of whose layers are skipped",
+            where="input bits",
+            found=str(input_bits),
+            advice="leave it out" if network.takes_biases else "netx takes spikes where it skips layers",
+        )
+    if not 0 <= input_bits <= MESSAGE_BITS_MAXIMUM:
+        raise OptionError(
+            "is out of range", where="input bits", expected=f"0..{MESSAGE_BITS_MAXIMUM}", found=str(input_bits)
+        )
+    if not network.takes_biases and not input_bits:
+        return (values != 0).view(np.uint8)
+    limit = (1 << input_bits) if input_bits else 1 << 15
+    low, high = (int(values.min()), int(values.max()))
+    lowest = 1 - limit if input_bits else -limit
+    if low < lowest or high >= limit:
+        what = f"a number does not have {input_bits} bits" if input_bits else "a bias does not have Lava's 16 bits"
+        raise DataError(what, expected=f"{lowest}..{limit - 1}", found=f"{low}..{high}")
+    return values
+
+
+def _steps(values: NDArray[np.integer], first: int, count: int) -> NDArray[np.integer]:
+    """Some steps of the input, (steps or 1, samples, *input shape)."""
+    part = values if values.shape[1] == 1 else values[:, first : first + count]
+    return np.moveaxis(part, 1, 0)
