@@ -47,18 +47,22 @@ def read_heap_text(dataset: h5py.Dataset) -> bytes:
 
 
 def _entry(objects: bytes, wanted: int) -> bytes:
-    """An object of a heap; each step goes on by the size of an object's head at least."""
-    position = 0
+    """An object of a heap, all of which is looked at; each step goes on by the size of an object's head at least."""
+    position, found = 0, None
     while position + OBJECT_HEAD.size <= len(objects):
         index, _, size = OBJECT_HEAD.unpack_from(objects, position)
         begin = position + OBJECT_HEAD.size
         if index == 0:
-            # The free space behind the last object.
+            # The free space behind the last object, its own head included: of size 0 it makes HDF5 loop for ever.
+            if size != len(objects) - position:
+                raise ValueError("lies in a damaged heap")
             break
         if index == wanted:
-            return _exactly(objects[begin : begin + size], size)
+            found = _exactly(objects[begin : begin + size], size)
         position = begin + -(-size // ALIGNMENT) * ALIGNMENT
-    raise ValueError("is missing from its heap")
+    if found is None:
+        raise ValueError("is missing from its heap")
+    return found
 
 
 def _exactly(content: bytes, size: int) -> bytes:

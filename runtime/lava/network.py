@@ -25,6 +25,7 @@ from snnc.runtime.lava.parts import LavaParts
 from snnc.runtime.lava.population import Population, Process, image_order
 from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.schedule import Schedule
+from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.lava.synapses import check_delays
 
 
@@ -172,10 +173,5 @@ def open_network(program: Program, levels: NDArray[np.uint8], models: str = DEFA
         levels: Input levels, (samples, *input shape).
         models: ``fast`` or ``stock``.
     """
-    network = LavaNetwork(program, levels, models)
-    try:
+    with stopped_at_the_end(LavaNetwork(program, levels, models)) as network:
         yield network
-    except BaseException:
-        network.stop(failed=True)
-        raise
-    network.stop()

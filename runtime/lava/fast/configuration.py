@@ -7,18 +7,19 @@ import logging
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.magma.core.sync.domain import SyncDomain
 from lava.proc.conv.process import Conv
-from lava.proc.dense.process import Dense
+from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.lif.process import LIF, LIFReset
 from lava.proc.sparse.process import DelaySparse, Sparse
 
 from snnc.runtime.lava.fast.conv import FastConvModel
-from snnc.runtime.lava.fast.dense import FastDenseModel
+from snnc.runtime.lava.fast.dense import FastDelayDenseModel, FastDenseModel
 from snnc.runtime.lava.fast.neurons import FastLIFModel, FastLIFResetModel
 from snnc.runtime.lava.fast.sparse import FastDelaySparseModel, FastSparseModel
 
 FAST_MODELS = {
     Conv: FastConvModel,
     Dense: FastDenseModel,
+    DelayDense: FastDelayDenseModel,
     Sparse: FastSparseModel,
     DelaySparse: FastDelaySparseModel,
     LIF: FastLIFModel,

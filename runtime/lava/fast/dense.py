@@ -10,10 +10,11 @@ from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.dense.process import Dense
+from lava.proc.dense.process import DelayDense, Dense
 from numpy.typing import NDArray
 
 from snnc.runtime.lava.fast.buffered import BufferedModel
+from snnc.runtime.lava.fast.delayed import DelayedModel
 from snnc.runtime.lava.fast.exact import float_type, largest_message, largest_sum
 from snnc.runtime.lava.fast.prepared import loihi_weights, shifted
 
@@ -55,3 +56,17 @@ class FastDenseModel(BufferedModel):
         sums = (messages.astype(precision) @ self._matrices[precision]).astype(np.int64)
         # Lava adds up spikes in 64 bits and numbers in 32, which wrap.
         self.a_buff = shifted(sums.astype(np.int32) if self._is_graded else sums, self._exponent).astype(np.int32)
+
+
+@implements(proc=DelayDense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("snnc_fast")
+class FastDelayDenseModel(DelayedModel):
+    """The same integers as ``PyDelayDenseModelBitAcc``."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
+    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
+    weights: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=8)
+    delays: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=6)
+    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)

@@ -1,0 +1,140 @@
+"""Running samples through a netx file on Lava's CPU simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.netx import NetxNetwork
+from snnc.errors import BackendError, SnncError, first_line
+from snnc.runtime.lava.netx_network import NetxLavaNetwork
+from snnc.runtime.lava.shares import BUDGET, pieces
+from snnc.runtime.lava.stopping import stopped_at_the_end
+from snnc.runtime.netx.result import NetxResult
+from snnc.runtime.netx.schedule import NetxSchedule
+from snnc.runtime.netx.simulator import checked_values
+
+
+def run_netx_on_lava(
+    path: str | Path,
+    network: NetxNetwork,
+    values: NDArray[np.integer],
+    schedule: NetxSchedule,
+    *,
+    input_bits: int,
+    record: Collection[int],
+    models: str,
+    advance: Callable[[int], None] | None = None,
+) -> NetxResult:
+    """Streams samples through the network that stock netx makes of a file.
+
+    Where samples are separate and synapses have delays, each sample gets a network of its own, since what is delayed
+    would reach the next one.
+
+    Args:
+        path: The file.
+        network: What it describes.
+        values: As for :meth:`snnc.runtime.netx.NetxSimulator.run`.
+        schedule: Steps and resets.
+        input_bits: As there.
+        record: Indices of the blocks whose spike trains are kept.
+        models: ``fast`` (our process models, in one process) or ``stock`` (Lava's). The result is the same.
+        advance: Told how many samples are done.
+
+    Returns:
+        What the simulator gives, but for wraps and clips, which Lava does not tell.
+
+    Raises:
+        BackendError: Lava is not installed, or failed.
+        DataError: The data do not fit the network.
+    """
+    values = checked_values(network, values, schedule, input_bits)
+    size = len(values)
+    if schedule.separates_samples:
+        widest = sum(block.size for block in network.blocks) + int(np.prod(network.input_shape))
+        size = 1 if network.longest_delay else max(1, BUDGET // (4 * widest * schedule.timesteps))
+    results: list[NetxResult] = []
+    done = 0
+
+    def advanced(samples: int) -> None:
+        if advance:
+            advance(done + samples)
+
+    for piece in pieces(len(values), size):
+        done = piece.start
+        try:
+            lava = NetxLavaNetwork(path, network, values[piece], schedule, input_bits=input_bits, models=models)
+            with stopped_at_the_end(lava):
+                results.append(_run(lava, network, values[piece], schedule, record, advanced))
+        except SnncError:
+            raise
+        except Exception as error:  # whatever Lava raises when one of its processes fails
+            raise BackendError(f"Lava failed: {type(error).__name__}: {first_line(error)}") from error
+    return _joined(results)
+
+
+def _run(
+    lava: NetxLavaNetwork,
+    network: NetxNetwork,
+    values: NDArray[np.integer],
+    schedule: NetxSchedule,
+    record: Collection[int],
+    advance: Callable[[int], None],
+) -> NetxResult:
+    timesteps, latency = schedule.timesteps, schedule.latency(len(network.blocks) - 1)
+    # Behind which of Lava's steps biases change, and the potentials of a sample are to be read.
+    changes: dict[int, NDArray[np.integer]] = {}
+    if network.takes_biases:
+        per_sample = values.shape[1]
+        flat = values.reshape(-1, *values.shape[2:])
+        changes = {index * timesteps // per_sample: biases for index, biases in enumerate(flat) if index}
+    reads = {(sample + 1) * timesteps + latency for sample in range(len(values))}
+    potentials, now = [], 0
+    for step in sorted({*changes, *reads}):
+        lava.run(step - now)
+        now = step
+        if step in reads:
+            potentials.append(lava.potentials())
+            advance(len(potentials))
+        if step in changes:
+            lava.set_biases(changes[step])
+    spike_counts, spikes = [], {}
+    for index in range(len(network.blocks)):
+        train = lava.spikes(index)[: len(values) * timesteps].reshape(len(values), timesteps, *network.blocks[index].shape)
+        spike_counts.append(train.sum((0, 1), dtype=np.int64))
+        if index in record:
+            spikes[index] = train
+    input_counts = None
+    if not network.takes_biases:
+        input_counts = (values != 0).sum((0, 1), dtype=np.int64) * (timesteps // values.shape[1])
+    return NetxResult(
+        counts=train.sum(1, dtype=np.int64),
+        potentials=np.stack(potentials),
+        spike_counts=tuple(spike_counts),
+        input_counts=input_counts,
+        wraps=None,
+        clips=None,
+        spikes=spikes,
+    )
+
+
+def _joined(results: list[NetxResult]) -> NetxResult:
+    """Results of samples that ran one after another."""
+    first = results[0]
+    if len(results) == 1:
+        return first
+    counted = [each.input_counts for each in results if each.input_counts is not None]
+    return NetxResult(
+        counts=np.concatenate([each.counts for each in results]),
+        potentials=np.concatenate([each.potentials for each in results]),
+        spike_counts=tuple(
+            sum(counts, np.zeros_like(counts[0])) for counts in zip(*(each.spike_counts for each in results), strict=True)
+        ),
+        input_counts=sum(counted, np.zeros_like(counted[0])) if counted else None,
+        wraps=None,
+        clips=None,
+        spikes={index: np.concatenate([each.spikes[index] for each in results]) for index in first.spikes},
+    )
