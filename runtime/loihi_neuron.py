@@ -45,7 +45,7 @@ def update(
     kept = np.int64(voltage) * voltage_kept
     kept = kept >> DECAY_SHIFT if kept >= 0 else -(-kept >> DECAY_SHIFT)
     sought = np.int32(np.int64(np.int32(kept)) + wrapped + bias)
-    raised = np.int32(min(max(sought, 1 - LIMIT), LIMIT - 1))
+    raised = np.int32(min(max(sought, np.int32(1 - LIMIT)), np.int32(LIMIT - 1)))
     return wrapped, raised, exact != wrapped, sought != raised
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UntrustedModelError,
     )
     from snnc.models.data import Dataset, load_data
+    from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
     from snnc.runtime.result import RunResult
     from snnc.validation import Validation
 
@@ -47,6 +48,8 @@ __all__ = [
     "Diagnosis",
     "FormatError",
     "ModelError",
+    "NetxNetwork",
+    "NetxResult",
     "OptionError",
     "OutputError",
     "PassError",
@@ -62,7 +65,9 @@ __all__ = [
     "diagnose",
     "load",
     "load_data",
+    "load_netx",
     "run",
+    "run_netx",
     "validate",
 ]
 
@@ -77,6 +82,10 @@ _HOMES = {
     "Dataset": "snnc.models.data",
     "Diagnosis": "snnc.diagnosis",
     "load_data": "snnc.models.data",
+    "NetxNetwork": "snnc.netx",
+    "NetxResult": "snnc.netx",
+    "load_netx": "snnc.netx",
+    "run_netx": "snnc.netx",
     "RunResult": "snnc.runtime.result",
     "Validation": "snnc.validation",
 }

@@ -48,9 +48,10 @@ def load(path: str | Path) -> Program:
 def _read(file: h5py.File, name: str) -> Program:
     root = Fields(file, name)
     if not root.has(GROUP):
-        raise FormatError(
-            "was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice="compile it with snnc"
-        )
+        advice = "compile it with snnc"
+        if root.has(LAYERS):
+            advice = "snnc run and snnc inspect take netx files of others (docs/netx.md), all else needs snnc's own"
+        raise FormatError("was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice=advice)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
     if version > FORMAT_VERSION:

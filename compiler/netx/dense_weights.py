@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ HIGHEST_MIXED = 254
 WEIGHT_BITS = 8
 
 
-def loihi_dense_weights(weight: NDArray[np.integer]) -> tuple[NDArray[np.int32], int]:
+def loihi_dense_weights(weight: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], int]:
     """The weights that act, traps included.
 
     ``lava.lib.dl.netx.utils.optimize_weight_bits`` scales weights up by a power of two until they fill eight bits, and

@@ -38,8 +38,7 @@ class NetxFields(Fields):
     def whole_numbers(
         self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int, *, size: int | None = None
     ) -> NDArray[np.int64]:
-        """Whole numbers within [low, high], stored as integers, truth values or, as lava-dl does, as
-        floating-point numbers.
+        """Whole numbers within [low, high], stored as integers or truth values or, as lava-dl does, as floats.
 
         Args:
             name: The dataset.

@@ -7,6 +7,7 @@ Specification 3.0, III.E (global heap) and IV.A.2.d (variable-length type: lengt
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import h5py
 
@@ -33,7 +34,7 @@ def read_heap_text(dataset: h5py.Dataset) -> bytes:
     place = dataset.id.get_offset()
     if plan.get_sizes() != (8, 8) or plan.get_userblock() or place is None:
         raise ValueError("lies in an unusual place")
-    with open(dataset.file.filename, "rb") as file:
+    with Path(dataset.file.filename).open("rb") as file:
         file.seek(place)
         length, heap, index = REFERENCE.unpack(_exactly(file.read(REFERENCE.size), REFERENCE.size))
         if length > TEXT_MAXIMUM:

@@ -23,7 +23,12 @@ UNSUPPORTED = {
 
 
 def read_chain(
-    layers: NetxFields, entries: Sequence[NetxFields], *, num_layers: int | None, skip_layers: int, timesteps: int | None
+    layers: NetxFields,
+    entries: Sequence[NetxFields],
+    *,
+    num_layers: int | None,
+    skip_layers: int,
+    timesteps: int | None,
 ) -> NetxNetwork:
     """Reads entries in their order.
 

@@ -35,6 +35,22 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     Raises:
         DataError: The file is missing, damaged or no .npz file, lacks the arrays, or they cannot be used.
     """
+    return make_dataset(spec, *read_arrays(spec, split))
+
+
+def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """The arrays that :func:`load` takes, as they are: of any shape and type.
+
+    Args:
+        spec: The file.
+        split: ``train`` or ``test``.
+
+    Returns:
+        Images, and labels or None.
+
+    Raises:
+        DataError: The file is missing, damaged or no .npz file, or lacks the arrays.
+    """
     path = Path(spec).expanduser()
     try:
         content = np.load(path, allow_pickle=False)
@@ -57,4 +73,4 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
         raise
     except Exception as error:  # Damage shows as any exception, out of zipfile, zlib or numpy.
         raise DataError("not a readable .npz file", where=spec, found=str(error)) from error
-    return make_dataset(spec, images, labels)
+    return images, labels

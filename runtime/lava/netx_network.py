@@ -34,7 +34,7 @@ class NetxLavaNetwork:
         self,
         path: str | Path,
         network: NetxNetwork,
-        values: NDArray[np.integer],
+        values: NDArray[np.integer[Any]],
         schedule: NetxSchedule,
         *,
         input_bits: int,
@@ -83,12 +83,12 @@ class NetxLavaNetwork:
             self._registration.remove()
             self._folder.cleanup()
 
-    def set_biases(self, biases: NDArray[np.integer]) -> None:
+    def set_biases(self, biases: NDArray[np.integer[Any]]) -> None:
         """Gives the input block other biases, (*input shape), between two steps."""
         self._blocks[0].neuron.bias_mant.set(lava_order(biases))
 
     def potentials(self) -> NDArray[np.int32]:
-        """v of the last block's neurons as it is now, of its shape."""
+        """Membrane potentials v of the last block's neurons as it is now, of its shape."""
         shape = self._network.blocks[-1].shape
         potentials: NDArray[Any] = np.asarray(self._blocks[-1].neuron.v.get()).reshape(shape[::-1])
         return potentials.transpose().astype(np.int32)
@@ -102,7 +102,7 @@ class NetxLavaNetwork:
         aligned = steps[self._schedule.latency(index) :]
         return aligned.transpose(0, *range(aligned.ndim - 1, 0, -1))
 
-    def _source(self, values: NDArray[np.integer]) -> Process:
+    def _source(self, values: NDArray[np.integer[Any]]) -> Process:
         """What sends all samples one after another, and then nothing."""
         from lava.proc.io.source import RingBuffer
 
@@ -132,6 +132,6 @@ class NetxLavaNetwork:
         return str(Path(self._folder.name) / f"spikes-{index}")
 
 
-def lava_order(values: NDArray[np.integer]) -> NDArray[np.int32]:
+def lava_order(values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     """Values of a layer with its axes as Lava has them: (width, height, channels)."""
     return np.ascontiguousarray(values.transpose(), np.int32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from snnc.runtime.netx.simulator import checked_values
 def run_netx_on_lava(
     path: str | Path,
     network: NetxNetwork,
-    values: NDArray[np.integer],
+    values: NDArray[np.integer[Any]],
     schedule: NetxSchedule,
     *,
     input_bits: int,
@@ -79,14 +80,14 @@ def run_netx_on_lava(
 def _run(
     lava: NetxLavaNetwork,
     network: NetxNetwork,
-    values: NDArray[np.integer],
+    values: NDArray[np.integer[Any]],
     schedule: NetxSchedule,
     record: Collection[int],
     advance: Callable[[int], None],
 ) -> NetxResult:
     timesteps, latency = schedule.timesteps, schedule.latency(len(network.blocks) - 1)
     # Behind which of Lava's steps biases change, and the potentials of a sample are to be read.
-    changes: dict[int, NDArray[np.integer]] = {}
+    changes: dict[int, NDArray[np.integer[Any]]] = {}
     if network.takes_biases:
         per_sample = values.shape[1]
         flat = values.reshape(-1, *values.shape[2:])
@@ -103,7 +104,9 @@ def _run(
             lava.set_biases(changes[step])
     spike_counts, spikes = [], {}
     for index in range(len(network.blocks)):
-        train = lava.spikes(index)[: len(values) * timesteps].reshape(len(values), timesteps, *network.blocks[index].shape)
+        train = lava.spikes(index)[: len(values) * timesteps].reshape(
+            len(values), timesteps, *network.blocks[index].shape
+        )
         spike_counts.append(train.sum((0, 1), dtype=np.int64))
         if index in record:
             spikes[index] = train
@@ -131,7 +134,8 @@ def _joined(results: list[NetxResult]) -> NetxResult:
         counts=np.concatenate([each.counts for each in results]),
         potentials=np.concatenate([each.potentials for each in results]),
         spike_counts=tuple(
-            sum(counts, np.zeros_like(counts[0])) for counts in zip(*(each.spike_counts for each in results), strict=True)
+            sum(counts, np.zeros_like(counts[0]))
+            for counts in zip(*(each.spike_counts for each in results), strict=True)
         ),
         input_counts=sum(counted, np.zeros_like(counted[0])) if counted else None,
         wraps=None,

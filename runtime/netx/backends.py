@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ NETX_BACKENDS = ("sim", "lava")
 def run_netx(
     path: str | Path,
     network: NetxNetwork,
-    values: NDArray[np.integer],
+    values: NDArray[np.integer[Any]],
     schedule: NetxSchedule,
     backend: str = "sim",
     *,

@@ -26,9 +26,7 @@ class BlockRun:
         clips: How often a membrane potential v was kept within its limits.
     """
 
-    def __init__(
-        self, block: Block, drive: SynapticDrive | None, source_shape: tuple[int, ...], samples: int
-    ) -> None:
+    def __init__(self, block: Block, drive: SynapticDrive | None, source_shape: tuple[int, ...], samples: int) -> None:
         self._block = block
         self._drive = drive
         self._samples = samples

@@ -48,7 +48,9 @@ class NetxResult:
             network: The network that ran; an ``average`` at its end adds up the neurons of each class.
         """
         each = self.potentials if network.blocks[-1].neurons.is_readout else self.counts
-        return each.reshape(self.samples, network.outputs or -1, -1 if network.outputs else 1).sum(axis=2, dtype=np.int64)
+        grouped = each.reshape(self.samples, network.outputs or -1, -1 if network.outputs else 1)
+        scores: NDArray[np.int64] = grouped.sum(axis=2, dtype=np.int64)
+        return scores
 
     def predictions(self, network: NetxNetwork) -> NDArray[np.int64]:
         """The class of each sample: the one with the largest score, the first of equal ones."""

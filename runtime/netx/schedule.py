@@ -52,12 +52,19 @@ class NetxSchedule:
         """
         if timesteps is None and network.timesteps is None:
             raise OptionError(
-                "is missing", where="timesteps", expected="steps of a sample, since the file does not say", advice="give T"
+                "is missing",
+                where="timesteps",
+                expected="steps of a sample, since the file does not say",
+                advice="give T",
             )
         steps = network.timesteps if timesteps is None else timesteps
         assert steps is not None
         interval = steps if reset_interval is None else reset_interval
-        for name, value, least in (("timesteps", steps, 1), ("reset interval", interval, 0), ("reset offset", reset_offset, 0)):
+        for name, value, least in (
+            ("timesteps", steps, 1),
+            ("reset interval", interval, 0),
+            ("reset offset", reset_offset, 0),
+        ):
             if value is not None and value < least:
                 raise OptionError("is too small", where=name, expected=f"at least {least}", found=str(value))
         offset = network.first_latency if reset_offset is None else reset_offset

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class NetxSimulator:
 
     def run(
         self,
-        values: NDArray[np.integer],
+        values: NDArray[np.integer[Any]],
         schedule: NetxSchedule,
         *,
         input_bits: int = 0,
@@ -115,7 +116,7 @@ class NetxSimulator:
 
     def _batch(
         self,
-        values: NDArray[np.integer],
+        values: NDArray[np.integer[Any]],
         samples: slice,
         schedule: NetxSchedule,
         steps: int,
@@ -128,17 +129,17 @@ class NetxSimulator:
         for first in range(0, schedule.timesteps, steps):
             count = min(steps, schedule.timesteps - first)
             # Neurons start at 0, so that the reset of the first step has nothing to do.
-            sent = _steps(values, first, count)
+            sent: NDArray[Any] = _steps(values, first, count)
             for index, run in enumerate(runs):
-                sent = run.advance(sent, np.zeros(count, bool))
+                sent = fired = run.advance(sent, np.zeros(count, bool))
                 with lock:
-                    tally.add(index, samples, first, sent)
+                    tally.add(index, samples, first, fired)
         with lock:
             tally.finish(samples, runs)
 
     def _stream(
         self,
-        values: NDArray[np.integer],
+        values: NDArray[np.integer[Any]],
         schedule: NetxSchedule,
         steps: int,
         drives: list[SynapticDrive | None],
@@ -152,14 +153,14 @@ class NetxSimulator:
         for sample in range(len(values)):
             for first in range(0, schedule.timesteps, steps):
                 count = min(steps, schedule.timesteps - first)
-                sent = _steps(values[sample : sample + 1], first, count)
+                sent: NDArray[Any] = _steps(values[sample : sample + 1], first, count)
                 begin = sample * schedule.timesteps + first
                 for index, run in enumerate(runs):
                     ahead = early[index] if begin == 0 else 0
                     if ahead and len(sent) == 1:
                         sent = np.repeat(sent, count, axis=0)
-                    sent = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead))
-                    tally.add(index, slice(sample, sample + 1), first, sent[ahead:])
+                    sent = fired = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead))
+                    tally.add(index, slice(sample, sample + 1), first, fired[ahead:])
             tally.keep_potentials(slice(sample, sample + 1), runs[-1].potentials)
             if advance:
                 advance(sample + 1)
@@ -193,8 +194,8 @@ class NetxSimulator:
 
 
 def checked_values(
-    network: NetxNetwork, values: NDArray[np.integer], schedule: NetxSchedule, input_bits: int
-) -> NDArray[np.integer]:
+    network: NetxNetwork, values: NDArray[np.integer[Any]], schedule: NetxSchedule, input_bits: int
+) -> NDArray[np.integer[Any]]:
     """What arrives, if the network can take it: spikes as 0 and 1.
 
     Args:
@@ -222,7 +223,7 @@ def checked_values(
             "is out of range", where="input bits", expected=f"0..{MESSAGE_BITS_MAXIMUM}", found=str(input_bits)
         )
     if not network.takes_biases and not input_bits:
-        return (values != 0).view(np.uint8)
+        return np.asarray(values != 0).view(np.uint8)
     limit = (1 << input_bits) if input_bits else 1 << 15
     low, high = (int(values.min()), int(values.max()))
     lowest = 1 - limit if input_bits else -limit
@@ -232,7 +233,7 @@ def checked_values(
     return values
 
 
-def _steps(values: NDArray[np.integer], first: int, count: int) -> NDArray[np.integer]:
+def _steps(values: NDArray[np.integer[Any]], first: int, count: int) -> NDArray[np.integer[Any]]:
     """Some steps of the input, (steps or 1, samples, *input shape)."""
     part = values if values.shape[1] == 1 else values[:, first : first + count]
     return np.moveaxis(part, 1, 0)

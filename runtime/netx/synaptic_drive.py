@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.netx import Connections
-from snnc.compiler.program import Synapse
 from snnc.compiler.program.synaptic_input import SynapticInput
 from snnc.errors import DataError
+from snnc.runtime.netx.operations import as_synapse
 from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
 
 FLOAT64_EXACT = 1 << 53
@@ -105,21 +105,13 @@ class SynapticDrive:
         connections = self._connections
         if connections.kind == "conv":
             return _wrapped(sums, self._bound, CONV_BITS)
-        # Lava multiplies numbers in 32 bits; spikes, and whatever is delayed, it adds up in 64 and shifts before it cuts.
+        # Lava adds up numbers in 32 bits; spikes, and all that is delayed, in 64, which it shifts before it cuts them.
         if self._is_graded and connections.delay is None:
             return _wrapped(sums, self._bound, DENSE_BITS) >> connections.shift
         return _wrapped(sums >> connections.shift, self._bound, DENSE_BITS)
 
     def _product(self, part: Connections, shape: tuple[int, ...], largest: int) -> Product:
-        synapse = Synapse(
-            source=-1,
-            kind=part.kind,
-            weight=part.weight.astype(np.int16),
-            stride=part.stride,
-            padding=part.padding,
-            dilation=part.dilation,
-            groups=part.groups,
-        )
+        synapse = as_synapse(part)
         if self._as_bytes:
             return connect(
                 synapse,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class NetxTally:
     """
 
     def __init__(
-        self, network: NetxNetwork, values: NDArray[np.integer], schedule: NetxSchedule, record: Collection[int]
+        self, network: NetxNetwork, values: NDArray[np.integer[Any]], schedule: NetxSchedule, record: Collection[int]
     ) -> None:
         samples, output = len(values), network.blocks[-1].shape
         self._counts = np.zeros((samples, *output), np.int64)

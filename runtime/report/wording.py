@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,3 +105,10 @@ def layer(value: Layer) -> str:
     if value.threshold is None:
         return f"{value.name} (readout)"
     return f"{value.name} (memoryless)" if value.memoryless else value.name
+
+
+def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] | None) -> str:
+    """How many samples each class was predicted of, where there are no labels."""
+    counts = [(int((predictions == each).sum()), int(each)) for each in sorted(set(predictions.tolist()))]
+    named = (f"{classes[each] if classes else each}: {count:,}" for count, each in counts)
+    return f"predictions (no labels to compare with): {', '.join(named)}"

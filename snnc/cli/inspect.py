@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from snnc.cli.inspect_netx import inspect_netx_file
+from snnc.cli.netx_options import refuse
 from snnc.cli.options import Json, Net, Verbose
 from snnc.cli.screen import Screen
 from snnc.pictures import check_picture
@@ -35,11 +37,17 @@ def inspect_command(
 ) -> int:
     """Show what a .net file holds, and which cores of the chip it takes.
 
-    That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance.
+    That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance. Of a netx
+    file that snnc did not write: layers, neurons, weights.
     """
     screen = Screen(json=as_json)
     if plot is not None:
         check_picture(plot)
+    from snnc.compiler.netx import is_netx
+
+    if is_netx(net):
+        refuse({"--target": chip, "--plot": plot}, f"{net}, which snnc did not write")
+        return inspect_netx_file(screen, net)
     from snnc.api import load
     from snnc.compiler.placement import place
     from snnc.compiler.targets import get_target

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnc.cli.amounts import memory_size, step_numbers
 from snnc.cli.duration import long_run
+from snnc.cli.netx_options import (
+    InputBits,
+    Mean,
+    NumLayers,
+    ResetInterval,
+    ResetOffset,
+    SkipLayers,
+    Std,
+    Timesteps,
+    refuse,
+)
 from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, Memory, Net, Verbose, Workers
+from snnc.cli.run_netx import NetxRunOptions, run_netx_file
+from snnc.cli.run_output import check_output, write_output
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
 
@@ -23,6 +37,7 @@ Examples:
   snnc run model.net --data digits --stop-at 1,2,4
   snnc run model.net --data digits --backend lava --samples 20
   snnc run model.net --data digits --backend lava --workers 4
+  snnc run lava-dl.net --data events.npz --output spikes.npz
 """
 
 
@@ -55,12 +70,26 @@ def run_command(
         str | None,
         typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT.npz", help="Keep what each sample gave: readout, or spikes, and predictions."
+        ),
+    ] = None,
+    timesteps: Timesteps = None,
+    reset_interval: ResetInterval = None,
+    reset_offset: ResetOffset = None,
+    input_bits: InputBits = None,
+    num_layers: NumLayers = None,
+    skip_layers: SkipLayers = None,
+    mean: Mean = None,
+    std: Std = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
     """Run a compiled network on data.
 
-    Shows accuracy, spikes, synaptic operations and the energy of SNN and ANN.
+    Shows accuracy, spikes, synaptic operations and the energy of SNN and ANN. NET may also be a netx file of lava-dl.
 
     Several processes share the samples: torchrun -m snnc run ...; the first one prints what a single one would.
 
@@ -69,6 +98,39 @@ def run_command(
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
+    netx_only = {
+        "--timesteps": timesteps,
+        "--reset-interval": reset_interval,
+        "--reset-offset": reset_offset,
+        "--input-bits": input_bits,
+        "--num-layers": num_layers,
+        "--skip-layers": skip_layers,
+        "--mean": mean,
+        "--std": std,
+    }
+    from snnc.compiler.netx import is_netx
+
+    if is_netx(net):
+        others = {"--stop-at": stop_at, "--workers": workers, "--cluster": cluster}
+        refuse({**others, "--device": None if device == "cpu" else device}, f"{net}, which snnc did not write")
+        refuse({"torchrun": processes.count if processes.count > 1 else None}, f"{net}, which snnc did not write")
+        options = NetxRunOptions(
+            timesteps=timesteps,
+            reset_interval=reset_interval,
+            reset_offset=reset_offset,
+            input_bits=input_bits,
+            num_layers=num_layers,
+            skip_layers=skip_layers,
+            mean=mean,
+            std=std,
+            samples=samples,
+            batch_size=batch_size,
+            memory=bytes_at_once,
+            lava_models=lava_models,
+        )
+        return run_netx_file(screen, net, data, backend, options, output)
+    refuse(netx_only, f"{net}, which is not somebody else's netx file")
+    check_output(output, net)
     from snnc.api import load
     from snnc.devices import chosen_device
     from snnc.inputs import evaluation_data, input_levels
@@ -105,6 +167,9 @@ def run_command(
     if not processes.is_first:
         return int(any(result.wraps or ()))
 
+    if output is not None:
+        arrays = {"readout": result.readout, "predictions": result.predictions, "labels": dataset.labels}
+        write_output(output, arrays)
     counts = count_operations(program, result)
     screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, {timing(program)}, backend {backend}")
     screen.show(_outcome(result, dataset))
@@ -115,6 +180,8 @@ def run_command(
     notes = clipping_notes(levels.clipped)
     for note in notes:
         screen.note(note)
+    if output is not None:
+        screen.show(f"wrote {output}")
     screen.emit(
         {
             "net": str(net),
@@ -122,6 +189,7 @@ def run_command(
             "backend": backend,
             "classes": None if dataset.classes is None else list(dataset.classes),
             "clipped": levels.clipped,
+            "output": None if output is None else str(output),
             "notes": notes,
             **run_form(program, result, dataset.labels),
         }
@@ -151,11 +219,9 @@ def clipping_notes(clipped: float) -> list[str]:
 
 
 def _outcome(result: RunResult, dataset: Dataset) -> str:
-    from snnc.runtime.report.wording import share
+    from snnc.runtime.report.wording import predictions_sentence, share
 
     if dataset.labels is not None:
         right = int((result.predictions == dataset.labels).sum())
         return f"accuracy {share(result.accuracy(dataset.labels))} ({right:,} of {result.samples:,})"
-    counts = [(int((result.predictions == each).sum()), int(each)) for each in sorted(set(result.predictions.tolist()))]
-    named = (f"{dataset.classes[each] if dataset.classes else each}: {count:,}" for count, each in counts)
-    return f"predictions (no labels to compare with): {', '.join(named)}"
+    return predictions_sentence(result.predictions, dataset.classes)

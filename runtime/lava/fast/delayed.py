@@ -1,4 +1,4 @@
-"""Synapses that hold spikes back: a sparse product for each delay, where Lava sorts weights by delay anew in each step."""
+"""Synapses that hold spikes back: a sparse product for each delay, where Lava sorts weights anew in each step."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from snnc.runtime.lava.fast.buffered import BufferedModel
 from snnc.runtime.lava.fast.delayed import DelayedModel
 from snnc.runtime.lava.fast.prepared import SparseProduct, loihi_weights
 
+
 @implements(proc=Sparse, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("snnc_fast")
