@@ -86,7 +86,7 @@ def test_the_compiler_knows_neither_models_nor_the_command_line() -> None:
 
 
 def test_the_runtime_reads_the_file_and_the_targets_never_the_passes() -> None:
-    compiler = [f"snnc.compiler.{each}" for each in ("emit", "placement", "program", "targets")]
+    compiler = [f"snnc.compiler.{each}" for each in ("emit", "netx", "placement", "program", "targets")]
     allowed = ("snnc.runtime", *compiler, *LEAVES)
     for name, found in ours("runtime/").items():
         assert all(below(each, *allowed) for each in found), (name, sorted(found))
@@ -105,6 +105,12 @@ def test_the_solver_imports_nothing_of_snnc_but_itself() -> None:
 def test_the_program_knows_no_passes_and_no_frontend() -> None:
     for name, found in ours("compiler/program/").items():
         allowed = ("snnc.compiler.program", "snnc.compiler.emit.save", "snnc.compiler.emit", "snnc.errors")
+        assert all(below(each, *allowed) for each in found), (name, sorted(found))
+
+
+def test_netx_files_are_read_without_the_rest_of_the_compiler() -> None:
+    allowed = ("snnc.compiler.netx", "snnc.compiler.emit", "snnc.compiler.program", "snnc.errors")
+    for name, found in ours("compiler/netx/").items():
         assert all(below(each, *allowed) for each in found), (name, sorted(found))
 
 

@@ -182,6 +182,25 @@ def test_dense(data: st.DataObject, seed: int, messages: int, is_graded: bool) -
     assert_same(process, PyDenseModelBitAcc, FastDenseModel, "s_in", "a_out", arriving)
 
 
+@given(st.data(), SEEDS, st.booleans(), st.integers(1, 4))
+def test_delay_dense(data: st.DataObject, seed: int, is_graded: bool, longest: int) -> None:
+    from lava.proc.dense.models import PyDelayDenseModelBitAcc
+    from lava.proc.dense.process import DelayDense
+
+    from snnc.runtime.lava.fast.dense import FastDelayDenseModel
+
+    rng = np.random.default_rng(seed)
+    shape = (data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12)))
+    options, (low, high) = sparse_options(data, is_graded)
+    weights, delays = rng.integers(low, high + 1, shape), rng.integers(0, longest + 1, shape)
+    process = DelayDense(weights=weights, delays=delays, max_delay=longest, **options)
+    # Lava's own multiplies in 32 bits and adds up in 64: numbers of so many bits fit both.
+    arriving = trains(rng, shape[1:], 1 << 10, is_graded=is_graded)
+    if not is_graded:
+        arriving = [each != 0 for each in arriving]
+    assert_same(process, PyDelayDenseModelBitAcc, FastDelayDenseModel, "s_in", "a_out", arriving)
+
+
 @given(st.data(), SEEDS, st.sampled_from([3, 1 << 10, 1 << 17, 1 << 24]), st.booleans())
 def test_neurons(data: st.DataObject, seed: int, largest: int, resets: bool) -> None:
     from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc
@@ -210,7 +229,7 @@ def test_neurons(data: st.DataObject, seed: int, largest: int, resets: bool) -> 
 
 
 def test_a_step_takes_one_product_for_each_convolution_and_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from snnc.runtime.lava.fast import conv, dense, sparse
+    from snnc.runtime.lava.fast import conv, delayed, dense, sparse
 
     done: list[str] = []
 
@@ -223,7 +242,7 @@ def test_a_step_takes_one_product_for_each_convolution_and_prepares_nothing(monk
 
     monkeypatch.setattr(conv.PatchProduct, "multiply", counted("product", conv.PatchProduct.multiply))
     monkeypatch.setattr(conv.PatchProduct, "__init__", counted("arrays", conv.PatchProduct.__init__))
-    for module in (dense, sparse):
+    for module in (dense, sparse, delayed):
         monkeypatch.setattr(module, "loihi_weights", counted("weights", module.loihi_weights))
     program = branching()
     with open_network(program, levels_for(program, 2), "fast") as network:

@@ -58,7 +58,9 @@ def test_a_bias_for_each_neuron_is_in_lavas_order(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     first, shape = conv(rng, (1, 4, 3), 2, (2, 2))
     bias = rng.integers(-9, 9, shape[::-1])
-    network = load_netx(NetxFile([image_input(rng, (1, 4, 3), block=False), {**first, "bias": bias}]).write(tmp_path / "n"))
+    network = load_netx(
+        NetxFile([image_input(rng, (1, 4, 3), block=False), {**first, "bias": bias}]).write(tmp_path / "n")
+    )
     assert np.array_equal(network.blocks[0].neurons.bias, bias.transpose())
 
 

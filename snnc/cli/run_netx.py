@@ -77,7 +77,8 @@ def run_netx_file(
     if output is not None:
         _write(output, network, given, result)
     screen.show(
-        f"{net} (netx) on {result.samples:,} samples of {given.name}, {schedule_sentence(schedule)}, backend {backend}"
+        f"{net} (netx) on {result.samples:,} sample{'s'[: result.samples != 1]} of {given.name}, "
+        f"{schedule_sentence(schedule)}, backend {backend}"
     )
     screen.show(_outcome(network, result, given))
     screen.show(netx_run_table(network, result, schedule))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from snnc.cli.outputs import check_writable
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.errors import OptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def check_output(path: Path | None, net: Path) -> None:
@@ -28,7 +28,7 @@ def check_output(path: Path | None, net: Path) -> None:
     check_writable(path, instead_of=net)
 
 
-def write_output(path: Path, arrays: Mapping[str, NDArray[np.generic] | None]) -> None:
+def write_output(path: Path, arrays: Mapping[str, NDArray[Any] | None]) -> None:
     """Writes arrays as .npz: whole, or not at all; equal arrays give equal bytes.
 
     Args:
@@ -38,6 +38,10 @@ def write_output(path: Path, arrays: Mapping[str, NDArray[np.generic] | None]) -
     Raises:
         OutputError: It cannot be written.
     """
+    import numpy as np
+
+    from snnc.compiler.emit.whole_file import write_whole
+
     content = io.BytesIO()
     np.savez_compressed(content, **{name: array for name, array in arrays.items() if array is not None})
     write_whole(path, content.getvalue())

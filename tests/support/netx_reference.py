@@ -94,9 +94,7 @@ class ReferenceBlock:
         neurons = block.neurons
         self._block = block
         self._is_graded = is_graded
-        self.neurons = [
-            Lif(neurons.current_decay, neurons.voltage_decay, neurons.threshold) for _ in range(block.size)
-        ]
+        self.neurons = [Lif(neurons.current_decay, neurons.voltage_decay, neurons.threshold) for _ in range(block.size)]
         self._bias = [int(each) for each in neurons.bias.ravel()]
         # By Lava's step what arrives then.
         self._waiting: dict[int, np.ndarray] = {}
