@@ -191,7 +191,7 @@ def test_damage_gives_an_error_or_a_network(folder: Path, data: st.DataObject) -
 def test_whose_file_it_is(tmp_path: Path) -> None:
     path = example(tmp_path / "net.net")
     assert is_netx(path)
-    with pytest.raises(FormatError, match="snnc run and snnc inspect take netx files of others"):
+    with pytest.raises(FormatError, match="snnc run and snnc inspect take it as it is"):
         load(path)
     (tmp_path / "text.net").write_text("text")
     for other in (tmp_path / "text.net", tmp_path / "missing.net", tmp_path):

@@ -50,7 +50,7 @@ def _read(file: h5py.File, name: str) -> Program:
     if not root.has(GROUP):
         advice = "compile it with snnc"
         if root.has(LAYERS):
-            advice = "snnc run and snnc inspect take netx files of others (docs/netx.md), all else needs snnc's own"
+            advice = "snnc run and snnc inspect take it as it is (docs/netx.md), for all else compile it with snnc"
         raise FormatError("was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice=advice)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
