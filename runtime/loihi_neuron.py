@@ -93,6 +93,8 @@ def integrate_steps(
     voltage_kept: int,
     threshold: int,
     fired: NDArray[np.bool_],
+    counts: NDArray[np.int32],
+    counted: int,
 ) -> tuple[int, int]:
     """Several steps of :func:`integrate`, with the resets of Lava's LIFReset.
 
@@ -106,6 +108,8 @@ def integrate_steps(
         voltage_kept: The share of v that stays, in 1/4096.
         threshold: v fires above it.
         fired: The spikes, (steps, neurons), written.
+        counts: Spikes of each neuron, (neurons,), added to.
+        counted: The first step whose spikes are counted.
 
     Returns:
         How often a u wrapped around, and a v was kept within its limits.
@@ -125,5 +129,6 @@ def integrate_steps(
             current[index] = wrapped
             fires = raised > threshold
             fired[step, index] = fires
+            counts[index] += fires and step >= counted
             voltage[index] = 0 if fires else raised
     return wraps, clips

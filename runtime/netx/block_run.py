@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.netx import Block
 from snnc.runtime.loihi_neuron import DECAY_UNITY, INPUT_SHIFT, integrate_steps
+from snnc.runtime.netx.memory_order import from_memory, in_memory, to_memory
 from snnc.runtime.netx.synaptic_drive import SynapticDrive
 
 
@@ -21,6 +22,8 @@ class BlockRun:
         source_shape: Shape of what it reads.
         samples: Number of samples.
 
+    All that it takes and gives lies in memory order (:mod:`snnc.runtime.netx.memory_order`).
+
     Attributes:
         wraps: How often a current u wrapped around so far.
         clips: How often a membrane potential v was kept within its limits.
@@ -32,17 +35,25 @@ class BlockRun:
         self._samples = samples
         neurons = samples * block.size
         self._current, self._voltage = np.zeros(neurons, np.int32), np.zeros(neurons, np.int32)
-        self._bias = np.broadcast_to(block.neurons.bias, (samples, *block.shape)).reshape(1, neurons) << INPUT_SHIFT
+        bias = to_memory(block.neurons.bias, block.shape)
+        self._bias = np.broadcast_to(bias, (samples, *bias.shape)).reshape(1, neurons) << INPUT_SHIFT
+        self._counts = np.zeros(neurons, np.int32)
         # What arrived in the steps before, as far back as synapses delay it.
-        self._before = np.zeros((drive.tail if drive else 0, samples, *source_shape), np.int32)
+        self._before = np.zeros((drive.tail if drive else 0, samples, *in_memory(source_shape)), np.int32)
         self.wraps = self.clips = 0
 
     @property
     def potentials(self) -> NDArray[np.int32]:
-        """v, (samples, *shape), as it is now; in Lava's unit, 64 of which are a weight unit."""
-        return self._voltage.reshape(self._samples, *self._block.shape).copy()
+        """v, (samples, *shape of the block), as it is now; in Lava's unit, 64 of which are a weight unit."""
+        return self._by_sample(self._voltage)
 
-    def advance(self, values: NDArray[np.generic], resets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def take_counts(self) -> NDArray[np.int32]:
+        """Spikes of each neuron since the last call, (samples, *shape of the block)."""
+        counts = self._by_sample(self._counts)
+        self._counts[...] = 0
+        return counts
+
+    def advance(self, values: NDArray[np.generic], resets: NDArray[np.bool_], counted: int = 0) -> NDArray[np.bool_]:
         """Some steps more.
 
         Args:
@@ -50,6 +61,7 @@ class BlockRun:
                 Where it is of fewer steps than ``resets``, it is the same in all steps if it is one, and else belongs
                 to the last ones, with nothing before it.
             resets: Whether the neurons are reset in each step, (steps,).
+            counted: The first step whose spikes are counted.
 
         Returns:
             Spikes, (steps, samples, *shape).
@@ -72,10 +84,16 @@ class BlockRun:
             DECAY_UNITY - neurons.voltage_decay,
             neurons.threshold << INPUT_SHIFT,
             fired,
+            self._counts,
+            counted,
         )
         self.wraps += int(wraps)
         self.clips += int(clips)
-        return fired.reshape(steps, self._samples, *block.shape)
+        return fired.reshape(steps, self._samples, *in_memory(block.shape))
+
+    def _by_sample(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        shape = self._block.shape
+        return from_memory(values.reshape(self._samples, *in_memory(shape)), shape).copy()
 
     def _activation(self, drive: SynapticDrive, values: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
         """What the synapses add in each step, or in all of them, (steps or 1, neurons)."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from snnc.compiler.netx import NetxNetwork
 from snnc.errors import DataError, OptionError
 from snnc.runtime.netx.block_run import BlockRun, bytes_per_sample, bytes_per_step
+from snnc.runtime.netx.memory_order import to_memory
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule
 from snnc.runtime.netx.synaptic_drive import SynapticDrive
@@ -93,6 +94,7 @@ class NetxSimulator:
                 is_negative=bool(values.min() < 0),
             )
         tally = NetxTally(network, values, schedule, record)
+        values = np.ascontiguousarray(to_memory(values, network.input_shape))
         threads, chunks = self._chunks(len(values), schedule, batch_size)
         lock, done = Lock(), 0
 
@@ -132,10 +134,10 @@ class NetxSimulator:
             sent: NDArray[Any] = _steps(values, first, count)
             for index, run in enumerate(runs):
                 sent = fired = run.advance(sent, np.zeros(count, bool))
-                with lock:
-                    tally.add(index, samples, first, fired)
+                tally.record(index, samples, first, fired)
         with lock:
-            tally.finish(samples, runs)
+            tally.add_sample(samples, runs)
+            tally.add_overflows(runs)
 
     def _stream(
         self,
@@ -159,9 +161,9 @@ class NetxSimulator:
                     ahead = early[index] if begin == 0 else 0
                     if ahead and len(sent) == 1:
                         sent = np.repeat(sent, count, axis=0)
-                    sent = fired = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead))
-                    tally.add(index, slice(sample, sample + 1), first, fired[ahead:])
-            tally.keep_potentials(slice(sample, sample + 1), runs[-1].potentials)
+                    sent = fired = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead), ahead)
+                    tally.record(index, slice(sample, sample + 1), first, fired[ahead:])
+            tally.add_sample(slice(sample, sample + 1), runs)
             if advance:
                 advance(sample + 1)
         tally.add_overflows(runs)

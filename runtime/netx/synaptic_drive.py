@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snnc.compiler.netx import Connections
 from snnc.compiler.program.synaptic_input import SynapticInput
 from snnc.errors import DataError
+from snnc.runtime.netx.memory_order import in_memory
 from snnc.runtime.netx.operations import as_synapse
 from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
 
@@ -78,10 +79,11 @@ class SynapticDrive:
         """The input of the block's neurons in each step.
 
         Args:
-            values: (tail + steps, samples, *source shape), uint8 or int32: what arrives, with what arrived before.
+            values: (tail + steps, samples, *source shape in memory), uint8 or int32: what arrives, with what arrived
+                before.
 
         Returns:
-            (steps, samples, neurons), weight units.
+            (steps, samples, neurons as they lie in memory), weight units.
         """
         steps, samples = len(values) - self.tail, values.shape[1]
         first = self._parts[0]
@@ -96,7 +98,9 @@ class SynapticDrive:
     def _sums(self, values: NDArray[np.generic], product: Product) -> NDArray[np.int32]:
         steps, samples = values.shape[:2]
         plain = np.ascontiguousarray(values, np.uint8 if self._as_bytes else np.int32)
-        found = product(torch.from_numpy(plain).reshape(steps * samples, *self._source_shape))
+        given = torch.from_numpy(plain).reshape(steps * samples, *in_memory(self._source_shape))
+        found = product(given.permute(0, 3, 1, 2) if given.ndim == 4 else given)
+        found = found.permute(0, 2, 3, 1) if found.ndim == 4 else found
         whole = found.to(torch.int32 if self._bound < 1 << (DENSE_BITS - 1) else torch.int64)
         return self._kept(whole.reshape(steps, samples, -1).contiguous().numpy())
 

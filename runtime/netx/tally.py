@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.netx import NetxNetwork
 from snnc.runtime.netx.block_run import BlockRun
+from snnc.runtime.netx.memory_order import from_memory
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule
 
@@ -40,33 +41,30 @@ class NetxTally:
             held = schedule.timesteps // values.shape[1]
             self._input_counts = (values != 0).sum(axis=(0, 1), dtype=np.int64) * held
 
-    def add(self, index: int, samples: slice, first: int, fired: NDArray[np.bool_]) -> None:
-        """What a block fired.
+    def record(self, index: int, samples: slice, first: int, fired: NDArray[np.bool_]) -> None:
+        """What a block fired, where that is to be kept.
 
         Args:
             index: The block.
             samples: Which samples.
             first: The first step, from 0.
-            fired: (steps, samples, *shape).
+            fired: (steps, samples, *shape in memory).
         """
-        self._spike_counts[index] += fired.sum(axis=(0, 1), dtype=np.int64)
-        if index == len(self._spike_counts) - 1:
-            self._counts[samples] += fired.sum(axis=0, dtype=np.int64)
         if index in self._spikes:
-            self._spikes[index][samples, first : first + len(fired)] = np.moveaxis(fired, 0, 1)
+            shape = self._spikes[index].shape[2:]
+            self._spikes[index][samples, first : first + len(fired)] = np.moveaxis(from_memory(fired, shape), 0, 1)
 
-    def keep_potentials(self, samples: slice, potentials: NDArray[np.int32]) -> None:
-        """The potentials of the last block as samples end."""
-        self._potentials[samples] = potentials
+    def add_sample(self, samples: slice, runs: Sequence[BlockRun]) -> None:
+        """Counts and potentials as samples end."""
+        for index, run in enumerate(runs):
+            counts = run.take_counts()
+            self._spike_counts[index] += counts.sum(axis=0, dtype=np.int64)
+        self._counts[samples] = counts
+        self._potentials[samples] = runs[-1].potentials
 
     def add_overflows(self, runs: Sequence[BlockRun]) -> None:
         """What left its bits in blocks that have run to their end."""
         self._overflows += [[run.wraps for run in runs], [run.clips for run in runs]]
-
-    def finish(self, samples: slice, runs: Sequence[BlockRun]) -> None:
-        """Samples that have ended, with neurons of their own."""
-        self.keep_potentials(samples, runs[-1].potentials)
-        self.add_overflows(runs)
 
     def result(self) -> NetxResult:
         """All of it."""
