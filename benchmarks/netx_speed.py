@@ -24,7 +24,7 @@ from snnc.compiler.netx import NetxNetwork, load_netx
 from snnc.runtime.lava.netx_network import NetxLavaNetwork
 from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.netx import NetxSchedule, NetxSimulator
-from snnc.runtime.netx.simulator import checked_values
+from snnc.runtime.netx.arriving import checked_values
 
 NETWORKS = {
     "tinynet": ("tiny.net", 16),
