@@ -130,8 +130,11 @@ def test_random_networks_are_as_on_lava(
     bits: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    path = random_file(rng, block=block, delays=delays).write(tmp_path / "net.net")
+    file = random_file(rng, block=block, delays=delays, returns=seed == 2)
+    file.entries[1]["neuron"]["refDelay"] = 3
+    path = file.write(tmp_path / "net.net")
     network = load_netx(path)
+    assert any("refDelay" in note for note in network.notes) and network.remembers == (delays or seed == 2)
     shape = (2, 4 if seed % 2 else 1, *network.input_shape)
     values = rng.integers(-20, 90, shape) if block else rng.integers(0, max(2, 1 << bits), shape)
     schedule = NetxSchedule.of(network, 4, reset_interval=interval, reset_offset=offset)
@@ -168,21 +171,27 @@ def test_dense_weights_are_those_that_netx_and_lava_make(
     from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
 
     rng = np.random.default_rng(seed)
-    weight = rng.integers(min(low, high), max(low, high) + 1, (3, 5)) >> zeros << zeros
+    weight = rng.integers(min(low, high), max(low, high) + 1, (3, 9)) >> zeros << zeros
     if with_zero:
         weight[0, 0] = 0
-    acting, shift = loihi_dense_weights(weight)
-    spikes = rng.integers(0, 2, (5, 40))
+    # As netx does with recurrent layers: scaled together, cut each by its own signs.
+    parts = [weight[:, :5], weight[:, 5:]] if seed % 2 else [weight]
+    found = loihi_dense_weights(*parts)
     if not weight.any():
-        assert not acting.any()
+        assert not any(acting.any() for acting, _ in found)
         return
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(divide="ignore"):
         scaled, bits, exponent, _ = optimize_weight_bits(weight.copy())
-    mode = determine_sign_mode(scaled)
-    kept = truncate_weights(clip_weights(scaled, mode, num_bits=8), mode, bits).astype(np.int64)
-    sums = kept @ spikes
-    expected = np.left_shift(sums, exponent) if exponent > 0 else np.right_shift(sums, -exponent)
-    assert np.array_equal((acting.astype(np.int64) @ spikes) >> shift, expected)
+    begin = 0
+    for acting, shift in found:
+        own = scaled[:, begin : begin + acting.shape[1]]
+        begin += acting.shape[1]
+        mode = determine_sign_mode(own)
+        kept = truncate_weights(clip_weights(own, mode, num_bits=8), mode, bits).astype(np.int64)
+        spikes = rng.integers(0, 2, (own.shape[1], 40))
+        sums = kept @ spikes
+        expected = np.left_shift(sums, exponent) if exponent > 0 else np.right_shift(sums, -exponent)
+        assert np.array_equal((acting.astype(np.int64) @ spikes) >> shift, expected)
 
 
 def test_a_matrix_of_zeros_alone_is_lavas_to_refuse(tmp_path: Path) -> None:

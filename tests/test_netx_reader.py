@@ -94,7 +94,7 @@ def test_weights_keep_their_meaning_where_they_are_even_and_of_both_signs(
 ) -> None:
     rng = np.random.default_rng(seed)
     weight = rng.integers(min(low, high), max(low, high) + 1, (3, 5)) >> zeros << zeros
-    acting, shift = loihi_dense_weights(weight)
+    ((acting, shift),) = loihi_dense_weights(weight)
     assert acting.shape == weight.shape and 0 <= shift <= 8
     if weight.min() < 0 < weight.max() and zeros and weight.max() <= 254:
         assert shift == 0 and np.array_equal(acting, weight)
@@ -128,7 +128,8 @@ WRONG: list[tuple[Callable[[h5py.File], None], str]] = [
     (put("unheard", 1), "unknown field 'unheard'"),
     (put("layer/9/type", np.array([b"dense"])), "missing"),
     (put("layer/1/type", np.array([b"pool"])), "netx itself cannot load"),
-    (put("layer/1/type", np.array([b"dense_rec"])), "recurrent"),
+    (put("layer/3/type", np.array([b"dense_rec"])), "weight_rec is missing"),
+    (put("layer/1/type", np.array([b"dense_comp"])), "complex weights"),
     (put("layer/1/type", np.array([b"nonsense"])), "not known"),
     (put("layer/2/type", np.array([b"input"])), "not at the beginning"),
     (cut("layer/1/neuron"), "neuron is missing"),

@@ -83,15 +83,24 @@ def test_samples_from_rest_are_those_of_a_network_that_resets(
 
 
 @settings(max_examples=15)
-@given(SEEDS, st.booleans(), st.booleans(), st.integers(0, 6), st.integers(0, 6), st.booleans())
+@given(
+    SEEDS,
+    st.booleans(),
+    st.sampled_from(["", "delays", "returns"]),
+    st.integers(0, 6),
+    st.integers(0, 6),
+    st.booleans(),
+)
 def test_streams_carry_on_as_on_lava(
-    folder: Path, seed: int, block: bool, delays: bool, interval: int, offset: int, held: bool
+    folder: Path, seed: int, block: bool, memory: str, interval: int, offset: int, held: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    network = load_netx(random_file(rng, block=block, delays=delays).write(folder / "stream.net"))
+    file = random_file(rng, block=block, delays=memory == "delays", returns=memory == "returns")
+    network = load_netx(file.write(folder / "stream.net"))
+    assert network.remembers == bool(memory)
     values = inputs_for(rng, network, 3, 1 if held else 5)
     schedule = NetxSchedule.of(network, 5, reset_interval=interval, reset_offset=offset)
-    if not schedule.separates_samples or not delays:
+    if not schedule.separates_samples or not memory:
         assert_as_lava(network, values, schedule, run(network, values, schedule))
 
 
@@ -129,12 +138,13 @@ def test_wraps_and_clips_occur_and_are_counted(folder: Path) -> None:
 
 
 @settings(max_examples=10)
-@given(SEEDS, st.booleans(), st.integers(1, 5), st.integers(6, 60))
+@given(SEEDS, st.sampled_from(["", "delays", "returns"]), st.integers(1, 5), st.integers(6, 60))
 def test_neither_batches_nor_memory_change_the_result(
-    folder: Path, seed: int, delays: bool, batch: int, kibibytes: int
+    folder: Path, seed: int, memory: str, batch: int, kibibytes: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    network = load_netx(random_file(rng, block=bool(seed % 2), delays=delays).write(folder / "memory.net"))
+    file = random_file(rng, block=bool(seed % 2), delays=memory == "delays", returns=memory == "returns")
+    network = load_netx(file.write(folder / "memory.net"))
     values = inputs_for(rng, network, 5, 9)
     for interval in (None, 4):
         schedule = NetxSchedule.of(network, 9, reset_interval=interval)
@@ -166,14 +176,19 @@ def test_sums_are_shifted_where_lava_cuts_a_scaled_weight(folder: Path, bits: in
     assert (found.potentials % 128).any()
 
 
-def test_separate_samples_do_not_see_each_other_whatever_is_delayed(folder: Path) -> None:
-    rng = np.random.default_rng(3)
-    network = load_netx(random_file(rng, block=False, delays=True).write(folder / "delayed.net"))
+@settings(max_examples=10)
+@given(SEEDS, st.booleans(), st.booleans())
+def test_separate_samples_with_spikes_under_way_have_networks_of_their_own(
+    folder: Path, seed: int, block: bool, delays: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    network = load_netx(random_file(rng, block=block, delays=delays, returns=not delays).write(folder / "own.net"))
     values = inputs_for(rng, network, 4, 6)
     schedule = NetxSchedule.of(network, 6)
     together = run(network, values, schedule)
     for index in range(4):
         alone = run(network, values[index : index + 1], schedule)
+        assert_as_lava(network, values[index : index + 1], schedule, alone)
         assert np.array_equal(alone.counts[0], together.counts[index])
         assert np.array_equal(alone.potentials[0], together.potentials[index])
 

@@ -13,7 +13,7 @@ HIGHEST_MIXED = 254
 WEIGHT_BITS = 8
 
 
-def loihi_dense_weights(weight: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], int]:
+def loihi_dense_weights(*matrices: NDArray[np.integer[Any]]) -> list[tuple[NDArray[np.int32], int]]:
     """The weights that act, traps included.
 
     ``lava.lib.dl.netx.utils.optimize_weight_bits`` scales weights up by a power of two until they fill eight bits, and
@@ -23,18 +23,18 @@ def loihi_dense_weights(weight: NDArray[np.integer[Any]]) -> tuple[NDArray[np.in
     no -256 and a bit less to drop.
 
     Args:
-        weight: (out, in), -256..255.
+        matrices: (out, in) each, -256..255: those of a layer, of which netx scales all alike (recurrent ones too).
 
     Returns:
-        Weights of the same shape, and the number of bits by which Lava shifts their sums to the right.
+        For each the weights, of the same shape, and the number of bits by which Lava shifts their sums to the right.
     """
-    given = weight.astype(np.int64)
-    low, high = int(given.min()), int(given.max())
+    given = [matrix.astype(np.int64) for matrix in matrices]
+    low, high = min(int(each.min()) for each in given), max(int(each.max()) for each in given)
     if low == high == 0:
         # netx itself fails on these.
-        return np.zeros(weight.shape, np.int32), 0
+        return [(np.zeros(each.shape, np.int32), 0) for each in given]
     if high > HIGHEST_MIXED and low < 0:
-        given, high = np.clip(given, LOWEST, HIGHEST_MIXED), HIGHEST_MIXED
+        given, high = [np.clip(each, LOWEST, HIGHEST_MIXED) for each in given], HIGHEST_MIXED
     mixed = high >= 0 and low < 0
     if mixed:
         # A highest weight of 0 leaves the lowest to decide.
@@ -42,11 +42,13 @@ def loihi_dense_weights(weight: NDArray[np.integer[Any]]) -> tuple[NDArray[np.in
     else:
         scale = -256 / low if high < 0 else 255 / high
     shift = int(np.floor(np.log2(scale))) + mixed
-    unused = _unused_bits(given) - mixed
-    bits = WEIGHT_BITS - shift - unused
-    acting = _truncated(given << shift, bits)
+    unused = min(_unused_bits(each) for each in given) - mixed
+    return [_without_shift(_truncated(each << shift, WEIGHT_BITS - shift - unused), shift) for each in given]
+
+
+def _without_shift(acting: NDArray[np.int64], shift: int) -> tuple[NDArray[np.int32], int]:
+    """Shifted weights where that is the same as shifting their sums, else the weights and the shift."""
     if not (acting & ((1 << shift) - 1)).any():
-        # Then the shift of a sum is the sum of shifts.
         return (acting >> shift).astype(np.int32), 0
     return acting.astype(np.int32), shift
 
@@ -59,7 +61,6 @@ def _unused_bits(weight: NDArray[np.int64]) -> int:
 def _truncated(weight: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     """What Lava's dense synapse keeps of weights that are said to have so many bits."""
     inhibitory, mixed = weight.max() <= 0, weight.min() < 0 < weight.max()
-    # Lava asks first whether any is negative: a matrix of zeros alone would be excitatory, but it never comes here.
     sizes = -weight if inhibitory else weight
     sizes = np.clip(sizes, LOWEST if mixed else 0, HIGHEST)
     dropped = WEIGHT_BITS - bits + mixed

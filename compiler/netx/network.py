@@ -98,12 +98,15 @@ class Block:
         shape: (channels, height, width) or (features,).
         neurons: Its neurons.
         connections: The synapses into it; None for an input block, whose input is its neurons' biases.
+        recurrent: Synapses from its neurons to themselves, over which a spike takes one step as over others; None:
+            none.
     """
 
     name: str
     shape: tuple[int, ...]
     neurons: Neurons
     connections: Connections | None
+    recurrent: Connections | None = None
 
     @property
     def size(self) -> int:
@@ -150,9 +153,9 @@ class NetxNetwork:
         return 0 if self.takes_biases else 1
 
     @property
-    def longest_delay(self) -> int:
-        """The longest delay of a synapse."""
-        return max((block.connections.longest_delay for block in self.blocks if block.connections), default=0)
+    def remembers(self) -> bool:
+        """Whether spikes are under way that a reset of the neurons does not clear: delayed, or sent back."""
+        return any(block.recurrent or (block.connections and block.connections.longest_delay) for block in self.blocks)
 
     def source_shape(self, index: int) -> tuple[int, ...]:
         """Shape of what a block's synapses read."""

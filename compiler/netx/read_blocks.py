@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -74,40 +75,56 @@ def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> B
     )
 
 
-def read_dense(entry: NetxFields, source: tuple[int, ...] | None, notes: list[str]) -> Block:
+def read_dense(
+    entry: NetxFields, source: tuple[int, ...] | None, notes: list[str], *, is_recurrent: bool = False
+) -> Block:
     """A dense layer, with the weights that netx and Lava make of its own.
 
     Args:
         entry: The entry.
         source: Shape of what it reads; None: whatever its weights read.
         notes: Takes up what the file says and Lava ignores or changes.
+        is_recurrent: Whether its neurons are connected with themselves too.
     """
     neurons = math.prod(entry.whole_numbers("shape", (None,), 1, SIZE_MAXIMUM).tolist())
-    given = entry.whole_numbers("weight", None, LOWEST, HIGHEST)
-    if given.ndim == 1 and given.size % neurons == 0:
-        given = given.reshape(neurons, -1)
-    inputs = given.shape[-1] if source is None else math.prod(source)
-    if given.shape != (neurons, inputs) or not given.size:
-        raise entry.error("weight has the wrong shape", expected=f"({neurons}, {inputs})", found=str(given.shape))
+    given = [_matrix(entry, "weight", neurons, None if source is None else math.prod(source))]
+    inputs = given[0].shape[1]
+    if is_recurrent:
+        given.append(_matrix(entry, "weight_rec", neurons, neurons))
+        if entry.has("delay"):
+            raise entry.error("recurrent layers with delays are not supported: netx then forgets the weights' scale")
     for name, value in (("inFeatures", inputs), ("outFeatures", neurons)):
         if entry.has(name):
             entry.whole(name, value, value)
-    weight, shift = loihi_dense_weights(given)
-    changed = int((given << shift != weight).sum())
+    acting = loihi_dense_weights(*given)
+    changed = sum(int((one << shift != other).sum()) for one, (other, shift) in zip(given, acting, strict=True))
     if changed:
+        size = sum(each.size for each in given)
         notes.append(
-            f"{entry.name}: netx and Lava change {changed:,} of {given.size:,} weights, as they do with weights of "
-            "one sign and -256, or with odd ones"
+            f"{entry.name}: netx and Lava change {changed:,} of {size:,} weights, as they do with weights of one sign "
+            "and -256, or with odd ones"
         )
-    if not given.any():
+    if not any(each.any() for each in given):
         notes.append(f"{entry.name}: all weights are 0, on which netx fails")
-    connections = Connections("dense", weight, shift, delay=_delay(entry, given.shape, notes))
+    connections, *recurrent = (Connections("dense", weight, shift) for weight, shift in acting)
+    connections = replace(connections, delay=_delay(entry, given[0].shape, notes))
     bias = None
     if entry.has("bias"):
         bias = entry.whole_numbers("bias", None, *BIAS)
         if bias.shape not in ((), (1,), (neurons,)):
             raise entry.error("bias has the wrong shape", expected=f"({neurons},) or (1,)", found=str(bias.shape))
-    return Block(entry.name, (neurons,), read_neurons(entry, (neurons,), notes, bias=bias), connections)
+    return Block(entry.name, (neurons,), read_neurons(entry, (neurons,), notes, bias=bias), connections, *recurrent)
+
+
+def _matrix(entry: NetxFields, name: str, rows: int, columns: int | None) -> NDArray[np.int64]:
+    """Weights, (rows, columns), of one or two axes; of any number of columns where that is None."""
+    given = entry.whole_numbers(name, None, LOWEST, HIGHEST)
+    if given.ndim == 1 and given.size % rows == 0:
+        given = given.reshape(rows, -1)
+    if given.ndim != 2 or not given.size or given.shape != (rows, columns or given.shape[1]):
+        wanted = f"({rows}, {'any' if columns is None else columns})"
+        raise entry.error(f"{name} has the wrong shape", expected=wanted, found=str(given.shape))
+    return given
 
 
 def _pair(entry: NetxFields, name: str, low: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from snnc.compiler.emit.read_head import read_shape
 from snnc.compiler.netx.fields import NetxFields
@@ -16,7 +17,6 @@ NEURONS_MAXIMUM = 1 << 26
 # What netx takes for an input block that does not say (hdf5.Network.create_input).
 INPUT_WEIGHT, INPUT_BIAS = 64, 0
 UNSUPPORTED = {
-    "dense_rec": "recurrent layers, which Lava has no model for",
     "dense_comp": "complex weights",
     **dict.fromkeys(("pool", "convT", "unpool", "concat"), "a layer that netx itself cannot load"),
 }
@@ -88,6 +88,7 @@ class _Chain:
             "input": self._input,
             "conv": self._conv,
             "dense": self._dense,
+            "dense_rec": partial(self._dense, is_recurrent=True),
             "flatten": self._flatten,
             "average": self._average,
         }
@@ -121,11 +122,11 @@ class _Chain:
             )
         self._add(index, entry, read_conv(entry, self._shape, self.notes))
 
-    def _dense(self, index: int, entry: NetxFields) -> None:
+    def _dense(self, index: int, entry: NetxFields, *, is_recurrent: bool = False) -> None:
         # Nothing is connected to the first block, so that netx does not mind what its input looks like.
         if self._behind_block and self._shape is not None and len(self._shape) > 1 and not self._is_flat:
             raise entry.error("reads an image that is not flattened", expected="a flatten before it")
-        self._add(index, entry, read_dense(entry, self._shape, self.notes))
+        self._add(index, entry, read_dense(entry, self._shape, self.notes, is_recurrent=is_recurrent))
         self._is_flat = False
 
     def _flatten(self, index: int, entry: NetxFields) -> None:

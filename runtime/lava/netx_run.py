@@ -32,8 +32,8 @@ def run_netx_on_lava(
 ) -> NetxResult:
     """Streams samples through the network that stock netx makes of a file.
 
-    Where samples are separate and synapses have delays, each sample gets a network of its own, since what is delayed
-    would reach the next one.
+    Where samples are separate and synapses have delays or lead back, each sample gets a network of its own, since what
+    is under way would reach the next one.
 
     Args:
         path: The file.
@@ -56,7 +56,7 @@ def run_netx_on_lava(
     size = len(values)
     if schedule.separates_samples:
         widest = sum(block.size for block in network.blocks) + int(np.prod(network.input_shape))
-        size = 1 if network.longest_delay else max(1, BUDGET // (4 * widest * schedule.timesteps))
+        size = 1 if network.remembers else max(1, BUDGET // (4 * widest * schedule.timesteps))
     results: list[NetxResult] = []
     done = 0
 

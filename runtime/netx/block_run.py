@@ -19,6 +19,7 @@ class BlockRun:
     Args:
         block: The block.
         drive: Its synapses; None for an input block.
+        recurrent: Those from its neurons to themselves; None: none.
         source_shape: Shape of what it reads.
         samples: Number of samples.
 
@@ -29,10 +30,20 @@ class BlockRun:
         clips: How often a membrane potential v was kept within its limits.
     """
 
-    def __init__(self, block: Block, drive: SynapticDrive | None, source_shape: tuple[int, ...], samples: int) -> None:
+    def __init__(
+        self,
+        block: Block,
+        drive: SynapticDrive | None,
+        recurrent: SynapticDrive | None,
+        source_shape: tuple[int, ...],
+        samples: int,
+    ) -> None:
         self._block = block
         self._drive = drive
+        self._recurrent = recurrent
         self._samples = samples
+        # What the neurons sent themselves in the step before.
+        self._returning = np.zeros((1, samples, block.size if recurrent else 0), bool)
         neurons = samples * block.size
         self._current, self._voltage = np.zeros(neurons, np.int32), np.zeros(neurons, np.int32)
         bias = to_memory(block.neurons.bias, block.shape)
@@ -67,18 +78,34 @@ class BlockRun:
             Spikes, (steps, samples, *shape).
         """
         block, steps = self._block, len(resets)
-        neurons, size = block.neurons, self._samples * block.size
+        size = self._samples * block.size
         activation, bias = np.zeros((1, size), np.int32), self._bias
         if self._drive is None:
             bias = values.reshape(len(values), size).astype(np.int32) << INPUT_SHIFT
         else:
             activation = self._activation(self._drive, values, steps)
         fired = np.empty((steps, size), np.bool_)
+        activation, bias = np.ascontiguousarray(activation), np.ascontiguousarray(bias)
+        if self._recurrent is None:
+            self._integrate(activation, bias, resets, fired, counted)
+        else:
+            self._integrate_recurrent(self._recurrent, activation, bias, resets, fired, counted)
+        return fired.reshape(steps, self._samples, *in_memory(block.shape))
+
+    def _integrate(
+        self,
+        activation: NDArray[np.int32],
+        bias: NDArray[np.int32],
+        resets: NDArray[np.bool_],
+        fired: NDArray[np.bool_],
+        counted: int,
+    ) -> None:
+        neurons = self._block.neurons
         wraps, clips = integrate_steps(
-            np.ascontiguousarray(activation),
+            activation,
             self._current,
             self._voltage,
-            np.ascontiguousarray(bias),
+            bias,
             resets,
             DECAY_UNITY - neurons.current_decay,
             DECAY_UNITY - neurons.voltage_decay,
@@ -89,7 +116,24 @@ class BlockRun:
         )
         self.wraps += int(wraps)
         self.clips += int(clips)
-        return fired.reshape(steps, self._samples, *in_memory(block.shape))
+
+    def _integrate_recurrent(
+        self,
+        recurrent: SynapticDrive,
+        activation: NDArray[np.int32],
+        bias: NDArray[np.int32],
+        resets: NDArray[np.bool_],
+        fired: NDArray[np.bool_],
+        counted: int,
+    ) -> None:
+        """Step by step, since what the neurons fire is a part of what arrives in the next one."""
+        for step in range(len(resets)):
+            returned = recurrent(self._returning.view(np.uint8)).reshape(1, -1)
+            one = slice(step, step + 1)
+            # Lava adds in 32 bits, which wrap.
+            arriving = activation[step % len(activation)] + returned
+            self._integrate(arriving, bias[step % len(bias)][None], resets[one], fired[one], max(counted - step, 0))
+            self._returning = fired[one].reshape(1, self._samples, -1)
 
     def _by_sample(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
         shape = self._block.shape

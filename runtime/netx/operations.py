@@ -38,5 +38,6 @@ def synaptic_operations(network: NetxNetwork, result: NetxResult) -> tuple[int, 
             operations.append(0)
             continue
         reached = fan_out(as_synapse(block.connections), network.source_shape(index))
-        operations.append(int((counts.reshape(reached.shape) * reached).sum()))
+        returned = int(result.spike_counts[index].sum()) * block.size if block.recurrent else 0
+        operations.append(int((counts.reshape(reached.shape) * reached).sum()) + returned)
     return tuple(operations)

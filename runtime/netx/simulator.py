@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -50,6 +50,10 @@ class NetxSimulator:
         self._drives: list[SynapticDrive | None] = [
             SynapticDrive(block.connections, shape, block.shape) if index and block.connections else None
             for index, (block, shape) in enumerate(zip(network.blocks, shapes, strict=True))
+        ]
+        self._recurrent = [
+            SynapticDrive(block.recurrent, block.shape, block.shape) if block.recurrent else None
+            for block in network.blocks
         ]
 
     def run(
@@ -126,13 +130,9 @@ class NetxSimulator:
     ) -> None:
         """Samples side by side, each with neurons of its own."""
         runs = self._runs(drives, len(values))
-        for first in range(0, schedule.timesteps, steps):
-            count = min(steps, schedule.timesteps - first)
-            # Neurons start at 0, so that the reset of the first step has nothing to do.
-            sent: NDArray[Any] = _steps(values, first, count)
-            for index, run in enumerate(runs):
-                sent = fired = run.advance(sent, np.zeros(count, bool))
-                tally.record(index, samples, first, fired)
+        # Spikes of early steps may still be under way as the neurons are reset; else these steps mean nothing.
+        early = self._early_steps(schedule) if self._network.remembers else [0] * len(runs)
+        _advance_samples(runs, values, samples, schedule, steps, early, tally)
         with lock:
             tally.add_sample(samples, runs)
             tally.add_overflows(runs)
@@ -147,30 +147,24 @@ class NetxSimulator:
         advance: Callable[[int], None] | None,
     ) -> None:
         """All samples one after another through the same neurons."""
-        runs = self._runs(drives, 1)
-        # Steps that a block took before the first input reached it: its biases do not wait.
-        early = [schedule.latency(index) for index in range(len(runs))]
+        runs, early = self._runs(drives, 1), self._early_steps(schedule)
         for sample in range(len(values)):
-            for first in range(0, schedule.timesteps, steps):
-                count = min(steps, schedule.timesteps - first)
-                sent: NDArray[Any] = _steps(values[sample : sample + 1], first, count)
-                begin = sample * schedule.timesteps + first
-                for index, run in enumerate(runs):
-                    ahead = early[index] if begin == 0 else 0
-                    if ahead and len(sent) == 1:
-                        sent = np.repeat(sent, count, axis=0)
-                    sent = fired = run.advance(sent, schedule.resets(begin + 1 - ahead, count + ahead), ahead)
-                    tally.record(index, slice(sample, sample + 1), first, fired[ahead:])
-            tally.add_sample(slice(sample, sample + 1), runs)
+            one = slice(sample, sample + 1)
+            _advance_samples(runs, values[one], one, schedule, steps, early, tally, begin=sample * schedule.timesteps)
+            tally.add_sample(one, runs)
             if advance:
                 advance(sample + 1)
         tally.add_overflows(runs)
 
+    def _early_steps(self, schedule: NetxSchedule) -> list[int]:
+        """Steps that each block takes before the first input reaches it: its biases do not wait."""
+        return [schedule.latency(index) for index in range(len(self._network.blocks))]
+
     def _runs(self, drives: list[SynapticDrive | None], samples: int) -> list[BlockRun]:
         network = self._network
         return [
-            BlockRun(block, drive, network.source_shape(index), samples)
-            for index, (block, drive) in enumerate(zip(network.blocks, drives, strict=True))
+            BlockRun(block, drive, recurrent, network.source_shape(index), samples)
+            for index, (block, drive, recurrent) in enumerate(zip(network.blocks, drives, self._recurrent, strict=True))
         ]
 
     def _budget(self, threads: int, batch_size: int | None = None) -> int:
@@ -191,6 +185,40 @@ class NetxSimulator:
         if batch_size is None:
             chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)
         return min(threads, -(-samples // chunks.samples)), chunks
+
+
+def _advance_samples(
+    runs: Sequence[BlockRun],
+    values: NDArray[np.integer[Any]],
+    samples: slice,
+    schedule: NetxSchedule,
+    steps: int,
+    early: Sequence[int],
+    tally: NetxTally,
+    *,
+    begin: int = 0,
+) -> None:
+    """All steps of some samples.
+
+    Args:
+        runs: The blocks.
+        values: What arrives, (samples, T or 1, *input shape in memory).
+        samples: Which samples they are.
+        schedule: Steps and resets.
+        steps: How many steps are computed at once.
+        early: Steps that each block takes before the very first of its own time.
+        tally: Takes up spikes.
+        begin: Steps before these samples, in each block's own time.
+    """
+    for first in range(0, schedule.timesteps, steps):
+        count = min(steps, schedule.timesteps - first)
+        sent: NDArray[Any] = _steps(values, first, count)
+        for index, run in enumerate(runs):
+            ahead = 0 if begin + first else early[index]
+            if ahead and len(sent) == 1:
+                sent = np.repeat(sent, count, axis=0)
+            sent = fired = run.advance(sent, schedule.resets(begin + first + 1 - ahead, count + ahead), ahead)
+            tally.record(index, samples, first, fired[ahead:])
 
 
 def _steps(values: NDArray[np.integer[Any]], first: int, count: int) -> NDArray[np.integer[Any]]:

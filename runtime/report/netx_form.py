@@ -85,6 +85,7 @@ def _block_form(block: Block) -> Form:
             "weights": [int(connections.weight.min()), int(connections.weight.max())],
             "shift": connections.shift,
             "longest_delay": connections.longest_delay,
+            "is_recurrent": block.recurrent is not None,
         }
         if connections.kind == "conv":
             synapses |= {

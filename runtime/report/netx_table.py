@@ -103,6 +103,8 @@ def synapses(block: Block) -> str:
         text += f", sums / {1 << block.connections.shift}"
     if block.connections.longest_delay:
         text += f", delays to {block.connections.longest_delay}"
+    if block.recurrent:
+        text += ", recurrent"
     return text
 
 

@@ -107,12 +107,20 @@ def dense(rng: np.random.Generator, inputs: int, outputs: int, **changes: Any) -
     return {**entry, **changes}
 
 
+def recurrent(rng: np.random.Generator, inputs: int, outputs: int) -> Entry:
+    """A dense layer whose neurons are connected with themselves too."""
+    back = (2 * rng.integers(-60, 90, (outputs, outputs))).astype(np.float32)
+    return {**dense(rng, inputs, outputs), "type": "dense_rec", "weight_rec": back}
+
+
 def flatten(size: int) -> Entry:
     """An image becomes features."""
     return {"type": "flatten", "shape": np.array([size, 1, 1])}
 
 
-def random_file(rng: np.random.Generator, *, block: bool, delays: bool, wide: bool = False) -> NetxFile:
+def random_file(
+    rng: np.random.Generator, *, block: bool, delays: bool, wide: bool = False, returns: bool = False
+) -> NetxFile:
     """conv, flatten, dense, dense.
 
     Args:
@@ -120,6 +128,7 @@ def random_file(rng: np.random.Generator, *, block: bool, delays: bool, wide: bo
         block: Whether the input has neurons.
         delays: Whether dense synapses have delays.
         wide: Weights of the convolution so large that currents wrap around.
+        returns: Whether the first dense layer is recurrent.
     """
     source = (2, 5, 4)
     first, shape = conv(rng, source, 4, (2, 3), stride=(2, 1), padding=(1, 0), dilation=(1, 1), groups=2)
@@ -131,5 +140,7 @@ def random_file(rng: np.random.Generator, *, block: bool, delays: bool, wide: bo
     if delays:
         second["delay"] = rng.integers(0, 4, 6).astype(np.float32)
         third["delay"] = rng.integers(0, 4, (5, 6)).astype(np.float32)
+    if returns:
+        second = recurrent(rng, size, 6)
     del third["neuron" if rng.integers(2) else "bias"]
     return NetxFile([image_input(rng, source, block=block), first, flatten(size), second, third])

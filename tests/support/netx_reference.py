@@ -107,6 +107,14 @@ class ReferenceBlock:
         """Spikes, or numbers, of a step."""
         connections = self._block.connections
         assert connections is not None
+        self._take(step, values, connections)
+
+    def send_back(self, step: int, fired: np.ndarray) -> None:
+        """Spikes of a step, over the synapses from the neurons to themselves."""
+        if self._block.recurrent is not None:
+            self._take(step, fired, self._block.recurrent)
+
+    def _take(self, step: int, values: np.ndarray, connections: Connections) -> None:
         delays = [None] if connections.delay is None else sorted({int(each) for each in connections.delay.ravel()})
         for delay in delays:
             at = step + 1 + (delay or 0)
@@ -158,6 +166,7 @@ def lava_steps(
                 spikes = block.fire(np.zeros(network.blocks[0].size, object), value, reset=reset)
             else:
                 spikes = block.fire(block.arriving(step), None, reset=reset)
+            block.send_back(step, spikes)
             fired.append(spikes)
         sent += fired
         for index, block in enumerate(blocks):
