@@ -111,33 +111,29 @@ def assert_same(
 
 @pytest.mark.parametrize("models", ["fast", "stock"])
 @pytest.mark.parametrize(
-    ("seed", "block", "delays", "interval", "offset", "bits"),
+    ("seed", "memory", "resets", "bits"),
     [
-        (1, True, False, None, None, 0),
-        (2, False, False, 3, 0, 5),
-        (13, False, True, None, None, 0),
-        (18, True, True, 0, 0, 0),
+        (1, "", (None, None), 0),
+        (2, "returns", (3, 0), 5),
+        (13, "delays", (None, None), 0),
+        (17, "delays", (None, None), 0),
+        (18, "returns", (None, None), 0),
+        (18, "delays", (0, 0), 0),
     ],
 )
 def test_random_networks_are_as_on_lava(
-    tmp_path: Path,
-    models: str,
-    seed: int,
-    block: bool,
-    delays: bool,
-    interval: int | None,
-    offset: int | None,
-    bits: int,
+    tmp_path: Path, models: str, seed: int, memory: str, resets: tuple[int | None, int | None], bits: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    file = random_file(rng, block=block, delays=delays, returns=seed == 2)
+    block = seed not in (2, 13)
+    file = random_file(rng, block=block, delays=memory == "delays", returns=memory == "returns")
     file.entries[1]["neuron"]["refDelay"] = 3
     path = file.write(tmp_path / "net.net")
     network = load_netx(path)
-    assert any("refDelay" in note for note in network.notes) and network.remembers == (delays or seed == 2)
+    assert any("refDelay" in note for note in network.notes) and network.remembers == bool(memory)
     shape = (2, 4 if seed % 2 else 1, *network.input_shape)
     values = rng.integers(-20, 90, shape) if block else rng.integers(0, max(2, 1 << bits), shape)
-    schedule = NetxSchedule.of(network, 4, reset_interval=interval, reset_offset=offset)
+    schedule = NetxSchedule.of(network, 4, reset_interval=resets[0], reset_offset=resets[1])
     assert_same(path, network, values, schedule, models, bits)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from snnc.errors import OptionError
 
-_ONLY = "For netx files of others (docs/netx.md):"
+_ONLY = "Others' netx files:"
 
 Timesteps = Annotated[
     int | None,
