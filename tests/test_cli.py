@@ -26,7 +26,8 @@ from snnc.models.data import load_data
 from snnc.runtime.lava import lava_available
 
 COMMANDS = (
-    *("compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle", "report"),
+    *("init", "compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle"),
+    "report",
     "demo",
 )
 

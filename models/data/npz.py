@@ -58,3 +58,8 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     except Exception as error:  # Damage shows as any exception, out of zipfile, zlib or numpy.
         raise DataError("not a readable .npz file", where=spec, found=str(error)) from error
     return make_dataset(spec, images, labels)
+
+
+def relocated(spec: str, base: Path) -> str:
+    """The path is taken from ``base``."""
+    return str(base / Path(spec).expanduser())

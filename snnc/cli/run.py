@@ -8,7 +8,7 @@ import typer
 
 from snnc.cli.amounts import memory_size, step_numbers
 from snnc.cli.duration import long_run
-from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, Memory, Net, Verbose, Workers
+from snnc.cli.options import Cluster, Config, Data, Device, Json, LavaModels, Memory, Net, NoConfig, Verbose, Workers
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
 
@@ -55,6 +55,8 @@ def run_command(
         str | None,
         typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
     ] = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -67,7 +69,7 @@ def run_command(
     Ends with exit code 1 if a membrane potential overflowed, since the result then means nothing.
     """
     processes = launched()
-    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
+    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
     from snnc.api import load
     from snnc.devices import chosen_device
