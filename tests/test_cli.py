@@ -27,6 +27,7 @@ from snnc.runtime.lava import lava_available
 
 COMMANDS = (
     *("init", "compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle"),
+    "export",
     "report",
     "demo",
 )

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli import bundle, compile, demo, diagnose, finetune, init, inspect, report, run, thresholds, train, validate
+from snnc.cli import (
+    bundle,
+    compile,
+    demo,
+    diagnose,
+    export,
+    finetune,
+    init,
+    inspect,
+    report,
+    run,
+    thresholds,
+    train,
+    validate,
+)
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Verbose
 
@@ -66,5 +80,6 @@ application.command("thresholds", cls=thresholds.ThresholdsCommand, epilog=thres
 application.command("train", epilog=train.EXAMPLES)(train.train_command)
 application.command("finetune", epilog=finetune.EXAMPLES)(finetune.finetune_command)
 application.command("bundle", cls=ConfiguredCommand, epilog=bundle.EXAMPLES)(bundle.bundle_command)
+application.command("export", epilog=export.EXAMPLES)(export.export_command)
 application.command("report", epilog=report.EXAMPLES)(report.report_command)
 application.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)
