@@ -65,7 +65,7 @@ def nir_graph(program: Program, form: Form = "if") -> Any:
         UnsupportedError: NIR cannot express the program.
         OptionError: The package ``nir`` is not installed.
     """
-    Places(program).check()
+    Places(program).check(form)
     return _Export(program, form, nir_package("NIR")).graph()
 
 

@@ -74,8 +74,11 @@ class Places:
         shape = self.program.source_shape(index)
         return (math.prod(shape),) if self.is_flat(index) else shape
 
-    def check(self) -> None:
+    def check(self, form: Form) -> None:
         """Makes sure that NIR can hold the program.
+
+        Args:
+            form: What neurons become.
 
         Raises:
             UnsupportedError: The layers have a lead, a convolution reads a flat layer, or a matrix is too large.
@@ -89,6 +92,9 @@ class Places:
         for index, layer in enumerate(self.program.layers):
             for synapse in layer.synapses:
                 self._check(index, layer, synapse)
+            if form == "cuba" and layer.threshold is not None and not layer.memoryless:
+                # Each neuron's, or for images each channel's, connection to itself.
+                self._check_size(layer, self.shape(index)[0] ** 2)
 
     def _check(self, index: int, layer: Layer, synapse: Synapse) -> None:
         if synapse.kind == "conv" and self.is_flat(synapse.source):
@@ -100,7 +106,9 @@ class Places:
                 advice="avoid transposed convolutions, slices and resizing before convolutions",
             )
         outputs, inputs = layer.neurons, math.prod(self.program.source_shape(synapse.source))
-        size = synapse.weight.size * synapse.groups if synapse.kind == "conv" else outputs * inputs
+        self._check_size(layer, synapse.weight.size * synapse.groups if synapse.kind == "conv" else outputs * inputs)
+
+    def _check_size(self, layer: Layer, size: int) -> None:
         if size > MATRIX_MAXIMUM:
             raise UnsupportedError(
                 "NIR cannot express it: its weights would have to be written with all their zeros",
