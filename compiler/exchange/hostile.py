@@ -28,7 +28,8 @@ def looks_like_nir(path: str | Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return set(file) >= {"node", "version"}
-    except (OSError, RuntimeError):
+    # What h5py raises on damaged files, which whoever reads them says more about.
+    except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError):
         return False
 
 

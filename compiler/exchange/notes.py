@@ -29,8 +29,8 @@ def export_notes(program: Program, form: Form) -> tuple[str, ...]:
     for layer in program.layers:
         if has_bias_map(layer):
             notes.append(
-                f"layer {layer.name}: its bias differs from neuron to neuron, so an LI node of the time constant of one "
-                "step adds it; that is exact in readers that take Euler steps"
+                f"layer {layer.name}: its bias differs from neuron to neuron, so an LI node with the time constant of "
+                "one step adds it; that is exact in readers that take Euler steps"
             )
         if any(each.kind == "conv" and each.weight.shape[2] != each.weight.shape[3] for each in layer.synapses):
             notes.append(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.compiler.emit.read_layers import EXPONENT_MAXIMUM
 from snnc.compiler.exchange.layout import HALF, KEY
 from snnc.compiler.exchange.weights import synapse_weight
 from snnc.compiler.program import (
@@ -79,9 +80,9 @@ def _layer(graph: Any, index: int) -> Layer:
         shape=shape,
         synapses=tuple(_synapse(graph.nodes[name]) for name in names),
         bias=_bias(graph, index, graph.nodes[names[0]], tuple(form["bias_shape"]), shape),
-        threshold=None if threshold is None else Scaled(*threshold),
+        threshold=None if threshold is None else _scaled(*threshold),
         initial_potential=_initial_potential(node, threshold),
-        gate=None if gate is None else Gate(Scaled(gate[0], gate[1]), gate[2]),
+        gate=None if gate is None else Gate(_scaled(gate[0], gate[1]), gate[2]),
         scale=np.asarray(node.metadata["scale"]),
         membrane=Membrane(
             (form["membrane_proven"][0], form["membrane_proven"][1]),
@@ -97,7 +98,18 @@ def _initial_potential(node: Any, threshold: list[int] | None) -> int:
     level = getattr(node, "v_threshold", None)
     if threshold is None or level is None:
         return 0
-    return Scaled(*threshold).value - int(np.ravel(level)[0] + HALF)
+    return _scaled(*threshold).value - int(np.ravel(level)[0] + HALF)
+
+
+def _scaled(mantissa: int, exponent: int) -> Scaled:
+    return Scaled(mantissa, _exponent(exponent))
+
+
+def _exponent(value: object) -> int:
+    """A number of bits to shift by, before anything is shifted: without bounds it would fill the memory."""
+    if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAXIMUM:
+        raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAXIMUM}")
+    return value
 
 
 def _bias(graph: Any, index: int, first: Any, bias_shape: tuple[int, ...], shape: tuple[int, ...]) -> Bias:
@@ -111,11 +123,14 @@ def _bias(graph: Any, index: int, first: Any, bias_shape: tuple[int, ...], shape
 
 def _synapse(node: Any) -> Synapse:
     form = described(node.metadata)
-    kind, groups = form["kind"], int(form["groups"])
+    kind, groups, exponent = form["kind"], int(form["groups"]), _exponent(form["exponent"])
     entries = None
     if "columns" in node.metadata:
-        entries = Entries(*(np.asarray(node.metadata[name], np.int32) for name in ("row_starts", "columns")))
-    weight = synapse_weight(node.weight, kind, form["exponent"], groups, entries)
+        starts, columns = (np.asarray(node.metadata[name], np.int32) for name in ("row_starts", "columns"))
+        if np.diff(starts.astype(np.int64)).clip(0).sum() != columns.size:
+            raise ValueError("row_starts does not divide the weights into rows")
+        entries = Entries(starts, columns)
+    weight = synapse_weight(node.weight, kind, exponent, groups, entries)
     options: dict[str, Any] = {}
     if kind == "conv":
         options = {name: _pair(getattr(node, name)) for name in ("stride", "padding", "dilation")}
@@ -124,7 +139,7 @@ def _synapse(node: Any) -> Synapse:
         kind,
         weight,
         groups=groups,
-        exponent=form["exponent"],
+        exponent=exponent,
         hold=form["hold"],
         entries=entries,
         **options,

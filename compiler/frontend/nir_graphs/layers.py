@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from snnc.compiler.frontend.assembly import Assembly
-from snnc.compiler.frontend.nir_graphs.value import Value
+from snnc.compiler.frontend.nir_graphs.value import Value, unusable
 
 __all__ = ["LAYERS", "scaled"]
 
@@ -51,7 +51,7 @@ def _scale(network: Assembly, value: Value, node: Any) -> Value:
     factor = np.asarray(node.scale, np.float64)
     rows = factor.reshape(len(factor), -1) if factor.ndim in (1, 3) else np.zeros((0, 0))
     if not rows.size or not np.isfinite(rows).all() or (rows != rows[:, :1]).any():
-        raise network.place.unsupported("the scale differs within a channel", "one number for each channel")
+        raise unusable(network.place, "the scale differs within a channel", "one number for each channel")
     return scaled(network, value, rows[:, 0], np.zeros(len(rows)))
 
 
@@ -60,8 +60,10 @@ def _flatten(network: Assembly, value: Value, node: Any) -> Value:
     axes = 3 if value.is_image else 1
     # Axes of one sample; of a single channel that of the channels may stay out.
     if last not in (-1, axes - 1) or not (first in (0, -axes) or (first == 1 and value.channels == 1)):
-        raise network.place.unsupported(
-            f"Flatten from axis {first} to {last}", "all axes of a sample: from 0 to -1, the batch not counted"
+        raise unusable(
+            network.place,
+            f"Flatten from axis {first} to {last}",
+            "all axes of a sample: from 0 to -1, the batch not counted",
         )
     return Value(network.call(torch.flatten, value.node, 1), 0, is_image=False)
 
@@ -80,8 +82,10 @@ def _sum(network: Assembly, value: Value, node: Any) -> Value:
 
 def _delay(network: Assembly, value: Value, node: Any) -> Value:
     if np.asarray(node.delay).any():
-        raise network.place.unsupported(
-            "a delay is not supported", "edges without time: snnc aligns the paths of a network by itself"
+        raise unusable(
+            network.place,
+            "a delay is not supported",
+            "edges without time: snnc aligns the paths of a network by itself",
         )
     return value
 
@@ -89,7 +93,7 @@ def _delay(network: Assembly, value: Value, node: Any) -> Value:
 def _integrator(network: Assembly, value: Value, node: Any) -> Value:
     """A readout: neurons that only add up."""
     if np.unique(node.r).size != 1:
-        raise network.place.unsupported("the integrators differ in r", "one for all")
+        raise unusable(network.place, "the integrators differ in r", "one for all")
     return value
 
 
@@ -109,8 +113,8 @@ LAYERS: Mapping[str, Callable[[Assembly, Value, Any], Value]] = {
 def _tensor(network: Assembly, node: Any, name: str, axes: int) -> torch.Tensor:
     values = np.asarray(getattr(node, name))
     if values.dtype.kind not in "fiu" or values.ndim != axes or not np.isfinite(values).all():
-        raise network.place.unsupported(
-            f"{name} has the shape {values.shape}, or is not finite", f"numbers on {axes} axes"
+        raise unusable(
+            network.place, f"{name} has the shape {values.shape}, or is not finite", f"numbers on {axes} axes"
         )
     return torch.as_tensor(values.astype(np.float32))
 
@@ -118,6 +122,6 @@ def _tensor(network: Assembly, node: Any, name: str, axes: int) -> torch.Tensor:
 def _pair(network: Assembly, node: Any, name: str) -> tuple[int, int]:
     values = np.ravel(np.asarray(getattr(node, name)))
     if values.dtype.kind not in "iu" or values.size not in (1, 2):
-        raise network.place.unsupported(f"{name} is {values}", "an integer, or one for each axis of the image")
+        raise unusable(network.place, f"{name} is {values}", "an integer, or one for each axis of the image")
     found = values.tolist()
     return int(found[0]), int(found[-1])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.compiler.frontend.assembly import Place
+from snnc.compiler.frontend.nir_graphs.value import unusable
 from snnc.compiler.ir.ops import rates
 
 __all__ = ["SpikingActivation", "neurons_of"]
@@ -77,8 +78,8 @@ def neurons_of(node: Any, place: Place, dt: float) -> Neurons:
     level, reset, resistance = (_by_channel(node, name, place) for name in ("v_threshold", "v_reset", "r"))
     theta = level - reset
     if not ((theta > 0) & (reset <= 0) & (level >= 0)).all():
-        raise place.unsupported(
-            "the thresholds cannot be used", "v_reset from 0 down, v_threshold from 0 on, and not both 0"
+        raise unusable(
+            place, "the thresholds cannot be used", "v_reset from 0 down, v_threshold from 0 on, and not both 0"
         )
     return Neurons(resistance * dt / theta, -reset / theta)
 
@@ -86,8 +87,8 @@ def neurons_of(node: Any, place: Place, dt: float) -> Neurons:
 def _by_channel(node: Any, name: str, place: Place) -> NDArray[np.float64]:
     values = np.asarray(getattr(node, name), np.float64)
     if values.ndim not in (1, 3) or not values.size:
-        raise place.unsupported(f"{name} has the shape {values.shape}", "(features,) or (channels, height, width)")
+        raise unusable(place, f"{name} has the shape {values.shape}", "(features,) or (channels, height, width)")
     rows = values.reshape(len(values), -1)
     if not np.isfinite(rows).all() or (rows != rows[:, :1]).any():
-        raise place.unsupported(f"{name} differs within a channel, or is not finite", "one number for each channel")
+        raise unusable(place, f"{name} differs within a channel, or is not finite", "one number for each channel")
     return rows[:, 0]

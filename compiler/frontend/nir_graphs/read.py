@@ -22,7 +22,7 @@ from snnc.compiler.frontend.assembly import Assembly, Place, printable
 from snnc.compiler.frontend.load_tensors import MalformedFileError
 from snnc.compiler.frontend.nir_graphs.layers import LAYERS, scaled
 from snnc.compiler.frontend.nir_graphs.neurons import SpikingActivation, neurons_of
-from snnc.compiler.frontend.nir_graphs.value import Value
+from snnc.compiler.frontend.nir_graphs.value import Value, unusable
 from snnc.errors import SnncError, UnsupportedError
 
 __all__ = ["read_nir"]
@@ -65,6 +65,7 @@ class _Reader:
             if source not in self._sources or target not in self._sources:
                 raise MalformedFileError(f"an edge from {source!r} to {target!r} joins no nodes")
             self._sources[target].append(source)
+        self._is_ours = KEY in graph.metadata
         self._dt = _seconds_of_a_step(graph)
         self._timesteps = _timesteps(graph)
 
@@ -76,6 +77,7 @@ class _Reader:
                 "the graph has a cycle",
                 where=printable(str(error.args[1][0])),
                 expected="a network without recurrent connections",
+                advice="it is a compiled network, which snnc run takes as it is" if self._is_ours else None,
             ) from error
         kinds = [type(node).__name__ for node in self._graph.nodes.values()]
         for kind in ("Input", "Output"):
@@ -111,12 +113,12 @@ class _Reader:
     def _data(self, node: Any) -> Value:
         shape = tuple(int(each) for each in np.asarray(node.input_type["input"]))
         if len(shape) not in (1, 3):
-            raise self._network.place.unsupported(
-                f"the input has the shape {shape}", "(features,) or (channels, height, width)"
+            raise unusable(
+                self._network.place, f"the input has the shape {shape}", "(features,) or (channels, height, width)"
             )
         value = Value(self._network.input(self._network.place), shape[0], is_image=len(shape) == 3)
         described = self._graph.metadata
-        if KEY not in described:
+        if not self._is_ours:
             return value
         # The nodes behind it take levels, spread over the steps.
         coding = json.loads(described[KEY])["coding"]
@@ -128,7 +130,7 @@ class _Reader:
         """What arrives at a node: the sum of what its sources send."""
         found = [self._values[source] for source in self._sources[name]]
         if not found:
-            raise self._network.place.unsupported("nothing leads to it", "edges from the input on")
+            raise unusable(self._network.place, "nothing leads to it", "edges from the input on")
         total = found[0]
         for value in found[1:]:
             node = self._network.call(operator.add, total.node, value.node)
@@ -150,7 +152,7 @@ class _Reader:
         if not value.is_spiking:
             return value
         if value.is_image:
-            raise self._network.place.unsupported("the output is an image", "one number for each class")
+            raise unusable(self._network.place, "the output is an image", "one number for each class")
         node = self._network.call(F.linear, value.node, torch.eye(value.channels))
         return Value(node, value.channels, is_image=False)
 

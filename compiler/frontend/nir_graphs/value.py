@@ -1,4 +1,4 @@
-"""What a node of a NIR graph gives."""
+"""What a node of a NIR graph gives, and the error where it cannot be compiled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import torch.fx
 
-__all__ = ["Value"]
+from snnc.compiler.frontend.assembly import Place
+from snnc.errors import UnsupportedError
+
+__all__ = ["Value", "unusable"]
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,14 @@ class Value:
     channels: int
     is_image: bool
     is_spiking: bool = False
+
+
+def unusable(place: Place, problem: str, expected: str) -> UnsupportedError:
+    """The error for a node.
+
+    Args:
+        place: The node.
+        problem: What is wrong with it.
+        expected: What would be right.
+    """
+    return place.unsupported(problem, expected, advice="change it in the tool that wrote the graph")
