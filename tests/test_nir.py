@@ -115,6 +115,7 @@ def test_if_neurons_hold_threshold_and_initial_potential_in_their_own_fields(tmp
     # Counted from the initial potential, from which readers start; half a unit below, for those that fire above.
     assert isinstance(node, nir.IF) and node.metadata["reset"] == "subtract"
     assert (node.v_threshold == 1600 - 700 - 0.5).all() and (node.v_reset == -700).all()
+    assert (node.metadata["threshold"], node.metadata["initial_potential"]) == (1600, 700)
     assert (node.r * graph.metadata["dt"] == 1).all() and graph.metadata["timesteps"] == 4
     kernel = graph.nodes["layer0_synapse0"]
     assert kernel.groups == 1 and kernel.weight.shape == (4, 2, 3, 3)

@@ -18,10 +18,10 @@ from torch import nn
 
 import snnc
 from snnc.compiler.exchange import FORMS, export_nir
-from snnc.compiler.program import Program, Scaled
+from snnc.compiler.program import Program
 from snnc.runtime.simulator import Simulator
 
-pytest.importorskip("nir")
+nir = pytest.importorskip("nir")
 exchange = pytest.importorskip("spikingjelly.activation_based.nir_exchange")
 
 SAMPLES = 20
@@ -135,11 +135,11 @@ def test_graphs_of_if_neurons_differ_in_reset_and_initial_potential_and_in_nothi
     counts = [(int(there.sum()), int(here.sum())) for there, here in zip(found[0], ours.spikes, strict=True)]
     assert all(there < here for there, here in counts), counts
     # With our reset and initial potential, which the nodes' metadata hold, it gives our spikes.
-    for index, layer in enumerate(program.spiking_layers):
-        assert isinstance(layer.threshold, Scaled)
-        neurons = getattr(network, f"layer{index}").module
-        neurons.v_reset, neurons.v_threshold = None, float(layer.threshold.value)
-        neurons.v = float(layer.initial_potential)
+    graph = nir.read(tmp_path / "graph.nir")
+    for index in range(len(program.spiking_layers)):
+        neurons, metadata = getattr(network, f"layer{index}").module, graph.nodes[f"layer{index}"].metadata
+        neurons.v_reset, neurons.v_threshold = None, float(metadata["threshold"])
+        neurons.v = float(metadata["initial_potential"])
     assert same(run(network, program, levels), ours.spikes, ours.readout)
 
 

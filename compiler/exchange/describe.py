@@ -1,6 +1,6 @@
 """What a program holds beyond what NIR's nodes have fields for, as metadata: texts in JSON, and arrays.
 
-A node of neurons has in plain words, for other readers, how it resets.
+A node of neurons has in plain words, for other readers, how it resets, its threshold and its initial potential.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.compiler.exchange.layout import DT, KEY, VERSION, Form
+from snnc.compiler.exchange.layout import DT, KEY, SUBTRACT, VERSION, Form
 from snnc.compiler.program import Layer, Program, Synapse
 
 __all__ = ["layer_form", "program_form", "synapse_form"]
@@ -51,8 +51,10 @@ def layer_form(layer: Layer) -> dict[str, Any]:
         "memoryless": layer.memoryless,
         "synapses": len(layer.synapses),
     }
-    reset = {} if threshold is None or layer.memoryless else {"reset": "subtract"}
-    return {KEY: _json(described), "scale": np.asarray(layer.scale), **reset}
+    plain = {}
+    if threshold is not None and not layer.memoryless:
+        plain = {"reset": SUBTRACT, "threshold": threshold.value, "initial_potential": layer.initial_potential}
+    return {KEY: _json(described), "scale": np.asarray(layer.scale), **plain}
 
 
 def synapse_form(synapse: Synapse) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from typing import Literal
 from snnc.compiler.program import Layer, Program, Synapse
 from snnc.errors import OptionError, UnsupportedError
 
-__all__ = ["DT", "FORMS", "HALF", "INFINITE", "KEY", "VERSION", "Form", "Places", "nir_form"]
+__all__ = ["DT", "FORMS", "HALF", "INFINITE", "KEY", "SUBTRACT", "VERSION", "Form", "Places", "nir_form"]
 
 # Seconds of a step, which NIR's equations need: the value that its readers take unless told otherwise.
 DT = 1e-4
 # Where in a node's or the graph's metadata the description stands that no field of NIR has room for.
 KEY = "snnc"
 VERSION = 1
+# What the metadata of neurons say under "reset".
+SUBTRACT = "subtract"
 # Potentials are integers, so a threshold half below one means the same to readers that fire above and from it on.
 HALF = 0.5
 # Time constant of a current that does not decay, in steps: 1 - 1 / INFINITE is 1 in double precision.

@@ -44,7 +44,7 @@ def compile_command(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="The trained network: a file of torch.save, torch.export.save, torch.jit.save, ONNX or safetensors.",
+            help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR, safetensors.",
         ),
     ],
     calibration: Annotated[

@@ -63,7 +63,9 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", callback=_remember_verbose, help="Say more; show the traceback of an error."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.", show_default=False)]
-Net = Annotated[Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote.")]
+Net = Annotated[
+    Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote, or a NIR graph of snnc export.")
+]
 Architecture = Annotated[
     str | None,
     typer.Option(

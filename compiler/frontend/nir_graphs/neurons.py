@@ -10,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.exchange.layout import SUBTRACT
 from snnc.compiler.frontend.assembly import Place
 from snnc.compiler.frontend.nir_graphs.value import unusable
 from snnc.compiler.ir.ops import rates
 
 __all__ = ["SpikingActivation", "neurons_of"]
-
-SUBTRACT = "subtract"
 
 
 class SpikingActivation(nn.Module):
