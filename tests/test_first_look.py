@@ -105,7 +105,7 @@ def read_text(folder: Path, found: FirstLook, name: str = "model.pt"):
     ("make", "shape", "data"),
     [
         (lambda: lenet(), (1, 28, 28), "mnist:ROOT"),
-        (lambda: resnet20(), (3, 28, 28), None),
+        (lambda: resnet20(), (3, 32, 32), "cifar10:ROOT"),
         (lambda: vgg16(), (3, 32, 32), "cifar10:ROOT"),
         (lambda: nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 3)), (20,), None),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), (1, 28, 28), "mnist:ROOT"),

@@ -44,7 +44,8 @@ def compile_command(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR, safetensors.",
+            help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR or "
+            "safetensors.",
         ),
     ],
     calibration: Annotated[

@@ -60,7 +60,9 @@ def _about(found: FirstLook) -> list[str]:
         lines += _wrapped(f"It takes samples of {_shape(found)}{_outputs(found)}.")
     else:
         others = len(found.shapes) - 1
-        lines += _wrapped(f"It runs on samples of {_shape(found)}, and of {others} other sizes tried{_outputs(found)}.")
+        lines += _wrapped(
+            f"It runs on samples of {_shape(found)}, as on {others} other sizes that were tried,{_outputs(found)}."
+        )
     if found.problem:
         lines += _wrapped(f"It cannot be compiled as it is: {found.problem}")
     return lines

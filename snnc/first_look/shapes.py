@@ -14,9 +14,9 @@ from snnc.compiler.ir import Shape
 
 __all__ = ["input_shapes"]
 
-# Sides of square images: the usual ones first, then others.
-_USUAL = (28, 32, 8, 224, 64, 96, 16, 48, 128, 256, 299)
-SIDES = (*_USUAL, 12, 20, 24, 36, 40, 56, 72, 80, 84, 112, 144, 160, 192, 384)
+# Sides of square images: the usual ones of grey and of coloured images first, then others.
+_GREY, _COLOURED = (28, 8, 32), (32, 224, 64)
+SIDES = (28, 32, 8, 224, 64, 96, 16, 48, 128, 256, 299, 12, 20, 24, 36, 40, 56, 72, 80, 84, 112, 144, 160, 192, 384)
 _SAMPLES = 2
 
 
@@ -36,7 +36,7 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
         return ()
     candidates: list[Shape]
     if weight.ndim == 4:
-        candidates = [(channels, side, side) for channels in _channels(network, weight) for side in SIDES]
+        candidates = [(channels, side, side) for channels in _channels(network, weight) for side in _sides(channels)]
     else:
         features = int(weight.shape[1])
         # Behind a Flatten, features are the pixels of an image.
@@ -47,6 +47,10 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
     except Exception:  # noqa: BLE001 - what a user's own class raises
         return ()
     return tuple(each for each in candidates if _runs(without_values, each))
+
+
+def _sides(channels: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((*(_COLOURED if channels == 3 else _GREY), *SIDES)))
 
 
 def _channels(network: nn.Module, weight: nn.Parameter) -> tuple[int, ...]:

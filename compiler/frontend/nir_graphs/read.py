@@ -53,6 +53,9 @@ def read_nir(path: Path) -> torch.fx.GraphModule:
         raise MalformedFileError(f"its graph contradicts itself: {error!r}") from error
 
 
+_AS_IT_IS = "it is a compiled network, which snnc run takes as it is"
+
+
 class _Reader:
     """Goes through the nodes in the order of their dependence."""
 
@@ -77,7 +80,7 @@ class _Reader:
                 "the graph has a cycle",
                 where=printable(str(error.args[1][0])),
                 expected="a network without recurrent connections",
-                advice="it is a compiled network, which snnc run takes as it is" if self._is_ours else None,
+                advice=_AS_IT_IS if self._is_ours else None,
             ) from error
         kinds = [type(node).__name__ for node in self._graph.nodes.values()]
         for kind in ("Input", "Output"):
@@ -106,7 +109,9 @@ class _Reader:
             raise self._network.place.unsupported(
                 f"{kind} is not supported",
                 f"IF, {', '.join(LAYERS)}",
-                advice="compile a graph of layers and integrate-and-fire neurons without leak",
+                advice=_AS_IT_IS
+                if self._is_ours
+                else "compile a graph of layers and integrate-and-fire neurons without leak",
             )
         return translator(self._network, value, node)
 
