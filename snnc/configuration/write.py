@@ -36,7 +36,7 @@ def configuration_text(found: FirstLook, model: Path) -> str:
         [
             "# More accurate at the same T: correct layers on the calibration data, or let each layer integrate",
             "# some steps before it may fire.",
-            '# calibrate = ["weights", "bias"]',
+            '# calibrate = ["weights", "spread", "bias"]',
             "# lead = 4",
         ],
         [
