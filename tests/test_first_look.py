@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,17 @@ def read_text(folder: Path, found: FirstLook, name: str = "model.pt"):
 def test_the_shape_of_samples_is_found(tmp_path: Path, make: Callable[[], nn.Module], shape: tuple, data: str) -> None:
     found = look_at_model(saved(tmp_path, make()))
     assert (found.shape, found.data) == (shape, data)
+
+
+def test_networks_that_are_graphs_are_looked_at_too(tmp_path: Path) -> None:
+    network, example = digits_cnn().eval(), (torch.zeros(2, 1, 8, 8),)
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    names = next(iter(inspect.signature(network.forward).parameters))
+    program = torch.export.export(network, example, dynamic_shapes={names: {0: batch}})
+    torch.export.save(program, tmp_path / "model.pt2")
+    found = look_at_model(tmp_path / "model.pt2")
+    assert (found.shape, found.classes, found.data, found.problem) == ((1, 8, 8), 10, "digits", None)
+    assert found.parameters > 13_000 and not found.learned
 
 
 def test_learned_thresholds_and_their_steps_are_found(tmp_path: Path) -> None:

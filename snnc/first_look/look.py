@@ -13,7 +13,7 @@ from snnc.compiler.frontend.load import read_state
 from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, Shape
 from snnc.errors import ModelError, SnncError
 from snnc.first_look.data import array_file, usual_data
-from snnc.first_look.shapes import input_shapes
+from snnc.first_look.shapes import input_shapes, weights_of
 from snnc.first_look.weights import recognised
 from snnc.inputs import as_module
 
@@ -76,7 +76,7 @@ def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -
     return FirstLook(
         arch=names[0] if names else None,
         others=names[1:],
-        parameters=sum(each.numel() for each in network.parameters()),
+        parameters=sum(each.numel() for each in weights_of(network)),
         layers=dict(Counter(node.op.kind for node in graph)) if graph else {},
         shapes=shapes,
         classes=classes,

@@ -12,7 +12,7 @@ from torch import nn
 
 from snnc.compiler.ir import Shape
 
-__all__ = ["input_shapes"]
+__all__ = ["input_shapes", "weights_of"]
 
 # Sides of square images: the usual ones of grey and of coloured images first, then others.
 _GREY, _COLOURED = (28, 8, 32), (32, 224, 64)
@@ -31,7 +31,7 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
     Returns:
         (channels, height, width) or (features,); nothing where none of them fits.
     """
-    weight = next((each for each in network.parameters() if each.ndim in (2, 4)), None)
+    weight = next((each for each in weights_of(network) if each.ndim in (2, 4)), None)
     if weight is None:
         return ()
     candidates: list[Shape]
@@ -49,11 +49,17 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
     return tuple(each for each in candidates if _runs(without_values, each))
 
 
+def weights_of(network: nn.Module) -> tuple[torch.Tensor, ...]:
+    """What a network was trained to: its parameters, or the constants of one that a file describes as a graph."""
+    parameters = tuple(network.parameters())
+    return parameters or tuple(each for each in network.buffers() if each.is_floating_point())
+
+
 def _sides(channels: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*(_COLOURED if channels == 3 else _GREY), *SIDES)))
 
 
-def _channels(network: nn.Module, weight: nn.Parameter) -> tuple[int, ...]:
+def _channels(network: nn.Module, weight: torch.Tensor) -> tuple[int, ...]:
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             return (module.in_channels,)
