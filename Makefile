@@ -5,7 +5,7 @@ PYTEST_ARGS ?= -n 2
 SPEED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest check-nir benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ coverage: setup  ## run the test suite and show what it doesn't reach
 newest:  ## run the tests that need no Lava under the newest Python with the newest PyTorch
 	@tools/setup --newest
 	.venv-newest/bin/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
+
+check-nir:  ## let SpikingJelly read our NIR graphs, under the newest Python
+	@tools/setup --newest
+	.venv-newest/bin/python -m pip install -qq 'spikingjelly>=2' nirtorch
+	.venv-newest/bin/python -m pytest tests/test_nir_spikingjelly.py
 
 benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
 	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"

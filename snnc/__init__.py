@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, diagnose, load, run, validate
+    from snnc.api import compile, diagnose, export_nir, load, run, validate
     from snnc.compiler.program import Program
     from snnc.diagnosis import Diagnosis
     from snnc.errors import (
@@ -63,6 +63,7 @@ __all__ = [
     "__version__",
     "compile",
     "diagnose",
+    "export_nir",
     "load",
     "load_data",
     "load_netx",
@@ -75,6 +76,7 @@ __all__ = [
 _HOMES = {
     "compile": "snnc.api",
     "diagnose": "snnc.api",
+    "export_nir": "snnc.api",
     "load": "snnc.api",
     "run": "snnc.api",
     "validate": "snnc.api",

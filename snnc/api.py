@@ -9,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from snnc.compiler.distributed import Processes
+from snnc.compiler.exchange import Form, nir_form
+from snnc.compiler.exchange import export_nir as write_nir
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
 from snnc.compiler.program import Program
@@ -181,12 +183,32 @@ def compile_recorded(
 
 
 def load(path: str | Path) -> Program:
-    """Reads a .net file and checks all of it.
+    """Reads a .net file, or a NIR graph that ``snnc export`` wrote, and checks all of it.
 
     Raises:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
     """
     return as_program(path)
+
+
+def export_nir(program: Program | str | Path, path: str | Path, *, neuron: str = "if") -> Form:
+    """Writes a program as a graph of NIR, the Neuromorphic Intermediate Representation (docs/exchange.md).
+
+    Args:
+        program: The program, or its .net file.
+        path: The file to write; one that exists is replaced.
+        neuron: What neurons become: ``if`` (IF nodes; that they reset by subtraction stands in their metadata) or
+            ``cuba`` (CubaLIF nodes and connections to themselves, with the same spikes in every reader).
+
+    Returns:
+        What neurons became.
+
+    Raises:
+        SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
+    """
+    form = nir_form(neuron)
+    write_nir(as_program(program), path, form)
+    return form
 
 
 def run(

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from snnc.architectures import architecture
 from snnc.compiler.emit import load as load_program
+from snnc.compiler.exchange import is_nir, load_nir
 from snnc.compiler.frontend.load import load_model
 from snnc.compiler.program import Program
 from snnc.errors import DataError, OptionError
@@ -90,12 +91,14 @@ def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: 
 
 
 def as_program(program: Program | str | Path) -> Program:
-    """A program, read from its .net file where it is not one already.
+    """A program, read from its .net file, or a NIR graph that was exported, where it is not one already.
 
     Raises:
         FormatError: The file cannot be read.
     """
-    return program if isinstance(program, Program) else load_program(program)
+    if isinstance(program, Program):
+        return program
+    return load_nir(program) if is_nir(program) else load_program(program)
 
 
 def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:

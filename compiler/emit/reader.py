@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,7 @@ from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import FORMAT_VERSION, GROUP, LAYERS
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
 from snnc.compiler.emit.read_layers import read_layers
+from snnc.compiler.emit.writer import to_bytes
 from snnc.compiler.program import Program
 from snnc.compiler.targets import target_names
 from snnc.errors import FormatError, first_line
@@ -43,6 +45,26 @@ def load(path: str | Path) -> Program:
         raise FormatError(
             "is damaged", where=name, found=first_line(error), advice="compile the network again"
         ) from error
+
+
+def checked(program: Program, name: str) -> Program:
+    """Checks a program that does not come from the compiler as if it stood in a .net file.
+
+    Args:
+        program: The program; what is wrong in it may be of any kind.
+        name: What errors name.
+
+    Returns:
+        An equal program.
+
+    Raises:
+        FormatError: It contradicts itself, or a number is out of range.
+    """
+    try:
+        with h5py.File(io.BytesIO(to_bytes(program)), "r") as file:
+            return _read(file, name)
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise FormatError("contradicts itself", where=name, found=first_line(error)) from error
 
 
 def _read(file: h5py.File, name: str) -> Program:

@@ -78,7 +78,8 @@ def _integrate_and_fire(module: nn.Module, call: Call) -> IntegrateAndFire:
             f"{type(module).__name__} has thresholds or potentials out of range",
             "thresholds above 0, and potentials from 0 to the threshold",
         )
-    return IntegrateAndFire(thresholds=thresholds, potentials=potentials, timesteps=_steps(module, call))
+    steps = None if getattr(module, "steps", None) is None else _steps(module, call)
+    return IntegrateAndFire(thresholds=thresholds, potentials=potentials, timesteps=steps)
 
 
 def _channels(module: nn.Module, name: str, call: Call) -> FloatArray:

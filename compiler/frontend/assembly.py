@@ -64,6 +64,7 @@ class Assembly:
         self.place = Place("")
         self._root = nn.Module()
         self._graph = torch.fx.Graph()
+        self._modules = 0
         # By identity: the same tensor used twice is one buffer. The tensors are kept, so that no identity comes back.
         self._buffers: dict[int, tuple[torch.Tensor, str]] = {}
 
@@ -87,6 +88,18 @@ class Assembly:
             {name: self._admitted(each) for name, each in named.items()},
         )
         return self._placed(node)
+
+    def module(self, module: nn.Module, value: torch.fx.Node) -> torch.fx.Node:
+        """The call of a module of ours, which becomes a part of the network.
+
+        Args:
+            module: The module.
+            value: Its argument.
+        """
+        name = f"module_{self._modules}"
+        self._modules += 1
+        self._root.add_module(name, module)
+        return self._placed(self._graph.call_module(name, (value,)))
 
     def size(self, tensor: torch.fx.Node, axis: int) -> torch.fx.Node:
         """The length of a tensor's axis, known once the network runs."""

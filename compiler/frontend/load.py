@@ -19,6 +19,7 @@ from snnc.compiler.frontend.load_safetensors import read_safetensors
 from snnc.compiler.frontend.load_state import is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.load_tensors import MalformedFileError
 from snnc.compiler.frontend.load_torchscript import read_torchscript
+from snnc.compiler.frontend.nir_graphs import read_nir
 from snnc.compiler.frontend.onnx_models import read_onnx
 from snnc.errors import ModelError, OptionError, SnncError, UntrustedModelError
 from snnc.references import working_directory_first
@@ -149,6 +150,7 @@ def _read(file: Path, trust: bool) -> Any:
 # Formats with a reader of their own. Only TorchScript's runs code from the file, and needs trust.
 _READERS: dict[FileKind, Callable[[Path], Any]] = {
     FileKind.EXPORTED: read_exported,
+    FileKind.NIR: read_nir,
     FileKind.ONNX: read_onnx,
     FileKind.SAFETENSORS: read_safetensors,
     FileKind.TORCHSCRIPT: read_torchscript,

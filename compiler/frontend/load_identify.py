@@ -10,10 +10,12 @@ import zipfile
 from enum import Enum
 from pathlib import Path
 
+from snnc.compiler.exchange.hostile import looks_like_nir
 from snnc.errors import ModelError
 
 __all__ = ["FileKind", "find_pickle_record", "identify"]
 
+_HDF5_START = b"\x89HDF\r\n\x1a\n"
 _ZIP_START = b"PK\x03\x04"
 # torch.save's older format starts with a pickle of this very number (torch.serialization.MAGIC_NUMBER), which comes
 # after a few bytes that depend on the pickle protocol.
@@ -23,10 +25,10 @@ _STREAM_NUMBER_WITHIN = 32
 _TAR_MARK_OFFSET = 257
 _HEAD_BYTES = 4096
 
-_EXPECTED = "a file of torch.save or torch.export.save, TorchScript, ONNX or safetensors"
+_EXPECTED = "a file of torch.save or torch.export.save, TorchScript, ONNX, NIR or safetensors"
 _SAVE_ADVICE = "save the network with torch.save(model, path)"
 _KNOWN_STARTS: tuple[tuple[bytes, str], ...] = (
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as a compiled .net"),
+    (_HDF5_START, "an HDF5 file, such as a compiled .net"),
     (b"\x93NUMPY", "a NumPy array file"),
     (b"GGUF", "a GGUF file"),
     (b"\x1f\x8b", "a gzip file"),
@@ -43,6 +45,7 @@ class FileKind(Enum):
     TORCHSCRIPT = "a TorchScript archive"
     SAFETENSORS = "a safetensors file"
     ONNX = "an ONNX file"
+    NIR = "a NIR graph"
 
 
 def identify(path: Path) -> FileKind:
@@ -76,6 +79,8 @@ def identify(path: Path) -> FileKind:
         return FileKind.SAFETENSORS
     if _is_onnx(head, path):
         return FileKind.ONNX
+    if head.startswith(_HDF5_START) and looks_like_nir(path):
+        return FileKind.NIR
     raise ModelError(
         "not a model file",
         where=where,

@@ -139,6 +139,24 @@ class ReLU(SameShape):
         return threshold, threshold / 2
 
 
+def rates(x: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int | None) -> torch.Tensor:
+    """Rates of integrate-and-fire neurons for a constant input; see :class:`IntegrateAndFire`.
+
+    Args:
+        x: (batch, channels, ...).
+        threshold: Vth, (channels,).
+        potential: v0, (channels,).
+        timesteps: T; None: without bounds.
+    """
+    per_channel = (-1,) + (1,) * (x.dim() - 2)
+    threshold, potential = threshold.reshape(per_channel), potential.reshape(per_channel)
+    if timesteps is None:
+        return torch.minimum(x.clamp(min=0), threshold)
+    # In the order of snnc.models.IntegrateAndFire: values on the edge between two steps fall to the same side.
+    count = torch.floor((x * timesteps + potential) / threshold).clamp(0, timesteps)
+    return threshold * (count / timesteps)
+
+
 @dataclass(frozen=True, eq=False)
 class IntegrateAndFire(ReLU):
     """Rates of neurons for a constant input: ``Vth / T * clip(floor((T x + v0) / Vth), 0, T)`` for each channel.
@@ -149,12 +167,13 @@ class IntegrateAndFire(ReLU):
     Attributes:
         thresholds: Vth of each channel, (channels,), > 0.
         potentials: v0 of each channel, 0 <= v0 <= Vth.
-        timesteps: T that they were trained for.
+        timesteps: T that they were trained for; None: not known, and the rates are those of T without bounds,
+            ``min(max(x, 0), Vth)``.
     """
 
     thresholds: FloatArray = field(kw_only=True)
     potentials: FloatArray = field(kw_only=True)
-    timesteps: int = field(kw_only=True)
+    timesteps: int | None = field(kw_only=True)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """The shape of the input, whose channels must match."""
@@ -165,12 +184,7 @@ class IntegrateAndFire(ReLU):
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Rates."""
         (x,) = inputs
-        per_channel = (-1,) + (1,) * (x.dim() - 2)
-        threshold = as_tensor(self.thresholds, x).reshape(per_channel)
-        potential = as_tensor(self.potentials, x).reshape(per_channel)
-        # In the order of snnc.models.IntegrateAndFire: values on the edge between two steps fall to the same side.
-        count = torch.floor((x * self.timesteps + potential) / threshold).clamp(0, self.timesteps)
-        return threshold * (count / self.timesteps)
+        return rates(x, as_tensor(self.thresholds, x), as_tensor(self.potentials, x), self.timesteps)
 
     def keeps(self, other: ReLU) -> bool:
         """Never: no other activation gives its levels."""

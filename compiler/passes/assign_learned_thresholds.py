@@ -46,7 +46,7 @@ class AssignLearnedThresholds(Pass):
                     expected="snnc.models.ClippedReLU or QCFS as its activation, or a network out of snnc finetune",
                     advice="choose another --threshold, such as data-driven",
                 )
-            if isinstance(node.op.activation, IntegrateAndFire):
+            if isinstance(node.op.activation, IntegrateAndFire) and node.op.activation.timesteps is not None:
                 others.add(node.op.activation.timesteps)
             threshold, potential = learned
             graph.replace(node.name, replace(node.op, threshold=threshold, initial_potential=potential))

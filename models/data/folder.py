@@ -50,6 +50,12 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     return make_dataset(files.name, images[order], files.labels[order], classes=files.classes)
 
 
+def relocated(spec: str, base: Path) -> str:
+    """The path is taken from ``base``; it keeps looking like one, whatever the folder is called."""
+    path = str(base / Path(spec).expanduser())
+    return path if "/" in path else f"./{path}"
+
+
 def _read_images(files: ImageFiles, spec: str) -> npt.NDArray[np.uint8]:
     """Read images into one array of shape (N, channels, height, width)."""
     pillow = import_optional("PIL.Image", "pillow", spec)

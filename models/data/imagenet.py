@@ -60,3 +60,9 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     dataset = Dataset(files.name, images, files.labels[order], 1 / 255, files.classes)
     check_dataset(dataset)
     return dataset
+
+
+def relocated(spec: str, base: Path) -> str:
+    """ROOT is taken from ``base``."""
+    name, _, root = spec.partition(":")
+    return f"{name}:{base / Path(root).expanduser()}" if root else spec

@@ -74,3 +74,8 @@ def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray
     except Exception as error:  # Damage shows as any exception, out of zipfile, zlib or numpy.
         raise DataError("not a readable .npz file", where=spec, found=str(error)) from error
     return images, labels
+
+
+def relocated(spec: str, base: Path) -> str:
+    """The path is taken from ``base``."""
+    return str(base / Path(spec).expanduser())

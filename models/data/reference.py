@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +42,11 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
         if callable(found) and not _holds_data(found):
             found = _call(found, spec, split)
         return as_dataset(found, spec)
+
+
+def relocated(spec: str, base: Path) -> str:
+    """Has no path in it."""
+    return spec
 
 
 def _call(function: Callable[..., Any], spec: str, split: str) -> Any:

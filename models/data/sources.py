@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Protocol
 
 from snnc.errors import DataError
 from snnc.models.data import digits, folder, imagenet, npz, reference, torchvision_sets
 from snnc.models.data.dataset import Dataset
 
-__all__ = ["load_data"]
+__all__ = ["load_data", "names_code", "relocated"]
 
 
 class _Source(Protocol):
@@ -22,6 +23,9 @@ class _Source(Protocol):
 
     def load(self, spec: str, split: Literal["train", "test"]) -> Dataset:
         """Load what a spec of this kind names."""
+
+    def relocated(self, spec: str, base: Path) -> str:
+        """The spec with its path, where it has a relative one, taken from the folder ``base``."""
 
 
 # In the order in which they are asked.
@@ -64,3 +68,24 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
         where=repr(spec),
         expected=" | ".join(source.FORM for source in _SOURCES),
     )
+
+
+def relocated(spec: str, base: Path) -> str:
+    """The spec of data that somebody named from another folder.
+
+    Args:
+        spec: As for :func:`load_data`, with paths that begin at ``base``.
+        base: The folder.
+
+    Returns:
+        The same data's spec as seen from the working folder; what holds no relative path is left as it is.
+    """
+    for source in _SOURCES:
+        if source.matches(spec) or (source is folder and (base / spec).is_dir()):
+            return source.relocated(spec, base)
+    return spec
+
+
+def names_code(spec: str) -> bool:
+    """Whether :func:`load_data` would run code that the spec names."""
+    return next((source is reference for source in _SOURCES if source.matches(spec)), False)

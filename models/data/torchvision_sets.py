@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     folder = Path(root).expanduser()
     expected = folder / chosen.folder
     try:
-        content = set_class(str(folder), train=split == "train", download=False)
+        content = _without_old_files(set_class)(str(folder), train=split == "train", download=False)
     except Exception as error:
         packed = expected.is_dir() and any(expected.glob("*.gz"))
         advice = f"torchvision.datasets.{chosen.class_name}({str(folder)!r}, download=True) downloads it"
@@ -73,3 +73,19 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     images = images.transpose(0, 3, 1, 2) if chosen.channels_last else images[:, np.newaxis]
     classes = tuple(str(label) for label in content.classes)
     return make_dataset(f"{name} ({split})", np.ascontiguousarray(images), np.asarray(content.targets), classes=classes)
+
+
+def _without_old_files(set_class: Any) -> Any:
+    """The same data set, which never reads the pickles of old versions in MNIST's folder ``processed``.
+
+    torchvision takes these for the data where they are there, and does not compare them with known checksums.
+    """
+    if not hasattr(set_class, "_check_legacy_exist"):
+        return set_class
+    return type(set_class.__name__, (set_class,), {"_check_legacy_exist": lambda self: False})
+
+
+def relocated(spec: str, base: Path) -> str:
+    """ROOT is taken from ``base``."""
+    name, _, root = spec.partition(":")
+    return f"{name}:{base / Path(root).expanduser()}" if root else spec

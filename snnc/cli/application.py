@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli import bundle, compile, demo, diagnose, finetune, inspect, report, run, thresholds, train, validate
+from snnc.cli import (
+    bundle,
+    compile,
+    demo,
+    diagnose,
+    export,
+    finetune,
+    init,
+    inspect,
+    report,
+    run,
+    thresholds,
+    train,
+    validate,
+)
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Verbose
 
 application = typer.Typer(
@@ -53,14 +68,18 @@ def _start(
         typer.echo(context.get_help())
 
 
-application.command("compile", epilog=compile.EXAMPLES)(compile.compile_command)
-application.command("run", epilog=run.EXAMPLES)(run.run_command)
-application.command("validate", epilog=validate.EXAMPLES)(validate.validate_command)
-application.command("diagnose", epilog=diagnose.EXAMPLES)(diagnose.diagnose_command)
+application.command("init", epilog=init.EXAMPLES)(init.init_command)
+application.command("compile", cls=ConfiguredCommand, epilog=compile.EXAMPLES)(compile.compile_command)
+application.command("run", cls=ConfiguredCommand, epilog=run.EXAMPLES)(run.run_command)
+application.command("validate", cls=ConfiguredCommand, epilog=validate.EXAMPLES)(validate.validate_command)
+application.command("diagnose", cls=ConfiguredCommand, epilog=diagnose.EXAMPLES)(diagnose.diagnose_command)
 application.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect_command)
-application.command("thresholds", epilog=thresholds.EXAMPLES)(thresholds.thresholds_command)
+application.command("thresholds", cls=thresholds.ThresholdsCommand, epilog=thresholds.EXAMPLES)(
+    thresholds.thresholds_command
+)
 application.command("train", epilog=train.EXAMPLES)(train.train_command)
 application.command("finetune", epilog=finetune.EXAMPLES)(finetune.finetune_command)
-application.command("bundle", epilog=bundle.EXAMPLES)(bundle.bundle_command)
+application.command("bundle", cls=ConfiguredCommand, epilog=bundle.EXAMPLES)(bundle.bundle_command)
+application.command("export", epilog=export.EXAMPLES)(export.export_command)
 application.command("report", epilog=report.EXAMPLES)(report.report_command)
 application.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli.amounts import memory_size
-from snnc.cli.options import Data, Device, Json, Memory, Net, Verbose
+from snnc.cli.options import Config, Data, Device, Json, Memory, Net, NoConfig, Verbose
 from snnc.cli.outputs import check_writable
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
@@ -28,6 +28,8 @@ def bundle_command(
     ),
     device: Device = "cpu",
     memory: Memory = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -37,7 +39,7 @@ def bundle_command(
     needs only Lava and numpy: it runs the samples on a board, or on Lava's CPU simulator, compares, measures time and
     energy where there is a board, and writes a result that snnc report --lab reads.
     """
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=config)
     bytes_at_once = memory_size(memory)
     check_writable(output, instead_of=net)
     from snnc.api import load

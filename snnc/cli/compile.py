@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, names, numbers
+from snnc.cli.options import (
+    DATA_FORMS,
+    OBJECTIVE_HELP,
+    Architecture,
+    Config,
+    Json,
+    NoConfig,
+    Trust,
+    Verbose,
+    names,
+    numbers,
+)
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
@@ -33,7 +44,8 @@ def compile_command(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="The trained network: a file of torch.save, torch.export.save, torch.jit.save, ONNX or safetensors.",
+            help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR or "
+            "safetensors.",
         ),
     ],
     calibration: Annotated[
@@ -134,6 +146,8 @@ def compile_command(
         Path | None,
         typer.Option("--report", metavar="OUT.html", help="Write a page on the result too."),
     ] = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.", show_default=False)] = False,
     verbose: Verbose = False,
@@ -141,7 +155,10 @@ def compile_command(
     """Compile a trained network into a .net file."""
     if calibration is None:
         raise OptionError(
-            "is missing", where="--calib", expected=f"data like those the network was trained on: {DATA_FORMS}"
+            "is missing",
+            where="--calib",
+            expected=f"data like those the network was trained on: {DATA_FORMS}",
+            advice="or set it in a snnc.toml beside the model, which snnc init writes",
         )
     destination = output or model.with_suffix(".net")
     check_writable(destination, instead_of=model)
@@ -150,7 +167,7 @@ def compile_command(
         if report.resolve() == destination.resolve():
             raise OptionError("is the same file as the .net file", where="--report", found=str(report))
     processes = launched()
-    screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first)
+    screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api import compile_recorded
     from snnc.runtime.report import program_form, program_table, wording

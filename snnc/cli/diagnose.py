@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli.amounts import memory_size
-from snnc.cli.options import Architecture, Data, Device, Json, Memory, Trust, Verbose
+from snnc.cli.options import Architecture, Config, Data, Device, Json, Memory, NoConfig, Trust, Verbose
 from snnc.cli.screen import Screen
 
 EXAMPLES = """\b
@@ -26,6 +26,8 @@ def diagnose_command(
     memory: Memory = None,
     architecture: Architecture = None,
     trust: Trust = False,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -34,7 +36,7 @@ def diagnose_command(
     Where accuracy is lost on the way from the ANN to spikes: to clipping, to rounding, or to spikes themselves; the
     layers with the largest errors first, split by cause; and in words what stands out.
     """
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=config)
     from snnc.api import diagnose, load
     from snnc.diagnosis.present import diagnosis_form, finding_lines, layers_table, stages_table
     from snnc.inputs import evaluation_data

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 obj=invocation,
             )
     except SnncError as error:
-        return _fail(str(error), BAD_INPUT, invocation)
+        origin = invocation.origin(error.where)
+        return _fail(f"{error}; {origin}" if origin else str(error), BAD_INPUT, invocation)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Terminated:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -28,9 +29,26 @@ class Invocation:
 
     Attributes:
         verbose: Show tracebacks.
+        configuration: The ``snnc.toml`` that was used.
+        configured: The options that came from there: long names and values.
     """
 
     verbose: bool = False
+    configuration: Path | None = None
+    configured: dict[str, object] = field(default_factory=dict)
+
+    def origin(self, place: str | None) -> str | None:
+        """Says where the option stands that an error is about, if that is not the command line.
+
+        Args:
+            place: What the error names as its place: an option, an argument of the Python interface, or data.
+        """
+        words = set(re.findall(r"--([a-z-]+)", place or "") or re.findall(r"[a-z]+(?:[_-][a-z]+)*", place or ""))
+        named = {word.replace("_", "-") for word in words} | ({"timesteps"} if place and "-T" in place else set())
+        for name, value in self.configured.items():
+            if name in named or (isinstance(value, str) and place in (value, repr(value))):
+                return f"{name} is set in {self.configuration}"
+        return None
 
 
 def _remember_verbose(context: typer.Context, value: bool) -> bool:
@@ -45,7 +63,9 @@ Verbose = Annotated[
     typer.Option("--verbose", "-v", callback=_remember_verbose, help="Say more; show the traceback of an error."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.", show_default=False)]
-Net = Annotated[Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote.")]
+Net = Annotated[
+    Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote, or a NIR graph of snnc export.")
+]
 Architecture = Annotated[
     str | None,
     typer.Option(
@@ -64,6 +84,16 @@ Trust = Annotated[
         show_default=False,
     ),
 ]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A file with options, which those given here override.  [default: snnc.toml beside the model, else in the "
+        "working folder, if there is one]",
+    ),
+]
+NoConfig = Annotated[bool, typer.Option("--no-config", help="Use no snnc.toml.", show_default=False)]
 LavaModels = Annotated[
     str | None,
     typer.Option(

@@ -20,9 +20,9 @@ from snnc.cli.netx_options import (
     Timesteps,
     refuse,
 )
-from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, Memory, Net, Verbose, Workers
 from snnc.cli.run_netx import NetxRunOptions, run_netx_file
 from snnc.cli.run_output import check_output, write_output
+from snnc.cli.options import Cluster, Config, Data, Device, Json, LavaModels, Memory, Net, NoConfig, Verbose, Workers
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
 
@@ -84,6 +84,8 @@ def run_command(
     skip_layers: SkipLayers = None,
     mean: Mean = None,
     std: Std = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -96,7 +98,7 @@ def run_command(
     Ends with exit code 1 if a membrane potential overflowed, since the result then means nothing.
     """
     processes = launched()
-    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
+    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
     netx_only = {
         "--timesteps": timesteps,

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -20,10 +21,13 @@ class Screen:
     Args:
         json: Only a JSON object goes to stdout.
         quiet: Neither results for people nor progress.
+        config: The ``snnc.toml`` that options came from, for the JSON object; None where there is none, or where the
+            command takes none.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+    def __init__(self, *, json: bool = False, quiet: bool = False, config: Path | None = None) -> None:
         self._json = json
+        self._config = config
         self._quiet = quiet
         self._out = _console(sys.stdout.isatty(), stderr=False)
         self._err = _console(sys.stderr.isatty(), stderr=True)
@@ -44,7 +48,8 @@ class Screen:
     def emit(self, form: Mapping[str, object]) -> None:
         """The JSON object, where one is wanted."""
         if self._json:
-            sys.stdout.write(json.dumps(form, indent=2, allow_nan=False) + "\n")
+            config = {} if self._config is None else {"config": str(self._config)}
+            sys.stdout.write(json.dumps({**form, **config}, indent=2, allow_nan=False) + "\n")
 
     @contextmanager
     def steps(self) -> Iterator[Steps]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
+from snnc.cli.configured import ConfiguredCommand
+from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Config, Json, NoConfig, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, Steps
 from snnc.errors import OptionError
@@ -25,6 +26,19 @@ Examples:
 
 # The first bytes of every HDF5 file, and so of every .net file.
 _NET = b"\x89HDF\r\n\x1a\n"
+
+
+# What a .net file says itself, and the only thing that is for .net files.
+_FIXED = frozenset({"timesteps", "threshold", "per-channel", "objective", "mean", "std"})
+_NET_ONLY = frozenset({"model"})
+
+
+class ThresholdsCommand(ConfiguredCommand):
+    """Takes from a snnc.toml what suits a .net file, or what suits a model."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """What the .net file fixes already, or what is for .net files only."""
+        return _FIXED if _is_net(Path(str(given.get("source")))) else _NET_ONLY
 
 
 def thresholds_command(
@@ -78,6 +92,8 @@ def thresholds_command(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="OUT.png", help="Draw them too: a .png, .svg or .pdf file.")
     ] = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -89,7 +105,7 @@ def thresholds_command(
     Of a model the thresholds are those that snnc compile would choose. Of a .net file they are its own; T and
     normalisation are then the file's too, and --model says where the activations come from.
     """
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=config)
     is_net = _is_net(source)
     given = {
         "-T": timesteps,

@@ -9,7 +9,21 @@ import typer
 
 from snnc.cli.amounts import memory_size
 from snnc.cli.duration import long_run
-from snnc.cli.options import Architecture, Cluster, Data, Device, Json, LavaModels, Memory, Net, Trust, Verbose, Workers
+from snnc.cli.options import (
+    Architecture,
+    Cluster,
+    Config,
+    Data,
+    Device,
+    Json,
+    LavaModels,
+    Memory,
+    Net,
+    NoConfig,
+    Trust,
+    Verbose,
+    Workers,
+)
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 from snnc.errors import OptionError
@@ -47,6 +61,8 @@ def validate_command(
     memory: Memory = None,
     architecture: Architecture = None,
     trust: Trust = False,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -59,7 +75,7 @@ def validate_command(
     sim and Lava differ in any spike or readout, if a membrane potential overflowed, or if the accuracy drops by more
     than --max-drop.
     """
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=config)
     from snnc.api import load, validate
     from snnc.inputs import evaluation_data
     from snnc.runtime.report.program_form import timing_form

@@ -1,0 +1,108 @@
+"""Commands that take from a ``snnc.toml`` what the command line leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from snnc.cli.options import Invocation
+from snnc.cli.screen import Screen
+from snnc.compiler.distributed import launched
+from snnc.configuration import Configuration, find_configuration, read_configuration
+from snnc.configuration.apply import options_for
+from snnc.errors import OptionError
+
+__all__ = ["ConfiguredCommand", "is_from_file"]
+
+
+class ConfiguredCommand(TyperCommand):
+    """A command whose options may stand in a ``snnc.toml`` beside the model, in the working folder, or elsewhere.
+
+    It has the options ``--config`` and ``--no-config``; its function gets the file that was used as ``config``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses twice: to find the file, and then with its values as defaults."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        if not ctx.resilient_parsing and not given.get("help"):
+            configuration = self._configuration(ctx, given)
+            if configuration is not None:
+                self._apply(ctx, configuration, given)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Says which options come from the file, and runs the command."""
+        names = [name for name, key in long_names(self).items() if name != "config" and is_from_file(ctx, key)]
+        if names:
+            silent = ctx.params.get("quiet") or not launched().is_first
+            screen = Screen(json=ctx.params.get("as_json", False), quiet=silent)
+            screen.show(f"from {ctx.params['config']}: {', '.join(names)}")
+        return super().invoke(ctx)
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """Long names of options that mean nothing with the arguments given, so that a file's values do not count.
+
+        Args:
+            given: What stands on the command line, by the names of the parameters.
+        """
+        return frozenset()
+
+    def _configuration(self, ctx: Any, given: Mapping[str, Any]) -> Configuration | None:
+        chosen = given.get("config")
+        if given.get("no_config"):
+            if chosen:
+                raise OptionError("contradicts --no-config", where="--config", found=str(chosen))
+            return None
+        files = [Path(given[each.name]) for each in self.params if _is_file_argument(each, given)]
+        path = Path(chosen) if chosen else find_configuration(files)
+        if path is None:
+            return None
+        commands = ctx.find_root().command.commands.items()
+        known = {name: long_names(each) for name, each in commands if isinstance(each, ConfiguredCommand)}
+        return read_configuration(path, known)
+
+    def _apply(self, ctx: Any, configuration: Configuration, given: Mapping[str, Any]) -> None:
+        names = long_names(self)
+        options = options_for(
+            configuration,
+            self.name or "",
+            names,
+            {name for name, key in names.items() if given.get(key) is not None} | self.without_use(given),
+            trust=bool(given.get("trust")),
+        )
+        ctx.default_map = {
+            **{names[name]: value for name, value in options.items()},
+            "config": str(configuration.path),
+        }
+        invocation = ctx.find_root().obj
+        if isinstance(invocation, Invocation):
+            invocation.configuration = configuration.path
+            invocation.configured = dict(options)
+
+
+def is_from_file(context: typer.Context, name: str) -> bool:
+    """Whether a parameter's value comes from a ``snnc.toml``."""
+    # typer ships its own copy of click or uses the installed one, so the source is told by its name.
+    return getattr(context.get_parameter_source(name), "name", "") == "DEFAULT_MAP"
+
+
+def long_names(command: Any) -> dict[str, str]:
+    """A command's options: the long name of each, without dashes, and the name of its parameter.
+
+    Of those that switch something on or off it is the first name.
+    """
+    found = {}
+    for parameter in command.params:
+        long = [each for each in parameter.opts if each.startswith("--")]
+        if long:
+            found[long[0].removeprefix("--")] = parameter.name
+    return found
+
+
+def _is_file_argument(parameter: Any, given: Mapping[str, Any]) -> bool:
+    value = given.get(parameter.name)
+    return bool(parameter.param_type_name == "argument" and isinstance(value, str))

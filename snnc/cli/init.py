@@ -1,0 +1,64 @@
+"""``snnc init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnc.cli.options import Architecture, Json, Trust, Verbose
+from snnc.cli.outputs import check_writable
+from snnc.cli.screen import Screen
+from snnc.configuration import FILE_NAME
+from snnc.errors import OutputError
+
+EXAMPLES = """\b
+Examples:
+  snnc init model.pt
+  snnc compile model.pt
+"""
+
+
+def init_command(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The trained network, as for snnc compile; it is only looked at.")
+    ],
+    architecture: Architecture = None,
+    trust: Trust = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a snnc.toml that is there.", show_default=False)] = (
+        False
+    ),
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Write a commented snnc.toml beside a model, with what can be seen of the model.
+
+    Commands take from that file what is not given on the command line.
+    """
+    screen = Screen(json=as_json)
+    path = model.parent / FILE_NAME
+    check_writable(path, instead_of=model)
+    if path.exists() and not force:
+        raise OutputError("is there already", where=str(path), advice="add --force to replace it")
+    from dataclasses import asdict
+
+    from snnc.compiler.emit.whole_file import write_whole
+    from snnc.configuration.write import configuration_text
+    from snnc.first_look import look_at_model
+    from snnc.runtime.report.wording import shape
+
+    with screen.steps() as steps:
+        steps.begin("looking at the model")
+        found = look_at_model(model, arch=architecture, trust=trust)
+    write_whole(path, configuration_text(found, model).encode("utf-8"))
+    size = "samples of unknown shape" if found.shape is None else f"samples of {shape(found.shape)}"
+    outputs = "" if found.classes is None else f", {found.classes:,} outputs"
+    screen.show(f"{model}: {found.parameters:,} parameters, {size}{outputs}")
+    if found.problem:
+        screen.note(f"it cannot be compiled as it is: {found.problem}")
+    if found.data is None or found.data.endswith(":ROOT"):
+        screen.note("no calibration data were found: set calib in the file, or give --calib")
+    screen.show(f"wrote {path}")
+    screen.emit({"config": str(path), "model": str(model), **asdict(found)})
+    return 0
