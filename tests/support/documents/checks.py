@@ -40,7 +40,7 @@ class CheckError(Exception):
     """A command that would not work."""
 
 
-class _Parsed(Exception):
+class _ArgumentsReadError(Exception):
     """A script has read its arguments, which is all that is wanted of it."""
 
 
@@ -83,7 +83,7 @@ def _parse(script: Path, arguments: Sequence[str], folder: Path) -> None:
 
     def stop(parser: argparse.ArgumentParser, *given: Any, **named: Any) -> None:
         parse(parser, *given, **named)
-        raise _Parsed
+        raise _ArgumentsReadError
 
     own = script if script.is_dir() else script.parent
     said = io.StringIO()
@@ -96,7 +96,7 @@ def _parse(script: Path, arguments: Sequence[str], folder: Path) -> None:
             redirect_stderr(said),
         ):
             runpy.run_path(str(script), run_name="__main__")
-    except _Parsed:
+    except _ArgumentsReadError:
         return
     except SystemExit as ended:
         if ended.code in (0, None):  # --help

@@ -134,9 +134,9 @@ def _serve(shell: subprocess.Popen[bytes], listener: socket.socket, answer: Call
             if shell.poll() is not None:
                 return
             continue
-        with line:
+        with line, line.makefile("rb") as asked:
             line.settimeout(None)
-            folder, name, *arguments = json.loads(b"".join(iter(lambda: line.recv(1 << 16), b"")))
+            folder, name, *arguments = json.load(asked)
             given = answer(Call(Path(folder), name, tuple(arguments)))
             line.sendall(json.dumps([given.out, given.err, given.code]).encode())
     raise ShellError(f"not done after {_SECONDS:g} s of waiting")
