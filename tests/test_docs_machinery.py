@@ -63,6 +63,8 @@ def test_blocks_share_folder_and_namespace(tested: Count) -> None:
         (fenced("python -c 'import nonsense'"), "nonsense"),
         (fenced("nonsense"), "not found"),
         (fenced("make demo"), "tests do not run this"),
+        (fenced("echo 'a 1'") + fenced("b 1", "text", "<!-- output -->"), "no line 'b 1'"),
+        (fenced("print('a'); print('b')", "python") + fenced("b\na", "text", "<!-- output -->"), "no line 'a'"),
         (fenced("[1, 2", "json"), "JSONDecodeError"),
         (fenced("[table", "toml"), "TOMLDecodeError"),
         (fenced("[table", 'toml title="snnc.toml"'), "TOMLDecodeError"),
@@ -114,6 +116,15 @@ def test_a_block_that_is_right_is_checked_and_not_run(tested: Count, block: str,
     assert not [each for each in (tmp_path / "folder").rglob("*") if each.is_file()]
 
 
+def test_output_may_have_other_figures_and_more_lines(tested: Count) -> None:
+    shown = "accuracy 97.5 %\n...\nall 12.5 µJ\n─────"
+    printed = "accuracy 7 %\nmore\nall   930 nJ\n──\nrest"
+    page = fenced(f"cat <<END\n{printed}\nEND") + fenced(shown, "text", "<!-- output -->")
+    assert tested(page) == {"run": 1, "checked": 0, "read": 1}
+    # Where the block was not run there is nothing to compare with.
+    assert tested(fenced("snnc --version", marker=NOT_RUN) + fenced("anything", "text", "<!-- output -->"))["checked"]
+
+
 def test_a_block_is_run_where_what_it_needs_is_there(tested: Count) -> None:
     assert tested(fenced("x = 1", "python", "<!-- run with: json -->"))["run"] == 1
 
@@ -128,6 +139,7 @@ def test_a_block_is_run_where_what_it_needs_is_there(tested: Count) -> None:
         fenced("x", "python", "<!-- not run -->"),
         fenced("x", "python", "<!-- not-run: a misspelt marker -->"),
         fenced("x", "text", NOT_RUN),
+        fenced("x", "python", "<!-- output -->"),
     ],
 )
 def test_what_nobody_understands_is_refused(tested: Count, block: str) -> None:

@@ -1,16 +1,17 @@
 """The fenced blocks of a Markdown page, and how each is tested.
 
-A page's blocks are run in order, in one folder and one namespace. Three kinds of fences are something else:
+A page's blocks are run in order, in one folder and one namespace. Four kinds of fences are something else:
 
 - With ``title="FILE"`` behind the language the block is a file that the reader makes; it is written to the folder.
 - Behind ``<!-- not run: REASON -->`` it is only checked: what it calls has to exist and to take what it is given.
 - Behind ``<!-- run with: NAME, NAME -->`` it is run where these Python modules are installed, else only checked.
+- Behind ``<!-- output -->`` a block of text is what the block before it prints, or some lines of that.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -23,7 +24,7 @@ SHOWN = ("text", "math")
 # Read by a parser of its language.
 READ = ("json", "toml", "yaml")
 
-_MARKER = re.compile(r"<!-- (not run|run with): (.+) -->")
+_MARKER = re.compile(r"<!-- (?:(not run|run with): (.+)|(output)) -->")
 _REASON_MINIMUM = 10
 
 
@@ -43,6 +44,7 @@ class Block:
         file: The file that it stands for.
         reason: Why it is not run.
         modules: What has to be installed to run it.
+        is_output: Whether it is what the block before it prints.
     """
 
     page: str
@@ -51,7 +53,8 @@ class Block:
     text: str
     file: str | None = None
     reason: str | None = None
-    modules: tuple[str, ...] = field(default=())
+    modules: tuple[str, ...] = ()
+    is_output: bool = False
 
     @property
     def place(self) -> str:
@@ -84,9 +87,9 @@ def _block(token: Token, marker: tuple[str, str] | None, page: str) -> Block:
         raise PageError(
             f'{page}:{line}: a fence says {token.info!r}; it has to be one of {known}, or with title="FILE"'
         )
-    if marker and (language not in RUN or titled):
-        raise PageError(f"{page}:{line}: a block that is not run anyway has a marker")
     kind, text = marker or ("", "")
+    if marker and (titled or (language != "text" if kind == "output" else language not in RUN)):
+        raise PageError(f"{page}:{line}: the marker {kind!r} is not for such a block")
     return Block(
         page,
         line,
@@ -95,6 +98,7 @@ def _block(token: Token, marker: tuple[str, str] | None, page: str) -> Block:
         file=titled[1] if titled else None,
         reason=text if kind == "not run" else None,
         modules=tuple(re.split(r",\s*", text)) if kind == "run with" else (),
+        is_output=kind == "output",
     )
 
 
@@ -106,6 +110,6 @@ def _marker(token: Token | None, page: str) -> tuple[str, str] | None:
     found = _MARKER.fullmatch(text)
     if not found or (found[1] == "not run" and len(found[2]) < _REASON_MINIMUM):
         raise PageError(
-            f"{page}: before a block stands {text!r}; it has to be 'not run: REASON' or 'run with: MODULES'"
+            f"{page}: before a block stands {text!r}; it has to be 'not run: REASON', 'run with: MODULES' or 'output'"
         )
-    return found[1], found[2]
+    return found[1] or found[3], found[2] or ""

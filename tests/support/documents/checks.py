@@ -33,7 +33,10 @@ COMPOSE = ROOT / "docker" / "compose.yaml"
 # Scripts that a reader has elsewhere than in a clone.
 ELSEWHERE = {"run_lab.py": ROOT / "runtime" / "hardware" / "lab_script" / "run_lab.py"}
 # A folder that an earlier command would have made is made; nothing else on the machine can be called.
-PRELUDE = 'cd() { [ -d "$1" ] || /bin/mkdir -p "$1"; builtin cd "$1"; }\n'
+PRELUDE = """\
+cd() { [ -d "$1" ] || /bin/mkdir -p "$1"; builtin cd "$1"; }
+source() { [ "$*" = .venv/bin/activate ]; }
+"""
 
 
 class CheckError(Exception):
@@ -168,6 +171,7 @@ def _others(call: Call) -> None:
     """A tool of others, with what pages use of it."""
     allowed = {
         "git": ("clone",),
+        "mkdir": ("-p",),
         "pyenv": ("install",),
         "tar": ("xzf",),
         "uv": ("python",),
@@ -180,6 +184,7 @@ CHECKS: dict[str, Callable[[Call], None]] = {
     "docker": _docker,
     "git": _others,
     "make": _make,
+    "mkdir": _others,
     "pip": _pip,
     "pyenv": _others,
     "python": _python,

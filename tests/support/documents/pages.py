@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from documents.blocks import READ, SHELL, Block, read_blocks
+from documents.blocks import READ, RUN, Block, read_blocks
 from documents.checks import CHECKS, PRELUDE, check
 from documents.commands import CARRIED_OUT, REFUSED, carry_out, working_in
+from documents.output import check_output
 from documents.python_blocks import check_python, run_python
 from documents.shell import console_input, run_shell
 
@@ -42,39 +45,62 @@ def check_page(page: Path, name: str, folder: Path) -> dict[str, int]:
         BlockError: A block failed; it names the page and the line.
     """
     counts = {"run": 0, "checked": 0, "read": 0}
-    namespace: dict[str, Any] = {"__name__": "__page__"}
+    runner = _Runner(folder)
     for block in read_blocks(page, name):
         try:
-            counts[_test(block, folder, namespace)] += 1
+            counts[runner.test(block)] += 1
         except Exception as error:
             raise BlockError(f"{block.place}: {type(error).__name__}: {error}\n{block.text}") from error
     return counts
 
 
-def _test(block: Block, folder: Path, namespace: dict[str, Any]) -> str:
-    if block.language in READ:
-        {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}[block.language](block.text)
-    if block.file is not None:
-        (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / block.file).write_text(block.text, encoding="utf-8")
+class _Runner:
+    """What blocks share: the folder, the names of Python blocks, and what the last one printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._namespace: dict[str, Any] = {"__name__": "__page__"}
+        self._printed: str | None = None
+
+    def test(self, block: Block) -> str:
+        """Runs, checks or reads a block, and says which."""
+        if block.language in READ:
+            {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}[block.language](block.text)
+        if block.file is not None:
+            self._write(block, self._folder / block.file)
+            return "read"
+        if block.is_output and self._printed is not None:
+            check_output(block.text, self._printed)
+        if block.language not in RUN:
+            return "read"
+        self._printed = self._run(block) if _is_run(block) else None
+        if self._printed is not None:
+            return "run"
+        if block.language == "python":
+            check_python(block)
+        else:
+            run_shell(PRELUDE + _typed(block), self._folder, tuple(CHECKS), check, others=False)
+        return "checked"
+
+    def _run(self, block: Block) -> str:
+        if block.language != "python":
+            return run_shell(_typed(block), self._folder, (*CARRIED_OUT, *REFUSED), carry_out)
+        printed = io.StringIO()
+        with working_in(self._folder), redirect_stdout(printed):
+            run_python(block, self._namespace)
+        return printed.getvalue()
+
+    @staticmethod
+    def _write(block: Block, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
         if block.language == "python":
             compile(block.text, block.place, "exec")
-        return "read"
-    if block.language == "python":
-        if not _is_run(block):
-            check_python(block)
-            return "checked"
-        with working_in(folder):
-            run_python(block, namespace)
-        return "run"
-    if block.language in SHELL:
-        text = console_input(block.text) if block.language == "console" else block.text
-        if not _is_run(block):
-            run_shell(PRELUDE + text, folder, tuple(CHECKS), check, others=False)
-            return "checked"
-        run_shell(text, folder, (*CARRIED_OUT, *REFUSED), carry_out)
-        return "run"
-    return "read"
+
+
+def _typed(block: Block) -> str:
+    """What a reader types of a shell block."""
+    return console_input(block.text) if block.language == "console" else block.text
 
 
 def _is_run(block: Block) -> bool:
