@@ -25,6 +25,8 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# A page is many commands; all pages together take a minute on an idle machine.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TESTED)
 def test_the_blocks_of_a_page_work(name: str, stand_ins: Path, tmp_path: Path) -> None:
     folder = tmp_path / "page"
