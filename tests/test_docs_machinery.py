@@ -125,6 +125,12 @@ def test_output_may_have_other_figures_and_more_lines(tested: Count) -> None:
     assert tested(fenced("snnc --version", marker=NOT_RUN) + fenced("anything", "text", "<!-- output -->"))["checked"]
 
 
+def test_pages_do_not_see_each_others_modules(tested: Count) -> None:
+    for number in (1, 22):  # of different length, or Python takes the compiled file of the first
+        page = fenced(f"NUMBER = {number}", 'python title="own.py"')
+        assert tested(page + fenced(f"from own import NUMBER\n\nassert NUMBER == {number}", "python"))["run"] == 1
+
+
 def test_a_block_is_run_where_what_it_needs_is_there(tested: Count) -> None:
     assert tested(fenced("x = 1", "python", "<!-- run with: json -->"))["run"] == 1
 

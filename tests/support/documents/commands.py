@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import subprocess
@@ -43,8 +44,21 @@ def working_in(folder: Path) -> Iterator[None]:
     path = list(sys.path)
     os.chdir(folder)
     sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()  # a block before may have made a module
     try:
         yield
     finally:
         os.chdir(before)
         sys.path[:] = path
+
+
+@contextmanager
+def forgotten(folder: Path) -> Iterator[None]:
+    """Afterwards, modules that lie in a folder are imported anew: another page may have others of their names."""
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            place = getattr(module, "__file__", None)
+            if place and Path(place).is_relative_to(folder):
+                del sys.modules[name]

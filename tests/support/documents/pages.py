@@ -14,7 +14,7 @@ import yaml
 
 from documents.blocks import READ, RUN, Block, read_blocks
 from documents.checks import CHECKS, PRELUDE, check
-from documents.commands import CARRIED_OUT, REFUSED, carry_out, working_in
+from documents.commands import CARRIED_OUT, REFUSED, carry_out, forgotten, working_in
 from documents.output import check_output
 from documents.python_blocks import check_python, run_python
 from documents.shell import console_input, run_shell
@@ -46,11 +46,12 @@ def check_page(page: Path, name: str, folder: Path) -> dict[str, int]:
     """
     counts = {"run": 0, "checked": 0, "read": 0}
     runner = _Runner(folder)
-    for block in read_blocks(page, name):
-        try:
-            counts[runner.test(block)] += 1
-        except Exception as error:
-            raise BlockError(f"{block.place}: {type(error).__name__}: {error}\n{block.text}") from error
+    with forgotten(folder):
+        for block in read_blocks(page, name):
+            try:
+                counts[runner.test(block)] += 1
+            except Exception as error:
+                raise BlockError(f"{block.place}: {type(error).__name__}: {error}\n{block.text}") from error
     return counts
 
 
