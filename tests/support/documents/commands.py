@@ -59,6 +59,7 @@ def forgotten(folder: Path) -> Iterator[None]:
         yield
     finally:
         for name, module in list(sys.modules.items()):
-            place = getattr(module, "__file__", None)
-            if place and Path(place).is_relative_to(folder):
+            # A folder without __init__.py has a path and no file.
+            places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+            if any(place and Path(place).is_relative_to(folder) for place in places):
                 del sys.modules[name]
