@@ -5,7 +5,7 @@ PYTEST_ARGS ?= -n 2
 SPEED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest check-nir benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest check-nir docs docs-serve public-api benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,16 @@ check-nir:  ## let SpikingJelly read our NIR graphs, under the newest Python
 	.venv-newest/bin/python -m pip install -qq 'spikingjelly>=2' nirtorch
 	.venv-newest/bin/python -m pytest tests/test_nir_spikingjelly.py
 
+# Material warns of MkDocs 2, which pyproject.toml rules out.
+docs: setup  ## build the documentation as a site, in site/; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: setup  ## show the documentation in a browser, and build it anew at each change
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --livereload
+
+public-api: setup  ## write down the public interface anew, after a change on purpose
+	PYTHONPATH=tests/support $(BIN)/python tests/support/public_api.py > tests/data/public_api.txt
+
 benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
 	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"
 
@@ -58,7 +68,7 @@ ci:  ## what the automatic check runs
 	.ci/run
 
 clean:  ## remove build products and caches
-	rm -rf build dist snnc.egg-info .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site snnc.egg-info .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments too

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnc.api import compile, diagnose, export_nir, load, run, validate
-    from snnc.compiler.program import Program
-    from snnc.diagnosis import Diagnosis
+    from snnc.compiler.placement import PlacedLayer, Placement
+    from snnc.compiler.program import InputCoding, Layer, Program, Provenance, Synapse
+    from snnc.diagnosis import Diagnosis, Finding, LayerErrors, Stage
     from snnc.errors import (
         BackendError,
         DataError,
@@ -34,62 +35,102 @@ if TYPE_CHECKING:
         UnsupportedError,
         UntrustedModelError,
     )
+    from snnc.finetuning import FinetuneSettings, FineTuning, finetune
+    from snnc.inspection import estimate_energy, model_thresholds, place, program_thresholds
+    from snnc.laboratory import Bundle, bundle
     from snnc.models.data import Dataset, load_data
+    from snnc.models.training import Epoch
     from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
+    from snnc.runtime.agreement import Agreement, LayerAgreement
+    from snnc.runtime.energy import EnergyEstimate
+    from snnc.runtime.hardware.lab import LabResult, read_lab_result
+    from snnc.runtime.report import plot_placement
     from snnc.runtime.result import RunResult
-    from snnc.validation import Validation
+    from snnc.thresholds import LayerThresholds
+    from snnc.thresholds.plot import plot_thresholds
+    from snnc.validation import LayerComparison, Validation
 
     __version__: str
 
 __all__ = [
+    "Agreement",
     "BackendError",
+    "Bundle",
     "DataError",
     "Dataset",
     "Diagnosis",
+    "EnergyEstimate",
+    "Epoch",
+    "Finding",
+    "FineTuning",
+    "FinetuneSettings",
     "FormatError",
+    "InputCoding",
+    "LabResult",
+    "Layer",
+    "LayerAgreement",
+    "LayerComparison",
+    "LayerErrors",
+    "LayerThresholds",
     "ModelError",
     "NetxNetwork",
     "NetxResult",
     "OptionError",
     "OutputError",
     "PassError",
+    "PlacedLayer",
+    "Placement",
     "Program",
+    "Provenance",
     "RunResult",
     "SnncError",
+    "Stage",
+    "Synapse",
     "TargetError",
     "UnsupportedError",
     "UntrustedModelError",
     "Validation",
     "__version__",
+    "bundle",
     "compile",
     "diagnose",
+    "estimate_energy",
     "export_nir",
+    "finetune",
     "load",
     "load_data",
     "load_netx",
+    "model_thresholds",
+    "place",
+    "plot_placement",
+    "plot_thresholds",
+    "program_thresholds",
+    "read_lab_result",
     "run",
     "run_netx",
     "validate",
 ]
 
-# Where each name is defined; the errors are all in one module.
+# Where the public names are defined; those that are not here are in snnc.errors.
 _HOMES = {
-    "compile": "snnc.api",
-    "diagnose": "snnc.api",
-    "export_nir": "snnc.api",
-    "load": "snnc.api",
-    "run": "snnc.api",
-    "validate": "snnc.api",
-    "Program": "snnc.compiler.program",
-    "Dataset": "snnc.models.data",
-    "Diagnosis": "snnc.diagnosis",
-    "load_data": "snnc.models.data",
-    "NetxNetwork": "snnc.netx",
-    "NetxResult": "snnc.netx",
-    "load_netx": "snnc.netx",
-    "run_netx": "snnc.netx",
-    "RunResult": "snnc.runtime.result",
-    "Validation": "snnc.validation",
+    "snnc.api": ("compile", "diagnose", "export_nir", "load", "run", "validate"),
+    "snnc.compiler.placement": ("PlacedLayer", "Placement"),
+    "snnc.compiler.program": ("InputCoding", "Layer", "Program", "Provenance", "Synapse"),
+    "snnc.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
+    "snnc.finetuning": ("FineTuning", "FinetuneSettings", "finetune"),
+    "snnc.inspection": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),
+    "snnc.laboratory": ("Bundle", "bundle"),
+    "snnc.models.data": ("Dataset", "load_data"),
+    "snnc.models.training": ("Epoch",),
+    "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
+    "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
+    "snnc.runtime.energy": ("EnergyEstimate",),
+    "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),
+    "snnc.runtime.report": ("plot_placement",),
+    "snnc.runtime.result": ("RunResult",),
+    "snnc.thresholds": ("LayerThresholds",),
+    "snnc.thresholds.plot": ("plot_thresholds",),
+    "snnc.validation": ("LayerComparison", "Validation"),
 }
 
 
@@ -100,7 +141,8 @@ def __getattr__(name: str) -> object:
 
         value: object = version("snnc")
     elif name in __all__:
-        value = getattr(importlib.import_module(_HOMES.get(name, "snnc.errors")), name)
+        home = next((module for module, names in _HOMES.items() if name in names), "snnc.errors")
+        value = getattr(importlib.import_module(home), name)
     else:
         raise AttributeError(f"module 'snnc' has no attribute {name!r}")
     globals()[name] = value

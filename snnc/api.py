@@ -185,6 +185,12 @@ def compile_recorded(
 def load(path: str | Path) -> Program:
     """Reads a .net file, or a NIR graph that ``snnc export`` wrote, and checks all of it.
 
+    Args:
+        path: The file, written by ``program.save`` or ``snnc compile``; docs/format.md describes it.
+
+    Returns:
+        The program, equal to the one that was written.
+
     Raises:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
     """
@@ -319,6 +325,10 @@ def validate(
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
         announce: As for :func:`run`.
 
+    Returns:
+        Layer by layer how near rates come to activations, accuracies, and whether sim and Lava agree;
+        ``result.failures()`` says in words what is wrong.
+
     Raises:
         BackendError: ``lava`` is True and Lava is not installed.
         SnncError: Anything else that the user can mend.
@@ -363,6 +373,10 @@ def diagnose(
         arch: As for :func:`compile`.
         trust: As for :func:`compile`.
         advance: Told of the samples done, and of all.
+
+    Returns:
+        What is left of the accuracy at each step from the ANN to spikes, each layer's errors by cause, and findings in
+        words, what spoils everything first.
 
     Raises:
         SnncError: Anything that the user can mend.

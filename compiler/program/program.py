@@ -109,7 +109,12 @@ class Program:
         return tuple(depths)
 
     def delay(self, index: int, synapse: Synapse) -> int:
-        """Steps that a synapse into a layer holds spikes back, so that they arrive with those of the longest path."""
+        """Steps that a synapse into a layer holds spikes back, so that they arrive with those of the longest path.
+
+        Args:
+            index: The layer's place in the program.
+            synapse: One of its synapses.
+        """
         return self.depths[index] - 1 - self._sends_at(synapse.source, self.depths)
 
     def _sends_at(self, source: int, depths: Sequence[int]) -> int:

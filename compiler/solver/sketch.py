@@ -108,7 +108,12 @@ class ActivationSketch:
         values.count(Bins(SHIFT, first << MANTISSA, bins, start), self.counts)
 
     def cover(self, first: int, end: int) -> None:
-        """Makes room for the octaves first..end-1, beside those that are covered already."""
+        """Makes room for octaves, beside those that are covered already.
+
+        Args:
+            first: The lowest, by the exponent of its float32.
+            end: One above the highest.
+        """
         if self.octaves:
             first, end = min(first, self.octave), max(end, self.octave + self.octaves)
         if (first, end) == (self.octave, self.octave + self.octaves):

@@ -37,8 +37,8 @@ class TrainingSettings:
         seed: Of the first weights, order, augmentation and dropout, at least 0.
     """
 
-    arch: str
-    data: str
+    arch: str = ""
+    data: str = ""
     weights: str | None = None
     epochs: int = 300
     learning_rate: float = _RATE_FOR_FEW_CLASSES

@@ -42,34 +42,25 @@ def bundle_command(
     screen = Screen(json=as_json, config=config)
     bytes_at_once = memory_size(memory)
     check_writable(output, instead_of=net)
-    from snnc.api import load
-    from snnc.devices import chosen_device
-    from snnc.inputs import evaluation_data, input_levels
-    from snnc.runtime.backends import run_levels
-    from snnc.runtime.hardware.lab import write_bundle
+    from snnc.laboratory import bundle
 
     with screen.steps() as steps:
-        steps.begin("reading the data")
-        program = load(net)
-        dataset = evaluation_data(data, samples)
-        levels = input_levels(program, dataset)
-        steps.begin("running on sim", len(dataset))
-        expected = run_levels(
-            program,
-            levels.values,
-            "sim",
-            record=True,
-            device=chosen_device(device),
+        packed = bundle(
+            net,
+            data,
+            output,
+            samples=samples,
+            device=device,
             memory=bytes_at_once,
+            progress=steps.begin,
             advance=steps.advance,
         )
-        steps.begin("packing")
-        write_bundle(program, levels.values, expected, output, data=dataset.name, labels=dataset.labels)
     size = output.stat().st_size
-    spikes = sum(int(counts.sum()) for counts in expected.spike_counts)
-    screen.show(f"{output}: {net}, {len(dataset):,} samples of {dataset.name}, {spikes:,} spikes; {size:,} bytes")
+    screen.show(
+        f"{output}: {net}, {packed.samples:,} samples of {packed.data}, {packed.spikes:,} spikes; {size:,} bytes"
+    )
     screen.show("its README.txt says what to do with it")
-    notes = clipping_notes(levels.clipped)
+    notes = clipping_notes(packed.clipped)
     for note in notes:
         screen.note(note)
     screen.emit(
@@ -77,9 +68,9 @@ def bundle_command(
             "bundle": str(output),
             "bytes": size,
             "net": str(net),
-            "data": dataset.name,
-            "samples": len(dataset),
-            "spikes": spikes,
+            "data": packed.data,
+            "samples": packed.samples,
+            "spikes": packed.spikes,
             "notes": notes,
         }
     )

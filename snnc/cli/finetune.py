@@ -168,7 +168,16 @@ def finetune_command(
     # Imported late, since torch takes seconds.
     from snnc.compiler.emit.whole_file import write_whole
     from snnc.devices import chosen_device
-    from snnc.finetuning import KEEP, Data, FinetuneSettings, finetune_network, is_finetuned, spiking_network
+    from snnc.finetuning import (
+        KEEP,
+        Data,
+        FinetuneSettings,
+        FineTuning,
+        distilled_ann,
+        finetune_network,
+        is_finetuned,
+        spiking_network,
+    )
     from snnc.inputs import as_module, calibration_data
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, recipe
@@ -180,7 +189,7 @@ def finetune_command(
         module = as_module(model, arch=architecture, trust=trust)
         training, test = load_data(data, split="train"), load_data(data, split="test")
         class_count(training)
-        ann = _teacher(model, module, teacher, distill, architecture, trust=trust)
+        ann = distilled_ann(module, teacher, distill, name=str(model), arch=architecture, trust=trust)
         usual = recipe(data)
         settings = FinetuneSettings(
             arch=file_hash(model),
@@ -257,7 +266,7 @@ def finetune_command(
         # Once more, for a run that was interrupted between its last checkpoint and the log.
         write_whole(files.log, log_content(settings, history))
         save_model(network, files.model)
-    best = _result(history)
+    best = FineTuning(network, tuple(history), settings).best
     if len(history) < epochs:
         screen.note(f"stopped behind epoch {len(history)}: {patience} epochs without a better one on held-out images")
     screen.show(
@@ -278,26 +287,6 @@ def finetune_command(
     return 0
 
 
-def _teacher(
-    model: Path, module: nn.Module, teacher: Path | None, distill: float, architecture: str | None, *, trust: bool
-) -> nn.Module | None:
-    """The ANN that is distilled; None where none is."""
-    from snnc.finetuning import is_finetuned
-    from snnc.inputs import as_module
-
-    if not distill:
-        if teacher is not None:
-            raise OptionError("has nothing to teach", where="--teacher", expected="--distill above 0")
-        return None
-    if teacher is not None:
-        return as_module(teacher, arch=architecture, trust=trust)
-    if is_finetuned(module):
-        raise OptionError(
-            "is missing", where="--teacher", expected="the ANN to distil", found=f"{model}, a spiking network"
-        )
-    return module
-
-
 def _next(path: Path, data: str, settings: FinetuneSettings, network: nn.Module) -> str:
     from torch import nn
 
@@ -309,10 +298,3 @@ def _next(path: Path, data: str, settings: FinetuneSettings, network: nn.Module)
     return (
         f"snnc compile {path} {' '.join(options)} --mean {list_option(settings.mean)} --std {list_option(settings.std)}"
     )
-
-
-def _result(history: list[Epoch]) -> Epoch:
-    """The epoch whose weights are the result."""
-    if history[-1].held_out_accuracy is None:
-        return history[-1]
-    return max(history, key=lambda epoch: (epoch.held_out_accuracy or 0.0, -epoch.epoch))

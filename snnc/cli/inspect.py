@@ -49,8 +49,8 @@ def inspect_command(
         refuse({"--target": chip, "--plot": plot}, f"{net}, which snnc did not write")
         return inspect_netx_file(screen, net)
     from snnc.api import load
-    from snnc.compiler.placement import place
     from snnc.compiler.targets import get_target
+    from snnc.inspection import place
     from snnc.runtime.report import placement_table, plot_placement, program_form, program_table, wording
     from snnc.runtime.report.placement_table import placement_sentence
     from snnc.runtime.report.program_form import ann_joules, resources
@@ -68,7 +68,7 @@ def inspect_command(
         f"{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights of "
         f"{target.weight_bits} bits"
     )
-    placement = place(program, get_target(chip) if chip else target)
+    placement = place(program, chip)
     screen.show(placement_table(placement))
     screen.show(f"{placement.target.name}: {placement_sentence(placement)}")
     for error in placement.errors():

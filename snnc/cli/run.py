@@ -20,9 +20,9 @@ from snnc.cli.netx_options import (
     Timesteps,
     refuse,
 )
+from snnc.cli.options import Cluster, Config, Data, Device, Json, LavaModels, Memory, Net, NoConfig, Verbose, Workers
 from snnc.cli.run_netx import NetxRunOptions, run_netx_file
 from snnc.cli.run_output import check_output, write_output
-from snnc.cli.options import Cluster, Config, Data, Device, Json, LavaModels, Memory, Net, NoConfig, Verbose, Workers
 from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
 

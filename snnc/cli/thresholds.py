@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Config, Json, NoConfig, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
-from snnc.cli.screen import Screen, Steps
+from snnc.cli.screen import Screen
 from snnc.errors import OptionError
-
-if TYPE_CHECKING:
-    from snnc.compiler.pipeline import Options as CompileOptions
-    from snnc.thresholds import LayerThresholds
 
 EXAMPLES = """\b
 Examples:
@@ -121,22 +117,37 @@ def thresholds_command(
 
         check_writable(plot, instead_of=source)
         check_picture(plot)
+    from snnc.inspection import model_thresholds, program_thresholds
+
     with screen.steps() as steps:
         if is_net:
             assert model is not None
-            layers = _of_net(steps, source, model, calibration, calibration_samples, architecture, trust=trust)
+            steps.begin("looking at activations", calibration_samples)
+            layers = program_thresholds(
+                source,
+                model,
+                calibration,
+                calibration_samples=calibration_samples,
+                arch=architecture,
+                trust=trust,
+                advance=steps.advance,
+            )
         else:
-            from snnc.compiler.pipeline import Options
-
-            options = Options(
+            steps.begin("choosing thresholds", 2 * calibration_samples)
+            layers = model_thresholds(
+                source,
+                calibration,
                 timesteps=8 if timesteps is None else timesteps,
                 threshold=threshold or "auto",
                 per_channel=per_channel is not False,
                 objective=1 if objective is None else objective,
                 mean=numbers(mean or "0", "--mean"),
                 std=numbers(std or "1", "--std"),
+                calibration_samples=calibration_samples,
+                arch=architecture,
+                trust=trust,
+                advance=steps.advance,
             )
-            layers = _of_model(steps, source, options, calibration, calibration_samples, architecture, trust=trust)
         title = f"{source.name} on {calibration}, T = {layers[0].timesteps}"
         if plot is not None:
             from snnc.thresholds.plot import plot_thresholds
@@ -181,38 +192,3 @@ def _check(source: Path, *, is_net: bool, model: Path | None, given: Mapping[str
     fixed = [name for name, value in given.items() if value is not None]
     if is_net and fixed:
         raise OptionError("is fixed by the .net file", where=fixed[0], advice="leave it out")
-
-
-def _of_net(
-    steps: Steps, net: Path, model: Path, data: str, samples: int, architecture: str | None, *, trust: bool
-) -> tuple[LayerThresholds, ...]:
-    from snnc.inputs import as_module, as_program, calibration_data
-    from snnc.thresholds import program_thresholds
-
-    steps.begin("reading the model and the data")
-    program = as_program(net)
-    network = as_module(model, arch=architecture, trust=trust)
-    dataset = calibration_data(data, samples)
-    steps.begin("looking at activations", len(dataset))
-    return program_thresholds(program, network, dataset, advance=steps.advance)
-
-
-def _of_model(
-    steps: Steps,
-    model: Path,
-    options: CompileOptions,
-    data: str,
-    samples: int,
-    architecture: str | None,
-    *,
-    trust: bool,
-) -> tuple[LayerThresholds, ...]:
-    from snnc.inputs import as_module, calibration_data
-    from snnc.thresholds import model_thresholds
-
-    options.check()
-    steps.begin("reading the model and the data")
-    network = as_module(model, arch=architecture, trust=trust)
-    dataset = calibration_data(data, samples)
-    steps.begin("choosing thresholds", 2 * len(dataset))
-    return model_thresholds(network, dataset, options, advance=steps.advance)

@@ -5,5 +5,17 @@ from __future__ import annotations
 from snnc.finetuning.session import Data, finetune_network
 from snnc.finetuning.settings import KEEP, FinetuneSettings
 from snnc.finetuning.start import is_finetuned, spiking_network
+from snnc.finetuning.teacher import distilled_ann
+from snnc.finetuning.whole_run import FineTuning, finetune
 
-__all__ = ["KEEP", "Data", "FinetuneSettings", "finetune_network", "is_finetuned", "spiking_network"]
+__all__ = [
+    "KEEP",
+    "Data",
+    "FineTuning",
+    "FinetuneSettings",
+    "distilled_ann",
+    "finetune",
+    "finetune_network",
+    "is_finetuned",
+    "spiking_network",
+]

@@ -125,6 +125,12 @@ class LabResult:
 def read_lab_result(path: str | Path) -> LabResult:
     """Reads and checks what ``run_lab.py`` wrote.
 
+    Args:
+        path: The file, which comes from elsewhere: nothing in it is trusted.
+
+    Returns:
+        What the laboratory found, beside what was expected and estimated.
+
     Raises:
         FormatError: It cannot be read, is something else, or contradicts itself.
     """
