@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 _LINES = "#5c6675"
 _TEXT = 8.0
-# Inches: the room for a line of text in a box, and above and below it.
+# Inches: the room for a line of text in a box, and above and below it; for a character in the longest line of all, and
+# beside it.
 _LINE, _AROUND = 0.15, 0.45
+_CHARACTER, _BESIDE = 0.0625, 0.35
+# In columns: what is kept free beside an arrow that passes at the edge.
+_MARGIN = 0.04
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,21 @@ class Box:
     reads: tuple[str, ...] = ()
 
 
-def diagram(boxes: Mapping[str, Box], *, column: float = 3.6) -> Figure:
+def diagram(boxes: Mapping[str, Box]) -> Figure:
     """Draws boxes from top to bottom, each below all that it reads.
 
     Args:
         boxes: At least one, by name, each behind those that it reads.
-        column: Inches between the middles of two boxes side by side.
     """
-    (figure,) = diagram_strips(boxes, column=column)
+    (figure,) = diagram_strips(boxes)
     return figure
 
 
-def diagram_strips(boxes: Mapping[str, Box], *, column: float = 3.6, rows_at_most: int | None = None) -> list[Figure]:
+def diagram_strips(boxes: Mapping[str, Box], *, rows_at_most: int | None = None) -> list[Figure]:
     """The same, cut into pictures of equal width that continue one another, for pages that are not high enough.
 
     Args:
         boxes: As for :func:`diagram`.
-        column: Likewise.
         rows_at_most: Rows of boxes in a picture; None: all in one.
     """
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
@@ -59,9 +61,12 @@ def diagram_strips(boxes: Mapping[str, Box], *, column: float = 3.6, rows_at_mos
     reads = {name: box.reads for name, box in boxes.items()}
     places = positions(reads)
     ways = routes(reads, places)
-    columns = [x for points in ways.values() for x, _ in points] + [x for x, _ in places.values()]
+    columns = [x + side * _MARGIN for points in ways.values() for x, _ in points for side in (-1, 1)]
+    columns += [x + side / 2 for x, _ in places.values() for side in (-1, 1)]
+    lines = [line for box in boxes.values() for line in box.text.split("\n")]
+    column = _CHARACTER * max(map(len, lines)) + _BESIDE
     rows = round(1 + max(row for _, row in places.values()))
-    width = 1 + max(columns) - min(columns)
+    width = max(columns) - min(columns)
     height = _LINE * max(box.text.count("\n") + 1 for box in boxes.values()) + _AROUND
     # As even as they can be: a last strip of one row looks forgotten.
     strips = -(-rows // (rows_at_most or rows))
@@ -71,7 +76,7 @@ def diagram_strips(boxes: Mapping[str, Box], *, column: float = 3.6, rows_at_mos
         figure = Figure(figsize=(column * width, height * (end - first)))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.set_xlim(min(columns) - 0.5, max(columns) + 0.5)
+        axes.set_xlim(min(columns), max(columns))
         axes.set_ylim(end - 0.5, first - 0.5)
         _draw(axes, boxes, places, ways, first, end)
         figures.append(figure)

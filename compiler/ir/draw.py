@@ -12,14 +12,14 @@ from snnc.pictures import check_picture, save_picture
 if TYPE_CHECKING:
     from snnc.compiler.ir.graph import Graph
 
-_INPUT, _SPIKING, _READOUT, _OTHER = "#dbe7f5", "#fbe3c8", "#d9efd9", "#f2f3f5"
-COLORS = {
-    "Input": _INPUT,
-    "Output": _INPUT,
-    "ReLU": _SPIKING,
-    "SpikingLayer": _SPIKING,
-    "QuantizedLayer": _SPIKING,
-    "Readout": _READOUT,
+INPUT_COLOR, SPIKING_COLOR, READOUT_COLOR, OTHER_COLOR = "#dbe7f5", "#fbe3c8", "#d9efd9", "#f2f3f5"
+_COLORS = {
+    "Input": INPUT_COLOR,
+    "Output": INPUT_COLOR,
+    "ReLU": SPIKING_COLOR,
+    "SpikingLayer": SPIKING_COLOR,
+    "QuantizedLayer": SPIKING_COLOR,
+    "Readout": READOUT_COLOR,
 }
 
 
@@ -37,7 +37,7 @@ def draw(graph: Graph, path: str | Path) -> None:
     boxes = {
         node.name: Box(
             f"{node.name}   {'×'.join(map(str, node.shape))}\n{describe(node.op)}",
-            COLORS.get(node.op.kind, _OTHER),
+            _COLORS.get(node.op.kind, OTHER_COLOR),
             node.inputs,
         )
         for node in graph

@@ -119,6 +119,7 @@ def collect_report(
     layers = tuple(
         LayerEvidence(
             layer=layer,
+            timesteps=program.timesteps,
             firing=fired.ravel() / slots,
             errors=errors.get(layer.name),
             comparison=watch.layers.comparison(layer.name),

@@ -39,6 +39,7 @@ class LayerEvidence:
 
     Attributes:
         layer: The layer.
+        timesteps: T.
         firing: Mean spikes of each neuron for each step, (neurons,), 0..1.
         errors: What its rates lose against the ANN's activations, by cause; None where no value of the ANN corresponds
             to it.
@@ -48,6 +49,7 @@ class LayerEvidence:
     """
 
     layer: Layer
+    timesteps: int
     firing: FloatArray
     errors: LayerErrors | None
     comparison: LayerComparison | None
