@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, diagnose, load, run, validate
+    from snnc.api import compile, diagnose, load, report, run, validate
     from snnc.compiler.program import Program
     from snnc.diagnosis import Diagnosis
     from snnc.errors import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UntrustedModelError,
     )
     from snnc.models.data import Dataset, load_data
+    from snnc.reporting import Report
     from snnc.runtime.result import RunResult
     from snnc.validation import Validation
 
@@ -51,6 +52,7 @@ __all__ = [
     "OutputError",
     "PassError",
     "Program",
+    "Report",
     "RunResult",
     "SnncError",
     "TargetError",
@@ -62,6 +64,7 @@ __all__ = [
     "diagnose",
     "load",
     "load_data",
+    "report",
     "run",
     "validate",
 ]
@@ -71,12 +74,14 @@ _HOMES = {
     "compile": "snnc.api",
     "diagnose": "snnc.api",
     "load": "snnc.api",
+    "report": "snnc.api",
     "run": "snnc.api",
     "validate": "snnc.api",
     "Program": "snnc.compiler.program",
     "Dataset": "snnc.models.data",
     "Diagnosis": "snnc.diagnosis",
     "load_data": "snnc.models.data",
+    "Report": "snnc.reporting",
     "RunResult": "snnc.runtime.result",
     "Validation": "snnc.validation",
 }

@@ -132,10 +132,10 @@ def _predictions(
         return Simulator(replace(program, layers=layers), memory=memory).run(levels).predictions
     if meaning == FLOAT_SPIKES:
         logits = simulate(graph, inputs, program.timesteps, lead=program.lead).readout
-        return logits.flatten(1).argmax(1).numpy()
+        return np.asarray(logits.flatten(1).argmax(1))
     size = max(1, _VALUES_AT_ONCE // max(math.prod(node.shape) for node in graph))
     parts = [execute(graph, part)[graph.output.name].flatten(1).argmax(1) for part in torch.split(inputs, size)]
-    return torch.cat(parts).numpy()
+    return np.asarray(torch.cat(parts))
 
 
 def pass_outcomes(

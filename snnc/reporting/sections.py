@@ -136,10 +136,11 @@ def layers_section(report: Report, told: Callable[[int, int], None]) -> Section:
         "error. rate: spikes for each neuron and step. dead: % of the neurons that never fire; silent: of those that "
         "the ANN activates, % that never fire; always firing: % that fire in every step of every sample; saturated: % "
         "of neurons and samples with a spike in every step.",
-        "captions": "Left: each point is a neuron on a sample, its activation in the ANN against its rate, both as "
-        "shares of the threshold (spread a little up and down); the line is what the neuron gives for an input that "
-        "comes evenly. Middle: positive activations in ascending order (blue), what the quantiser makes of them "
-        "(orange), and between the two the error of clipping and rounding. Right: how many neurons fire how often.",
+        "captions": "Activations against rates: each point is a neuron on a sample, its activation in the ANN against "
+        "its rate, both as shares of the threshold (spread a little up and down); the line is what the neuron gives "
+        "for an input that comes evenly. Sorted activations: the positive ones in ascending order (blue), what the "
+        "quantiser makes of them (orange), and between the two the error of clipping and rounding. Firing rates: how "
+        "many neurons fire how often.",
         "pictures": pictures,
         "left_out": f"Drawn are the {len(drawn):,} layers with the largest errors; {missing:,} more are in the table."
         if missing
@@ -191,7 +192,9 @@ def chip_section(program: Program) -> Section:
     return {
         "sentence": f"{placement.target.description}: {placement_sentence(placement)}.",
         "errors": list(map(str, placement.errors())),
-        "image": image(placement_figure(placement), "the chip's cores, with the layer that each holds and how full it is"),
+        "image": image(
+            placement_figure(placement), "the chip's cores, with the layer that each holds and how full it is"
+        ),
         "table": placement_cells(placement),
         "legend": f"{placement_legend(placement)}.",
     }
@@ -199,7 +202,9 @@ def chip_section(program: Program) -> Section:
 
 def reproduce_section(report: Report, sources: Sources, name: str) -> Section:
     """The commands, and where the network came from."""
-    unknown = "DATA stands for the calibration data, which a .net file does not name. " if not sources.calibration else ""
+    unknown = (
+        "DATA stands for the calibration data, which a .net file does not name. " if not sources.calibration else ""
+    )
     return {
         "commands": commands(report.program, sources, name),
         "sentence": f"{unknown}The same model, data and options give the same .net file, byte for byte, with the same "

@@ -44,12 +44,12 @@ def tiles(report: Report) -> tuple[Tile, ...]:
     ann, snn = report.diagnosis.stages[0], report.diagnosis.stages[-1]
     found = []
     if ann.accuracy is not None and snn.accuracy is not None:
-        loss = 100 * (snn.accuracy - ann.accuracy)
+        loss, error = 100 * (snn.accuracy - ann.accuracy), _deviation(snn.accuracy, report.samples)
         found.append(
             Tile(
                 "Accuracy",
                 f"{100 * snn.accuracy:.1f} %",
-                f"ANN {100 * ann.accuracy:.1f} % ({loss:+.1f} points; each ± {_deviation(snn.accuracy, report.samples)})",
+                f"ANN {100 * ann.accuracy:.1f} % ({loss:+.1f} points; ± {error}, one standard error)",
             )
         )
     found.append(
@@ -62,7 +62,7 @@ def tiles(report: Report) -> tuple[Tile, ...]:
     energy = next(each for each in estimate_energy(program, counts) if each.model is QIAO2015)
     neurons = sum(layer.neurons for layer in program.spiking_layers)
     spikes = sum(counts.spikes) / counts.samples
-    rate = spikes / (neurons * program.timesteps) if neurons else 0.0
+    rate = spikes / (neurons * program.timesteps)
     placement = place(program, get_target(program.target))
     size = resources(program)
     found += [

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from snnc.reporting.layer_energy import LayerEnergy
-from snnc.thresholds.plot import ACTIVATIONS, INK, STEPS, style
+from snnc.thresholds.plot import ACTIVATIONS, GREY, INK, STEPS, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches of a layer's pair of bars, and of what is around all.
-_LAYER, _AROUND = 0.3, 1.0
+# Inches of a layer's line, and of what is around all.
+_LAYER, _AROUND = 0.21, 1.0
 
 
 def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
@@ -30,15 +31,23 @@ def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
     figure = Figure(figsize=(6.4, height))
     axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND / height))
     style(axes)
+    snn, ann = [each.snn[model] for each in layers], [each.ann[model] or 0.0 for each in layers]
     places = range(len(layers))
-    for values, color, shift, name in (
-        ([each.snn[model] for each in layers], STEPS, -0.2, "SNN"),
-        ([each.ann[model] or 0.0 for each in layers], ACTIVATIONS, 0.2, "ANN"),
-    ):
-        axes.barh([place + shift for place in places], values, 0.36, color=color, label=name)
+    axes.hlines(places, list(map(min, snn, ann)), list(map(max, snn, ann)), color=GREY, linewidth=0.8, zorder=1)
+    # Points, not bars: a logarithmic axis has no zero for bars to begin at. What takes nothing has no point.
+    for values, color, name in ((snn, STEPS, "SNN"), (ann, ACTIVATIONS, "ANN")):
+        axes.plot(
+            [value or math.nan for value in values],
+            places,
+            linestyle="",
+            marker="o",
+            markersize=6,
+            color=color,
+            label=name,
+        )
     axes.set_yticks(list(places), [each.name for each in layers])
     axes.invert_yaxis()
-    axes.margins(y=0.01)
+    axes.margins(x=0.05)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter("J"))
     axes.set_xlabel(f"energy per sample by {model}")

@@ -36,9 +36,7 @@ def _lines(layer: Layer, target: Target) -> list[str]:
     lines = [f"{wording.layer(layer)}   {shape}{count}"]
     lines += [f"{'+ ' if index else ''}{wording.synapse(each)}" for index, each in enumerate(layer.synapses)]
     if layer.threshold is not None and not layer.memoryless:
-        lines.append(
-            f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}"
-        )
+        lines.append(f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}")
     bits = [f"weights {weight_bits(layer)} of {target.weight_bits} bits"]
     if layer.membrane.measured is not None and not layer.memoryless:
         bits.append(f"potential {membrane_bits(layer.membrane.measured, target)} of {target.state_bits} bits")

@@ -31,7 +31,7 @@ def steps_figure(report: Report) -> Figure:
     accuracies = [each.accuracy for each in report.steps]
     ann = report.diagnosis.stages[0].accuracy
     if ann is not None:
-        axes.axhline(100 * ann, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label=f"accuracy of the ANN")
+        axes.axhline(100 * ann, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="accuracy of the ANN")
         axes.plot(
             steps, [100 * each for each in accuracies if each is not None], color=ACTIVATIONS, marker="o",
             markersize=4.5, linewidth=1.6, label="accuracy",
