@@ -384,7 +384,7 @@ def report(
         data: As for :func:`run`; without labels, agreement with the ANN is told in place of accuracies.
         path: The page; a file that exists is replaced.
         samples: How many samples to measure on, drawn in equal numbers for each class; at least 1.
-        title: What the page is called; None: by the .net file.
+        title: What the page is called; None: by the .net file, or by the model where that is no file.
         device: As for :func:`run`; the ANN runs on the CPU.
         memory: As for :func:`run`.
         arch: As for :func:`compile`.
@@ -411,5 +411,11 @@ def report(
         memory=memory,
         advance=advance,
     )
-    write_report(path, found, sources, title=title or Path(sources.net).name, advance=advance)
+    write_report(path, found, sources, title=title or _page_title(program, model), advance=advance)
     return found
+
+
+def _page_title(*named: Program | nn.Module | str | Path) -> str:
+    """The name of the first that is a file, else the class of the last."""
+    names = [Path(each).name for each in named if isinstance(each, str | Path)]
+    return names[0] if names else type(named[-1]).__name__

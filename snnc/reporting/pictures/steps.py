@@ -48,6 +48,6 @@ def steps_figure(report: Report) -> Figure:
     axes.set_xlabel("steps")
     axes.set_ylabel("% of the samples")
     axes.legend(
-        loc="lower right", frameon=False, fontsize=8, labelcolor=INK, ncols=1, handlelength=1.6,
+        loc="best", frameon=False, fontsize=8, labelcolor=INK, ncols=1, handlelength=1.6,
     )  # fmt: skip
     return figure
