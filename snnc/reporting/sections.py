@@ -88,8 +88,8 @@ def passes_section(report: Report) -> Section:
     return {
         "title": "Accuracy" if report.labelled else "Agreement with the ANN",
         "sentence": f"The network as each pass leaves it, on the same {report.samples:,} samples: where {reference} "
-        "falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); the thresholds' pass is taken apart, since that is "
-        "where activations are first clipped, then rounded to as many levels as T steps have, then sent as spikes.",
+        "falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); the thresholds' pass is "
+        "taken apart, since that is where activations are first clipped, then rounded to as many levels as T steps have, then sent as spikes.",
         "table": passes_table(report),
         "legend": legend,
     }
@@ -105,8 +105,8 @@ def steps_section(report: Report) -> Section:
     )
     return {
         "sentence": f"What the network says with fewer steps than T = {program.timesteps}: {how}. Compiled for that "
-        "number of steps, with thresholds of its own, it usually does better. Spikes and synaptic operations are for one "
-        "sample on average.",
+        "number of steps, with thresholds of its own, it usually does better. Spikes and synaptic operations are for "
+        "one sample on average.",
         "image": image(steps_figure(report), "accuracy and agreement with the ANN against the number of steps"),
         "table": steps_table(report),
     }
