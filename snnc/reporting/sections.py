@@ -89,7 +89,8 @@ def passes_section(report: Report) -> Section:
         "title": "Accuracy" if report.labelled else "Agreement with the ANN",
         "sentence": f"The network as each pass leaves it, on the same {report.samples:,} samples: where {reference} "
         "falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); the thresholds' pass is "
-        "taken apart, since that is where activations are first clipped, then rounded to as many levels as T steps have, then sent as spikes.",
+        "taken apart, since that is where activations are first clipped, then rounded to as many levels as T steps "
+        "have, then sent as spikes.",
         "table": passes_table(report),
         "legend": legend,
     }
