@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from programs import levels_for, programs
 
 import snnc
+from snnc.api import compile_recorded
 from snnc.compiler.float_simulation import simulate
 from snnc.compiler.ir.diagram import Box, diagram_strips
 from snnc.compiler.program import Layer, Program
@@ -24,7 +25,14 @@ from snnc.pictures import picture_address
 from snnc.reporting import Sources, collect_report
 from snnc.reporting.layer_energy import energy_of_layers
 from snnc.reporting.layer_evidence import LayerWatch
-from snnc.reporting.pass_outcomes import FLOAT_SPIKES, pass_predictions, replayed_passes
+from snnc.reporting.pass_predictions import (
+    CLIPPED,
+    FLOAT_SPIKES,
+    INTEGERS,
+    ROUNDED,
+    pass_predictions,
+    replayed_passes,
+)
 from snnc.reporting.reproduce import commands
 from snnc.reporting.step_outcomes import led_runs, stops
 from snnc.runtime.energy import ENERGY_MODELS, count_operations, estimate_energy, layer_energies
@@ -126,12 +134,41 @@ def test_passes_that_are_exact_change_no_prediction(residual: tuple[torch.nn.Mod
     with torch.no_grad():
         expected = module.eval()(images).argmax(1).numpy()
     found = list(pass_predictions(led, records, images, levels))
-    assert len(found) == len(records)
-    *exact, (record, meaning, predictions) = found
-    assert all(np.array_equal(each, expected) for _, _, each in exact)
-    assert meaning == FLOAT_SPIKES and record.name == "thresholds of the .net file"
-    run = simulate(record.result.graph, torch.as_tensor(levels, dtype=torch.float32), 4, lead=2)
-    assert np.array_equal(predictions, run.readout.argmax(1).numpy())
+    *exact, clipped, rounded, spikes = found
+    assert [each.record for each in (*exact, spikes)] == list(records)
+    assert all(np.array_equal(each.predictions, expected) for each in exact)
+    assert [each.meaning for each in (clipped, rounded, spikes)] == [CLIPPED, ROUNDED, FLOAT_SPIKES]
+    assert spikes.record.name == "thresholds of the .net file"
+    run = simulate(spikes.record.result.graph, torch.as_tensor(levels, dtype=torch.float32), 4, lead=2)
+    assert np.array_equal(spikes.predictions, run.readout.argmax(1).numpy())
+    # The diagnosis replaces activations of the traced network, which computes the same.
+    stages = diagnose_program(led, module, data).stages
+    for each, stage in ((clipped, stages[1]), (rounded, stages[2])):
+        assert float((each.predictions == expected).mean()) == pytest.approx(stage.agreement, abs=1.5 / 24)
+
+
+def test_a_pass_that_approximates_is_where_predictions_change() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(36, 5)
+    ).eval()
+    images = np.random.default_rng(0).integers(0, 256, (80, 1, 8, 8)).astype(np.uint8)
+    compilation = compile_recorded(module, images, timesteps=64, threshold="max", max_pool="avg")
+    levels = compilation.program.coding.levels(images / 255)
+    ann = torch.as_tensor(images / np.float32(255))
+    found = list(pass_predictions(compilation.program, compilation.records, ann, levels))
+    with torch.no_grad():
+        expected = module(ann).argmax(1).numpy()
+        module[2] = torch.nn.AvgPool2d(2)
+        averaged = module(ann).argmax(1).numpy()
+    assert (expected != averaged).any()
+    names = [each.record.name for each in found]
+    for name, each in zip(names, found, strict=True):
+        right = expected if names.index(name) < names.index("LowerMaxPooling") else averaged
+        if each.meaning in (FLOAT_SPIKES, ROUNDED, INTEGERS):
+            assert (each.predictions == right).mean() > 0.85
+        else:
+            assert np.array_equal(each.predictions, right), name
 
 
 def test_with_lead_fewer_steps_are_runs_of_their_own(residual: tuple[torch.nn.Module, Dataset], led: Program) -> None:

@@ -16,11 +16,12 @@ from snnc.diagnosis import Diagnosis, diagnose_program
 from snnc.inputs import input_levels
 from snnc.models.data import Dataset
 from snnc.reporting.layer_evidence import LayerEvidence, LayerWatch
-from snnc.reporting.pass_outcomes import PassOutcome, pass_outcomes, pass_predictions, replayed_passes
+from snnc.reporting.pass_outcomes import PassOutcome, pass_outcomes
+from snnc.reporting.pass_predictions import pass_predictions, replayed_passes
 from snnc.reporting.step_outcomes import StepOutcome, led_runs, step_outcomes, stops
 from snnc.runtime.energy import OperationCounts, count_operations
 from snnc.runtime.result import RunResult, join_results
-from snnc.thresholds import program_thresholds
+from snnc.thresholds import LayerThresholds, program_thresholds
 from snnc.validation.paired import Pair
 
 # Told what happens, how much of it is done, and how much there is.
@@ -108,30 +109,13 @@ def collect_report(
         advance=lambda done, _: advance("comparing ANN and spikes", done, total),
     )
     result = join_results(watch.results)
-    thresholds = {
-        each.name: each
-        for each in program_thresholds(
-            program, module, dataset, advance=lambda done: advance("sorting activations", done, total)
-        )
-    }
-    errors = {each.name: each for each in diagnosis.layers}
-    slots = program.timesteps * total
-    layers = tuple(
-        LayerEvidence(
-            layer=layer,
-            timesteps=program.timesteps,
-            firing=fired.ravel() / slots,
-            errors=errors.get(layer.name),
-            comparison=watch.layers.comparison(layer.name),
-            scatter=watch.layers.scatter(layer.name),
-            thresholds=thresholds.get(layer.name),
-        )
-        for layer, fired in zip(program.spiking_layers, result.spike_counts, strict=True)
+    thresholds = program_thresholds(
+        program, module, dataset, advance=lambda done: advance("sorting activations", done, total)
     )
     ann = np.concatenate(watch.ann)
     runs = {**result.earlier, program.timesteps: result}
     if program.lead:
-        runs |= led_runs(program, levels.values, memory=memory)
+        runs |= led_runs(program, levels.values, device=device, memory=memory)
     last = records[-1] if records else None
     replayed = len(passes) if last is None else len(passes) - 1
     predictions = pass_predictions(
@@ -139,6 +123,7 @@ def collect_report(
         passes[:replayed],
         torch.cat(watch.images),
         levels.values,
+        device=device,
         memory=memory,
         advance=lambda done: advance("running the network after each pass", done, replayed),
     )
@@ -147,13 +132,36 @@ def collect_report(
         data=dataset.name,
         labelled=dataset.labels is not None,
         diagnosis=diagnosis,
-        layers=layers,
-        passes=pass_outcomes(diagnosis.stages, predictions, last, result.predictions, ann, dataset.labels),
+        layers=_layers(program, result, diagnosis, watch.layers, thresholds),
+        passes=pass_outcomes(predictions, last, result.predictions, ann, dataset.labels),
         steps=step_outcomes(program, runs, ann, dataset.labels),
         counts=count_operations(program, result),
         clipped=levels.clipped,
         replayed=last is None,
         shared=None if calibration is None else _shared(levels.values, input_levels(program, calibration).values),
+    )
+
+
+def _layers(
+    program: Program,
+    result: RunResult,
+    diagnosis: Diagnosis,
+    watch: LayerWatch,
+    thresholds: Sequence[LayerThresholds],
+) -> tuple[LayerEvidence, ...]:
+    errors = {each.name: each for each in diagnosis.layers}
+    sorted_activations = {each.name: each for each in thresholds}
+    return tuple(
+        LayerEvidence(
+            layer=layer,
+            timesteps=program.timesteps,
+            firing=fired.ravel() / (program.timesteps * result.samples),
+            errors=errors.get(layer.name),
+            comparison=watch.comparison(layer.name),
+            scatter=watch.scatter(layer.name),
+            thresholds=sorted_activations.get(layer.name),
+        )
+        for layer, fired in zip(program.spiking_layers, result.spike_counts, strict=True)
     )
 
 

@@ -45,7 +45,7 @@ def report_form(report: Report) -> Form:
         "data": report.data,
         "samples_calibrated_on": report.shared,
         "clipped": report.clipped,
-        "passes": [{**asdict(each), "figures": dict(each.figures)} for each in report.passes],
+        "passes": [{**asdict(each), "figures": dict(each.figures or {})} for each in report.passes],
         "steps": [asdict(each) for each in report.steps],
         "layers": [
             {

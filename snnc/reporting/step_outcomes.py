@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
@@ -42,7 +43,13 @@ def stops(timesteps: int) -> tuple[int, ...]:
     return tuple(sorted({round(each) for each in np.geomspace(1, timesteps, STOPS)}))
 
 
-def led_runs(program: Program, levels: NDArray[np.uint8], *, memory: int | None = None) -> dict[int, RunResult]:
+def led_runs(
+    program: Program,
+    levels: NDArray[np.uint8],
+    *,
+    device: str | torch.device = "cpu",
+    memory: int | None = None,
+) -> dict[int, RunResult]:
     """Runs of a program with lead for fewer steps: there they are no part of the whole run.
 
     Each is the same network shown a sample for t steps, with its lead, or t where that is smaller.
@@ -50,16 +57,15 @@ def led_runs(program: Program, levels: NDArray[np.uint8], *, memory: int | None 
     Args:
         program: With lead.
         levels: Input levels, (samples, *input shape).
+        device: Where the simulator computes, as torch names it.
         memory: Bytes that the simulator may take for what it computes at once; None: what is fastest.
 
     Returns:
         By number of steps; powers of two, since each costs a run of its own.
     """
     steps = [1 << power for power in range(program.timesteps.bit_length()) if 1 << power < program.timesteps]
-    return {
-        each: Simulator(replace(program, timesteps=each, lead=min(program.lead, each)), memory=memory).run(levels)
-        for each in steps
-    }
+    programs = [replace(program, timesteps=each, lead=min(program.lead, each)) for each in steps]
+    return {each.timesteps: Simulator(each, device, memory=memory).run(levels) for each in programs}
 
 
 def step_outcomes(

@@ -76,7 +76,7 @@ def passes_table(report: Report) -> Table:
         change = "" if before is None or value == before else f"{100 * (value - before):+.1f}"
         rows.append(
             [
-                Cell(each.name, "name", small=wording.figures(each.figures) if each.changed else "nothing to do"),
+                Cell(each.name, "name", small=wording.figures(each.figures or {}) if each.changed else "nothing to do"),
                 Cell(each.meaning),
                 *([_percent(each.accuracy)] if report.labelled else []),
                 _percent(each.agreement),
