@@ -82,12 +82,12 @@ def passes_table(report: Report) -> Table:
                 _percent(each.agreement),
                 _number(change),
                 Cell("", bars=((value, "share"),)),
-                _number("" if each.seconds is None or report.replayed else f"{each.seconds:.2f}"),
+                *([] if report.replayed else [_number("" if each.seconds is None else f"{each.seconds:.2f}")]),
             ]
         )
         before = value
     titles = ["pass", "the network is then", *(["accuracy, %"] if report.labelled else []), "as the ANN, %"]
-    return _table([*titles, "points", "", "seconds"], rows)
+    return _table([*titles, "points", "", *([] if report.replayed else ["seconds"])], rows)
 
 
 def steps_table(report: Report) -> Table:
