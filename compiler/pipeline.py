@@ -285,8 +285,10 @@ def _quantized(
             options.timesteps,
             progress,
         )
+        uncorrected: list[PassRecord] = []
         if options.calibrate:
             calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate, lead=options.lead)
+            uncorrected = manager.records
             manager = PassManager([quantize(candidate, calibrator=calibrator)], progress)
             quantized = manager.run(graph)
         program = to_program(
@@ -303,7 +305,7 @@ def _quantized(
         program, wraps = measure_membranes(program, levels, target)
         if not any(wraps):
             notes = tuple(dict.fromkeys((*provenance.notes, *manager.notes)))
-            return replaced(program, provenance=replaced(provenance, notes=notes)), manager.records
+            return replaced(program, provenance=replaced(provenance, notes=notes)), [*uncorrected, *manager.records]
     worst = program.layers[int(np.argmax(wraps))]
     raise TargetError(
         "the membrane potential overflows on the calibration data",

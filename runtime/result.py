@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,3 +48,22 @@ class RunResult:
     def accuracy(self, labels: NDArray[np.int64]) -> float:
         """Share of samples whose prediction is their label, 0..1."""
         return float((self.predictions == labels).mean())
+
+
+def join_results(results: Sequence[RunResult]) -> RunResult:
+    """What one run of all samples would have given: numbers of spikes are sums, since samples do not see one another.
+
+    Args:
+        results: At least one, of the same program, backend and numbers of steps. Recorded spikes are not kept.
+    """
+    first = results[0]
+    wraps = [each.wraps for each in results if each.wraps is not None]
+    return RunResult(
+        readout=np.concatenate([each.readout for each in results]),
+        spike_counts=tuple(
+            np.sum(counts, axis=0) for counts in zip(*(each.spike_counts for each in results), strict=True)
+        ),
+        input_counts=np.sum([each.input_counts for each in results], axis=0),
+        wraps=tuple(map(sum, zip(*wraps, strict=True))) if wraps else None,
+        earlier={steps: join_results([each.earlier[steps] for each in results]) for steps in first.earlier},
+    )

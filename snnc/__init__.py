@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, diagnose, export_nir, load, run, validate
+    from snnc.api import compile, diagnose, export_nir, load, report, run, validate
     from snnc.compiler.placement import PlacedLayer, Placement
     from snnc.compiler.program import InputCoding, Layer, Program, Provenance, Synapse
     from snnc.diagnosis import Diagnosis, Finding, LayerErrors, Stage
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from snnc.models.data import Dataset, load_data
     from snnc.models.training import Epoch
     from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
+    from snnc.reporting import Report
     from snnc.runtime.agreement import Agreement, LayerAgreement
     from snnc.runtime.energy import EnergyEstimate
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
@@ -82,6 +83,7 @@ __all__ = [
     "Placement",
     "Program",
     "Provenance",
+    "Report",
     "RunResult",
     "SnncError",
     "Stage",
@@ -106,6 +108,7 @@ __all__ = [
     "plot_thresholds",
     "program_thresholds",
     "read_lab_result",
+    "report",
     "run",
     "run_netx",
     "validate",
@@ -113,7 +116,7 @@ __all__ = [
 
 # Where the public names are defined; those that are not here are in snnc.errors.
 _HOMES = {
-    "snnc.api": ("compile", "diagnose", "export_nir", "load", "run", "validate"),
+    "snnc.api": ("compile", "diagnose", "export_nir", "load", "report", "run", "validate"),
     "snnc.compiler.placement": ("PlacedLayer", "Placement"),
     "snnc.compiler.program": ("InputCoding", "Layer", "Program", "Provenance", "Synapse"),
     "snnc.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
@@ -123,6 +126,7 @@ _HOMES = {
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training": ("Epoch",),
     "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
+    "snnc.reporting": ("Report",),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
     "snnc.runtime.energy": ("EnergyEstimate",),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),

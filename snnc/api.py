@@ -27,13 +27,16 @@ from snnc.inputs import (
     evaluation_data,
     input_levels,
     raw_values,
+    report_data,
 )
+from snnc.reporting import Report, Sources, collect_report, write_report
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.result import RunResult
 from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
 
 CALIBRATION_SAMPLES = 512
+REPORT_SAMPLES = 256
 
 
 def compile(
@@ -389,3 +392,66 @@ def diagnose(
         memory=memory,
         advance=advance,
     )
+
+
+def report(
+    program: Program | str | Path,
+    model: nn.Module | str | Path,
+    data: Data,
+    path: str | Path,
+    *,
+    samples: int = REPORT_SAMPLES,
+    title: str | None = None,
+    device: str = "cpu",
+    memory: int | None = None,
+    arch: str | None = None,
+    trust: bool = False,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Writes a page on a conversion: one HTML file that needs nothing else.
+
+    On it: the network as a picture, accuracy after every pass of the compiler and against T, each layer's activations
+    in the ANN against its rates, spikes, synaptic operations and energy of both, fit to the chip, and the commands that
+    make it all again.
+
+    Args:
+        program: The program, or its .net file.
+        model: The network that it was compiled from, or its file.
+        data: As for :func:`run`; without labels, agreement with the ANN is told in place of accuracies.
+        path: The page; a file that exists is replaced.
+        samples: How many samples to measure on, drawn in equal numbers for each class; at least 1.
+        title: What the page is called; None: by the .net file, or by the model where that is no file.
+        device: As for :func:`run`; the ANN runs on the CPU.
+        memory: As for :func:`run`.
+        arch: As for :func:`compile`.
+        trust: As for :func:`compile`.
+        advance: Told of the progress: what happens, how much of it is done, how much there is.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    # Objects have no name that a command line could take.
+    model_name, net_name, data_name = (
+        str(each) if isinstance(each, str | Path) else name
+        for each, name in ((model, "MODEL"), (program, "NET"), (data, "DATA"))
+    )
+    sources = Sources(model_name, net_name, data_name, architecture=arch, trust=trust, samples=samples)
+    found = collect_report(
+        as_program(program),
+        as_module(model, arch=arch, trust=trust),
+        report_data(data, samples),
+        device=chosen_device(device),
+        memory=memory,
+        advance=advance,
+    )
+    write_report(path, found, sources, title=title or _page_title(program, model), advance=advance)
+    return found
+
+
+def _page_title(*named: Program | nn.Module | str | Path) -> str:
+    """The name of the first that is a file, else the class of the last."""
+    names = [Path(each).name for each in named if isinstance(each, str | Path)]
+    return names[0] if names else type(named[-1]).__name__

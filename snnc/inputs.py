@@ -28,6 +28,8 @@ from snnc.models.data.order import shuffled
 Data = Dataset | str | Path | NDArray[Any] | torch.Tensor | tuple[Any, Any] | TorchDataset[Any] | DataLoader[Any]
 
 CALIBRATION_SEED = 0
+# Another one, so that of data without splits other samples are drawn than were calibrated on, as far as there are any.
+REPORT_SEED = 1
 # Values that are turned into float64 at once.
 _VALUES_AT_ONCE = 1 << 24
 
@@ -75,6 +77,21 @@ def calibration_data(data: Data, samples: int) -> Dataset:
     """
     _check_samples(samples, "calibration samples (--calib-samples)")
     return _dataset(data, "train", samples, shuffle=True).subset(samples, CALIBRATION_SEED)
+
+
+def report_data(data: Data, samples: int) -> Dataset:
+    """Data to report on: of the test split where the source has one, in equal numbers for each class.
+
+    Args:
+        data: As for :func:`evaluation_data`.
+        samples: How many to draw, always the same ones; all where there are fewer.
+
+    Raises:
+        DataError: It holds no usable data.
+        OptionError: ``samples`` is less than 1.
+    """
+    _check_samples(samples, "samples to report on (--samples, --report-samples)")
+    return _dataset(data, "test", samples, shuffle=True).subset(samples, REPORT_SEED)
 
 
 def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:

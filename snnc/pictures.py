@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from snnc.errors import OutputError
 
@@ -40,3 +42,21 @@ def save_picture(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=150)
     except OSError as error:
         raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+
+
+def picture_address(figure: Figure, format: Literal["png", "svg"], *, dpi: int = 130) -> str:
+    """A figure as a ``data:`` address, for a page that holds its pictures itself; the same for the same figure.
+
+    Args:
+        figure: The figure.
+        format: ``png`` for many points; ``svg`` for few, which then stay sharp in print.
+        dpi: Points of a .png for each inch.
+    """
+    from matplotlib import rc_context
+
+    content = io.BytesIO()
+    # What would differ from run to run: the date, and the random names of an .svg's parts.
+    with rc_context({"svg.hashsalt": "snnc"}):
+        figure.savefig(content, format=format, dpi=dpi, metadata={"Date": None} if format == "svg" else None)
+    kind = {"png": "png", "svg": "svg+xml"}[format]
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -148,10 +148,7 @@ def test_compile_writes_the_file_and_says_what_it_did(made: Folder, here: Path, 
     assert sorted(each.name for each in here.iterdir()) == ["out.html", "out.net"]
     page = (here / "out.html").read_text()
     assert "<title>digits.pt</title>" in page
-    assert all(word in page for word in ("Layers", "Passes", "Provenance", "Energy", "ProfileActivations"))
-    assert "http://" not in page
-    assert "https://" not in page
-    assert "src=" not in page
+    assert all(word in page for word in ("Layers", "after every pass", "reproduce", "energy", "ProfileActivations"))
 
 
 def test_compile_writes_beside_the_model_unless_told_otherwise(made: Folder, here: Path, works: Call) -> None:

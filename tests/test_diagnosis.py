@@ -99,6 +99,11 @@ def test_nothing_stands_out_where_nothing_is_wrong() -> None:
         (evidence(layers=(dataclasses.replace(FINE, clipped=0.2),)), "20 % of its activations", "--threshold"),
         (evidence(layers=(dataclasses.replace(FINE, shift=-0.3),)), "fall 30 % short", "--calibrate bias"),
         (evidence(layers=(dataclasses.replace(FINE, shift=0.3),)), "exceed the activations by 30 %", "--calibrate"),
+        (
+            evidence(layers=(dataclasses.replace(FINE, shift=0.3, memoryless=True),)),
+            "exceed the maxima by 30 %",
+            "--max-pool exact",
+        ),
         (evidence(layers=(dataclasses.replace(FINE, silent=0.4),)), "40 % of the neurons .* never fire", "a larger T"),
         (evidence(layers=(dataclasses.replace(FINE, saturated=0.4),)), "40 % .* fire in every step", "--threshold"),
         (evidence(layers=(dataclasses.replace(FINE, largest_weight=12),)), "largest weight is 12", "a smaller T"),
@@ -147,6 +152,20 @@ def test_with_many_steps_little_is_lost_and_with_one_much() -> None:
         assert found.stages[-1].agreement == pytest.approx(validated.agreeing / 40)
     assert all(few < many / 4 for many, few in zip(*errors, strict=True))
     assert found.stages[-1].agreement > 0.9
+
+
+def test_pooling_that_adds_nothing_up_has_no_coarse_weights() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 4, 3), nn.ReLU(), nn.Flatten(),
+        nn.Linear(16, 4),
+    )  # fmt: skip
+    images = np.random.default_rng(1).integers(0, 256, (20, 1, 8, 8)).astype(np.uint8)
+    program = snnc.compile(module, images, timesteps=8, max_pool="or", threshold="max")
+    found = snnc.diagnose(program, module, images)
+    pooling = found.layers[1]
+    assert pooling.memoryless and pooling.largest_weight is None
+    assert not any("largest weight" in each.what and each.where == pooling.where for each in found.findings)
 
 
 def test_another_network_is_noticed_or_refused() -> None:

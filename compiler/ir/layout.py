@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import networkx as nx
 
-if TYPE_CHECKING:
-    from snnc.compiler.ir.graph import Graph
-
 Point = tuple[float, float]
+# What each node reads, by name, every node behind those that it reads.
+Reads = Mapping[str, Sequence[str]]
 
 # In columns: how far a passing edge keeps from the middle of a node, and from another edge.
 _FROM_NODE = 0.5
@@ -18,31 +17,33 @@ _FROM_EDGE = 0.12
 _PASS = 0.3
 
 
-def positions(graph: Graph) -> dict[str, Point]:
+def positions(reads: Reads) -> dict[str, Point]:
     """Column and row of each node: rows by distance from the input, columns near those of what a node reads."""
+    graph = nx.DiGraph((source, name) for name, sources in reads.items() for source in sources)
+    graph.add_nodes_from(reads)
     places: dict[str, Point] = {}
-    for row, names in enumerate(nx.topological_generations(graph.networkx)):
-        wanted = {name: _mean([places[source][0] for source in graph[name].inputs]) for name in names}
+    for row, names in enumerate(nx.topological_generations(graph)):
+        wanted = {name: _mean([places[source][0] for source in reads[name]]) for name in names}
         order = sorted(names, key=lambda name: (wanted[name], name))
         for place, name in enumerate(order):
             places[name] = (place - (len(order) - 1) / 2, float(row))
     return places
 
 
-def routes(graph: Graph, places: dict[str, Point]) -> dict[tuple[str, str], list[Point]]:
+def routes(reads: Reads, places: Mapping[str, Point]) -> dict[tuple[str, str], list[Point]]:
     """The points that each edge runs through, (source, reader): both ends, and between them what leads past nodes."""
     taken: dict[float, dict[float, float]] = {}
     for column, row in places.values():
         taken.setdefault(row, {})[column] = _FROM_NODE
     found = {}
-    for reader in graph:
-        for source in dict.fromkeys(reader.inputs):
+    for reader, sources in reads.items():
+        for source in dict.fromkeys(sources):
             points = [places[source]]
-            for row in range(int(places[source][1]) + 1, int(places[reader.name][1])):
+            for row in range(int(places[source][1]) + 1, int(places[reader][1])):
                 column = _nearest_free(points[-1][0], taken[row])
                 taken[row][column] = _FROM_EDGE
                 points += [(column, row - _PASS), (column, row + _PASS)]
-            found[source, reader.name] = [*points, places[reader.name]]
+            found[source, reader] = [*points, places[reader]]
     return found
 
 

@@ -109,6 +109,11 @@ class Quantize(Pass):
         self._rounding = rounding or WeightRounding(target)
         self._calibrator = calibrator
 
+    @property
+    def name(self) -> str:
+        """The class's name; another one where layers are corrected too, since both runs are recorded."""
+        return "CorrectAndQuantize" if self._calibrator else super().name
+
     def run(self, graph: Graph) -> PassResult:
         """Quantises every layer."""
         graph = graph.copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snnc.runtime.energy.estimate import EnergyEstimate, estimate_energy
+from snnc.runtime.energy.estimate import EnergyEstimate, estimate_energy, layer_energies
 from snnc.runtime.energy.models import (
     ENERGY_MODELS,
     LOIHI1,
@@ -29,5 +29,6 @@ __all__ = [
     "estimate_energy",
     "fan_out",
     "get_energy_model",
+    "layer_energies",
     "snn_energy",
 ]

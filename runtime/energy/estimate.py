@@ -45,3 +45,28 @@ def _snn(model: EnergyModel, counts: OperationCounts) -> float:
         neuron_updates_active=counts.active_updates / counts.samples,
         neuron_updates_inactive=counts.inactive_updates / counts.samples,
     )
+
+
+def layer_energies(model: EnergyModel, program: Program, counts: OperationCounts) -> tuple[float, ...]:
+    """Estimates what each layer takes of the spiking network's energy.
+
+    Args:
+        model: The energy model.
+        program: The program.
+        counts: Operations of a run of all T steps.
+
+    Returns:
+        Joules for one sample, for the synapses into each layer and the updates of its neurons, readout included; their
+        sum is that of :func:`estimate_energy`.
+    """
+    window = program.timesteps + program.lead
+    spikes = (*counts.spikes, 0)
+    return tuple(
+        snn_energy(
+            model,
+            synaptic_operations=counts.synaptic[index] / counts.samples,
+            neuron_updates_active=spikes[index] / counts.samples,
+            neuron_updates_inactive=layer.neurons * window - spikes[index] / counts.samples,
+        )
+        for index, layer in enumerate(program.layers)
+    )

@@ -15,6 +15,7 @@ from snnc.runtime.report.placement_table import placement_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 INK, GREY, EMPTY = "#2B2F36", "#8A8F98", "#EEF0F3"
@@ -36,7 +37,11 @@ def plot_placement(placement: Placement, path: str | Path, *, title: str) -> Non
     Raises:
         OutputError: The suffix is another one, or the file cannot be written.
     """
-    destination = check_picture(path)
+    save_picture(placement_figure(placement, title=title), check_picture(path))
+
+
+def placement_figure(placement: Placement, *, title: str | None = None) -> Figure:
+    """The picture itself; arguments as for :func:`plot_placement`, without a title where it is None."""
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
     from matplotlib.figure import Figure
 
@@ -48,7 +53,8 @@ def plot_placement(placement: Placement, path: str | Path, *, title: str) -> Non
     width = 0.32 * _COLUMNS * columns + 3.4
     height = max(0.36 * lines * math.ceil(chips / columns) + 1.3, 0.19 * (len(names) + 2) + 0.9)
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(f"{title}\n{placement_sentence(placement)}", x=0.01, ha="left", fontsize=10, color=INK)
+    if title is not None:
+        figure.suptitle(f"{title}\n{placement_sentence(placement)}", x=0.01, ha="left", fontsize=10, color=INK)
     ratios = [1.0] * columns + [2.6 / (0.32 * _COLUMNS)]
     grid = figure.add_gridspec(math.ceil(chips / columns), columns + 1, width_ratios=ratios)
     for chip in range(chips):
@@ -65,7 +71,7 @@ def plot_placement(placement: Placement, path: str | Path, *, title: str) -> Non
     bar = figure.colorbar(image, ax=legend, location="bottom", fraction=0.04, pad=0.02)
     bar.set_label("largest share of a limit that the core uses (%)", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, color=GREY, labelcolor=INK)
-    save_picture(figure, destination)
+    return figure
 
 
 def _cores(placement: Placement) -> tuple[NDArray[np.float64], list[str]]:

@@ -11,6 +11,7 @@ import typer
 from snnc.cli.options import (
     DATA_FORMS,
     OBJECTIVE_HELP,
+    REPORT_SAMPLES,
     Architecture,
     Config,
     Json,
@@ -21,12 +22,15 @@ from snnc.cli.options import (
     numbers,
 )
 from snnc.cli.outputs import check_writable
-from snnc.cli.screen import Screen
+from snnc.cli.screen import Screen, told_in
 from snnc.compiler.distributed import connected, launched
 from snnc.errors import OptionError
 
 if TYPE_CHECKING:
+    from snnc.cli.screen import Steps
     from snnc.compiler.pipeline import Compilation
+    from snnc.models.data import Dataset
+    from snnc.reporting import Report, Sources
 
 EXAMPLES = """\b
 Examples:
@@ -34,9 +38,6 @@ Examples:
   snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
   snnc compile keras.onnx --calib images.npz
 """
-
-# Samples that are simulated for the energy in a report.
-REPORT_SAMPLES = 128
 
 
 def compile_command(
@@ -144,7 +145,26 @@ def compile_command(
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="OUT.html", help="Write a page on the result too."),
+        typer.Option(
+            "--report",
+            metavar="OUT.html",
+            help="Write a page on the result too: accuracy after every pass and against T, each layer beside the "
+            "ANN's, energy, fit to the chip. It takes some seconds more.",
+        ),
+    ] = None,
+    report_data: Annotated[
+        str | None,
+        typer.Option(
+            "--report-data",
+            metavar="DATA",
+            help="What the page measures on; with labels, accuracies.  [default: the test split of --calib DATA]",
+        ),
+    ] = None,
+    report_samples: Annotated[
+        int | None,
+        typer.Option(
+            "--report-samples", help=f"How many samples of it, as many of each class.  [default: {REPORT_SAMPLES}]"
+        ),
     ] = None,
     config: Config = None,
     no_config: NoConfig = False,
@@ -166,15 +186,24 @@ def compile_command(
         check_writable(report, instead_of=model)
         if report.resolve() == destination.resolve():
             raise OptionError("is the same file as the .net file", where="--report", found=str(report))
+    for option, given in (("--report-data", report_data), ("--report-samples", report_samples)):
+        if report is None and given is not None:
+            raise OptionError("is for a page", where=option, advice="say where to write it with --report OUT.html")
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api import compile_recorded
+    from snnc.inputs import report_data as report_data_of
+    from snnc.reporting import Sources
+    from snnc.reporting.present import outcome_line, report_form
     from snnc.runtime.report import program_form, program_table, wording
 
+    reported, sampled = report_data or calibration, REPORT_SAMPLES if report_samples is None else report_samples
     start = time.perf_counter()
     with connected(processes), screen.steps() as steps:
         steps.begin("reading the model and the data")
+        # Before the long work, so that data that cannot be read are told at once.
+        shown = None if report is None else report_data_of(reported, sampled)
         compilation = compile_recorded(
             model,
             calibration,
@@ -202,9 +231,20 @@ def compile_command(
         program = compilation.program
         if not processes.is_first:
             return 0
-        if report is not None:
-            steps.begin("writing the report")
-            _write_report(report, compilation, model, calibration, calibration_samples)
+        measured = None
+        if report is not None and shown is not None:
+            sources = Sources(
+                model=str(model),
+                net=str(destination),
+                data=reported,
+                calibration=calibration,
+                calibration_samples=calibration_samples,
+                architecture=architecture,
+                trust=trust,
+                samples=sampled,
+                allow_oversize=allow_oversize,
+            )
+            measured = _write_report(report, compilation, sources, shown, steps)
         program.save(destination)
     seconds = time.perf_counter() - start
 
@@ -219,6 +259,8 @@ def compile_command(
             screen.show(f"{record.seconds:8.3f} s  {record.name}{f' ({figures})' if figures else ''}")
     for note in program.provenance.notes:
         screen.note(note)
+    if measured is not None:
+        screen.show(outcome_line(measured))
     written = [str(destination), *([str(report)] if report else [])]
     screen.show(f"wrote {' and '.join(written)}")
     screen.emit(
@@ -226,6 +268,7 @@ def compile_command(
             "model": str(model),
             "output": str(destination),
             "report": None if report is None else str(report),
+            "measured": None if measured is None else report_form(measured),
             "bytes": destination.stat().st_size,
             "seconds": seconds,
             "passes": [
@@ -238,14 +281,19 @@ def compile_command(
     return 0
 
 
-def _write_report(path: Path, compilation: Compilation, model: Path, calibration: str, samples: int) -> None:
-    from snnc.inputs import calibration_data, input_levels
-    from snnc.runtime.energy import count_operations
-    from snnc.runtime.report.html import PassRow, write_page
-    from snnc.runtime.simulator import Simulator
+def _write_report(path: Path, compilation: Compilation, sources: Sources, dataset: Dataset, steps: Steps) -> Report:
+    from snnc.inputs import as_module, calibration_data
+    from snnc.reporting import collect_report, write_report
 
-    program = compilation.program
-    levels = input_levels(program, calibration_data(calibration, samples).take(REPORT_SAMPLES))
-    counts = count_operations(program, Simulator(program).run(levels.values))
-    passes = [PassRow(each.name, each.seconds, each.result.stats) for each in compilation.records]
-    write_page(path, program, title=model.name, passes=passes, counts=counts)
+    assert sources.calibration is not None and sources.calibration_samples is not None
+    advance = told_in(steps)
+    report = collect_report(
+        compilation.program,
+        as_module(sources.model, arch=sources.architecture, trust=sources.trust),
+        dataset,
+        records=compilation.records,
+        calibration=calibration_data(sources.calibration, sources.calibration_samples),
+        advance=advance,
+    )
+    write_report(path, report, sources, title=Path(sources.model).name, advance=advance)
+    return report

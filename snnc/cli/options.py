@@ -22,6 +22,9 @@ OBJECTIVE_HELP = (
     "less, which is often better from T = 4 on with one threshold for each channel; auto tries both."
 )
 
+# Samples that a report measures on unless told otherwise: seconds for networks of usual size.
+REPORT_SAMPLES = 256
+
 
 @dataclass
 class Invocation:

@@ -7,25 +7,101 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Json, Verbose
-from snnc.cli.screen import Screen
+from snnc.cli.amounts import memory_size
+from snnc.cli.options import DATA_FORMS, REPORT_SAMPLES, Architecture, Device, Json, Memory, Trust, Verbose
+from snnc.cli.outputs import check_writable
+from snnc.cli.screen import Screen, told_in
+from snnc.errors import OptionError
 
 EXAMPLES = """\b
-Example:
+Examples:
+  snnc report model.pt model.net --data cifar10:data -o report.html
   snnc report --lab result.json
 """
 
 
 def report_command(
-    lab: Annotated[Path, typer.Option("--lab", metavar="FILE", help="The result that a bundle's run_lab.py wrote.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="MODEL", help="The network that the .net file was compiled from.")
+    ] = None,
+    net: Annotated[Path | None, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="DATA", help=f"What to measure on: {DATA_FORMS}. The test split, where there is one."
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", help="How many samples of it, as many of each class.")
+    ] = REPORT_SAMPLES,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.html", help="The page.  [default: NET with suffix .html]"),
+    ] = None,
+    lab: Annotated[
+        Path | None, typer.Option("--lab", metavar="FILE", help="The result that a bundle's run_lab.py wrote.")
+    ] = None,
+    device: Device = "cpu",
+    memory: Memory = None,
+    architecture: Architecture = None,
+    trust: Trust = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Show what came back from a laboratory: spikes, accuracy, time and energy beside snnc's estimates.
+    """Write a page on a conversion, or show what came back from a laboratory.
 
-    Ends with exit code 1 if a spike or readout there was not as the simulator gives it.
+    The page is one file: the network as a picture, accuracy after every pass and against T, each layer beside the
+    ANN's, spikes and energy, fit to the chip, how to reproduce it. snnc compile --report writes it too.
+
+    With --lab: spikes, accuracy, time and energy of a board beside snnc's estimates. Ends with exit code 1 if a spike
+    or readout there was not as the simulator gives it.
     """
     screen = Screen(json=as_json)
+    if lab is not None:
+        given = {"MODEL": model, "NET": net, "--data": data, "--output": output}
+        for name, value in given.items():
+            if value is not None:
+                raise OptionError("goes with a page, not with --lab", where=name, found=str(value))
+        return _show_lab(screen, lab)
+    if model is None or net is None or data is None:
+        missing = "MODEL" if model is None else "NET" if net is None else "--data"
+        raise OptionError(
+            "is missing", where=missing, expected="snnc report MODEL NET --data DATA, or snnc report --lab FILE"
+        )
+    destination = output or net.with_suffix(".html")
+    for source in (model, net):
+        check_writable(destination, instead_of=source)
+    from snnc.devices import chosen_device
+    from snnc.inputs import as_module, as_program, report_data
+    from snnc.reporting import Sources, collect_report, write_report
+    from snnc.reporting.present import outcome_line, passes_table, report_form
+    from snnc.runtime.report.wording import timing
+
+    sources = Sources(str(model), str(net), data, architecture=architecture, trust=trust, samples=samples)
+    with screen.steps() as steps:
+        steps.begin("reading the model and the data")
+        program = as_program(net)
+        advance = told_in(steps)
+        found = collect_report(
+            program,
+            as_module(model, arch=architecture, trust=trust),
+            report_data(data, samples),
+            device=chosen_device(device),
+            memory=memory_size(memory),
+            advance=advance,
+        )
+        write_report(destination, found, sources, title=net.name, advance=advance)
+    screen.show(f"{net} against {model}, {timing(program)}")
+    screen.show(passes_table(found))
+    screen.show(outcome_line(found))
+    for note in found.diagnosis.notes:
+        screen.note(note)
+    screen.show(f"wrote {destination}")
+    screen.emit({"net": str(net), "model": str(model), "output": str(destination), **report_form(found)})
+    return 0
+
+
+def _show_lab(screen: Screen, lab: Path) -> int:
     from dataclasses import asdict
 
     from snnc.runtime.hardware.lab import read_lab_result

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnc.cli.amounts import memory_size, step_numbers
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.duration import long_run
 from snnc.cli.netx_options import (
     InputBits,
@@ -39,6 +41,29 @@ Examples:
   snnc run model.net --data digits --backend lava --workers 4
   snnc run lava-dl.net --data events.npz --output spikes.npz
 """
+
+# Long names of what is for netx files of others, and of what is not.
+_NETX_ONLY = (
+    "timesteps",
+    "reset-interval",
+    "reset-offset",
+    "input-bits",
+    "num-layers",
+    "skip-layers",
+    "mean",
+    "std",
+)
+_NOT_NETX = ("stop-at", "workers", "cluster", "device")
+
+
+class RunCommand(ConfiguredCommand):
+    """Takes from a snnc.toml what suits a file of ours, or what suits a netx file of someone else's."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """What is for the other kind of file."""
+        from snnc.compiler.netx import is_netx
+
+        return frozenset(_NOT_NETX if is_netx(str(given.get("net"))) else _NETX_ONLY)
 
 
 def run_command(

@@ -71,7 +71,7 @@ INTEGER = Kind("an integer, such as 8", _integer)
 INTEGERS = Kind("an integer or a list of them, such as [1, 2, 4]", _several(_integer))
 NUMBER = Kind("a number, such as 0.5", _number)
 NUMBERS = Kind("a number or a list of them, such as [0.485, 0.456, 0.406]", _several(_number))
-NAMES = Kind('names, such as "weights,bias" or ["weights", "bias"]', _several(_text))
+NAMES = Kind('names, such as "weights,spread,bias" or ["weights", "bias"]', _several(_text))
 SWITCH = Kind("true or false", _switch)
 SIZE = Kind('a size, such as "512M" or "2G"', _size)
 
@@ -85,6 +85,7 @@ KEYS: Mapping[str, Kind] = {
     "calibrate": NAMES,
     "data": DATA,
     "device": TEXT,
+    "input-bits": INTEGER,
     "lava": SWITCH,
     "lava-models": TEXT,
     "lava-samples": INTEGER,
@@ -95,9 +96,13 @@ KEYS: Mapping[str, Kind] = {
     "memory": SIZE,
     "model": PATH,
     "neuron": TEXT,
+    "num-layers": INTEGER,
     "objective": INTEGER,
     "per-channel": SWITCH,
+    "reset-interval": INTEGER,
+    "reset-offset": INTEGER,
     "samples": INTEGER,
+    "skip-layers": INTEGER,
     "std": NUMBERS,
     "stop-at": INTEGERS,
     "target": TEXT,
@@ -118,6 +123,8 @@ COMMAND_LINE_ONLY: Mapping[str, str] = {
     "plot": _WRITES,
     "quiet": _TALK,
     "report": _WRITES,
+    "report-data": "it is for one page",
+    "report-samples": "it is for one page",
     "trust": "it lets model files run code, which a snnc.toml beside them must not allow",
     "verbose": _TALK,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from snnc.diagnosis.stages import STAGES, Stage, staged_predictions
 from snnc.inputs import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.simulator import Simulator
-from snnc.validation.paired import PairedRuns, threshold_of
+from snnc.validation.paired import Pair, PairedRuns, threshold_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,8 @@ def diagnose_program(
     *,
     device: str | torch.device = "cpu",
     memory: int | None = None,
+    stop_at: Sequence[int] = (),
+    watch: Callable[[Pair], None] | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Diagnosis:
     """Says what a conversion loses.
@@ -61,6 +63,8 @@ def diagnose_program(
         dataset: At least one sample; with labels, accuracies are looked at, else agreement with the ANN.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
+        stop_at: Numbers of steps after which the simulator reports too, for who watches.
+        watch: Told of each batch as both have run it.
         advance: Told of the samples done, and of all.
 
     Raises:
@@ -68,7 +72,7 @@ def diagnose_program(
         ModelError: The module has another number of outputs than the program.
     """
     levels = input_levels(program, dataset)
-    runs = PairedRuns(program, module, Simulator(program, device, memory=memory))
+    runs = PairedRuns(program, module, Simulator(program, device, memory=memory), stop_at=stop_at)
     thresholds = {layer.name: threshold_of(layer) for layer in runs.compared}
     sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.compared}
     wraps = np.zeros(len(program.layers), np.int64)
@@ -84,6 +88,8 @@ def diagnose_program(
         found = (pair.outputs.argmax(axis=1), *middle, pair.result.predictions)
         for kept, batch in zip(predictions, found, strict=True):
             kept.append(batch)
+        if watch:
+            watch(pair)
         done += len(chunk)
         if advance:
             advance(done, len(dataset))

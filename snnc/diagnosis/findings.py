@@ -163,16 +163,23 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         "--threshold auto, or data-driven with --objective 2",
     ),
     _layer_rule(
-        lambda layer: -layer.shift,
+        lambda layer: 0.0 if layer.memoryless else -layer.shift,
         0.1,
         "its rates fall {:.0f} % short of the activations on average",
         "--calibrate bias, or weights,spread,bias",
     ),
     _layer_rule(
-        lambda layer: layer.shift,
+        lambda layer: 0.0 if layer.memoryless else layer.shift,
         0.1,
         "its rates exceed the activations by {:.0f} % on average",
         "--calibrate bias, or weights,spread,bias",
+    ),
+    _layer_rule(
+        lambda layer: layer.shift if layer.memoryless else 0.0,
+        0.1,
+        "its rates exceed the maxima by {:.0f} % on average, since spikes of several neurons of a window come at "
+        "different steps",
+        "--max-pool exact",
     ),
     _layer_rule(
         lambda layer: layer.silent,

@@ -32,7 +32,9 @@ class LayerErrors:
         saturated: Share of the neurons and samples that fire in every step.
         rate: Mean spikes for each neuron and step.
         largest_weight: Magnitude of the largest weight for spikes of other layers, 0..256, of weights that are whole
-            and even: where it is small, the layer is a coarse copy of the ANN's. None where it reads the input alone.
+            and even: where it is small, the layer is a coarse copy of the ANN's. None where it reads the input alone,
+            or is memoryless: one spike is then all that a neuron of it needs.
+        memoryless: Whether it passes spikes on without adding any up: maximum pooling by ``or``.
     """
 
     name: str
@@ -46,6 +48,7 @@ class LayerErrors:
     saturated: float
     rate: float
     largest_weight: int | None
+    memoryless: bool = False
 
 
 class LayerErrorSums:
@@ -101,7 +104,7 @@ class LayerErrorSums:
         clipped, rounded, received, total, shift = (float(part / whole) if whole else 0.0 for part in parts)
         active = int(self._active.sum())
         # How fine weights for the input are depends on how it is spread over the steps, which the compiler looks at.
-        inner = [synapse for synapse in self._layer.synapses if synapse.source >= 0]
+        inner = [synapse for synapse in self._layer.synapses if synapse.source >= 0 and not self._layer.memoryless]
         return LayerErrors(
             name=self._layer.name,
             where=self._layer.where,
@@ -114,4 +117,5 @@ class LayerErrorSums:
             saturated=self._full / self._samples,
             rate=self._spikes / self._samples,
             largest_weight=max((int(np.abs(each.weight).max(initial=0)) for each in inner), default=None),
+            memoryless=self._layer.memoryless,
         )

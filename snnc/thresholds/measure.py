@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.choose_max_pooling import ways_taken
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.lowering import lowering
@@ -18,10 +17,10 @@ from snnc.compiler.passes.manager import PassManager, Progress
 from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.pipeline import Options, max_pooling, threshold_pass
 from snnc.compiler.program import Program
-from snnc.errors import ModelError
 from snnc.inputs import input_levels, raw_values
 from snnc.models.data import Dataset
 from snnc.thresholds.layer import FloatArray, LayerThresholds, rate
+from snnc.thresholds.of_program import lowered_module, program_levels
 
 # Activations of a layer that are kept to be drawn; the figures are of all.
 DRAWN = 50_000
@@ -101,24 +100,8 @@ def program_thresholds(
         DataError: The data do not fit the program.
     """
     levels = input_levels(program, dataset).values
-    traced = trace(module, program.coding.shape)
-    graph = PassManager(lowering(program.coding, ways_taken(traced, program))).run(traced)
-    found = {node.name: node.shape for node in graph.of_kind(SpikingLayer)}
-    # What is memoryless has the thresholds of what it reads.
-    layers = [layer for layer in program.spiking_layers if not layer.memoryless]
-    expected = {layer.name: layer.shape for layer in layers}
-    if found != expected:
-        raise ModelError(
-            "is not the network that the .net file was compiled from",
-            where="model (--model)",
-            expected=f"the layers {', '.join(expected)}",
-            found=", ".join(found),
-        )
-    chosen = {}
-    for layer in layers:
-        assert layer.threshold is not None
-        chosen[layer.name] = (layer.scale, layer.scale * (layer.initial_potential / layer.threshold.value))
-    return _measure(graph, levels, chosen, program.timesteps, advance)
+    graph = lowered_module(program, module)[-1].result.graph
+    return _measure(graph, levels, program_levels(program), program.timesteps, advance)
 
 
 def _second_half(advance: Callable[[int], None] | None, samples: int) -> Callable[[int], None] | None:

@@ -61,8 +61,9 @@ def plot_thresholds(layers: Sequence[LayerThresholds], path: str | Path, *, titl
             for each in axes:
                 each.set_axis_off()
             continue
-        _style(*axes)
-        _draw_activations(axes[0], layers[index])
+        style(*axes)
+        _title(axes[0], layers[index])
+        draw_activations(axes[0], layers[index])
         _draw_errors(axes[1], layers[index])
         last = index + columns >= len(layers)
         axes[0].set_xlabel("rank among the positive activations (%)" if last else "")
@@ -77,7 +78,8 @@ def _threshold_label(layer: LayerThresholds) -> str:
     return "threshold Vth (activation)" if layer.uniform else "threshold / chosen threshold"
 
 
-def _style(*panels: Axes) -> None:
+def style(*panels: Axes) -> None:
+    """Gives panels thin axes and small figures."""
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(GREY)
@@ -87,10 +89,14 @@ def _style(*panels: Axes) -> None:
         axes.margins(x=0)
 
 
-def _draw_activations(axes: Axes, layer: LayerThresholds) -> None:
+def _title(axes: Axes, layer: LayerThresholds) -> None:
     axes.set_title(f"layer {layer.name}", loc="left", fontsize=10, fontweight="bold", color=INK)
     count = len(layer.threshold)
     axes.set_title(f"{count} channel{'s' * (count != 1)}", loc="right", fontsize=8, color=GREY)
+
+
+def draw_activations(axes: Axes, layer: LayerThresholds) -> None:
+    """Draws the positive activations of a layer in ascending order, and what its neurons make of each."""
     axes.set_ylabel("activation" if layer.uniform else "activation / Vth")
     if not len(layer.values):
         axes.set_xticks([])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,7 @@ class PairedRuns:
         program: The program.
         module: The network that it was compiled from.
         simulator: Of the program.
+        stop_at: Numbers of steps after which the simulator reports too; see :meth:`Simulator.run`.
 
     Attributes:
         graph: The module, traced.
@@ -67,7 +69,9 @@ class PairedRuns:
         logits_name: The node of the graph whose value the readout stands for.
     """
 
-    def __init__(self, program: Program, module: nn.Module, simulator: Simulator) -> None:
+    def __init__(
+        self, program: Program, module: nn.Module, simulator: Simulator, *, stop_at: Sequence[int] = ()
+    ) -> None:
         self.graph = trace(module, program.coding.shape)
         self.compared = [layer for layer in program.spiking_layers if _has_value(self.graph, layer)]
         self.notes = _notes(program, self.graph, self.compared)
@@ -76,6 +80,7 @@ class PairedRuns:
         self.batch_size = max(1, min(BATCH, RECORDED // recorded)) if recorded else BATCH
         self._program = program
         self._simulator = simulator
+        self._stop_at = tuple(stop_at)
         # A copy, so that the caller's keeps its mode.
         self._module = copy.deepcopy(module).eval().float()
         self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
@@ -97,7 +102,7 @@ class PairedRuns:
             outputs = self._module(images).numpy()
         names = [layer.name for layer in self.compared]
         values = execute(self.graph, images, keep=[*names, self.logits_name])
-        result = self._simulator.run(levels, record=True)
+        result = self._simulator.run(levels, record=True, stop_at=self._stop_at)
         assert result.spikes is not None
         trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
         rates = {

@@ -1,0 +1,112 @@
+"""What each spiking layer did, beside the ANN's activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.compiler.program import Layer, Program
+from snnc.diagnosis import LayerErrors
+from snnc.thresholds import LayerThresholds
+from snnc.validation.compare_layers import LayerComparison, LayerStatistics
+from snnc.validation.paired import Pair, threshold_of
+
+FloatArray = NDArray[np.float64]
+
+# Pairs of an activation and a rate that are drawn for each layer; its figures are of all.
+DRAWN = 4000
+_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Some activations and the rates that stand for them, of pairs that are not both 0.
+
+    Attributes:
+        activations: (drawn,), >= 0, in thresholds of their channels.
+        rates: (drawn,), 0..1: spikes for each step.
+    """
+
+    activations: FloatArray
+    rates: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class LayerEvidence:
+    """A spiking layer on the samples.
+
+    Attributes:
+        layer: The layer.
+        timesteps: T.
+        firing: Mean spikes of each neuron for each step, (neurons,), 0..1.
+        errors: What its rates lose against the ANN's activations, by cause; None where no value of the ANN corresponds
+            to it.
+        comparison: How near they come; None likewise.
+        scatter: Some of both; None likewise.
+        thresholds: Its sorted activations and what its neurons make of each; None where it is memoryless.
+    """
+
+    layer: Layer
+    timesteps: int
+    firing: FloatArray
+    errors: LayerErrors | None
+    comparison: LayerComparison | None
+    scatter: Scatter | None
+    thresholds: LayerThresholds | None
+
+    @property
+    def dead(self) -> float:
+        """Share of the neurons that never fire, 0..1."""
+        return float((self.firing == 0).mean())
+
+    @property
+    def saturated(self) -> float:
+        """Share of the neurons that fire in every step of every sample, 0..1."""
+        return float((self.firing == 1).mean())
+
+
+class LayerWatch:
+    """Looks at the layers batch by batch, as ANN and simulator run them.
+
+    Args:
+        program: The program.
+        samples: How many there will be.
+    """
+
+    def __init__(self, program: Program, samples: int) -> None:
+        self._layers = {layer.name: layer for layer in program.spiking_layers}
+        self._samples = samples
+        self._statistics: dict[str, LayerStatistics] = {}
+        self._drawn: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
+        self._generator = np.random.default_rng(_SEED)
+
+    def add(self, pair: Pair) -> None:
+        """Adds a batch."""
+        for name, activations in pair.activations.items():
+            layer, rates = self._layers[name], pair.rates[name]
+            threshold = threshold_of(layer)
+            if name not in self._statistics:
+                self._statistics[name] = LayerStatistics(name, layer.modules, threshold)
+                self._drawn[name] = []
+            self._statistics[name].add(activations, rates)
+            places = np.flatnonzero((activations > 0) | (rates > 0))
+            wanted = -(-DRAWN * len(activations) // self._samples)
+            if len(places) > wanted:
+                places = places[self._generator.integers(0, len(places), wanted)]
+            units = np.broadcast_to(threshold, activations.shape).ravel()[places]
+            self._drawn[name].append((activations.ravel()[places] / units, rates.ravel()[places] / units))
+
+    def comparison(self, name: str) -> LayerComparison | None:
+        """The comparison of a layer over all batches; None where the ANN has no such value."""
+        statistics = self._statistics.get(name)
+        return statistics.result() if statistics else None
+
+    def scatter(self, name: str) -> Scatter | None:
+        """The pairs that were drawn of a layer; None likewise."""
+        drawn = self._drawn.get(name)
+        if drawn is None:
+            return None
+        activations, rates = (np.concatenate(each) for each in zip(*drawn, strict=True))
+        return Scatter(activations, rates)
