@@ -659,7 +659,7 @@ def wrong_shape(file: h5py.File) -> None:
     file["layer/1/weight"] = np.zeros((16, 2, 3, 3), np.int16)
 
 
-@pytest.mark.parametrize("change", [newer, foreign, odd, other_threshold, fewer, stranger, no_timesteps, wrong_shape])
+@pytest.mark.parametrize("change", [newer, odd, other_threshold, fewer, stranger, no_timesteps, wrong_shape])
 def test_a_net_that_contradicts_itself(
     made: Folder, here: Path, refused: Call, change: Callable[[h5py.File], None]
 ) -> None:
@@ -670,6 +670,12 @@ def test_a_net_that_contradicts_itself(
         assert "update snnc" in line
     assert refused("run", path, "--data", "digits") == line
     assert refused("validate", path, "--model", made.model, "--data", "digits") == line
+
+
+def test_what_is_left_without_our_part_is_anyones_netx(made: Folder, here: Path, works: Call, refused: Call) -> None:
+    path = broken(made, here, foreign)
+    assert "netx of lava-dl" in works("inspect", path)
+    assert "was not written by snnc" in refused("validate", path, "--model", made.model, "--data", "digits")
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.3, 0.9, 0.999])
