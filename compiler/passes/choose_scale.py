@@ -11,7 +11,14 @@ from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.program import Entries, Scaled, Synapse
 from snnc.compiler.program.layer import IntegerArray
-from snnc.compiler.program.membrane_bounds import Window, drive_bounds, highest_silenced, lowest_silenced, window
+from snnc.compiler.program.membrane_bounds import (
+    Window,
+    drive_bounds,
+    highest_silenced,
+    largest_step,
+    lowest_silenced,
+    window,
+)
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -147,10 +154,7 @@ def _room(
     span = max(-lowest_silenced(bounds, min(0.0, bias_low), lead) + gate, bounds.high)
     limits = [(target.membrane_limit - SLACK) / max(span, 1e-30)]
     if target.input_limit is not None:
-        # What arrives in one step: synapses with the last spike's reset, or the gate with bias and reset; with lead the
-        # gate with the last spike's reset, or with synapses.
-        beside = max(1.0, -low, high) if lead else max(-bias_low, bias_high) + 1
-        step = max(high, 1 - low, gate + beside)
+        step = largest_step((low, high), 1.0, gate, (bias_low, bias_high), lead)
         limits.append((target.input_limit - SLACK) / step)
     return min(limits), bounds
 

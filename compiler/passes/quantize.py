@@ -276,7 +276,9 @@ class Quantize(Pass):
             scale=unit if threshold else np.full(node.shape[0], 1 / theta),
             membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
         )
-        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit, lead)
+        return layer, is_safe(
+            layer, drive, self._timesteps, self._target.membrane_limit, lead, self._target.input_limit
+        )
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]
