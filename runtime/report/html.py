@@ -10,12 +10,12 @@ from pathlib import Path
 from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.placement import RULES, place
 from snnc.compiler.program import Program
+from snnc.compiler.program.safety import program_safety
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import OperationCounts, estimate_energy
 from snnc.runtime.report import wording
 from snnc.runtime.report.placement_table import placement_sentence
 from snnc.runtime.report.program_form import resources
-from snnc.runtime.report.program_table import fits
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
@@ -124,14 +124,14 @@ def _notes(program: Program) -> list[str]:
 
 
 def _layers(program: Program, counts: OperationCounts | None) -> str:
-    titles = ["layer", "modules", "shape", "neurons", "synapses", "θ", "v0", "Vth", "measured", "proven"]
+    titles = ["layer", "modules", "shape", "neurons", "synapses", "θ", "v0", "Vth", "measured", "proven", "safe"]
     if counts:
         titles += ["spikes per sample", "synaptic operations per sample"]
-    limit = get_target(program.target).membrane_limit
+    target = get_target(program.target)
+    safety = program_safety(program, target.membrane_limit, target.input_limit)
     rows = []
     for index, layer in enumerate(program.layers):
         spiking = layer.threshold is not None
-        proven = wording.span(layer.membrane.proven)
         row = [
             _Cell(wording.layer(layer)),
             _Cell(", ".join(layer.modules)),
@@ -142,7 +142,8 @@ def _layers(program: Program, counts: OperationCounts | None) -> str:
             _number(f"{layer.initial_potential:,}" if spiking else "-"),
             _number(wording.scales(layer.scale) if spiking else "-"),
             _number(wording.span(layer.membrane.measured)),
-            _number(proven if fits(layer.membrane.proven, limit) else f"{proven} (over)"),
+            _number(wording.span(layer.membrane.proven)),
+            _Cell(wording.safety(safety[index])),
         ]
         if counts:
             row.append(_number(wording.whole(counts.spikes[index] / counts.samples) if spiking else "-"))
@@ -156,7 +157,8 @@ def _limit(program: Program) -> str:
     return (
         f'<p class="quiet">θ (threshold), v0 (initial potential) and the range of the membrane potential are in weight '
         f"units; at ±{limit:,} the potential would overflow. Vth is the activation that a spike in every step stands "
-        f"for. Measured on {program.provenance.calibration_samples:,} calibration samples; proven for any input.</p>"
+        f"for. Measured on {program.provenance.calibration_samples:,} calibration samples; proven for any input. "
+        "The margin is how many times as far as on the calibration samples the potential can go.</p>"
     )
 
 
