@@ -1,6 +1,6 @@
 """No input makes a proven layer overflow; where membranes do wrap, Lava's wrap alike.
 
-HYPOTHESIS_PROFILE=reliability runs these for hours, see tests/conftest.py.
+A short form; ``make reliability`` runs eighty times as many examples.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from snnc.errors import TargetError, UnsupportedError
 from snnc.runtime.lava import run_lava
 from snnc.runtime.simulator import Simulator
 
+QUICK = settings.get_profile("quick").max_examples
+pytestmark = pytest.mark.timeout(300 if settings().max_examples <= QUICK else 0)
 # Each example of these builds Lava networks, or compiles one: some seconds.
 FEWER = max(5, settings().max_examples // 5)
 seeds = st.integers(0, 2**20)
@@ -128,7 +130,6 @@ def without_gates(program: Program) -> Program:
 
 
 @pytest.mark.lava
-@pytest.mark.timeout(0)
 @settings(max_examples=FEWER)
 @given(programs(timesteps=12))
 def test_lava_wraps_as_the_simulator_does(program: Program) -> None:
@@ -142,7 +143,6 @@ def test_lava_wraps_as_the_simulator_does(program: Program) -> None:
 
 
 @pytest.mark.lava
-@pytest.mark.timeout(0)
 @settings(max_examples=FEWER)
 @given(programs(timesteps=12, leads=True))
 def test_lava_wraps_as_the_simulator_does_in_a_stream_of_samples(program: Program) -> None:
