@@ -5,7 +5,7 @@ PYTEST_ARGS ?= -n 2
 SPEED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest check-nir docs docs-serve public-api benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow reliability lint typecheck format coverage newest check-nir docs docs-serve public-api benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-nolava: setup  ## run the tests that need no Lava
 
 test-slow: setup  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+reliability: setup  ## fuzz for hours what the tests fuzz for seconds
+	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
 
 lint: setup  ## check style and formatting
 	$(BIN)/ruff check .

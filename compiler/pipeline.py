@@ -26,13 +26,14 @@ from snnc.compiler.passes.align_paths import AlignPaths
 from snnc.compiler.passes.assign_learned_thresholds import LEARNED, AssignLearnedThresholds
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.check_target import check_target
+from snnc.compiler.passes.choose_scale import USUAL_MARGIN
 from snnc.compiler.passes.choose_thresholds import AUTOMATIC, CANDIDATES, ChooseThresholds
 from snnc.compiler.passes.input_moments import input_moments
 from snnc.compiler.passes.lower_max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.passes.manager import Pass, PassManager, PassRecord, Progress
 from snnc.compiler.passes.measure_membranes import measure_membranes
 from snnc.compiler.passes.profile_activations import ProfileActivations
-from snnc.compiler.passes.quantize import INPUT_DEVIATION, Quantize
+from snnc.compiler.passes.quantize import INPUT_DEVIATION, UNITS_PER_LEVEL, Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.placement import place
@@ -49,7 +50,7 @@ THRESHOLDS = (AUTOMATIC, *METHODS, LEARNED)
 FINE = 0.5
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
-MARGINS = (2.0, 4.0, 8.0, math.inf)
+MARGINS = (USUAL_MARGIN, 2 * USUAL_MARGIN, 4 * USUAL_MARGIN, math.inf)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Options:
         objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
             ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
         allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
+        strict: Only membranes that are proven to stay within the chip's range for any input; else an error.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
         std: Divided by after that.
     """
@@ -83,6 +85,7 @@ class Options:
     calibrate: tuple[str, ...] = ()
     lead: int = 0
     allow_oversize: bool = False
+    strict: bool = False
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
@@ -274,10 +277,16 @@ def _quantized(
     provenance: Provenance,
     progress: Progress | None,
 ) -> tuple[Program, list[PassRecord]]:
-    """Quantises with the smallest margin for which no membrane overflows on the calibration data."""
+    """Quantises with the smallest margin for which no membrane overflows on the calibration data.
+
+    Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart, or it is an error.
+    """
+    least_units = float(UNITS_PER_LEVEL * options.timesteps) if options.strict else 1.0
     rounding = WeightRounding(target, input_moments(graph, levels))
-    for margin in MARGINS:
-        quantize = partial(Quantize, target, options.timesteps, margin=margin, lead=options.lead)
+    for margin in (math.inf,) if options.strict else MARGINS:
+        quantize = partial(
+            Quantize, target, options.timesteps, margin=margin, least_units=least_units, lead=options.lead
+        )
         candidate, manager, quantized = _spread_evenly(
             graph,
             _codings(coding, options.timesteps),
@@ -402,8 +411,8 @@ def _hashed_parts(value: object) -> Iterator[bytes]:
 
 
 def _recorded(options: Options) -> dict[str, str]:
-    """The options by name; what shapes nothing is left out: a lead of 0, as it is in the file, and what is allowed."""
-    silent = {"allow_oversize"} if options.lead else {"allow_oversize", "lead"}
+    """The options by name; what shapes nothing is left out: a lead of 0, no proofs asked for, and what is allowed."""
+    silent = {"allow_oversize", *(name for name in ("lead", "strict") if not getattr(options, name))}
     return {field.name: _as_text(getattr(options, field.name)) for field in fields(options) if field.name not in silent}
 
 

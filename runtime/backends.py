@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
 from snnc.errors import OptionError
+from snnc.runtime.overflow import count_overflows
 from snnc.runtime.result import RunResult
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def run_levels(
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
     """Runs a program on a backend.
+
+    Only ``sim`` sees membrane potentials: for the others it counts ``wraps``, unless no layer can overflow.
 
     Args:
         program: The program.
@@ -75,7 +79,7 @@ def run_levels(
     if backend == "lava":
         from snnc.runtime.lava import DEFAULT_MODELS, run_lava
 
-        return run_lava(
+        result = run_lava(
             program,
             levels,
             models=lava_models or DEFAULT_MODELS,
@@ -85,8 +89,10 @@ def run_levels(
             advance=advance,
             announce=announce,
         )
+        return replace(result, wraps=count_overflows(program, levels))
     if backend == "loihi":
         from snnc.runtime.hardware import run_loihi
 
-        return run_loihi(program, levels, record=record, advance=advance)
+        result = run_loihi(program, levels, record=record, advance=advance)
+        return replace(result, wraps=count_overflows(program, levels))
     raise OptionError("unknown backend", where="backend", expected=", ".join(BACKENDS), found=repr(backend))

@@ -18,9 +18,10 @@ class RunResult:
         spike_counts: For each spiking layer the spikes of each neuron, summed over samples and steps; int64, of the
             layer's shape.
         input_counts: The same for the input: steps at which a value other than 0 arrived.
-        wraps: For each layer, readout included, how often a membrane potential left the chip's range, or a neuron
-            could not be silenced between samples or, with lead, before it may fire. Where it is not 0 the result means
-            nothing. None where the backend cannot see membrane potentials.
+        wraps: For each layer, readout included, how often a membrane potential left the chip's range (u then wraps
+            around, and v, which is u, is clipped where it still does not fit), or a neuron could not be silenced
+            between samples or, with lead, before it may fire. Where it is not 0 the result means nothing. None where
+            nobody counted.
         spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded. With lead k
             the t-th of these steps comes k steps after the t-th input.
         earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1

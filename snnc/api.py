@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from snnc.compiler.targets import check_neuron
 from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
 from snnc.diagnosis import Diagnosis, diagnose_program
+from snnc.errors import OverflowWarning
 from snnc.inputs import (
     Data,
     as_module,
@@ -31,6 +33,7 @@ from snnc.inputs import (
 )
 from snnc.reporting import Report, Sources, collect_report, write_report
 from snnc.runtime.backends import Backend, run_levels
+from snnc.runtime.overflow import overflow_messages
 from snnc.runtime.result import RunResult
 from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
@@ -52,6 +55,7 @@ def compile(
     calibrate: Sequence[str] = (),
     lead: int = 0,
     allow_oversize: bool = False,
+    strict: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -89,6 +93,9 @@ def compile(
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
             on simulators.
+        strict: Choose scales so that every layer's membrane potential is proven to stay within the chip's range for
+            any input, and refuse the network where that leaves too few weight units to tell T levels apart. Else a
+            layer may rest on the range of the calibration data, with a margin.
         neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
@@ -118,6 +125,7 @@ def compile(
         calibrate=calibrate,
         lead=lead,
         allow_oversize=allow_oversize,
+        strict=strict,
         neuron=neuron,
         mean=mean,
         std=std,
@@ -142,6 +150,7 @@ def compile_recorded(
     calibrate: Sequence[str] = (),
     lead: int = 0,
     allow_oversize: bool = False,
+    strict: bool = False,
     neuron: str = "if",
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -166,6 +175,7 @@ def compile_recorded(
         calibrate=tuple(calibrate),
         lead=lead,
         allow_oversize=allow_oversize,
+        strict=strict,
         mean=as_numbers(mean, "mean"),
         std=as_numbers(std, "std"),
     )
@@ -265,12 +275,15 @@ def run(
     Returns:
         Readout and spikes. Where ``result.wraps`` is not all zero, a membrane overflowed and the result means nothing.
 
+    Warns:
+        OverflowWarning: That is so; for each such layer.
+
     Raises:
         SnncError: Anything that the user can mend.
     """
     network = as_program(program)
     levels = input_levels(network, evaluation_data(data, samples))
-    return run_shared(
+    result = run_shared(
         levels.values,
         processes or Processes(),
         lambda share: run_levels(
@@ -289,6 +302,9 @@ def run(
             announce=announce,
         ),
     )
+    for message in overflow_messages(network, result):
+        warnings.warn(message, OverflowWarning, stacklevel=2)
+    return result
 
 
 def validate(

@@ -93,6 +93,10 @@ class BackendError(SnncError):
     """A backend is not installed, or failed while running."""
 
 
+class OverflowWarning(UserWarning):
+    """A membrane potential overflowed in a run, whose result means nothing then."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a foreign error's text; its type where it has none, as a bare ``assert`` has not."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -17,6 +17,8 @@ settings.register_profile("quick", deadline=None, max_examples=25, suppress_heal
 # The same examples each time: a red CI run is always the commit's fault.
 settings.register_profile("ci", settings.get_profile("quick"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
+# For hours: what make reliability runs.
+settings.register_profile("reliability", settings.get_profile("quick"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
 

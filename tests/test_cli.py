@@ -367,8 +367,8 @@ def test_run_gives_the_same_on_lava(made: Folder, works: Call) -> None:
     sim, lava = (json.loads(works(*arguments, backend)) for backend in ("sim", "lava"))
     assert lava.pop("backend") == "lava"
     assert sim.pop("backend") == "sim"
-    assert lava.pop("wraps") is None
-    assert sim.pop("wraps") == [0, 0, 0, 0]
+    # The simulator counts for Lava, which does not tell.
+    assert lava.pop("wraps") == sim.pop("wraps") == [0, 0, 0, 0]
     assert lava == sim
 
 

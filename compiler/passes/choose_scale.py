@@ -11,7 +11,14 @@ from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.program import Entries, Scaled, Synapse
 from snnc.compiler.program.layer import IntegerArray
-from snnc.compiler.program.membrane_bounds import Window, drive_bounds, highest_silenced, lowest_silenced, window
+from snnc.compiler.program.membrane_bounds import (
+    Window,
+    drive_bounds,
+    highest_silenced,
+    largest_step,
+    lowest_silenced,
+    window,
+)
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -22,6 +29,8 @@ THRESHOLD_MAXIMUM = Scaled(255, 7).value
 SLACK = 1024
 # A proof that costs at most half a bit of the weights is worth it.
 PROOF_WORTH = math.sqrt(2)
+# How many times the calibration data's range a membrane holds where its range is not proven.
+USUAL_MARGIN = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +68,24 @@ class Scale:
         units: Weight units per threshold, before it is rounded to a mantissa and an exponent.
         window: Range of the membrane potential that it rests on, in thresholds.
         proven: Whether no input can leave that range; else it is the calibration data's with a margin.
+        usual: What it would be if the calibration data's range with the usual margin had to do; as many units where
+            that is no more.
     """
 
     units: float
     window: Window
     proven: bool
+    usual: float
 
 
-def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin: float, lead: int = 0) -> Scale:
+def choose_scale(
+    layer: NormalizedLayer,
+    target: Target,
+    timesteps: int,
+    margin: float,
+    lead: int = 0,
+    least_units: float = 1.0,
+) -> Scale:
     """The largest scale at which weights, bias and membrane fit the chip.
 
     1. Weights and bias limit it alone where the membrane then stays within the chip's range for any input, or would
@@ -80,28 +99,51 @@ def choose_scale(layer: NormalizedLayer, target: Target, timesteps: int, margin:
         timesteps: T.
         margin: See 2; infinity: only proven ranges are used.
         lead: Steps before the layer may fire; a readout has none.
+        least_units: Weight units that a threshold has to keep where its range is proven, if weights and bias leave it
+            as many.
 
     Raises:
-        TargetError: All weights are zero, or the membrane does not fit at any scale.
+        TargetError: All weights are zero, or the membrane does not fit at any scale that is fine enough.
     """
     fitting = _fitting(layer, target)
     lead = lead if layer.spiking else 0
     proven_room, proven_window = _room(layer, target, timesteps, lead, *_interval(layer))
     if fitting <= proven_room * PROOF_WORTH:
-        return Scale(min(fitting, proven_room), proven_window, proven=True)
-    if math.isfinite(margin):
-        low, high = min(0.0, layer.measured[0]) * margin - 1, max(0.0, layer.measured[1]) * margin + 1
-        measured_room, measured_window = _room(layer, target, timesteps, lead, low, high)
-        if measured_room > proven_room:
-            return Scale(min(fitting, measured_room), measured_window, proven=False)
-    if proven_room < 1:
-        raise TargetError(
-            "the membrane potential does not fit the chip's state",
-            where=layer.where,
-            expected=f"less than {target.membrane_limit} weight units",
-            advice=f"choose T below {timesteps}",
-        )
-    return Scale(proven_room, proven_window, proven=True)
+        return Scale(min(fitting, proven_room), proven_window, proven=True, usual=fitting)
+    wide = margin if math.isfinite(margin) else USUAL_MARGIN
+    low, high = min(0.0, layer.measured[0]) * wide - 1, max(0.0, layer.measured[1]) * wide + 1
+    measured_room, measured_window = _room(layer, target, timesteps, lead, low, high)
+    usual = min(fitting, max(proven_room, measured_room))
+    if math.isfinite(margin) and measured_room > proven_room:
+        return Scale(usual, measured_window, proven=False, usual=usual)
+    needed = max(1.0, min(least_units, fitting))
+    if proven_room < needed:
+        raise _unproven(layer, target, timesteps, lead, needed, proven_room)
+    return Scale(proven_room, proven_window, proven=True, usual=usual)
+
+
+def _unproven(
+    layer: NormalizedLayer, target: Target, timesteps: int, lead: int, needed: float, room: float
+) -> TargetError:
+    """The error for a layer whose threshold needs more weight units than the proven range leaves room for."""
+    interval = _interval(layer)
+    # Fewer steps have fewer levels to tell apart.
+    fewer = (
+        steps
+        for steps in range(timesteps - 1, 0, -1)
+        if _room(layer, target, steps, min(lead, steps), *interval)[0] >= max(1.0, needed * steps / timesteps)
+    )
+    advice = "make thresholds larger (--per-layer, --threshold max)"
+    if enough := next(fewer, 0):
+        advice = f"choose T = {enough} or less, or {advice}"
+    units = f" with {math.ceil(needed):,} weight units for a threshold" if layer.spiking else ""
+    return TargetError(
+        "no scale is proven to keep the membrane potential within the chip's state",
+        where=layer.where,
+        expected=f"less than {target.membrane_limit:,} weight units for any input",
+        found=f"a bound of {math.ceil(target.membrane_limit * needed / room):,}{units}",
+        advice=advice,
+    )
 
 
 def _fitting(layer: NormalizedLayer, target: Target) -> float:
@@ -147,10 +189,7 @@ def _room(
     span = max(-lowest_silenced(bounds, min(0.0, bias_low), lead) + gate, bounds.high)
     limits = [(target.membrane_limit - SLACK) / max(span, 1e-30)]
     if target.input_limit is not None:
-        # What arrives in one step: synapses with the last spike's reset, or the gate with bias and reset; with lead the
-        # gate with the last spike's reset, or with synapses.
-        beside = max(1.0, -low, high) if lead else max(-bias_low, bias_high) + 1
-        step = max(high, 1 - low, gate + beside)
+        step = largest_step((low, high), 1.0, gate, (bias_low, bias_high), lead)
         limits.append((target.input_limit - SLACK) / step)
     return min(limits), bounds
 

@@ -16,8 +16,8 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     """Runs the simulator, notes the range of every membrane and balances the gates.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
-    no gate is proven to do both, it is set so that the calibration data leave equal room on both sides. With lead its
-    pulse also comes as a window opens, with the first input.
+    no gate is proven to do both, it is set so that potentials can go equally many times as far as on the calibration
+    data on both sides. With lead its pulse also comes as a window opens, with the first input.
 
     Args:
         program: A program.
@@ -49,11 +49,18 @@ def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> L
     if layer.gate is None:
         return layer
     # With lead no bias arrives in the blank step.
-    bias = 0 * layer.bias if lead else layer.bias
-    needed = high + max(0, int(bias.max())) - layer.firing_level + 1
-    allowed = target.membrane_limit + low + min(0, int(bias.min()))
+    bias = (0, 0) if lead else (min(0, int(layer.bias.min())), max(0, int(layer.bias.max())))
+    needed = high + bias[1] - layer.firing_level + 1
+    allowed = target.membrane_limit + low + bias[0]
     if target.input_limit is not None:
         # No step changes a potential by more than its range; after a reset it may be as low as -v0.
-        beside = high - min(low, -layer.initial_potential) if lead else int(abs(bias).max())
+        beside = high - min(low, -layer.initial_potential) if lead else int(abs(layer.bias).max())
         allowed = min(allowed, target.input_limit - beside)
-    return replace(layer, gate=smallest_gate(max(layer.gate.value, (needed + allowed) / 2)))
+    if needed > allowed:
+        return replace(layer, gate=smallest_gate(max(layer.gate.value, (needed + allowed) / 2)))
+    # Both ends can go equally many times as far, a threshold further each, as spikes come unevenly.
+    assert layer.threshold is not None
+    above, below = high + layer.threshold.value, layer.threshold.value - low
+    room = target.membrane_limit + bias[0] - bias[1] + layer.firing_level
+    equal = room * above / (above + below) + bias[1] - layer.firing_level
+    return replace(layer, gate=smallest_gate(max(layer.gate.value, min(max(needed, equal), allowed))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from snnc.compiler.ir import (
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.choose_scale import (
     BIAS_MAXIMUM,
+    PROOF_WORTH,
     NormalizedLayer,
     Scale,
     as_synapse,
@@ -55,6 +56,23 @@ INPUT_DEVIATION = "input_deviation"
 INPUT_SHARE = 0.25
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """A quantised layer.
+
+    Attributes:
+        layer: The layer.
+        proven: Whether no input can make its membrane leave the chip's range.
+        input_deviation: See :meth:`Quantize._input_deviation`.
+        bits_given: By how many bits its scale is smaller than with the usual margin, so that its range is proven.
+    """
+
+    layer: Layer
+    proven: bool
+    input_deviation: float
+    bits_given: float
+
+
 class Quantize(Pass):
     """Chooses each layer's scale and rounds its weights, bias and initial potential.
 
@@ -80,6 +98,7 @@ class Quantize(Pass):
         margin: How many times the calibration data's range a membrane must hold where its range is not proven;
             infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
             quarter only.
+        least_units: Weight units that a threshold has to keep at a proven scale, if weights and bias leave it as many.
         rounding: Rounds the weights; None: each to the nearest.
         calibrator: Corrects each layer before it is quantised, on the spikes of those that already are; None: nothing
             is corrected.
@@ -97,6 +116,7 @@ class Quantize(Pass):
         coding: InputCoding,
         *,
         margin: float,
+        least_units: float = 1.0,
         rounding: WeightRounding | None = None,
         calibrator: Calibrator | None = None,
         lead: int = 0,
@@ -106,6 +126,7 @@ class Quantize(Pass):
         self._timesteps = timesteps
         self._coding = coding
         self._margin = margin
+        self._least_units = least_units
         self._rounding = rounding or WeightRounding(target)
         self._calibrator = calibrator
 
@@ -122,6 +143,7 @@ class Quantize(Pass):
         proven = 0
         input_deviation = 0.0
         notes = []
+        given: dict[str, float] = {}
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
                 (source,) = node.inputs
@@ -137,14 +159,17 @@ class Quantize(Pass):
             assert isinstance(node.op, SpikingLayer | Readout)
             data = self._calibrator.layer(node) if self._calibrator else None
             corrected = node if data is None else self._corrected(data)
-            layer, is_proven, deviation = self._layer(graph, corrected, indices, thresholds)
+            outcome = self._layer(graph, corrected, indices, thresholds)
+            layer = outcome.layer
             if self._calibrator and data:
                 assert isinstance(corrected.op, SpikingLayer | Readout)
                 sources = [thresholds[source] for source in node.inputs]
                 shapes = [graph[source].shape for source in node.inputs]
                 self._calibrator.send(data, dequantized(corrected.op, layer, sources, shapes))
-            proven += is_proven
-            input_deviation = max(input_deviation, deviation)
+            proven += outcome.proven
+            input_deviation = max(input_deviation, outcome.input_deviation)
+            if outcome.bits_given > math.log2(PROOF_WORTH):
+                given[node.where] = outcome.bits_given
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
                 notes.append(
                     f"{node.where}: {layer.threshold.value} weight units are too few for T = {self._timesteps} levels "
@@ -156,6 +181,12 @@ class Quantize(Pass):
                 thresholds[node.name] = corrected.op.threshold
             # The activations have done their work; a large network's would fill the memory.
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
+        if given:
+            most = max(given, key=lambda where: given[where])
+            notes.append(
+                f"so that no input can overflow, {len(given)} of {len(indices) - 1} layers have smaller weights than "
+                f"the calibration data call for; {most} gives most, {given[most]:.1f} bits"
+            )
         figures: dict[str, int | float | str] = {
             "layers": len(indices) - 1,
             "layers_proven": proven,
@@ -193,8 +224,7 @@ class Quantize(Pass):
 
     def _layer(
         self, graph: Graph, node: Node, indices: Mapping[str, int], thresholds: Mapping[str, FloatArray]
-    ) -> tuple[Layer, bool, float]:
-        """The layer, whether its range is proven, and :meth:`_input_deviation`."""
+    ) -> _Outcome:
         op = node.op
         assert isinstance(op, SpikingLayer | Readout) and op.profile is not None
         spiking = isinstance(op, SpikingLayer)
@@ -230,7 +260,7 @@ class Quantize(Pass):
         # The input comes evenly, so that a membrane that only the input feeds does what the calibration data say.
         only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
         margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
-        scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead)
+        scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead, self._least_units)
         indexed = [indices[source] for source in node.inputs]
         layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:
@@ -238,7 +268,8 @@ class Quantize(Pass):
             scale = replace(scale, units=scale.units * 0.98)
             layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         theta = layer.threshold.value if layer.threshold else scale.units
-        return layer, is_proven, self._input_deviation(node, normalized, theta, layer.synapses)
+        deviation = self._input_deviation(node, normalized, theta, layer.synapses)
+        return _Outcome(layer, is_proven, deviation, math.log2(scale.usual / scale.units))
 
     def _rounded_layer(
         self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
@@ -281,7 +312,9 @@ class Quantize(Pass):
             scale=unit if threshold else np.full(node.shape[0], 1 / theta),
             membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
         )
-        return layer, is_safe(layer, drive, self._timesteps, self._target.membrane_limit, lead)
+        return layer, is_safe(
+            layer, drive, self._timesteps, self._target.membrane_limit, lead, self._target.input_limit
+        )
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]

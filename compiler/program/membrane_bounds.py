@@ -79,6 +79,26 @@ def lowest_silenced(bounds: Window, bias: float, lead: int) -> float:
     return bounds.low if lead else bounds.low + bias
 
 
+def largest_step(
+    drive: tuple[float, float], threshold: float, gate: float, bias: tuple[float, float], lead: int
+) -> float:
+    """The largest magnitude of what can arrive at a neuron in one step: the input register has to hold it.
+
+    Synapses bring it with the last spike's reset; or the gate with bias and reset; with lead the gate with the reset,
+    or with synapses.
+
+    Args:
+        drive: Lowest and highest input of a step, bias included.
+        threshold: theta, what a spike takes off.
+        gate: Size of the gate's pulse; 0 for none.
+        bias: Smallest and largest bias, in the same unit.
+        lead: Steps before a layer with a gate may fire.
+    """
+    low, high = drive
+    beside = max(threshold, -low, high) if lead else max(-bias[0], bias[1]) + threshold
+    return max(high, threshold - low, gate + beside)
+
+
 def drive_bounds(
     layer_shape: tuple[int, ...], synapses: tuple[Synapse, ...], sources: tuple[tuple[tuple[int, ...], int], ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -103,7 +123,9 @@ def drive_bounds(
     return lowest, highest
 
 
-def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, lead: int = 0) -> bool:
+def is_safe(
+    layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, lead: int = 0, input_limit: int | None = None
+) -> bool:
     """Whether no input whatever can make a layer's membrane wrap, in its window or under its gate, or defeat the gate.
 
     Args:
@@ -112,7 +134,13 @@ def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, le
         timesteps: T.
         limit: First magnitude that a membrane must not reach, in weight units.
         lead: Steps before a layer with a gate may fire.
+        input_limit: First magnitude that the input of a step must not reach; None: there is none.
     """
+    bias = int(layer.bias.min()), int(layer.bias.max())
+    if input_limit is not None:
+        reset = layer.threshold.value if layer.threshold and layer.gate else 0
+        if largest_step(drive, reset, layer.gate.value if layer.gate else 0, bias, lead) >= input_limit:
+            return False
     if layer.memoryless:
         return -limit < drive[0] and drive[1] < limit
     if layer.threshold is None or layer.gate is None:
@@ -120,6 +148,6 @@ def is_safe(layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, le
         return -limit < bounds.low and bounds.high < limit
     bounds = window(*drive, layer.threshold.value, layer.firing_level, timesteps, lead)
     # In the blank step only gate, the last spike's reset and, without lead, the bias arrive.
-    silenced = highest_silenced(bounds, int(layer.bias.max()), lead) - layer.gate.value < layer.firing_level
-    lowest = min(bounds.low, lowest_silenced(bounds, int(layer.bias.min()), lead) - layer.gate.value)
+    silenced = highest_silenced(bounds, bias[1], lead) - layer.gate.value < layer.firing_level
+    lowest = min(bounds.low, lowest_silenced(bounds, bias[0], lead) - layer.gate.value)
     return silenced and -limit < lowest and bounds.high < limit

@@ -138,6 +138,13 @@ class Program:
         """Shape of what a synapse reads: a layer's, or the input's for -1."""
         return self.coding.shape if source < 0 else self.layers[source].shape
 
+    def sources(self, index: int) -> tuple[tuple[tuple[int, ...], int], ...]:
+        """For each synapse of a layer the shape of what it reads and the largest value that one neuron of it sends."""
+        return tuple(
+            (self.source_shape(synapse.source), self.coding.largest if synapse.source < 0 else 1)
+            for synapse in self.layers[index].synapses
+        )
+
     def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
         """The ANN's logits as the spiking network approximates them.
 

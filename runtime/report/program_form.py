@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from snnc.compiler.placement import Placement, place
 from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program.safety import Safety, program_safety
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import count_synapses, estimate_energy
+from snnc.runtime.report import wording
 from snnc.runtime.report.placement_form import placement_form
-from snnc.runtime.report.program_table import fits
 
 Form = dict[str, object]
 
@@ -17,12 +20,13 @@ def program_form(program: Program, placement: Placement | None = None) -> Form:
     target = get_target(program.target)
     placement = placement or place(program, target)
     synapses = count_synapses(program)
+    safety = program_safety(program, target.membrane_limit, target.input_limit)
     provenance = program.provenance
     return {
         "target": program.target,
         **timing_form(program),
         "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
-        "layers": [_layer(program, index, count, target.membrane_limit) for index, count in enumerate(synapses)],
+        "layers": [_layer(program, index, count, safety[index]) for index, count in enumerate(synapses)],
         "membrane_limit": target.membrane_limit,
         "resources": resources(program),
         "placement": placement_form(placement),
@@ -71,7 +75,7 @@ def ann_joules(program: Program) -> dict[str, float]:
     return {each.model.name: each.ann for each in estimate_energy(program, None) if each.ann is not None}
 
 
-def _layer(program: Program, index: int, synapses: int, limit: int) -> Form:
+def _layer(program: Program, index: int, synapses: int, safety: Safety) -> Form:
     layer = program.layers[index]
     membrane = layer.membrane
     form: Form = {
@@ -86,7 +90,9 @@ def _layer(program: Program, index: int, synapses: int, limit: int) -> Form:
             "proven": list(membrane.proven),
             "measured": None if membrane.measured is None else list(membrane.measured),
             "samples": membrane.samples,
-            "cannot_overflow": fits(membrane.proven, limit),
+            "cannot_overflow": safety.proven,
+            "margin": None if safety.margin is None or math.isinf(safety.margin) else safety.margin,
+            "statement": wording.safety(safety),
         },
         "scale": {"minimum": float(layer.scale.min()), "maximum": float(layer.scale.max())},
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program import Layer, Program, Synapse
+from snnc.compiler.program.safety import Safety
 
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
@@ -112,3 +114,33 @@ def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] 
     counts = [(int((predictions == each).sum()), int(each)) for each in sorted(set(predictions.tolist()))]
     named = (f"{classes[each] if classes else each}: {count:,}" for count, each in counts)
     return f"predictions (no labels to compare with): {', '.join(named)}"
+
+
+def safety(value: Safety) -> str:
+    """``proven safe`` or ``safe on 512 calibration samples with margin 2.3``, and what else may be."""
+    if value.proven:
+        return "proven safe"
+    if value.margin is None:
+        return "neither proven nor measured"
+    if value.margin < 1:
+        return f"overflows on {value.samples:,} calibration samples"
+    return f"safe on {value.samples:,} calibration samples with margin {margin(value.margin)}"
+
+
+def margin(value: float) -> str:
+    """How many times as far something may go: ``2.3``, ``14``; rounded down, so that it is never too much."""
+    if not math.isfinite(value):
+        return "∞"
+    return f"{math.floor(10 * value) / 10:.1f}" if value < 10 else f"{math.floor(value):,}"
+
+
+def overall_safety(values: Sequence[Safety]) -> str:
+    """One sentence on all layers."""
+    proven = sum(each.proven for each in values)
+    if proven == len(values):
+        return "every layer is proven safe: no input can make its membrane potential overflow"
+    others = [each for each in values if not each.proven]
+    worst = min(others, key=lambda each: -1.0 if each.margin is None else each.margin)
+    count = "1 layer is" if len(others) == 1 else f"{len(others)} layers are"
+    more = " or more" if len(others) > 1 and (worst.margin or 0) >= 1 else ""
+    return f"{proven} of {len(values)} layers are proven safe, whatever the input; {count} {safety(worst)}{more}"

@@ -13,6 +13,8 @@ Number = np.floating[Any]
 Values = NDArray[Number]
 # Neurons that are taken through all steps together: what they remember stays in the innermost cache.
 BLOCK = 512
+# Lava adds up in 32 bits what then has to fit into 24: numbers that many times as far apart as the limit are the same.
+REGISTER = 2 * 2**8
 
 
 @compiled
@@ -159,6 +161,7 @@ def wrap_and_fire(
         How often a potential left the range, or a neuron would have fired, or wrapped, under the gate's pulse.
     """
     wraps = 0
+    register = REGISTER * limit
     for index in range(len(voltage)):
         tally[index], lowest[index], highest[index] = 0, 0, 0
         for step in range(silent + len(spikes)):
@@ -168,7 +171,8 @@ def wrap_and_fire(
             lowest[index], highest[index] = min(lowest[index], before), max(highest[index], before)
             if before <= -limit or before >= limit:
                 wraps += 1
-            # As 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics).
+            # As 32 bits hold it on the way into 24 (lava/proc/lif/models.py, subthr_dynamics).
+            before -= register * np.floor((before + register / 2) / register)
             if before > limit:
                 before -= 2 * limit
             if before <= -limit:

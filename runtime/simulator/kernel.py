@@ -40,10 +40,7 @@ class LayerKernel:
     ) -> None:
         native = device.type == "cpu" if native is None else native
         layer = program.layers[index]
-        sources = tuple(
-            (program.source_shape(synapse.source), program.coding.largest if synapse.source < 0 else 1)
-            for synapse in layer.synapses
-        )
+        sources = program.sources(index)
         lowest, highest = drive_bounds(layer.shape, layer.synapses, sources)
         largest_sum = int((highest - lowest).max())
         within_float32 = largest_sum + int(abs(layer.bias).max()) + limit < FLOAT32_EXACT
@@ -72,6 +69,10 @@ class LayerKernel:
         self._bias_range = int(layer.bias.min()), int(layer.bias.max())
         self._population = Population(layer, self._bias, limit, fused=native)
         drive = (int((lowest + layer.bias).min()), int((highest + layer.bias).max()))
+        # A wrap takes off the width of the register once: what came from further away stays outside of it, and adds up.
+        self._wide = None
+        if self.dtype == torch.float32 and max(-drive[0], drive[1]) > 2 * limit:
+            self._wide = Population(layer, self._bias.double(), limit, fused=native)
         self.proven = is_safe(layer, drive, program.timesteps, limit, self.lead)
 
     def run(
@@ -102,10 +103,21 @@ class LayerKernel:
             # Behind the input comes one step of nothing, which repeats itself.
             assert potential is not None
             drive = torch.zeros_like(potential)[None]
-        output = self._population.run(drive, span, potential)
+        output = self._integrated(drive, span, potential)
         if ends and not self.proven and self.layer.gate:
             output = replace(output, wraps=output.wraps + self._gate_failures(output.potential))
         return output
+
+    def _integrated(self, drive: torch.Tensor, span: Span, potential: torch.Tensor | None) -> LayerOutput:
+        """What the neurons do; in double precision from where potentials that wrapped need not fit into float32."""
+        if self._wide is None:
+            return self._population.run(drive, span, potential)
+        before = None if potential is None else potential.double()
+        if potential is None or potential.dtype == self.dtype:
+            output = self._population.run(drive, span, potential)
+            if not output.wraps:
+                return output
+        return self._wide.run(drive.double(), span, before)
 
     @property
     def window(self) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.program import Layer
 from snnc.compiler.program.memory_order import layer_order, rows_in_memory, shaped_from_memory
-from snnc.runtime.simulator.fire import fire
+from snnc.runtime.simulator.fire import REGISTER, fire
 from snnc.runtime.simulator.span import Span
 
 
@@ -127,7 +127,8 @@ class Population:
         return LayerOutput(spikes, potential, counts, int(wraps), int(low), int(high))
 
     def _wrapped(self, potential: torch.Tensor) -> torch.Tensor:
-        """The potential as 24 bits hold it (lava/proc/lif/models.py, subthr_dynamics)."""
-        span = 2 * self._limit
+        """The potential as 32 bits hold it on the way into 24 (lava/proc/lif/models.py, subthr_dynamics)."""
+        span, register = 2 * self._limit, REGISTER * self._limit
+        potential = potential - register * torch.floor((potential + register / 2) / register)
         above = torch.where(potential > self._limit, potential - span, potential)
         return torch.where(above <= -self._limit, potential + span, above)

@@ -118,6 +118,15 @@ def compile_command(
             show_default=False,
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Compile only what is proven not to overflow, whatever the input: layers get smaller weights where "
+            "that needs it, and a network that cannot be proven with enough of them is refused.",
+            show_default=False,
+        ),
+    ] = False,
     neuron: Annotated[
         str,
         typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
@@ -216,6 +225,7 @@ def compile_command(
             calibrate=names(calibrate),
             lead=lead,
             allow_oversize=allow_oversize,
+            strict=strict,
             neuron=neuron,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),

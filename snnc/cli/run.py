@@ -226,13 +226,12 @@ def run_command(
 
 def warn_of_wraps(screen: Screen, program: Program, result: RunResult) -> int:
     """Says which membrane potentials overflowed; 1 if any did, else 0."""
-    for layer, wraps in zip(program.layers, result.wraps or (), strict=False):
-        if wraps:
-            screen.warn(
-                f"layer {layer.name}: the membrane potential overflowed {wraps:,} times, so the result means nothing; "
-                "compile again with data like these, or with a smaller T"
-            )
-    return int(any(result.wraps or ()))
+    from snnc.runtime.overflow import overflow_messages
+
+    messages = overflow_messages(program, result)
+    for message in messages:
+        screen.warn(message)
+    return int(bool(messages))
 
 
 def clipping_notes(clipped: float) -> list[str]:

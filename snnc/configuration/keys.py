@@ -105,6 +105,7 @@ KEYS: Mapping[str, Kind] = {
     "skip-layers": INTEGER,
     "std": NUMBERS,
     "stop-at": INTEGERS,
+    "strict": SWITCH,
     "target": TEXT,
     "threshold": TEXT,
     "timesteps": INTEGER,

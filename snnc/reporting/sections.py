@@ -68,7 +68,8 @@ def network_section(program: Program) -> Section:
         "legend": "Vth is the activation that a spike in every step stands for. θ (threshold), v0 (initial potential) "
         "and the range of the membrane potential are in weight units; at "
         f"±{limit:,} the potential would overflow. Measured on "
-        f"{program.provenance.calibration_samples:,} calibration samples; proven for any input. Bits are those that "
+        f"{program.provenance.calibration_samples:,} calibration samples; proven for any input. The margin is how many "
+        "times as far as on the calibration samples the potential can go. Bits are those that "
         "the largest weight and the measured potential take on the chip.",
     }
 

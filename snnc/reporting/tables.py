@@ -8,6 +8,7 @@ from typing import Literal
 
 from snnc.compiler.placement import RULES, Placement
 from snnc.compiler.program import Layer, Program
+from snnc.compiler.program.safety import program_safety
 from snnc.compiler.targets import Target, get_target
 from snnc.reporting.collect import Report
 from snnc.reporting.layer_energy import LayerEnergy
@@ -15,7 +16,6 @@ from snnc.runtime.energy import ENERGY_MODELS
 from snnc.runtime.report import wording
 from snnc.runtime.report.bits import membrane_bits, weight_bits
 from snnc.runtime.report.placement_table import cut_in_words
-from snnc.runtime.report.program_table import fits
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,9 @@ def steps_table(report: Report) -> Table:
 def layers_table(program: Program) -> Table:
     """What the layers are made of."""
     target = get_target(program.target)
+    safety = program_safety(program, target.membrane_limit, target.input_limit)
     rows = []
     for index, layer in enumerate(program.layers):
-        proven = wording.span(layer.membrane.proven)
-        over = "" if fits(layer.membrane.proven, target.membrane_limit) else " (over)"
         rows.append(
             [
                 _name(layer, _modules(layer)),
@@ -123,11 +122,13 @@ def layers_table(program: Program) -> Table:
                 _number(f"{layer.initial_potential:,}" if layer.threshold else "-"),
                 _number(wording.scales(layer.scale) if layer.threshold else "-"),
                 _number(wording.span(layer.membrane.measured), _bits(layer, target)),
-                _number(proven + over),
+                _number(wording.span(layer.membrane.proven)),
+                Cell(wording.safety(safety[index])),
             ]
         )
     return _table(
-        ["layer", "shape", "neurons", "synapses", "θ", "v0", "Vth", "potential measured", "potential proven"], rows
+        ["layer", "shape", "neurons", "synapses", "θ", "v0", "Vth", "potential measured", "potential proven", "safe"],
+        rows,
     )
 
 

@@ -21,7 +21,7 @@ def assert_equal_runs(program: Program, levels: np.ndarray, models: tuple[str, .
 
 
 def assert_equal_results(expected: RunResult, found: RunResult) -> None:
-    """Everything but the wraps, which Lava does not tell."""
+    """Everything but the wraps, which Lava itself does not tell."""
     assert np.array_equal(found.readout, expected.readout)
     assert np.array_equal(found.input_counts, expected.input_counts)
     for index, (one, other) in enumerate(zip(expected.spike_counts, found.spike_counts, strict=True)):
