@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from snnc.models.data import Dataset, load_data
     from snnc.models.training import Epoch
     from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
-    from snnc.reporting import Report
+    from snnc.reporting import LayerEvidence, PassOutcome, Report, StepOutcome
     from snnc.runtime.agreement import Agreement, LayerAgreement
-    from snnc.runtime.energy import EnergyEstimate
+    from snnc.runtime.energy import EnergyEstimate, OperationCounts
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
     from snnc.runtime.report import plot_placement
     from snnc.runtime.result import RunResult
@@ -73,14 +73,17 @@ __all__ = [
     "LayerAgreement",
     "LayerComparison",
     "LayerErrors",
+    "LayerEvidence",
     "LayerThresholds",
     "ModelError",
     "NetxNetwork",
     "NetxResult",
+    "OperationCounts",
     "OptionError",
     "OutputError",
     "OverflowWarning",
     "PassError",
+    "PassOutcome",
     "PlacedLayer",
     "Placement",
     "Program",
@@ -89,6 +92,7 @@ __all__ = [
     "RunResult",
     "SnncError",
     "Stage",
+    "StepOutcome",
     "Synapse",
     "TargetError",
     "UnsupportedError",
@@ -128,9 +132,9 @@ _HOMES = {
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training": ("Epoch",),
     "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
-    "snnc.reporting": ("Report",),
+    "snnc.reporting": ("LayerEvidence", "PassOutcome", "Report", "StepOutcome"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
-    "snnc.runtime.energy": ("EnergyEstimate",),
+    "snnc.runtime.energy": ("EnergyEstimate", "OperationCounts"),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),
     "snnc.runtime.report": ("plot_placement",),
     "snnc.runtime.result": ("RunResult",),

@@ -60,6 +60,9 @@ def run_netx(
         lava_models: What computes on ``lava``: ``fast`` (ours; None) or ``stock`` (Lava's).
         advance: Told how many samples are done.
 
+    Returns:
+        Spike counts, predictions and what else the run gave, for each sample.
+
     Raises:
         SnncError: Anything that the user can mend.
     """

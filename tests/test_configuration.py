@@ -94,6 +94,7 @@ def test_every_configured_command_takes_the_file(folder: Path, call: Call) -> No
         ("run", net),
         ("validate", net, "--no-lava"),
         ("diagnose", folder / "model.pt", net),
+        ("report", folder / "model.pt", net),
         ("thresholds", folder / "model.pt"),
         ("thresholds", net),
         ("bundle", net),

@@ -188,6 +188,17 @@ def test_a_result_is_read_and_shown(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["chip"]["joules"] == 0.02
 
 
+def test_a_result_is_shown_where_a_snnc_toml_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    """Its data and samples are for pages."""
+    file = written(tmp_path, RESULT)
+    (tmp_path / "snnc.toml").write_text('data = "digits"\nsamples = 20\n')
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--lab", str(file)]) == 0
+    assert "snnc.toml" not in capsys.readouterr().out
+
+
 def change(*path: Any) -> Callable[[Any], Any]:
     """Puts the last at the place that the others name."""
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from snnc.cli.amounts import memory_size
-from snnc.cli.options import DATA_FORMS, REPORT_SAMPLES, Architecture, Device, Json, Memory, Trust, Verbose
+from snnc.cli.configured import ConfiguredCommand, long_names
+from snnc.cli.options import (
+    DATA_FORMS,
+    REPORT_SAMPLES,
+    Architecture,
+    Config,
+    Device,
+    Json,
+    Memory,
+    NoConfig,
+    Trust,
+    Verbose,
+)
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, told_in
 from snnc.errors import OptionError
@@ -18,6 +31,14 @@ Examples:
   snnc report model.pt model.net --data cifar10:data -o report.html
   snnc report --lab result.json
 """
+
+
+class ReportCommand(ConfiguredCommand):
+    """``snnc report``, for which a ``snnc.toml`` has nothing to say where a laboratory's result is shown."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """All options, with ``--lab``."""
+        return frozenset(long_names(self) if given.get("lab") else ())
 
 
 def report_command(
@@ -45,6 +66,8 @@ def report_command(
     memory: Memory = None,
     architecture: Architecture = None,
     trust: Trust = False,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -56,7 +79,7 @@ def report_command(
     With --lab: spikes, accuracy, time and energy of a board beside snnc's estimates. Ends with exit code 1 if a spike
     or readout there was not as the simulator gives it.
     """
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=None if lab else config)
     if lab is not None:
         given = {"MODEL": model, "NET": net, "--data": data, "--output": output}
         for name, value in given.items():

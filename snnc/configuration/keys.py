@@ -119,6 +119,7 @@ COMMAND_LINE_ONLY: Mapping[str, str] = {
     "cluster": "it makes other machines run code",
     "config": "it names the file itself",
     "json": _TALK,
+    "lab": "it asks for a report of another kind",
     "no-config": "it leaves the file out",
     "output": _WRITES,
     "plot": _WRITES,

@@ -40,7 +40,8 @@ def configuration_text(found: FirstLook, model: Path) -> str:
             "# lead = 4",
         ],
         [
-            "# Options of one command only. [run], [validate], [diagnose], [thresholds] and [bundle] are there too.",
+            "# Options of one command only.",
+            "# [run], [validate], [diagnose], [report], [thresholds] and [bundle] are there too.",
             "[compile]",
             '# target = "loihi2"',
             "# calib-samples = 512",
