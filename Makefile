@@ -49,7 +49,7 @@ newest:  ## run the tests that need no Lava under the newest Python with the new
 check-nir:  ## let SpikingJelly read our NIR graphs, under the newest Python
 	@tools/setup --newest
 	.venv-newest/bin/python -m pip install -qq 'spikingjelly>=2' nirtorch
-	.venv-newest/bin/python -m pytest tests/test_nir_spikingjelly.py
+	.venv-newest/bin/python -m pytest tests/test_nir_spikingjelly.py "tests/test_docs.py::test_the_blocks_of_a_page_work[docs/exchange.md]"
 
 # Material warns of MkDocs 2, which pyproject.toml rules out.
 docs: setup  ## build the documentation as a site, in site/; a dead link fails

@@ -19,7 +19,8 @@ from torch import nn
 import snnc
 from snnc.cli import main
 from snnc.diagnosis import LayerErrors, Stage
-from snnc.diagnosis.findings import Evidence, findings
+from snnc.diagnosis.evidence import Evidence
+from snnc.diagnosis.findings import findings
 from snnc.diagnosis.layer_errors import LayerErrorSums
 from snnc.diagnosis.stages import STAGES
 from snnc.errors import ModelError
@@ -79,8 +80,9 @@ FINE = LayerErrors("a", "module a", 0.01, 0.05, 0.05, 0.08, 0.0, 0.0, 0.0, 0.2, 
 def evidence(*accuracies: float, layers: tuple[LayerErrors, ...] = (FINE,), **changes: Any) -> Evidence:
     accuracies = accuracies or (0.9, 0.9, 0.9, 0.9)
     stages = [Stage(name, accuracy, accuracy) for name, accuracy in zip(STAGES, accuracies, strict=True)]
-    settings = {"wraps": (), "clipped": 0.0, "classes": 10, "timesteps": 4, "lead": 0, "corrected": False}
-    return Evidence(stages=stages, layers=layers, **{**settings, **changes})
+    figures = {"wraps": (), "clipped": 0.0, "classes": 10, "timesteps": 4, "lead": 0}
+    options = {"corrected": False, "weighed": False, "per_channel": False}
+    return Evidence(stages=stages, layers=layers, **{**figures, **options, **changes})
 
 
 def test_nothing_stands_out_where_nothing_is_wrong() -> None:
@@ -119,6 +121,26 @@ def test_what_was_done_already_is_not_advised() -> None:
     (found,) = findings(evidence(0.9, 0.9, 0.9, 0.6, lead=2, corrected=True))
     assert "--calibrate" not in found.advice
     assert "--lead" not in found.advice
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"accuracies": (0.9, 0.8, 0.8, 0.8)},
+        {"accuracies": (0.9, 0.9, 0.8, 0.8)},
+        {"layers": (dataclasses.replace(FINE, clipped=0.2),)},
+        {"layers": (dataclasses.replace(FINE, silent=0.4),)},
+        {"layers": (dataclasses.replace(FINE, saturated=0.4),)},
+    ],
+)
+def test_the_defaults_are_not_advised_where_they_were_taken(shown: dict[str, Any]) -> None:
+    """A network compiled with --threshold auto was told to try --threshold auto."""
+    accuracies, layers = shown.get("accuracies", ()), shown.get("layers", (FINE,))
+    (before,) = findings(evidence(*accuracies, layers=layers))
+    (found,) = findings(evidence(*accuracies, layers=layers, weighed=True, per_channel=True))
+    assert re.search("--threshold auto, or|--per-channel", before.advice)
+    assert "--per-channel" not in found.advice and "--objective" not in found.advice
+    assert found.advice.startswith("a larger T") or found.advice.startswith("a T above")
 
 
 def test_three_layers_of_a_kind_are_named_the_worst_first() -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.compiler.program import Program
-from snnc.diagnosis.findings import Evidence, Finding, findings
+from snnc.diagnosis.evidence import Evidence
+from snnc.diagnosis.findings import Finding, findings
 from snnc.diagnosis.layer_errors import LayerErrors, LayerErrorSums
 from snnc.diagnosis.stages import STAGES, Stage, staged_predictions
 from snnc.inputs import chunks, input_levels
@@ -112,5 +113,7 @@ def diagnose_program(
         timesteps=program.timesteps,
         lead=program.lead,
         corrected=bool(program.provenance.options.get("calibrate")),
+        weighed=program.provenance.options.get("threshold") == "auto",
+        per_channel=program.provenance.options.get("per_channel") == "True",
     )
     return Diagnosis(len(dataset), stages, layers, findings(evidence), runs.notes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from snnc.diagnosis.evidence import Evidence
 from snnc.diagnosis.layer_errors import LayerErrors
-from snnc.diagnosis.stages import Stage
 
 # Points of accuracy, or of agreement, that are worth a word.
 WORTH = 1.0
@@ -29,38 +29,6 @@ class Finding:
     what: str
     advice: str
     where: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the rules look at.
-
-    Attributes:
-        stages: From the ANN to the simulator.
-        layers: In network order.
-        wraps: For each layer that overflowed its modules and how often.
-        clipped: Share of the input values outside what the calibration data spanned.
-        classes: Number of outputs.
-        timesteps: T.
-        lead: k.
-        corrected: Whether the layers were corrected on calibration data.
-    """
-
-    stages: Sequence[Stage]
-    layers: Sequence[LayerErrors]
-    wraps: Sequence[tuple[str, int]]
-    clipped: float
-    classes: int
-    timesteps: int
-    lead: int
-    corrected: bool
-
-    def lost(self, index: int) -> float:
-        """Points that a stage loses against the one before it: of accuracy, or without labels of agreement."""
-        before, after = self.stages[index - 1 : index + 1]
-        if before.accuracy is not None and after.accuracy is not None:
-            return 100 * (before.accuracy - after.accuracy)
-        return 100 * (before.agreement - after.agreement)
 
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
@@ -98,8 +66,7 @@ def _clipping(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(1)) >= WORTH:
         yield Finding(
             f"clipping activations at the thresholds costs {lost:.1f} points",
-            "--threshold auto, or data-driven with --objective 2, which clip less; more calibration samples; "
-            "a larger T",
+            f"{_larger_thresholds(evidence)}; more calibration samples",
         )
 
 
@@ -107,8 +74,9 @@ def _rounding(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(2)) >= WORTH:
         yield Finding(
             f"rounding activations to {evidence.timesteps + 1} levels costs {lost:.1f} points",
-            f"a T above {evidence.timesteps}; one threshold for each channel (--per-channel); training with few levels "
-            "(snnc train --activation qcfs)",
+            f"a T above {evidence.timesteps}; "
+            + ("" if evidence.per_channel else "one threshold for each channel (--per-channel); ")
+            + "training with few levels (snnc train --activation qcfs)",
         )
 
 
@@ -126,15 +94,27 @@ def _spikes(evidence: Evidence) -> Iterable[Finding]:
         )
 
 
+def _larger_thresholds(evidence: Evidence) -> str:
+    if evidence.weighed:
+        return "a larger T, since --threshold auto has weighed larger thresholds against coarser levels already"
+    return "--threshold auto, or data-driven with --objective 2, which choose larger thresholds; a larger T"
+
+
+def _sooner(evidence: Evidence) -> str:
+    ways = "a larger T" if evidence.per_channel else "a larger T, or --per-channel"
+    return f"{ways}: their activations are small beside the threshold"
+
+
 def _layer_rule(
-    figure: Callable[[LayerErrors], float], least: float, words: str, advice: str
+    figure: Callable[[LayerErrors], float], least: float, words: str, advice: str | Callable[[Evidence], str]
 ) -> Callable[[Evidence], Iterable[Finding]]:
     """A rule on each layer by itself: where a figure is at least ``least``, the largest first."""
 
     def rule(evidence: Evidence) -> Iterable[Finding]:
         over = sorted((each for each in evidence.layers if figure(each) >= least), key=figure, reverse=True)
         for each in over[:NAMED]:
-            yield Finding(words.format(100 * figure(each)), advice, each.where)
+            said = advice if isinstance(advice, str) else advice(evidence)
+            yield Finding(words.format(100 * figure(each)), said, each.where)
 
     return rule
 
@@ -160,7 +140,7 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: layer.clipped,
         0.05,
         "{:.0f} % of its activations' sum lie above the thresholds and are lost",
-        "--threshold auto, or data-driven with --objective 2",
+        _larger_thresholds,
     ),
     _layer_rule(
         lambda layer: 0.0 if layer.memoryless else -layer.shift,
@@ -185,13 +165,13 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: layer.silent,
         0.1,
         "{:.0f} % of the neurons that the ANN activates never fire",
-        "a larger T, or --per-channel: their activations are small beside the threshold",
+        _sooner,
     ),
     _layer_rule(
         lambda layer: layer.saturated,
         0.05,
         "{:.0f} % of its neurons fire in every step and can say no more",
-        "--threshold auto, or data-driven with --objective 2, which choose larger thresholds",
+        _larger_thresholds,
     ),
     _weights,
 )
