@@ -3,10 +3,15 @@
 from snnc.compiler.program.coding import InputCoding
 from snnc.compiler.program.layer import Bias, Entries, Gate, Layer, Membrane, Scaled, Synapse
 from snnc.compiler.program.program import AnnLayer, Program, Provenance
+from snnc.compiler.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
+
+# Whatever a .net file holds.
+CompiledNetwork = Program | SigmaDeltaProgram
 
 __all__ = [
     "AnnLayer",
     "Bias",
+    "CompiledNetwork",
     "Entries",
     "Gate",
     "InputCoding",
@@ -15,5 +20,7 @@ __all__ = [
     "Program",
     "Provenance",
     "Scaled",
+    "SigmaDeltaLayer",
+    "SigmaDeltaProgram",
     "Synapse",
 ]

@@ -1,0 +1,132 @@
+"""One layer of sigma-delta neurons, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from snnc.compiler.program.sigma_delta import (
+    ACTIVATION_LIMIT,
+    EXACT_LIMIT,
+    MESSAGE_LIMIT,
+    STATE_LIMIT,
+    UNIT,
+    SigmaDeltaLayer,
+)
+from snnc.compiler.program.synaptic_input import SynapticInput
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What neurons hold, float64 tensors that hold integers, (samples, *layer shape).
+
+    Attributes:
+        sigma: Sum of all that arrived.
+        activation: The last activation.
+        residue: Change that was held back.
+    """
+
+    sigma: torch.Tensor
+    activation: torch.Tensor
+    residue: torch.Tensor
+
+
+@dataclass
+class Extremes:
+    """What the neurons of a layer came to in a run, over all samples and steps, in units of sigma.
+
+    Attributes:
+        low: Least sigma plus bias.
+        high: Largest.
+        size: Largest sum of the sizes of what arrived in one step; 0 where it was not looked at.
+        overflows: How often a value left the range in which all backends compute exactly.
+    """
+
+    low: int = 0
+    high: int = 0
+    size: int = 0
+    overflows: int = 0
+
+
+class LayerSimulator:
+    """Computes the steps of a layer.
+
+    Args:
+        layer: The layer.
+        source_shape: Shape of what it reads.
+        device: Where to compute.
+        proven: Whether no input can take a value out of its range, so that nothing is looked at.
+
+    Attributes:
+        extremes: What was found so far.
+    """
+
+    def __init__(
+        self, layer: SigmaDeltaLayer, source_shape: tuple[int, ...], device: torch.device, *, proven: bool
+    ) -> None:
+        self.layer = layer
+        self.extremes = Extremes()
+        self._proven = proven
+        self._device = device
+        # Doubles hold every sum exactly: 16 bits of messages, 8 of weights, and up to 2^29 of them.
+        self._drive = SynapticInput(layer.synapse, source_shape, layer.shape, dtype=torch.float64, device=device)
+        self._size = SynapticInput(
+            layer.synapse,
+            source_shape,
+            layer.shape,
+            dtype=torch.float64,
+            device=device,
+            weight=np.abs(layer.synapse.weight),
+        )
+        self._offset = torch.as_tensor(layer.offset, dtype=torch.float64, device=device)
+
+    def start(self) -> State:
+        """The state at the start of a sample."""
+        nothing = torch.zeros(1, *self.layer.shape, dtype=torch.float64, device=self._device)
+        return State(nothing, nothing, nothing)
+
+    def step(self, state: State, arrived: torch.Tensor | None) -> tuple[State, torch.Tensor]:
+        """One step.
+
+        Args:
+            state: Of one sample, or of as many as messages arrived for.
+            arrived: Messages of the source, (samples, *source shape); None: none.
+
+        Returns:
+            The state afterwards, and the messages sent, (samples, *layer shape); those of a readout are its sums.
+        """
+        sigma = state.sigma
+        if arrived is not None:
+            drive = self._drive(arrived)
+            sigma = sigma + drive
+            if not self._proven:
+                self._look_at_input(drive, arrived)
+        potential = sigma + self._offset
+        self._look_at_state(potential)
+        if self.layer.delta_threshold is None:
+            return State(sigma, state.activation, state.residue), sigma
+        activation = potential.clamp(min=0)
+        delta = activation - state.activation + state.residue
+        sent = delta.abs() >= self.layer.held_back
+        messages = torch.where(sent, torch.floor(delta / UNIT), 0.0)
+        if not self._proven:
+            too_long = (messages >= MESSAGE_LIMIT) | (messages < -MESSAGE_LIMIT)
+            self.extremes.overflows += int(too_long.sum())
+        return State(sigma, activation, torch.where(sent, 0.0, delta)), messages
+
+    def _look_at_input(self, drive: torch.Tensor, arrived: torch.Tensor) -> None:
+        size = self._size(arrived.abs())
+        self.extremes.size = max(self.extremes.size, int(size.max()))
+        wrong = drive.abs() >= STATE_LIMIT
+        if self.layer.synapse.kind == "conv":
+            wrong = wrong | (size >= EXACT_LIMIT)
+        self.extremes.overflows += int(wrong.sum())
+
+    def _look_at_state(self, potential: torch.Tensor) -> None:
+        self.extremes.low = min(self.extremes.low, int(potential.min()))
+        self.extremes.high = max(self.extremes.high, int(potential.max()))
+        if not self._proven:
+            limit = STATE_LIMIT if self.layer.delta_threshold is None else ACTIVATION_LIMIT
+            self.extremes.overflows += int(((potential >= limit) | (potential <= -STATE_LIMIT)).sum())
