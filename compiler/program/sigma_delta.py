@@ -103,9 +103,10 @@ class SigmaDeltaLayer:
 class SigmaDeltaProgram:
     """A chain of sigma-delta layers.
 
-    A sample starts with all neurons at zero; its levels are held at the input until the readout has seen all of them.
-    In step 0 the biases send their first messages, which pass on layer by layer, and the input follows one step behind
-    the first of them: layer i, from 0, gets it in step i + 1 and changes no more after that.
+    A network starts with all neurons at zero. From step 0 on biases send messages, which pass on layer by layer until
+    the network is at rest. A sample finds it there, and its levels are held at the input until the readout has seen all
+    of them: layer i, from 0, gets them in step i + 1, and sends no more after that. Where the first sample is there
+    from the start, it follows the biases one step behind and finds each layer as it is at rest too.
 
     Attributes:
         target: Name of the chip, ``loihi2``.
@@ -138,7 +139,7 @@ class SigmaDeltaProgram:
 
     @property
     def interval(self) -> int:
-        """Steps from one sample to the next; all neurons are set to zero in between."""
+        """Steps from one sample to the next; all neurons are set back to rest in between."""
         return self.timesteps
 
     @property

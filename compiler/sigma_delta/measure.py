@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program import SigmaDeltaProgram
-from snnc.compiler.program.sigma_delta import ACTIVATION_LIMIT, STATE_LIMIT
+from snnc.compiler.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
 
 
 def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[SigmaDeltaProgram, tuple[float, ...]]:
@@ -20,8 +20,7 @@ def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[Sigm
 
     Returns:
         The program with measured ranges, and for each layer the share of its ranges that was used: 1 is where a value
-        leaves them. The sum of the sizes of what arrives counts with sigma, so that Lava's single precision holds it
-        twice over.
+        leaves them, or no longer fits the single precision of Lava's convolutions.
     """
     # As in measure_membranes: what is measured is what will run.
     from snnc.runtime.sigma_delta import SigmaDeltaSimulator
@@ -34,5 +33,6 @@ def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[Sigm
         measured = replace(layer.membrane, measured=(found.low, found.high), samples=len(levels))
         layers.append(replace(layer, membrane=measured))
         highest = STATE_LIMIT if layer.delta_threshold is None else ACTIVATION_LIMIT
-        shares.append(max(-found.low / STATE_LIMIT, found.high / highest, found.size / STATE_LIMIT))
+        sums = (max(-found.low, found.drive) / STATE_LIMIT, found.high / highest, found.size / EXACT_LIMIT)
+        shares.append(max(sums))
     return replace(program, layers=tuple(layers)), tuple(shares)

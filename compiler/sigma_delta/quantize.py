@@ -14,7 +14,7 @@ from snnc.compiler.program.sigma_delta_bounds import sigma_delta_bounds
 from snnc.compiler.sigma_delta.chain import ChainLayer
 from snnc.compiler.sigma_delta.constants import constant_weights
 from snnc.compiler.sigma_delta.netx_weights import WEIGHT_MAXIMUM, kept_by_netx
-from snnc.compiler.sigma_delta.units import hidden_units, message_caps, readout_unit
+from snnc.compiler.sigma_delta.units import growth, hidden_units, message_caps, reach, readout_unit
 from snnc.errors import TargetError
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +48,7 @@ def quantize(
         UnsupportedError: A convolution has no place for its bias.
     """
     factor = max(1, LONGEST_LEVEL // coding.highest)
-    caps = message_caps(factor * coding.highest, len(layers) - 1)
+    caps = message_caps(factor * coding.highest, _growths(layers, coding))
     found = [_relay(coding, factor)]
     # Of what the next layer reads: shape and units of its messages, without the constant channel.
     shape, unit = coding.shape, np.full(coding.shape[0], 1 / factor)
@@ -75,6 +75,17 @@ def quantize(
         replace(layer, membrane=Membrane((int(each.low.min()), int(each.high.max()))))
         for layer, each in zip(found, bounds, strict=True)
     )
+
+
+def _growths(layers: Sequence[ChainLayer], coding: InputCoding) -> list[float]:
+    """How each hidden layer lengthens messages where its weights use eight bits."""
+    shape, activation = coding.shape, np.full(coding.shape[0], float(coding.highest))
+    growths = []
+    for layer in layers[:-1]:
+        weight = layer.weight * _each_input(activation, layer, shape)
+        shape, activation = layer.node.shape, reach(layer.drive_minimum, layer.drive_maximum)
+        growths.append(growth(weight, activation))
+    return growths
 
 
 def _relay(coding: InputCoding, factor: int) -> SigmaDeltaLayer:

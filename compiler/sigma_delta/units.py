@@ -7,6 +7,8 @@ back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,19 +23,46 @@ MARGIN = 2.0
 DEAD_SHARE = 1 / 8
 
 
-def message_caps(first: int, layers: int) -> tuple[float, ...]:
+def reach(low: FloatArray, high: FloatArray) -> FloatArray:
+    """The activation that each channel has to hold without a margin.
+
+    Args:
+        low: Smallest drive on the calibration data, (channels,).
+        high: Largest.
+    """
+    return np.maximum(high, DEAD_SHARE * np.maximum(abs(low), abs(high)))
+
+
+def growth(weight: FloatArray, activation: FloatArray) -> float:
+    """How many times longer than its source's a layer's messages get with weights of eight bits, in the median.
+
+    Args:
+        weight: Weights times the largest activation of the source's channels, (channels, ...).
+        activation: The largest activation of each channel, (channels,).
+    """
+    largest = _largest(weight)
+    channels = (largest > 0) & (activation > 0)
+    if not channels.any():
+        return 1.0
+    return float(np.median(WEIGHT_MAXIMUM * activation[channels] / (UNIT * largest[channels])))
+
+
+def message_caps(first: int, growths: Sequence[float]) -> tuple[float, ...]:
     """The longest message that each hidden layer is to send on the calibration data.
 
-    Weights of eight bits make messages longer from layer to layer, and shorter messages round more coarsely. The caps
-    grow by a constant factor from the input's messages to the longest that leave the margin, so that no layer has to
-    make up for all others with coarse weights.
+    Where weights of eight bits would make messages too long in the end, all layers' weights get coarser by the same
+    factor.
 
     Args:
         first: The longest message behind the input.
-        layers: Number of hidden layers.
+        growths: :func:`growth` of each hidden layer.
     """
-    last = MESSAGE_LIMIT / MARGIN
-    return tuple(first * (last / first) ** (index / layers) for index in range(1, layers + 1))
+    longest = MESSAGE_LIMIT / MARGIN
+    lengths = first * np.cumprod(growths)
+    # Of all layers the one that has to save most for each layer up to it.
+    savings = (longest / lengths) ** (1 / np.arange(1, len(lengths) + 1))
+    saving = min(1.0, float(savings.min()))
+    return tuple((lengths * saving ** np.arange(1, len(lengths) + 1)).tolist())
 
 
 def hidden_units(
@@ -52,8 +81,7 @@ def hidden_units(
         (channels,), > 0.
     """
     size = np.maximum(abs(low), abs(high))
-    active = np.maximum(high, DEAD_SHARE * size)
-    bound = np.maximum(active / (UNIT * cap), MARGIN * size / STATE_LIMIT)
+    bound = np.maximum(reach(low, high) / (UNIT * cap), MARGIN * size / STATE_LIMIT)
     units = np.maximum(_largest(weight) / WEIGHT_MAXIMUM, bound) * coarser
     # A channel without weights and bias may have any.
     return np.where(units > 0, units, 1.0)

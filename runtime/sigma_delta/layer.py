@@ -15,6 +15,7 @@ from snnc.compiler.program.sigma_delta import (
     UNIT,
     SigmaDeltaLayer,
 )
+from snnc.compiler.program.sigma_delta_bounds import SigmaDeltaBounds
 from snnc.compiler.program.synaptic_input import SynapticInput
 
 
@@ -40,12 +41,14 @@ class Extremes:
     Attributes:
         low: Least sigma plus bias.
         high: Largest.
-        size: Largest sum of the sizes of what arrived in one step; 0 where it was not looked at.
+        drive: Largest size of what arrived in one step; 0 where it was not looked at, since it cannot be too large.
+        size: Largest sum of the sizes of what arrived in one step, weight times message; 0 where it does not matter.
         overflows: How often a value left the range in which all backends compute exactly.
     """
 
     low: int = 0
     high: int = 0
+    drive: int = 0
     size: int = 0
     overflows: int = 0
 
@@ -57,29 +60,28 @@ class LayerSimulator:
         layer: The layer.
         source_shape: Shape of what it reads.
         device: Where to compute.
-        proven: Whether no input can take a value out of its range, so that nothing is looked at.
+        bounds: What no input can exceed; where that is within the chip's ranges, nothing is looked at.
 
     Attributes:
         extremes: What was found so far.
     """
 
     def __init__(
-        self, layer: SigmaDeltaLayer, source_shape: tuple[int, ...], device: torch.device, *, proven: bool
+        self, layer: SigmaDeltaLayer, source_shape: tuple[int, ...], device: torch.device, bounds: SigmaDeltaBounds
     ) -> None:
         self.layer = layer
         self.extremes = Extremes()
-        self._proven = proven
+        self._proven = bounds.within
         self._device = device
         # Doubles hold every sum exactly: 16 bits of messages, 8 of weights, and up to 2^29 of them.
-        self._drive = SynapticInput(layer.synapse, source_shape, layer.shape, dtype=torch.float64, device=device)
-        self._size = SynapticInput(
-            layer.synapse,
-            source_shape,
-            layer.shape,
-            dtype=torch.float64,
-            device=device,
-            weight=np.abs(layer.synapse.weight),
-        )
+        self._type = torch.float32 if bounds.size.max(initial=0) < EXACT_LIMIT else torch.float64
+        self._drive = SynapticInput(layer.synapse, source_shape, layer.shape, dtype=self._type, device=device)
+        self._size = None
+        if layer.synapse.kind == "conv" and not bounds.within:
+            weight = np.abs(layer.synapse.weight)
+            self._size = SynapticInput(
+                layer.synapse, source_shape, layer.shape, dtype=torch.float64, device=device, weight=weight
+            )
         self._offset = torch.as_tensor(layer.offset, dtype=torch.float64, device=device)
 
     def start(self) -> State:
@@ -99,7 +101,7 @@ class LayerSimulator:
         """
         sigma = state.sigma
         if arrived is not None:
-            drive = self._drive(arrived)
+            drive = self._drive(arrived.to(self._type)).to(torch.float64)
             sigma = sigma + drive
             if not self._proven:
                 self._look_at_input(drive, arrived)
@@ -117,10 +119,11 @@ class LayerSimulator:
         return State(sigma, activation, torch.where(sent, 0.0, delta)), messages
 
     def _look_at_input(self, drive: torch.Tensor, arrived: torch.Tensor) -> None:
-        size = self._size(arrived.abs())
-        self.extremes.size = max(self.extremes.size, int(size.max()))
+        self.extremes.drive = max(self.extremes.drive, int(drive.abs().max()))
         wrong = drive.abs() >= STATE_LIMIT
-        if self.layer.synapse.kind == "conv":
+        if self._size is not None:
+            size = self._size(arrived.abs())
+            self.extremes.size = max(self.extremes.size, int(size.max()))
             wrong = wrong | (size >= EXACT_LIMIT)
         self.extremes.overflows += int(wrong.sum())
 

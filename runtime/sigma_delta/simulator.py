@@ -23,8 +23,8 @@ BYTES = 8 * 8
 class SigmaDeltaSimulator:
     """Simulates a sigma-delta program exactly: the same messages as on Lava, whatever the batch and device.
 
-    What a layer does before the input reaches it, when only biases move, is the same for every sample and is computed
-    once; the input then reaches each layer in one step, so that a batch takes one product for each layer.
+    The state at rest is computed once; from there the input reaches each layer in one step, so that a batch takes one
+    product for each layer.
 
     Args:
         program: The program.
@@ -44,7 +44,7 @@ class SigmaDeltaSimulator:
         self.program = program
         self.extremes: tuple[Extremes, ...] | None = None
         self._device = torch.device(device)
-        self._proven = [each.within for each in sigma_delta_bounds(program.coding, program.layers)]
+        self._bounds = sigma_delta_bounds(program.coding, program.layers)
         sample = BYTES * max(layer.neurons for layer in program.layers)
         if memory is not None and memory < sample:
             raise OptionError(
@@ -60,7 +60,7 @@ class SigmaDeltaSimulator:
         batch_size: int | None = None,
         advance: Callable[[int], None] | None = None,
     ) -> RunResult:
-        """Runs samples, each from the start.
+        """Runs samples, each from rest.
 
         Args:
             levels: Input levels, (samples, *input shape).
@@ -82,14 +82,13 @@ class SigmaDeltaSimulator:
                 found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
             )
         layers = [
-            LayerSimulator(layer, program.source_shape(index - 1), self._device, proven=proven)
-            for index, (layer, proven) in enumerate(zip(program.layers, self._proven, strict=True))
+            LayerSimulator(layer, program.source_shape(index - 1), self._device, bounds)
+            for index, (layer, bounds) in enumerate(zip(program.layers, self._bounds, strict=True))
         ]
         tally = _Tally(program, len(levels), record=record)
         size = batch_size or self._batch
         with exact_products(self._device):
-            states, sent = _before_input(layers)
-            tally.add_biases(sent)
+            states = _at_rest(layers)
             for start in range(0, len(levels), size):
                 part = slice(start, min(start + size, len(levels)))
                 self._run_batch(levels[part], layers, states, tally, part)
@@ -113,19 +112,19 @@ class SigmaDeltaSimulator:
             tally.add_layer(index, messages.to(torch.int64).cpu().numpy(), part)
 
 
-def _before_input(layers: list[LayerSimulator]) -> tuple[list[State], list[list[torch.Tensor]]]:
-    """The states that the input finds, and what was sent before: of layer i in steps 0 to i, for one sample."""
+def _at_rest(layers: list[LayerSimulator]) -> list[State]:
+    """The states that the input finds: biases have passed through, a step for each layer before."""
     states: list[State] = []
-    sent: list[list[torch.Tensor]] = []
+    before: list[torch.Tensor] = []
     for layer in layers:
         state, messages = layer.step(layer.start(), None)
-        own = [messages]
-        for arrived in sent[-1] if sent else ():
+        sent = [messages]
+        for arrived in before:
             state, messages = layer.step(state, arrived)
-            own.append(messages)
+            sent.append(messages)
         states.append(state)
-        sent.append(own)
-    return states, sent
+        before = sent
+    return states
 
 
 class _Tally:
@@ -139,22 +138,12 @@ class _Tally:
 
     def __init__(self, program: SigmaDeltaProgram, samples: int, *, record: bool) -> None:
         sending = program.spiking_layers
-        self._samples = samples
         self._counts = [np.zeros(layer.shape, np.int64) for layer in sending]
         self._inputs = np.zeros(program.coding.shape, np.int64)
         self._readout = np.zeros((samples, *program.readout.shape), np.int64)
         self._messages = None
         if record:
             self._messages = [np.zeros((samples, program.timesteps, *layer.shape), np.int32) for layer in sending]
-
-    def add_biases(self, sent: list[list[torch.Tensor]]) -> None:
-        """Adds what all samples have in common: for each layer its messages in the first steps."""
-        for index, counts in enumerate(self._counts):
-            for step, messages in enumerate(sent[index]):
-                values = messages[0].to(torch.int64).cpu().numpy()
-                counts += (values != 0) * self._samples
-                if self._messages is not None:
-                    self._messages[index][:, step] = values
 
     def add_input(self, levels: NDArray[np.uint8]) -> None:
         """Adds the input of some samples."""
