@@ -16,7 +16,7 @@ from snnc.runtime.lava.single.order import running_order
 
 
 class SingleProcessRuntime:
-    """What a Lava process calls its ``runtime``: ``process.run``, ``process.stop`` and ``variable.get`` go through it.
+    """What a Lava process calls its ``runtime``: ``process.run``, ``process.stop`` and variables' ``get`` and ``set``.
 
     A step has four parts, as in Lava: synapses send what they computed in the step before; everything else runs, each
     after those that send to it; synapses receive their spikes; processes that ask for it manage (``run_post_mgmt``).
@@ -65,6 +65,18 @@ class SingleProcessRuntime:
         model, name = self._variables[identity]
         value = np.array(getattr(model, name))
         return value if index is None else value[index]
+
+    def set_var(self, identity: int, value: NDArray[Any], index: NDArray[np.int_] | None = None) -> None:
+        """Writes to a variable between two steps.
+
+        Args:
+            identity: Lava's number of the variable.
+            value: What it shall hold.
+            index: Which of its values; None: all.
+        """
+        model, name = self._variables[identity]
+        getattr(model, name)[... if index is None else index] = value
+        model.on_var_update()
 
     def _step(self) -> None:
         for model in self.models:
