@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.runtime.result import RunResult
 
 
@@ -76,7 +76,7 @@ class Agreement:
         return f"{text}, and on {self.readouts_matching:,} of {self.readouts:,} readout values"
 
 
-def compare_runs(program: Program, reference: RunResult, other: RunResult) -> Agreement:
+def compare_runs(program: CompiledNetwork, reference: RunResult, other: RunResult) -> Agreement:
     """Compares two runs of the same samples.
 
     Args:

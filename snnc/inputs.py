@@ -18,7 +18,7 @@ from torch.utils.data import Dataset as TorchDataset
 from snnc.architectures import architecture
 from snnc.compiler.emit import load as load_program
 from snnc.compiler.frontend.load import load_model
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.errors import DataError, OptionError
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
 from snnc.models.data.order import shuffled
@@ -89,13 +89,13 @@ def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: 
     return load_model(model, arch=None if arch is None else architecture(arch).build, trust=trust)
 
 
-def as_program(program: Program | str | Path) -> Program:
+def as_program(program: CompiledNetwork | str | Path) -> CompiledNetwork:
     """A program, read from its .net file where it is not one already.
 
     Raises:
         FormatError: The file cannot be read.
     """
-    return program if isinstance(program, Program) else load_program(program)
+    return load_program(program) if isinstance(program, str | Path) else program
 
 
 def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
@@ -136,7 +136,7 @@ def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
         yield Dataset(dataset.name, dataset.images[start : start + size], labels, dataset.unit, dataset.classes)
 
 
-def input_levels(program: Program, dataset: Dataset) -> Levels:
+def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
     """What the network receives for each sample.
 
     Raises:

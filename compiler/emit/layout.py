@@ -7,7 +7,6 @@ from snnc.compiler.program import Layer
 FORMAT_VERSION = 1
 # Files of sigma-delta neurons, which snnc could not read at first.
 SIGMA_DELTA_VERSION = 2
-SIGMA_DELTA = "sdnn"
 
 GROUP = "snnc"
 LAYERS = "layer"

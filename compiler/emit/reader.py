@@ -7,12 +7,12 @@ from pathlib import Path
 import h5py
 
 from snnc.compiler.emit.fields import Fields
-from snnc.compiler.emit.layout import GROUP, LAYERS, SIGMA_DELTA, SIGMA_DELTA_VERSION
+from snnc.compiler.emit.layout import GROUP, LAYERS, SIGMA_DELTA_VERSION
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
 from snnc.compiler.emit.read_layers import read_layers
 from snnc.compiler.emit.sigma_delta_reader import read_sigma_delta
 from snnc.compiler.program import CompiledNetwork, Program
-from snnc.compiler.targets import target_names
+from snnc.compiler.targets import SIGMA_DELTA, target_names
 from snnc.errors import FormatError, first_line
 
 TIMESTEPS_MAXIMUM = 1024

@@ -57,9 +57,7 @@ def _layers(own: Fields, netx: Fields, coding: InputCoding) -> tuple[SigmaDeltaL
     return tuple(layers)
 
 
-def _layer(
-    own: Fields, chain: NetxChain, index: int, read: tuple[int, ...], *, is_readout: bool
-) -> SigmaDeltaLayer:
+def _layer(own: Fields, chain: NetxChain, index: int, read: tuple[int, ...], *, is_readout: bool) -> SigmaDeltaLayer:
     shape = read_shape(own)
     entry = chain.next(read, shape)
     source = index - 1

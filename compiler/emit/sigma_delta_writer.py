@@ -5,11 +5,12 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
-from snnc.compiler.emit.layout import SIGMA_DELTA, SIGMA_DELTA_VERSION
+from snnc.compiler.emit.layout import SIGMA_DELTA_VERSION
 from snnc.compiler.emit.write_chain import NetxChainWriter
 from snnc.compiler.emit.write_fields import write_dataset, write_json, write_string, write_text
 from snnc.compiler.emit.write_head import write_head
 from snnc.compiler.program import SigmaDeltaProgram
+from snnc.compiler.targets import SIGMA_DELTA
 
 
 def write_sigma_delta(netx: h5py.Group, own: h5py.Group, program: SigmaDeltaProgram) -> None:

@@ -36,9 +36,7 @@ class Demand:
     unshared_memory: IntegerArray
 
 
-def layer_demand(
-    program: CompiledNetwork, index: int, cut: Cut, destinations: IntegerArray, target: Target
-) -> Demand:
+def layer_demand(program: CompiledNetwork, index: int, cut: Cut, destinations: IntegerArray, target: Target) -> Demand:
     """What a layer asks.
 
     A stored weight takes ``target.weight_bits``, and the bits of a delay where it has one. Where neither a kernel nor a

@@ -2,6 +2,7 @@
 
 from snnc.compiler.program.coding import InputCoding
 from snnc.compiler.program.layer import Bias, Entries, Gate, Layer, Membrane, Scaled, Synapse
+from snnc.compiler.program.neuron_layer import NeuronLayer
 from snnc.compiler.program.program import AnnLayer, Program, Provenance
 from snnc.compiler.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 
@@ -17,6 +18,7 @@ __all__ = [
     "InputCoding",
     "Layer",
     "Membrane",
+    "NeuronLayer",
     "Program",
     "Provenance",
     "Scaled",

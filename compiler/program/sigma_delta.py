@@ -18,7 +18,6 @@ output is its sum.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program.coding import InputCoding
-from snnc.compiler.program.layer import Membrane, Synapse, named_place
+from snnc.compiler.program.layer import Membrane, Synapse
+from snnc.compiler.program.neuron_layer import NeuronLayer
 from snnc.compiler.program.program import AnnLayer, Provenance
 
 # What netx sets, whatever the file says.
@@ -47,13 +47,12 @@ EXACT_LIMIT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
-class SigmaDeltaLayer:
+class SigmaDeltaLayer(NeuronLayer):
     """A population of SigmaDelta neurons, or the readout's Sigma neurons, and the synapse that feeds it.
 
+    No module stands behind the relay that follows the input; shapes include the channel of constants.
+
     Attributes:
-        name: Unique; the name of the IR node.
-        modules: Qualified names of the PyTorch modules that went into it; none for the relay behind the input.
-        shape: (channels, height, width) or (features,), with the constant channel.
         synapse: It reads the layer before; ``conv`` of one group or ``dense``, weights -127..127, no exponent.
         bias: int32, (channels,), in units of 2^12; zeros for the readout, which has none.
         delta_threshold: Changes below it are held back, in units of 2^12 of sigma, 0..511; None for the readout.
@@ -63,9 +62,6 @@ class SigmaDeltaLayer:
         has_constant: Whether the last channel holds a number, for the biases of the next layer, and no activation.
     """
 
-    name: str
-    modules: tuple[str, ...]
-    shape: tuple[int, ...]
     synapse: Synapse
     bias: NDArray[np.int32]
     delta_threshold: int | None
@@ -74,14 +70,9 @@ class SigmaDeltaLayer:
     has_constant: bool
 
     @property
-    def where(self) -> str:
-        """What errors call it: its modules, or its name where no module stands behind it."""
-        return named_place(self.modules) or self.name
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons, constants included."""
-        return math.prod(self.shape)
+    def is_readout(self) -> bool:
+        """Whether its neurons only add up: their sum is the result."""
+        return self.delta_threshold is None
 
     @property
     def synapses(self) -> tuple[Synapse, ...]:

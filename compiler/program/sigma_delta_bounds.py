@@ -45,7 +45,7 @@ class SigmaDeltaBounds:
         """Whether nothing can leave the range in which all backends compute exactly."""
         return (
             bool((self.size < STATE_LIMIT).all())
-            and -STATE_LIMIT < self.low.min(initial=0)
+            and self.low.min(initial=0) > -STATE_LIMIT
             and self.high.max(initial=0) < (ACTIVATION_LIMIT if self.sends else STATE_LIMIT)
         )
 
@@ -96,4 +96,5 @@ def _through(
 
 def _whole(values: NDArray[np.float64]) -> IntegerArray:
     # The bounds of deep networks leave the integers, far beyond every limit.
-    return np.rint(values.clip(-(2.0**60), 2.0**60)).astype(np.int64)
+    whole: IntegerArray = np.rint(values.clip(-(2.0**60), 2.0**60)).astype(np.int64)
+    return whole

@@ -14,7 +14,6 @@ from snnc.compiler.ir import (
     Conv2d,
     ConvTranspose2d,
     Graph,
-    Linear,
     MaxPool2d,
     Node,
     Readout,

@@ -87,7 +87,7 @@ def compile_sigma_delta(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
-) -> Compilation:
+) -> Compilation[SigmaDeltaProgram]:
     """Compiles a module to sigma-delta neurons; arguments as for :func:`snnc.compiler.pipeline.compile_module`.
 
     Raises:
@@ -104,7 +104,7 @@ def compile_sigma_delta(
     unshifted = replace(coding, shift=np.zeros_like(coding.shift))
     shifted = (levels + _per_channel(coding.shift / coding.scale, coding)).astype(np.float32)
     front = PassManager(
-        [*lowering(unshifted, {name: "avg" for name in pooled}), ProfileActivations(shifted, advance, processes)],
+        [*lowering(unshifted, dict.fromkeys(pooled, "avg")), ProfileActivations(shifted, advance, processes)],
         progress,
     )
     layers = chain(front.run(traced))
@@ -114,7 +114,10 @@ def compile_sigma_delta(
         calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
         calibration_samples=len(levels),
         options=_recorded(options),
-        notes=(*(f"{node.where}: average pooling instead of maximum pooling" for node in pooled.values()), *front.notes),
+        notes=(
+            *(f"{node.where}: average pooling instead of maximum pooling" for node in pooled.values()),
+            *front.notes,
+        ),
     )
     if progress:
         progress("quantising to sigma-delta neurons", 0, 1)

@@ -47,7 +47,7 @@ def _inside(layer: ChainLayer, axis: int, size: int) -> int:
     entries = [
         entry
         for entry in range(layer.weight.shape[axis + 2])
-        if 0 <= entry * op.dilation[axis] - op.padding[axis]
+        if entry * op.dilation[axis] - op.padding[axis] >= 0
         and last + entry * op.dilation[axis] - op.padding[axis] < size
     ]
     if not entries:
@@ -79,7 +79,7 @@ def constant_weights(
         TargetError: The biases are too large for the weights.
         UnsupportedError: The kernel has no entry for the bias.
     """
-    place = (slice(None), *constant_place(layer, shape))
+    place: tuple[slice | int, ...] = (slice(None), *constant_place(layer, shape))
     wanted = kernel.copy()
     wanted[place] += rest
     bias = 1

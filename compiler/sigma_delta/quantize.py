@@ -62,9 +62,7 @@ def quantize(
         kernel, bias = _constant_drive(layer, shape, coding.shift / coding.scale if index == 0 else None)
         bias = bias / units + (0 if layer.is_readout else UNIT / 2)
         coarse = np.rint(0 * bias if layer.is_readout else bias / BIAS_UNIT)
-        constant, fine = constant_weights(
-            layer, shape, kernel / _each_output(units, kernel), bias - coarse * BIAS_UNIT
-        )
+        constant, fine = constant_weights(layer, shape, kernel / _each_output(units, kernel), bias - coarse * BIAS_UNIT)
         found[-1] = _with_constant(found[-1], constant)
         rounded = np.rint(weight / _each_output(units, weight)).clip(-WEIGHT_MAXIMUM, WEIGHT_MAXIMUM)
         joined = _joined(layer, shape, rounded, fine)

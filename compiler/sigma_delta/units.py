@@ -65,9 +65,7 @@ def message_caps(first: int, growths: Sequence[float]) -> tuple[float, ...]:
     return tuple((lengths * saving ** np.arange(1, len(lengths) + 1)).tolist())
 
 
-def hidden_units(
-    weight: FloatArray, low: FloatArray, high: FloatArray, cap: float, coarser: float
-) -> FloatArray:
+def hidden_units(weight: FloatArray, low: FloatArray, high: FloatArray, cap: float, coarser: float) -> FloatArray:
     """The activation that one unit of sigma stands for, for each channel of a hidden layer.
 
     Args:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.placement import RULES, place
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.compiler.program.sigma_delta import ACTIVATION_LIMIT, STATE_LIMIT
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import OperationCounts, estimate_energy
 from snnc.runtime.report import wording
 from snnc.runtime.report.placement_table import placement_sentence
 from snnc.runtime.report.program_form import resources
 from snnc.runtime.report.program_table import fits
+from snnc.runtime.report.sigma_delta_table import LEGEND, TITLES, layer_cells
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
@@ -55,7 +57,7 @@ class _Cell:
 
 
 def write_page(
-    path: str | Path, program: Program, *, title: str, passes: Sequence[PassRow], counts: OperationCounts | None
+    path: str | Path, program: CompiledNetwork, *, title: str, passes: Sequence[PassRow], counts: OperationCounts | None
 ) -> None:
     """Writes the page: whole, or not at all.
 
@@ -72,7 +74,7 @@ def write_page(
     write_whole(path, page(program, title=title, passes=passes, counts=counts).encode())
 
 
-def page(program: Program, *, title: str, passes: Sequence[PassRow], counts: OperationCounts | None) -> str:
+def page(program: CompiledNetwork, *, title: str, passes: Sequence[PassRow], counts: OperationCounts | None) -> str:
     """The page's HTML; arguments as for :func:`write_page`."""
     name = html.escape(title)
     sections = [
@@ -118,12 +120,14 @@ def _number(text: str) -> _Cell:
     return _Cell(text, number=True)
 
 
-def _notes(program: Program) -> list[str]:
+def _notes(program: CompiledNetwork) -> list[str]:
     notes = program.provenance.notes
     return ["<h2>Notes</h2>", "<ul>", *(f"<li>{html.escape(note)}</li>" for note in notes), "</ul>"] if notes else []
 
 
-def _layers(program: Program, counts: OperationCounts | None) -> str:
+def _layers(program: CompiledNetwork, counts: OperationCounts | None) -> str:
+    if isinstance(program, SigmaDeltaProgram):
+        return _sigma_delta_layers(program, counts)
     titles = ["layer", "modules", "shape", "neurons", "synapses", "θ", "v0", "Vth", "measured", "proven"]
     if counts:
         titles += ["spikes per sample", "synaptic operations per sample"]
@@ -151,7 +155,35 @@ def _layers(program: Program, counts: OperationCounts | None) -> str:
     return _table(titles, rows)
 
 
-def _limit(program: Program) -> str:
+def _sigma_delta_layers(program: SigmaDeltaProgram, counts: OperationCounts | None) -> str:
+    titles = ["layer", "modules", "shape", "neurons", "synapses", *TITLES]
+    if counts:
+        titles += ["messages per sample", "synaptic operations per sample"]
+    rows = []
+    for index, layer in enumerate(program.layers):
+        row = [
+            _Cell(wording.layer(layer)),
+            _Cell(", ".join(layer.modules)),
+            _Cell(wording.shape(layer.shape)),
+            _number(f"{layer.neurons:,}"),
+            _Cell(wording.synapses(program, index)),
+            *map(_number, layer_cells(layer, absolute=True)),
+        ]
+        if counts:
+            sends = index < len(counts.spikes)
+            row.append(_number(wording.whole(counts.spikes[index] / counts.samples) if sends else "-"))
+            row.append(_number(wording.whole(counts.synaptic[index] / counts.samples)))
+        rows.append(row)
+    return _table(titles, rows)
+
+
+def _limit(program: CompiledNetwork) -> str:
+    if isinstance(program, SigmaDeltaProgram):
+        return (
+            f'<p class="quiet">{LEGEND}. Ranges are those of sigma plus bias; messages of 16 bits overflow at '
+            f"{ACTIVATION_LIMIT:,}, sigma at ±{STATE_LIMIT:,}. Measured on {program.provenance.calibration_samples:,} "
+            f"calibration samples; proven for any input.</p>"
+        )
     limit = get_target(program.target).membrane_limit
     return (
         f'<p class="quiet">θ (threshold), v0 (initial potential) and the range of the membrane potential are in weight '
@@ -160,7 +192,7 @@ def _limit(program: Program) -> str:
     )
 
 
-def _resources(program: Program) -> str:
+def _resources(program: CompiledNetwork) -> str:
     found = resources(program)
     placement = place(program, get_target(program.target))
     rows = [
@@ -180,7 +212,7 @@ def _resources(program: Program) -> str:
     )
 
 
-def _energy(program: Program, counts: OperationCounts | None) -> list[str]:
+def _energy(program: CompiledNetwork, counts: OperationCounts | None) -> list[str]:
     macs = sum(layer.macs for layer in program.ann)
     estimates = estimate_energy(program, counts)
     basis = f"on {counts.samples:,} calibration samples" if counts else "the spiking network was not run"
@@ -210,7 +242,7 @@ def _passes(passes: Sequence[PassRow]) -> str:
     )
 
 
-def _provenance(program: Program) -> str:
+def _provenance(program: CompiledNetwork) -> str:
     provenance = program.provenance
     entries = {
         "snnc": provenance.snnc,

@@ -48,7 +48,10 @@ class SigmaDeltaSimulator:
         sample = BYTES * max(layer.neurons for layer in program.layers)
         if memory is not None and memory < sample:
             raise OptionError(
-                "is too small for one sample", where="memory", expected=f"at least {sample:,} bytes", found=f"{memory:,}"
+                "is too small for one sample",
+                where="memory",
+                expected=f"at least {sample:,} bytes",
+                found=f"{memory:,}",
             )
         self._batch = max(1, (memory or 8 * CPU_MEMORY) // sample)
 

@@ -43,12 +43,13 @@ def bundle_command(
     from snnc.api import load
     from snnc.devices import chosen_device
     from snnc.inputs import evaluation_data, input_levels
+    from snnc.neurons import spiking
     from snnc.runtime.backends import run_levels
     from snnc.runtime.hardware.lab import write_bundle
 
     with screen.steps() as steps:
         steps.begin("reading the data")
-        program = load(net)
+        program = spiking(load(net), "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
         dataset = evaluation_data(data, samples)
         levels = input_levels(program, dataset)
         steps.begin("running on sim", len(dataset))

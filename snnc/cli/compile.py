@@ -16,12 +16,14 @@ from snnc.errors import OptionError
 
 if TYPE_CHECKING:
     from snnc.compiler.pipeline import Compilation
+    from snnc.compiler.program import Program, SigmaDeltaProgram
 
 EXAMPLES = """\b
 Examples:
   snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
   snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
   snnc compile keras.onnx --calib images.npz
+  snnc compile model.pt --calib mnist:data --neuron sdnn
 """
 
 # Samples that are simulated for the energy in a report.
@@ -49,11 +51,14 @@ def compile_command(
         "loihi"
     ),
     timesteps: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "-T", "--timesteps", help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower."
+            "-T",
+            "--timesteps",
+            help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower.  [default: 8; with "
+            "--neuron sdnn as many as there are layers]",
         ),
-    ] = 8,
+    ] = None,
     threshold: Annotated[
         str,
         typer.Option(
@@ -107,8 +112,22 @@ def compile_command(
     ] = False,
     neuron: Annotated[
         str,
-        typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
+        typer.Option(
+            "--neuron",
+            help="The kind of neuron: if (integrate-and-fire), or sdnn (sigma-delta: for chains of convolutions and "
+            "dense layers on Loihi 2; Lava's netx runs the file with nothing attached). snm has no counterpart on the "
+            "chip and is refused.",
+        ),
     ] = "if",
+    delta_threshold: Annotated[
+        int,
+        typer.Option(
+            "--delta-threshold",
+            metavar="N",
+            help="With --neuron sdnn: hold back changes smaller than N times 64 units of a message, 0 to 511: fewer "
+            "messages, and less exact.",
+        ),
+    ] = 0,
     mean: Annotated[
         str,
         typer.Option(
@@ -171,6 +190,7 @@ def compile_command(
             lead=lead,
             allow_oversize=allow_oversize,
             neuron=neuron,
+            delta_threshold=delta_threshold,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
             calibration_samples=calibration_samples,
@@ -221,14 +241,20 @@ def compile_command(
     return 0
 
 
-def _write_report(path: Path, compilation: Compilation, model: Path, calibration: str, samples: int) -> None:
+def _write_report(
+    path: Path,
+    compilation: Compilation[Program] | Compilation[SigmaDeltaProgram],
+    model: Path,
+    calibration: str,
+    samples: int,
+) -> None:
     from snnc.inputs import calibration_data, input_levels
+    from snnc.runtime.backends import run_levels
     from snnc.runtime.energy import count_operations
     from snnc.runtime.report.html import PassRow, write_page
-    from snnc.runtime.simulator import Simulator
 
     program = compilation.program
     levels = input_levels(program, calibration_data(calibration, samples).take(REPORT_SAMPLES))
-    counts = count_operations(program, Simulator(program).run(levels.values))
+    counts = count_operations(program, run_levels(program, levels.values, "sim"))
     passes = [PassRow(each.name, each.seconds, each.result.stats) for each in compilation.records]
     write_page(path, program, title=model.name, passes=passes, counts=counts)

@@ -171,10 +171,11 @@ def _of_net(
     steps: Steps, net: Path, model: Path, data: str, samples: int, architecture: str | None, *, trust: bool
 ) -> tuple[LayerThresholds, ...]:
     from snnc.inputs import as_module, as_program, calibration_data
+    from snnc.neurons import spiking
     from snnc.thresholds import program_thresholds
 
     steps.begin("reading the model and the data")
-    program = as_program(net)
+    program = spiking(as_program(net), "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
     network = as_module(model, arch=architecture, trust=trust)
     dataset = calibration_data(data, samples)
     steps.begin("looking at activations", len(dataset))

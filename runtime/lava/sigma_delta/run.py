@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.program import SigmaDeltaProgram
-from snnc.errors import BackendError, DataError, OptionError, SnncError, first_line
+from snnc.errors import BackendError, OptionError, SnncError, first_line
 from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.joined import joined
-from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.shares import pieces, samples_per_stream
 from snnc.runtime.lava.sigma_delta.network import SigmaDeltaNetwork
 from snnc.runtime.lava.stopping import stopped_at_the_end
@@ -23,7 +22,7 @@ def run_sigma_delta(
     program: SigmaDeltaProgram,
     levels: NDArray[np.uint8],
     *,
-    models: str = DEFAULT_MODELS,
+    models: str,
     workers: int | None = None,
     cluster: str | None = None,
     record: bool = True,
@@ -34,7 +33,7 @@ def run_sigma_delta(
 
     Args:
         program: The program.
-        levels: Input levels, (samples, *input shape).
+        levels: Input levels, (samples, *input shape), at least one sample.
         models: What computes synapses: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many
             processes as the network has). Neurons are Lava's. The result is the same.
         workers: 1 or None: sigma-delta networks run one at a time.
@@ -48,29 +47,19 @@ def run_sigma_delta(
 
     Raises:
         BackendError: Lava is not installed, or failed while running.
-        OptionError: There are no such models, or several workers or a cluster are wanted.
-        DataError: There are no samples, or their shape does not fit.
+        OptionError: Several workers or a cluster are wanted.
     """
-    check_models(models)
     if workers not in (None, 1) or cluster is not None:
         raise OptionError(
             "sigma-delta networks run on one worker",
             where="workers" if cluster is None else "cluster",
             found=str(workers if cluster is None else cluster),
         )
-    if not len(levels) or levels.shape[1:] != program.coding.shape:
-        raise DataError(
-            "the data do not fit the network",
-            expected=f"at least one sample of shape {program.coding.shape}",
-            found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
-        )
     results: list[RunResult] = []
     for piece in pieces(len(levels), samples_per_stream(program)):
         told = announce if piece.start == 0 else None
         results.append(
-            _run_piece(
-                program, levels[piece], models, record, _behind(advance, piece.start), _total(told, len(levels))
-            )
+            _run_piece(program, levels[piece], models, record, _behind(advance, piece.start), _total(told, len(levels)))
         )
     return joined(results)
 
