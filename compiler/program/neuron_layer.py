@@ -38,6 +38,11 @@ class NeuronLayer:
         return math.prod(self.shape)
 
     @property
+    def values(self) -> int:
+        """Number of neurons that stand for a value of the ANN."""
+        return self.neurons
+
+    @property
     def is_readout(self) -> bool:
         """Whether its neurons only add up: their sum is the result."""
         raise NotImplementedError

@@ -70,6 +70,11 @@ class SigmaDeltaLayer(NeuronLayer):
     has_constant: bool
 
     @property
+    def values(self) -> int:
+        """Number of neurons that stand for a value of the ANN: constants do not."""
+        return self.neurons - self.has_constant * self.neurons // self.shape[0]
+
+    @property
     def is_readout(self) -> bool:
         """Whether its neurons only add up: their sum is the result."""
         return self.delta_threshold is None

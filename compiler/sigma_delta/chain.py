@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from snnc.compiler.ir import (
     Sparse,
     SpikingLayer,
 )
+from snnc.compiler.lowering import lowering
+from snnc.compiler.passes.lower_max_pooling import MaxPooling
+from snnc.compiler.passes.manager import Pass
+from snnc.compiler.program import InputCoding
 from snnc.errors import UnsupportedError
 
 FloatArray = NDArray[np.float64]
@@ -79,6 +83,26 @@ def check_traced(graph: Graph, *, average_pooling: bool) -> None:
             raise UnsupportedError(problem, where=node.where, advice=advice)
 
 
+def front_passes(traced: Graph, coding: InputCoding) -> tuple[Pass, ...]:
+    """The passes from a traced network to the chain; the graph then takes levels plus ``shift / scale``.
+
+    What the levels are short of is left out of the first layer's bias: it goes through the constant channel, so that it
+    ends at the image's border as the ANN's padding does.
+
+    Args:
+        traced: The network.
+        coding: What the input is.
+    """
+    unshifted = replace(coding, shift=np.zeros_like(coding.shift))
+    pooled: dict[str, MaxPooling] = {node.name: "avg" for node in traced.of_kind(MaxPool2d)}
+    return lowering(unshifted, pooled)
+
+
+def short_of(coding: InputCoding) -> FloatArray:
+    """What levels are short of what the chain takes, shaped to be combined with samples."""
+    return (coding.shift / coding.scale).reshape(-1, *(1,) * (len(coding.shape) - 1))
+
+
 def chain(graph: Graph) -> tuple[ChainLayer, ...]:
     """The layers of a profiled graph in order, the readout last.
 
@@ -107,7 +131,7 @@ def _layer(node: Node) -> ChainLayer:
     convolution = operation if isinstance(operation, Conv2d) else None
     return ChainLayer(
         node=node,
-        weight=operation.weight if convolution is None else _one_group(convolution),
+        weight=operation.weight if convolution is None else one_group(convolution),
         bias=operation.bias,
         convolution=convolution,
         drive_minimum=node.op.profile.drive_minimum,
@@ -116,7 +140,7 @@ def _layer(node: Node) -> ChainLayer:
     )
 
 
-def _one_group(op: Conv2d) -> FloatArray:
+def one_group(op: Conv2d) -> FloatArray:
     """The weights with zeros between groups: a channel of constants belongs to none of them."""
     outputs, inputs, *kernel = op.weight.shape
     rows = outputs // op.groups

@@ -14,13 +14,12 @@ from torch import nn
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph, MaxPool2d
-from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.manager import PassManager, PassRecord, PassResult, Progress
 from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.pipeline import Compilation, count_macs, graph_hash
 from snnc.compiler.placement import place
 from snnc.compiler.program import InputCoding, Provenance, SigmaDeltaProgram
-from snnc.compiler.sigma_delta.chain import ChainLayer, chain, check_traced
+from snnc.compiler.sigma_delta.chain import ChainLayer, chain, check_traced, front_passes, short_of
 from snnc.compiler.sigma_delta.measure import measure
 from snnc.compiler.sigma_delta.quantize import quantize
 from snnc.compiler.sigma_delta.units import MARGIN
@@ -99,14 +98,8 @@ def compile_sigma_delta(
     levels = coding.levels(raw)
     traced = trace(module, coding.shape)
     check_traced(traced, average_pooling=options.average_pooling)
-    pooled = {node.name: node for node in traced.of_kind(MaxPool2d)}
-    # The shift is left out here: it goes through the constant channel, and through the data that are profiled.
-    unshifted = replace(coding, shift=np.zeros_like(coding.shift))
-    shifted = (levels + _per_channel(coding.shift / coding.scale, coding)).astype(np.float32)
-    front = PassManager(
-        [*lowering(unshifted, dict.fromkeys(pooled, "avg")), ProfileActivations(shifted, advance, processes)],
-        progress,
-    )
+    shifted = (levels + short_of(coding)).astype(np.float32)
+    front = PassManager([*front_passes(traced, coding), ProfileActivations(shifted, advance, processes)], progress)
     layers = chain(front.run(traced))
     provenance = Provenance(
         snnc=importlib.metadata.version("snnc"),
@@ -115,7 +108,7 @@ def compile_sigma_delta(
         calibration_samples=len(levels),
         options=_recorded(options),
         notes=(
-            *(f"{node.where}: average pooling instead of maximum pooling" for node in pooled.values()),
+            *(f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d)),
             *front.notes,
         ),
     )
@@ -164,10 +157,6 @@ def _fitted(
     raise TargetError(
         "its sums do not fit 24 bits on the calibration data", where=worst.where, advice="compile with --neuron if"
     )
-
-
-def _per_channel(values: NDArray[np.float64], coding: InputCoding) -> NDArray[np.float64]:
-    return values.reshape(-1, *(1,) * (len(coding.shape) - 1))
 
 
 def _recorded(options: SigmaDeltaOptions) -> dict[str, str]:

@@ -21,6 +21,8 @@ FloatArray = NDArray[np.float64]
 
 # The relay's messages, which lose nothing, are made about as long as levels can be.
 LONGEST_LEVEL = 255
+# A name that no module has.
+RELAY = "input:relay"
 _UNKNOWN = Membrane((0, 0))
 
 
@@ -92,7 +94,7 @@ def _relay(coding: InputCoding, factor: int) -> SigmaDeltaLayer:
     weight = (factor * np.eye(channels + 1, channels)).astype(np.int16)
     is_image = len(coding.shape) == 3
     return SigmaDeltaLayer(
-        name="relay",
+        name=RELAY,
         modules=(),
         shape=(channels + 1, *coding.shape[1:]),
         synapse=Synapse(-1, "conv", weight[:, :, None, None]) if is_image else Synapse(-1, "dense", weight),

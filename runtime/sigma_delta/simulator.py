@@ -35,6 +35,8 @@ class SigmaDeltaSimulator:
         OptionError: Not even one sample fits into the memory.
 
     Attributes:
+        at_rest: For each layer that sends, the sums of the messages by which it came to rest in the last run, of the
+            layer's shape; nothing before it.
         extremes: For each layer what its neurons came to in the last run; None before it.
     """
 
@@ -42,6 +44,7 @@ class SigmaDeltaSimulator:
         self, program: SigmaDeltaProgram, device: str | torch.device = "cpu", *, memory: int | None = None
     ) -> None:
         self.program = program
+        self.at_rest: tuple[NDArray[np.int64], ...] = ()
         self.extremes: tuple[Extremes, ...] | None = None
         self._device = torch.device(device)
         self._bounds = sigma_delta_bounds(program.coding, program.layers)
@@ -91,7 +94,7 @@ class SigmaDeltaSimulator:
         tally = _Tally(program, len(levels), record=record)
         size = batch_size or self._batch
         with exact_products(self._device):
-            states = _at_rest(layers)
+            states, self.at_rest = _at_rest(layers)
             for start in range(0, len(levels), size):
                 part = slice(start, min(start + size, len(levels)))
                 self._run_batch(levels[part], layers, states, tally, part)
@@ -115,9 +118,14 @@ class SigmaDeltaSimulator:
             tally.add_layer(index, messages.to(torch.int64).cpu().numpy(), part)
 
 
-def _at_rest(layers: list[LayerSimulator]) -> list[State]:
-    """The states that the input finds: biases have passed through, a step for each layer before."""
+def _at_rest(layers: list[LayerSimulator]) -> tuple[list[State], tuple[NDArray[np.int64], ...]]:
+    """What the input finds: biases have passed through, a step for each layer before.
+
+    Returns:
+        The states, and the sums of what each layer sent, of those that send.
+    """
     states: list[State] = []
+    sums: list[NDArray[np.int64]] = []
     before: list[torch.Tensor] = []
     for layer in layers:
         state, messages = layer.step(layer.start(), None)
@@ -126,8 +134,9 @@ def _at_rest(layers: list[LayerSimulator]) -> list[State]:
             state, messages = layer.step(state, arrived)
             sent.append(messages)
         states.append(state)
+        sums.append(torch.cat(sent).sum(dim=0).to(torch.int64).cpu().numpy())
         before = sent
-    return states
+    return states, tuple(sums[:-1])
 
 
 class _Tally:

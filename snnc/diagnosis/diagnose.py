@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import Layer, Program
 from snnc.diagnosis.findings import Evidence, Finding, findings
 from snnc.diagnosis.layer_errors import LayerErrors, LayerErrorSums
 from snnc.diagnosis.stages import STAGES, Stage, staged_predictions
@@ -69,8 +69,9 @@ def diagnose_program(
     """
     levels = input_levels(program, dataset)
     runs = PairedRuns(program, module, Simulator(program, device, memory=memory))
-    thresholds = {layer.name: threshold_of(layer) for layer in runs.compared}
-    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.compared}
+    compared = [layer for layer in runs.compared if isinstance(layer, Layer)]
+    thresholds = {layer.name: threshold_of(layer) for layer in compared}
+    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in compared}
     wraps = np.zeros(len(program.layers), np.int64)
     predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
     done = 0
