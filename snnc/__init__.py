@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from snnc.api import compile, diagnose, load, run, validate
-    from snnc.compiler.program import Program
+    from snnc.compiler.program import Program, SigmaDeltaProgram
     from snnc.diagnosis import Diagnosis
     from snnc.errors import (
         BackendError,
@@ -52,6 +52,7 @@ __all__ = [
     "PassError",
     "Program",
     "RunResult",
+    "SigmaDeltaProgram",
     "SnncError",
     "TargetError",
     "UnsupportedError",
@@ -74,6 +75,7 @@ _HOMES = {
     "run": "snnc.api",
     "validate": "snnc.api",
     "Program": "snnc.compiler.program",
+    "SigmaDeltaProgram": "snnc.compiler.program",
     "Dataset": "snnc.models.data",
     "Diagnosis": "snnc.diagnosis",
     "load_data": "snnc.models.data",

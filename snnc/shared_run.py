@@ -52,6 +52,6 @@ def _merged(own: RunResult, part: slice, samples: int, processes: Processes) -> 
         spike_counts=tuple(summed(each) for each in own.spike_counts),
         input_counts=summed(own.input_counts),
         wraps=None if own.wraps is None else tuple(summed(np.array(own.wraps, np.int64)).tolist()),
-        spikes=None if own.spikes is None else tuple(placed(each.view(np.uint8)).view(bool) for each in own.spikes),
+        spikes=None if own.spikes is None else tuple(placed(each.view(np.uint8)).view(each.dtype) for each in own.spikes),
         earlier={steps: _merged(each, part, samples, processes) for steps, each in own.earlier.items()},
     )

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.ir import Conv2d
-from snnc.compiler.program.sigma_delta import ACTIVATION_LIMIT, BIAS_UNIT, UNIT
+from snnc.compiler.program.sigma_delta import UNIT
 from snnc.compiler.sigma_delta.chain import ChainLayer
 from snnc.compiler.sigma_delta.netx_weights import WEIGHT_MAXIMUM
+from snnc.compiler.sigma_delta.units import CONSTANT_MAXIMUM
 from snnc.errors import TargetError, UnsupportedError
 
 FloatArray = NDArray[np.float64]
 
-# Its own message must not be too long.
-CONSTANT_MAXIMUM = ACTIVATION_LIMIT // BIAS_UNIT - 1
 
 
 def constant_place(layer: ChainLayer, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -89,7 +89,7 @@ def _each_input(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> FloatArray:
 
 def _apply(weight: FloatArray, layer: SigmaDeltaLayer, values: FloatArray) -> FloatArray:
     """A layer's connections with other weights, (samples, *shape without the constant channel)."""
-    tensor, synapse = torch.as_tensor(np.ascontiguousarray(values)), layer.synapse
+    tensor, synapse = torch.tensor(values), layer.synapse
     if synapse.kind == "conv":
         found = F.conv2d(tensor, torch.as_tensor(weight), None, synapse.stride, synapse.padding, synapse.dilation)
     else:

@@ -19,8 +19,8 @@ from snnc.errors import TargetError
 
 FloatArray = NDArray[np.float64]
 
-# The relay's messages, which lose nothing, are made about as long as levels can be.
-LONGEST_LEVEL = 255
+# The relay's messages, which lose nothing, are made at least so long where levels are few.
+LONGEST_LEVEL = 128
 # A name that no module has.
 RELAY = "input:relay"
 _UNKNOWN = Membrane((0, 0))
@@ -56,12 +56,12 @@ def quantize(
     shape, unit = coding.shape, np.full(coding.shape[0], 1 / factor)
     for index, layer in enumerate(layers):
         weight = layer.weight * _each_input(unit, layer, shape)
+        kernel, bias = _constant_drive(layer, shape, coding.shift / coding.scale if index == 0 else None)
         if layer.is_readout:
-            single = readout_unit(weight, layer.drive_minimum, layer.drive_maximum, coarser[index])
+            single = readout_unit(weight, bias, layer.drive_minimum, layer.drive_maximum, coarser[index])
             units = np.full(len(weight), single)
         else:
             units = hidden_units(weight, layer.drive_minimum, layer.drive_maximum, caps[index], coarser[index])
-        kernel, bias = _constant_drive(layer, shape, coding.shift / coding.scale if index == 0 else None)
         bias = bias / units + (0 if layer.is_readout else UNIT / 2)
         coarse = np.rint(0 * bias if layer.is_readout else bias / BIAS_UNIT)
         constant, fine = constant_weights(layer, shape, kernel / _each_output(units, kernel), bias - coarse * BIAS_UNIT)

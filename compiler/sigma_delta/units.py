@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program.sigma_delta import MESSAGE_LIMIT, STATE_LIMIT, UNIT
+from snnc.compiler.program.sigma_delta import ACTIVATION_LIMIT, BIAS_UNIT, MESSAGE_LIMIT, STATE_LIMIT, UNIT
 from snnc.compiler.sigma_delta.netx_weights import WEIGHT_MAXIMUM
 
 FloatArray = NDArray[np.float64]
 
+# The bias of a constant channel, in units of 2^12: its own message must not be too long.
+CONSTANT_MAXIMUM = ACTIVATION_LIMIT // BIAS_UNIT - 1
 # Data beyond the calibration data may reach so many times further.
 MARGIN = 2.0
 # Channels that were never active on the calibration data get room for this share of what their drive came to.
@@ -85,13 +87,19 @@ def hidden_units(weight: FloatArray, low: FloatArray, high: FloatArray, cap: flo
     return np.where(units > 0, units, 1.0)
 
 
-def readout_unit(weight: FloatArray, low: FloatArray, high: FloatArray, coarser: float) -> float:
+def readout_unit(weight: FloatArray, bias: FloatArray, low: FloatArray, high: FloatArray, coarser: float) -> float:
     """The logit that one unit of sigma stands for, the same for all classes, so that sums can be compared.
 
-    Args and errors are those of :func:`hidden_units`.
+    Args:
+        weight: As for :func:`hidden_units`, and so on.
+        bias: Biases, (channels,), which have to come through the weights from a constant channel.
+        low: Smallest drive on the calibration data, (channels,).
+        high: Largest.
+        coarser: Factor that the calibration data demand, >= 1.
     """
     size = max(float(abs(low).max()), float(abs(high).max()))
-    unit = max(float(_largest(weight).max()) / WEIGHT_MAXIMUM, MARGIN * size / STATE_LIMIT) * coarser
+    largest_bias = MARGIN * float(abs(bias).max()) / (WEIGHT_MAXIMUM * CONSTANT_MAXIMUM * UNIT)
+    unit = max(float(_largest(weight).max()) / WEIGHT_MAXIMUM, MARGIN * size / STATE_LIMIT, largest_bias) * coarser
     return unit if unit > 0 else 1.0
 
 

@@ -81,7 +81,7 @@ def agreement_lines(agreement: Agreement) -> list[str]:
     """The agreement of simulator and Lava, and each layer that differs."""
     lines = [f"{agreement.sentence()}, on {agreement.samples:,} samples"]
     lines.extend(
-        f"  {layer.name}: {layer.differing:,} spikes differ ({layer.matching:,} of {layer.expected:,} agree)"
+        f"  {layer.name}: {layer.differing:,} {agreement.sent} differ ({layer.matching:,} of {layer.expected:,} agree)"
         for layer in agreement.layers
         if layer.differing
     )
