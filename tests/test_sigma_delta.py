@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Case
-from sigma_delta import chains, compiled, dataset, reference
+from sigma_delta import chains, compiled, convolutional_chain, dataset, reference
 from torch import nn
 
 import snnc
@@ -22,6 +22,7 @@ from snnc.compiler.program.sigma_delta_bounds import sigma_delta_bounds
 from snnc.compiler.sigma_delta.chain import front_passes, one_group
 from snnc.models.data import Dataset
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
+
 
 @settings(max_examples=15)
 @given(chains(), st.integers(0, 2), st.booleans())
@@ -103,11 +104,11 @@ def test_bounds_hold_whatever_arrives(case: Case, seed: int, delta_threshold: in
         assert max(extremes.drive, extremes.size) <= bound.size.max()
     for messages, bound in zip(result.spikes, bounds, strict=False):
         if bound.within:
-            assert -(1 << 15) <= messages.min() and messages.max() < 1 << 15
+            assert messages.min() >= -(1 << 15) and messages.max() < 1 << 15
 
 
 def test_the_margin_is_left_on_the_calibration_data() -> None:
-    case = _wide_case()
+    case = convolutional_chain()
     for layer in compiled(case).layers:
         assert layer.membrane.measured is not None
         low, high = layer.membrane.measured
@@ -117,7 +118,7 @@ def test_the_margin_is_left_on_the_calibration_data() -> None:
 
 def test_data_beyond_the_margin_are_counted() -> None:
     """Calibrated on dim images, a bright one makes messages of more than 16 bits."""
-    case = _wide_case()
+    case = convolutional_chain()
     program = compiled(replace(case, levels=(case.levels % 16).astype(np.uint8)))
     # Levels are clipped to those of the calibration data, so that they have to be made larger by hand.
     program = replace(program, coding=replace(program.coding, highest=255))
@@ -126,7 +127,7 @@ def test_data_beyond_the_margin_are_counted() -> None:
 
 
 def test_a_higher_delta_threshold_sends_fewer_messages() -> None:
-    case = _wide_case()
+    case = convolutional_chain()
     counts = []
     for delta_threshold in (0, 4, 64):
         result = snnc.run(compiled(case, delta_threshold=delta_threshold), dataset(case))
@@ -135,13 +136,13 @@ def test_a_higher_delta_threshold_sends_fewer_messages() -> None:
 
 
 def test_memory_and_batches_change_nothing() -> None:
-    case = _wide_case()
+    case = convolutional_chain()
     program = compiled(case)
     levels = case.levels
     whole = SigmaDeltaSimulator(program).run(levels, record=True)
     parts = SigmaDeltaSimulator(program, memory=1 << 16).run(levels, record=True, batch_size=1)
     assert np.array_equal(whole.readout, parts.readout)
-    with pytest.raises(snnc.OptionError, match="memory.*too small for one sample"):
+    with pytest.raises(snnc.OptionError, match=r"memory.*too small for one sample"):
         SigmaDeltaSimulator(program, memory=100)
 
 
@@ -168,18 +169,6 @@ def test_an_average_in_the_place_of_a_maximum_is_told() -> None:
     assert found.layers[-1].bound is None and not found.failures()
 
 
-def _wide_case() -> Case:
-    """A network of three layers whose messages fill their range."""
-    torch.manual_seed(1)
-    module = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 32), nn.ReLU(), nn.Linear(32, 5)
-    ).eval()
-    from snnc.compiler.ir import Affine
-
-    levels = np.random.default_rng(1).integers(0, 256, (64, 1, 6, 6)).astype(np.uint8)
-    return Case(module, (1, 6, 6), Affine(np.array([1 / 255]), np.array([0.0])), levels)
-
-
 def test_a_program_is_one_of_its_own() -> None:
-    program = compiled(_wide_case())
+    program = compiled(convolutional_chain())
     assert isinstance(program, SigmaDeltaProgram) and program.timesteps == program.latency == len(program.layers) + 1

@@ -8,6 +8,7 @@ from networks import Case, affines, output_shape, randomize
 from torch import nn
 
 import snnc
+from snnc.compiler.ir import Affine
 from snnc.compiler.program import SigmaDeltaProgram
 from snnc.models.data import Dataset
 
@@ -121,3 +122,27 @@ def reference(program: SigmaDeltaProgram, levels: np.ndarray, *, rest: int) -> t
             sent[index].append(message)
     *messages, readout = (np.stack(each) for each in sent)
     return messages, readout
+
+
+def dense_chain() -> Case:
+    """Two dense layers, always the same: of 4 inputs, 3 hidden neurons and 2 outputs."""
+    module = randomize(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), 0)
+    levels = np.random.default_rng(0).integers(0, 256, (80, 4)).astype(np.uint8)
+    return Case(module, (4,), Affine(np.full(4, 1 / 255), np.zeros(4)), levels)
+
+
+def convolutional_chain() -> Case:
+    """A convolution, pooling and dense layers, always the same, whose messages fill their range."""
+    module = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(8, 6, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(6 * 9, 32),
+        nn.ReLU(),
+        nn.Linear(32, 5),
+    )
+    levels = np.random.default_rng(1).integers(0, 256, (80, 1, 6, 6)).astype(np.uint8)
+    return Case(randomize(module, 1), (1, 6, 6), Affine(np.array([1 / 255]), np.array([0.0])), levels)
