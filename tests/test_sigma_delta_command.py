@@ -111,7 +111,7 @@ def test_the_page_has_a_row_for_each_layer(made: Folder) -> None:
     [
         (("diagnose", "MODEL", "NET", "--data", "digits"), "diagnosis is for networks of integrate-and-fire neurons"),
         (("bundle", "NET", "--data", "digits"), "snnc bundle is for networks of integrate-and-fire neurons"),
-        (("thresholds", "NET", "--model", "MODEL", "--data", "digits"), "sigma-delta neurons have none"),
+        (("thresholds", "NET", "--model", "MODEL", "--calib", "digits"), "sigma-delta neurons have none"),
         (("run", "NET", "--data", "digits", "--stop-at", "2"), "stop at.*integrate-and-fire"),
         ((*SIGMA_DELTA, "--target", "loihi1"), "loihi1.*graded spikes"),
         ((*SIGMA_DELTA, "--lead", "4"), r"lead \(--lead\).*--neuron if"),
@@ -174,9 +174,10 @@ REFUSED: list[tuple[nn.Module, str]] = [
     (sequence(nn.Conv2d(1, 2, 3), ClippedReLU()), "module 1: .*without a bound.*train it with ReLU"),
     (sequence(nn.ConvTranspose2d(1, 2, 3), nn.ReLU()), "module 0: netx has no transposed convolutions"),
     (sequence(nn.Conv2d(1, 2, 1, padding=1), nn.ReLU()), "padding is so wide.*module 0|module.*0.*padding is so wide"),
+    (sequence(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3, padding=1), nn.ReLU()), "bias differs at the border"),
     (
-        sequence(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Conv2d(2, 2, 3, padding=1), nn.ReLU()),
-        "differs at the border|follow each other without a ReLU",
+        sequence(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3, padding=1), nn.ReLU()),
+        "modules 0 [+] 1 [+] 2: cannot be folded",
     ),
     (nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), "no ReLU"),
 ]
@@ -186,7 +187,7 @@ REFUSED: list[tuple[nn.Module, str]] = [
 def test_what_is_no_chain_is_refused_by_its_module(module: nn.Module, message: str) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean = torch.ones(2)
+            layer.running_mean = torch.ones(layer.num_features)
     with pytest.raises(UnsupportedError, match=message) as caught:
         snnc.compile(module.eval(), IMAGES, neuron="sdnn")
     assert "\n" not in str(caught.value)

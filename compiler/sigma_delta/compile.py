@@ -23,7 +23,7 @@ from snnc.compiler.sigma_delta.chain import ChainLayer, chain, check_traced, fro
 from snnc.compiler.sigma_delta.measure import measure
 from snnc.compiler.sigma_delta.quantize import quantize
 from snnc.compiler.sigma_delta.units import MARGIN
-from snnc.compiler.targets import get_target
+from snnc.compiler.targets import SIGMA_DELTA, get_target
 from snnc.errors import OptionError, TargetError
 
 DELTA_THRESHOLD_MAXIMUM = 511
@@ -161,11 +161,11 @@ def _fitted(
 
 def _recorded(options: SigmaDeltaOptions) -> dict[str, str]:
     """The options by name, mean and standard deviation as other programs have them."""
-    return {
-        "neuron": "sdnn",
+    recorded = {
+        "neuron": SIGMA_DELTA,
         "target": options.target,
         "delta_threshold": str(options.delta_threshold),
-        "max_pool": "avg" if options.average_pooling else "refused",
         "mean": " ".join(map(str, options.mean)),
         "std": " ".join(map(str, options.std)),
     }
+    return {**recorded, "max_pool": "avg"} if options.average_pooling else recorded
