@@ -135,6 +135,16 @@ def test_a_higher_delta_threshold_sends_fewer_messages() -> None:
     assert counts[0] > counts[1] > counts[2]
 
 
+@settings(max_examples=8)
+@given(chains())
+def test_what_other_devices_compute_is_the_same(case: Case) -> None:
+    program = compiled(case)
+    levels = program.coding.levels(case.levels / 255)
+    runs = [SigmaDeltaSimulator(program, native=each).run(levels, record=True) for each in (True, False)]
+    assert np.array_equal(runs[0].readout, runs[1].readout)
+    assert all(map(np.array_equal, runs[0].spikes or (), runs[1].spikes or ()))
+
+
 def test_memory_and_batches_change_nothing() -> None:
     case = convolutional_chain()
     program = compiled(case)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -114,13 +115,15 @@ def compile_sigma_delta(
     )
     if progress:
         progress("quantising to sigma-delta neurons", 0, 1)
+    began = time.perf_counter()
     made, rounds = _fitted(layers, coding, options, levels, traced, target.name, provenance)
+    seconds = time.perf_counter() - began
     oversize = place(made, target).errors()
     if oversize and not options.allow_oversize:
         raise oversize[0]
     notes = (*provenance.notes, *map(str, oversize))
     made = replace(made, provenance=replace(provenance, notes=notes))
-    record = PassRecord("QuantizeSigmaDelta", 0.0, PassResult(traced, True, {"rounds": rounds}))
+    record = PassRecord("QuantizeSigmaDelta", seconds, PassResult(traced, True, {"rounds": rounds}))
     return Compilation(made, (*front.records, record))
 
 

@@ -20,7 +20,6 @@ from snnc.errors import TargetError, UnsupportedError
 FloatArray = NDArray[np.float64]
 
 
-
 def constant_place(layer: ChainLayer, shape: tuple[int, ...]) -> tuple[int, ...]:
     """An entry of a kernel that lies inside the image wherever the kernel is laid: the place of a bias.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
-import numpy as np
 import torch
 
+from snnc.compiler.program import Synapse
 from snnc.compiler.program.sigma_delta import (
     ACTIVATION_LIMIT,
     EXACT_LIMIT,
@@ -17,6 +20,7 @@ from snnc.compiler.program.sigma_delta import (
 )
 from snnc.compiler.program.sigma_delta_bounds import SigmaDeltaBounds
 from snnc.compiler.program.synaptic_input import SynapticInput
+from snnc.runtime.simulator.window_product import WindowProduct
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +65,20 @@ class LayerSimulator:
         source_shape: Shape of what it reads.
         device: Where to compute.
         bounds: What no input can exceed; where that is within the chip's ranges, nothing is looked at.
+        native: Whether torch's convolutions may be taken, which add up products alone on a CPU; else matrix products.
 
     Attributes:
         extremes: What was found so far.
     """
 
     def __init__(
-        self, layer: SigmaDeltaLayer, source_shape: tuple[int, ...], device: torch.device, bounds: SigmaDeltaBounds
+        self,
+        layer: SigmaDeltaLayer,
+        source_shape: tuple[int, ...],
+        device: torch.device,
+        bounds: SigmaDeltaBounds,
+        *,
+        native: bool,
     ) -> None:
         self.layer = layer
         self.extremes = Extremes()
@@ -75,13 +86,11 @@ class LayerSimulator:
         self._device = device
         # Doubles hold every sum exactly: 16 bits of messages, 8 of weights, and up to 2^29 of them.
         self._type = torch.float32 if bounds.size.max(initial=0) < EXACT_LIMIT else torch.float64
-        self._drive = SynapticInput(layer.synapse, source_shape, layer.shape, dtype=self._type, device=device)
+        make = partial(_product, source_shape=source_shape, shape=layer.shape, device=device, native=native)
+        self._drive = make(layer.synapse, dtype=self._type)
         self._size = None
         if layer.synapse.kind == "conv" and not bounds.within:
-            weight = np.abs(layer.synapse.weight)
-            self._size = SynapticInput(
-                layer.synapse, source_shape, layer.shape, dtype=torch.float64, device=device, weight=weight
-            )
+            self._size = make(replace(layer.synapse, weight=abs(layer.synapse.weight)), dtype=torch.float64)
         self._offset = torch.as_tensor(layer.offset, dtype=torch.float64, device=device)
 
     def start(self) -> State:
@@ -133,3 +142,18 @@ class LayerSimulator:
         if not self._proven:
             limit = STATE_LIMIT if self.layer.delta_threshold is None else ACTIVATION_LIMIT
             self.extremes.overflows += int(((potential >= limit) | (potential <= -STATE_LIMIT)).sum())
+
+
+def _product(
+    synapse: Synapse,
+    *,
+    source_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    device: torch.device,
+    native: bool,
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The linear map of a synapse, exact for whole numbers whose sums the number type holds."""
+    if native:
+        return SynapticInput(synapse, source_shape, shape, dtype=dtype, device=device)
+    return WindowProduct(synapse, math.prod(shape), number=dtype, dtype=dtype, device=device)

@@ -30,6 +30,7 @@ class SigmaDeltaSimulator:
         program: The program.
         device: Where to compute, as torch names it.
         memory: Bytes that may be taken for what is computed at once; None: what is fastest.
+        native: Whether to take the ways that only CPUs have; None: on a CPU. The others run there too.
 
     Raises:
         OptionError: Not even one sample fits into the memory.
@@ -41,12 +42,18 @@ class SigmaDeltaSimulator:
     """
 
     def __init__(
-        self, program: SigmaDeltaProgram, device: str | torch.device = "cpu", *, memory: int | None = None
+        self,
+        program: SigmaDeltaProgram,
+        device: str | torch.device = "cpu",
+        *,
+        memory: int | None = None,
+        native: bool | None = None,
     ) -> None:
         self.program = program
         self.at_rest: tuple[NDArray[np.int64], ...] = ()
         self.extremes: tuple[Extremes, ...] | None = None
         self._device = torch.device(device)
+        self._native = self._device.type == "cpu" if native is None else native
         self._bounds = sigma_delta_bounds(program.coding, program.layers)
         sample = BYTES * max(layer.neurons for layer in program.layers)
         if memory is not None and memory < sample:
@@ -88,7 +95,7 @@ class SigmaDeltaSimulator:
                 found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
             )
         layers = [
-            LayerSimulator(layer, program.source_shape(index - 1), self._device, bounds)
+            LayerSimulator(layer, program.source_shape(index - 1), self._device, bounds, native=self._native)
             for index, (layer, bounds) in enumerate(zip(program.layers, self._bounds, strict=True))
         ]
         tally = _Tally(program, len(levels), record=record)
