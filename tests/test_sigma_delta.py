@@ -101,7 +101,7 @@ def test_bounds_hold_whatever_arrives(case: Case, seed: int, delta_threshold: in
     for layer, extremes, bound in zip(program.layers, simulator.extremes, bounds, strict=True):
         assert bound.low.min() <= extremes.low and extremes.high <= max(0, bound.high.max())
         assert layer.membrane.proven == (bound.low.min(), bound.high.max())
-        assert max(extremes.drive, extremes.size) <= bound.size.max()
+        assert extremes.size <= bound.size.max() and extremes.drive <= max(bound.size.max(), bound.sigma.max())
     for messages, bound in zip(result.spikes, bounds, strict=False):
         if bound.within:
             assert messages.min() >= -(1 << 15) and messages.max() < 1 << 15
@@ -117,13 +117,17 @@ def test_the_margin_is_left_on_the_calibration_data() -> None:
 
 
 def test_data_beyond_the_margin_are_counted() -> None:
-    """Calibrated on dim images, a bright one makes messages of more than 16 bits."""
-    case = convolutional_chain()
-    program = compiled(replace(case, levels=(case.levels % 16).astype(np.uint8)))
+    """Calibrated on dim data, bright ones make messages of more than 16 bits."""
+    module = nn.Sequential(nn.Linear(4, 8, bias=False), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2)).eval()
+    for parameter in module.parameters():
+        torch.nn.init.uniform_(parameter, 0.1, 1)
+    dim = np.random.default_rng(0).integers(0, 16, (64, 4)).astype(np.uint8)
+    program = snnc.compile(module, Dataset("dim", dim, None, 1 / 255), neuron="sdnn")
+    assert isinstance(program, SigmaDeltaProgram)
     # Levels are clipped to those of the calibration data, so that they have to be made larger by hand.
     program = replace(program, coding=replace(program.coding, highest=255))
-    wraps = SigmaDeltaSimulator(program).run(np.full((1, *case.shape), 255, np.uint8)).wraps
-    assert wraps is not None and sum(wraps) > 0
+    wraps = SigmaDeltaSimulator(program).run(np.full((1, 4), 255, np.uint8)).wraps
+    assert wraps is not None and sum(wraps) > 0 and not any(SigmaDeltaSimulator(program).run(dim).wraps or ())
 
 
 def test_a_higher_delta_threshold_sends_fewer_messages() -> None:

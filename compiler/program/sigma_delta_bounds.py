@@ -31,12 +31,14 @@ class SigmaDeltaBounds:
     Attributes:
         low: The least sigma plus bias, of the layer's shape.
         high: The largest.
+        sigma: The largest size of sigma alone, without the bias, of the layer's shape.
         size: The largest sum of the sizes of what arrives in one step, weight times message, of the layer's shape.
         sends: Whether the layer sends messages.
     """
 
     low: IntegerArray
     high: IntegerArray
+    sigma: IntegerArray
     size: IntegerArray
     sends: bool
 
@@ -44,7 +46,7 @@ class SigmaDeltaBounds:
     def within(self) -> bool:
         """Whether nothing can leave the range in which all backends compute exactly."""
         return (
-            bool((self.size < STATE_LIMIT).all())
+            bool((self.size < STATE_LIMIT).all() and (self.sigma < STATE_LIMIT).all())
             and self.low.min(initial=0) > -STATE_LIMIT
             and self.high.max(initial=0) < (ACTIVATION_LIMIT if self.sends else STATE_LIMIT)
         )
@@ -72,9 +74,11 @@ def _bounds(coding: InputCoding, layers: tuple[SigmaDeltaLayer, ...]) -> Iterato
         excited, inhibited, any_sign = (
             partial(_through, layer, shape, part) for part in (weight.clip(min=0), weight.clip(max=0), abs(weight))
         )
+        least, most = excited(low) + inhibited(high), excited(high) + inhibited(low)
         found = SigmaDeltaBounds(
-            low=_whole(excited(low) + inhibited(high) + layer.offset),
-            high=_whole(excited(high) + inhibited(low) + layer.offset),
+            low=_whole(least + layer.offset),
+            high=_whole(most + layer.offset),
+            sigma=_whole(np.maximum(most, -least)),
             size=_whole(any_sign(np.maximum(high, -low))),
             sends=layer.delta_threshold is not None,
         )

@@ -19,8 +19,8 @@ from snnc.errors import TargetError
 
 FloatArray = NDArray[np.float64]
 
-# The relay's messages, which lose nothing, are made at least so long where levels are few.
-LONGEST_LEVEL = 128
+# Where levels are few, the relay, which loses nothing, makes messages longer, up to this.
+RELAY_MESSAGE = 128
 # A name that no module has.
 RELAY = "input:relay"
 _UNKNOWN = Membrane((0, 0))
@@ -49,7 +49,7 @@ def quantize(
         TargetError: A layer cannot be held in the chip's integers.
         UnsupportedError: A convolution has no place for its bias.
     """
-    factor = max(1, LONGEST_LEVEL // coding.highest)
+    factor = max(1, RELAY_MESSAGE // coding.highest)
     caps = message_caps(factor * coding.highest, _growths(layers, coding))
     found = [_relay(coding, factor)]
     # Of what the next layer reads: shape and units of its messages, without the constant channel.

@@ -45,7 +45,8 @@ class Extremes:
     Attributes:
         low: Least sigma plus bias.
         high: Largest.
-        drive: Largest size of what arrived in one step; 0 where it was not looked at, since it cannot be too large.
+        drive: Largest size of sigma, and of what arrived in one step; 0 where it was not looked at, since it cannot be
+            too large.
         size: Largest sum of the sizes of what arrived in one step, weight times message; 0 where it does not matter.
         overflows: How often a value left the range in which all backends compute exactly.
     """
@@ -113,7 +114,7 @@ class LayerSimulator:
             drive = self._drive(arrived.to(self._type)).to(torch.float64)
             sigma = sigma + drive
             if not self._proven:
-                self._look_at_input(drive, arrived)
+                self._look_at_input(drive, sigma, arrived)
         potential = sigma + self._offset
         self._look_at_state(potential)
         if self.layer.delta_threshold is None:
@@ -127,9 +128,10 @@ class LayerSimulator:
             self.extremes.overflows += int(too_long.sum())
         return State(sigma, activation, torch.where(sent, 0.0, delta)), messages
 
-    def _look_at_input(self, drive: torch.Tensor, arrived: torch.Tensor) -> None:
-        self.extremes.drive = max(self.extremes.drive, int(drive.abs().max()))
-        wrong = drive.abs() >= STATE_LIMIT
+    def _look_at_input(self, drive: torch.Tensor, sigma: torch.Tensor, arrived: torch.Tensor) -> None:
+        largest = torch.maximum(drive.abs(), sigma.abs())
+        self.extremes.drive = max(self.extremes.drive, int(largest.max()))
+        wrong = largest >= STATE_LIMIT
         if self._size is not None:
             size = self._size(arrived.abs())
             self.extremes.size = max(self.extremes.size, int(size.max()))
