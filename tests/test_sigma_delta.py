@@ -14,6 +14,7 @@ from sigma_delta import chains, compiled, convolutional_chain, dataset, referenc
 from torch import nn
 
 import snnc
+from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import trace
 from snnc.compiler.passes.manager import PassManager
 from snnc.compiler.program import SigmaDeltaProgram
@@ -22,6 +23,7 @@ from snnc.compiler.program.sigma_delta_bounds import sigma_delta_bounds
 from snnc.compiler.sigma_delta.chain import front_passes, one_group
 from snnc.models.data import Dataset
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
+from snnc.shared_run import run_shared
 
 
 @settings(max_examples=15)
@@ -147,6 +149,28 @@ def test_what_other_devices_compute_is_the_same(case: Case) -> None:
     runs = [SigmaDeltaSimulator(program, native=each).run(levels, record=True) for each in (True, False)]
     assert np.array_equal(runs[0].readout, runs[1].readout)
     assert all(map(np.array_equal, runs[0].spikes or (), runs[1].spikes or ()))
+
+
+class HalfOfTwo(Processes):
+    """The first of two processes, which has all samples: nothing is added to its own."""
+
+    def part(self, samples: int) -> slice:
+        return slice(0, samples)
+
+    def add_up(self, values: np.ndarray) -> None:
+        pass
+
+
+def test_recorded_messages_survive_being_merged() -> None:
+    """They were taken for spikes, and came out as truth values."""
+    case = convolutional_chain()
+    program = compiled(case)
+    levels = program.coding.levels(case.levels[:4] / 255)
+    expected = SigmaDeltaSimulator(program).run(levels, record=True)
+    found = run_shared(levels, HalfOfTwo(0, 2), lambda share: SigmaDeltaSimulator(program).run(share, record=True))
+    assert found.spikes is not None and expected.spikes is not None
+    for one, other in zip(found.spikes, expected.spikes, strict=True):
+        assert one.dtype == np.int32 and np.array_equal(one, other)
 
 
 def test_memory_and_batches_change_nothing() -> None:
