@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """Spikes and readout of a run.
+    """Spikes and readout of a run; of a sigma-delta network messages take the place of spikes.
 
     Attributes:
-        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units.
+        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units; of a
+            sigma-delta network its sigma.
         spike_counts: For each spiking layer the spikes of each neuron, summed over samples and steps; int64, of the
             layer's shape.
         input_counts: The same for the input: steps at which a value other than 0 arrived.
         wraps: For each layer, readout included, how often a membrane potential left the chip's range, or a neuron
             could not be silenced between samples or, with lead, before it may fire. Where it is not 0 the result means
             nothing. None where the backend cannot see membrane potentials.
-        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded. With lead k
-            the t-th of these steps comes k steps after the t-th input.
+        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool, or every message, int32; None
+            unless recorded. With lead k the t-th of these steps comes k steps after the t-th input.
         earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
             to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
     """
@@ -31,7 +32,7 @@ class RunResult:
     spike_counts: tuple[NDArray[np.int64], ...]
     input_counts: NDArray[np.int64]
     wraps: tuple[int, ...] | None
-    spikes: tuple[NDArray[np.bool_], ...] | None = None
+    spikes: tuple[NDArray[np.bool_] | NDArray[np.int32], ...] | None = None
     earlier: Mapping[int, RunResult] = field(default_factory=dict)
 
     @property

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snnc.api import compile, diagnose, export_nir, load, report, run, validate
     from snnc.compiler.placement import PlacedLayer, Placement
-    from snnc.compiler.program import InputCoding, Layer, Program, Provenance, Synapse
+    from snnc.compiler.program import (
+        InputCoding,
+        Layer,
+        Program,
+        Provenance,
+        SigmaDeltaLayer,
+        SigmaDeltaProgram,
+        Synapse,
+    )
     from snnc.diagnosis import Diagnosis, Finding, LayerErrors, Stage
     from snnc.errors import (
         BackendError,
@@ -85,6 +93,8 @@ __all__ = [
     "Provenance",
     "Report",
     "RunResult",
+    "SigmaDeltaLayer",
+    "SigmaDeltaProgram",
     "SnncError",
     "Stage",
     "Synapse",
@@ -118,7 +128,15 @@ __all__ = [
 _HOMES = {
     "snnc.api": ("compile", "diagnose", "export_nir", "load", "report", "run", "validate"),
     "snnc.compiler.placement": ("PlacedLayer", "Placement"),
-    "snnc.compiler.program": ("InputCoding", "Layer", "Program", "Provenance", "Synapse"),
+    "snnc.compiler.program": (
+        "InputCoding",
+        "Layer",
+        "Program",
+        "Provenance",
+        "SigmaDeltaLayer",
+        "SigmaDeltaProgram",
+        "Synapse",
+    ),
     "snnc.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
     "snnc.finetuning": ("FineTuning", "FinetuneSettings", "finetune"),
     "snnc.inspection": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),

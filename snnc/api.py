@@ -13,8 +13,9 @@ from snnc.compiler.exchange import Form, nir_form
 from snnc.compiler.exchange import export_nir as write_nir
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
-from snnc.compiler.program import Program
-from snnc.compiler.targets import check_neuron
+from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.compiler.sigma_delta import SigmaDeltaOptions, compile_sigma_delta
+from snnc.compiler.targets import SIGMA_DELTA, check_neuron
 from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
 from snnc.diagnosis import Diagnosis, diagnose_program
@@ -29,6 +30,7 @@ from snnc.inputs import (
     raw_values,
     report_data,
 )
+from snnc.neurons import check_delta_threshold, sigma_delta_options, spiking
 from snnc.reporting import Report, Sources, collect_report, write_report
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.result import RunResult
@@ -37,6 +39,7 @@ from snnc.validation import Validation, validate_program
 
 CALIBRATION_SAMPLES = 512
 REPORT_SAMPLES = 256
+DEFAULT_TIMESTEPS = 8
 
 
 def compile(
@@ -44,7 +47,7 @@ def compile(
     calibration: Data,
     *,
     target: str = "loihi",
-    timesteps: int = 8,
+    timesteps: int | None = None,
     threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
@@ -53,6 +56,7 @@ def compile(
     lead: int = 0,
     allow_oversize: bool = False,
     neuron: str = "if",
+    delta_threshold: int = 0,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -60,7 +64,7 @@ def compile(
     trust: bool = False,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
-) -> Program:
+) -> CompiledNetwork:
     """Compiles a trained network into a spiking network for a chip.
 
     Args:
@@ -70,7 +74,8 @@ def compile(
             tensor (samples, channels, height, width) or (samples, features), a tuple (images, labels), a torch
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
-        timesteps: T, the steps that a sample is shown for, 1..1024.
+        timesteps: T, the steps that a sample is shown for, 1..1024; None: 8. Sigma-delta neurons take as many as the
+            network has layers.
         threshold: How thresholds are chosen on the calibration data: ``auto`` (the best of ``data-driven`` with m = 1
             and 2 and ``percentile``, tried on the network with this T, lead and ``calibrate``), or one way alone:
             ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``; or ``learned``, as the network's
@@ -89,7 +94,11 @@ def compile(
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
             on simulators.
-        neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
+        neuron: The kind of neuron: ``if`` (integrate-and-fire) or ``sdnn`` (sigma-delta, for chains of convolutions and
+            dense layers on Loihi 2: a file that stock netx runs with nothing attached; docs/sdnn.md). ``snm``, which
+            the float simulation has too, is refused.
+        delta_threshold: For ``sdnn``: changes of an activation below this many times 64 units of a message are not
+            sent, 0..511.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
         calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
@@ -119,6 +128,7 @@ def compile(
         lead=lead,
         allow_oversize=allow_oversize,
         neuron=neuron,
+        delta_threshold=delta_threshold,
         mean=mean,
         std=std,
         calibration_samples=calibration_samples,
@@ -134,7 +144,7 @@ def compile_recorded(
     calibration: Data,
     *,
     target: str = "loihi",
-    timesteps: int = 8,
+    timesteps: int | None = None,
     threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
@@ -143,6 +153,7 @@ def compile_recorded(
     lead: int = 0,
     allow_oversize: bool = False,
     neuron: str = "if",
+    delta_threshold: int = 0,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -151,48 +162,68 @@ def compile_recorded(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
-) -> Compilation:
+) -> Compilation[Program] | Compilation[SigmaDeltaProgram]:
     """As :func:`compile`, with what each pass did.
 
     Args and errors are those of :func:`compile`; ``processes`` share the profiling of the calibration data.
     """
-    options = Options(
-        target=target,
-        timesteps=timesteps,
-        threshold=threshold,
-        per_channel=per_channel,
-        max_pool=max_pool,
-        objective=objective,
-        calibrate=tuple(calibrate),
-        lead=lead,
-        allow_oversize=allow_oversize,
-        mean=as_numbers(mean, "mean"),
-        std=as_numbers(std, "std"),
-    )
-    options.check()
     check_neuron(neuron)
+    made: Options | SigmaDeltaOptions
+    if neuron == SIGMA_DELTA:
+        made = sigma_delta_options(
+            target=target,
+            delta_threshold=delta_threshold,
+            max_pool=max_pool,
+            allow_oversize=allow_oversize,
+            mean=as_numbers(mean, "mean"),
+            std=as_numbers(std, "std"),
+            others={
+                "timesteps": (timesteps, None),
+                "threshold": (threshold, "auto"),
+                "per_channel": (per_channel, True),
+                "objective": (objective, 1),
+                "calibrate": (tuple(calibrate), ()),
+                "lead": (lead, 0),
+            },
+        )
+    else:
+        check_delta_threshold(delta_threshold)
+        made = Options(
+            target=target,
+            timesteps=DEFAULT_TIMESTEPS if timesteps is None else timesteps,
+            threshold=threshold,
+            per_channel=per_channel,
+            max_pool=max_pool,
+            objective=objective,
+            calibrate=tuple(calibrate),
+            lead=lead,
+            allow_oversize=allow_oversize,
+            mean=as_numbers(mean, "mean"),
+            std=as_numbers(std, "std"),
+        )
+    made.check()
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
-    compilation = compile_module(
-        network,
-        raw_values(dataset),
-        options,
-        unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
-        progress=progress,
-        advance=advance,
-        processes=processes,
-    )
+    raw = raw_values(dataset)
+    unit = dataset.unit if dataset.images.dtype == np.uint8 else None
+    if isinstance(made, SigmaDeltaOptions):
+        sigma_delta = compile_sigma_delta(
+            network, raw, made, unit=unit, progress=progress, advance=advance, processes=processes
+        )
+        return sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
+    compilation = compile_module(network, raw, made, unit=unit, progress=progress, advance=advance, processes=processes)
     return compilation.noted(coverage_notes(dataset, compilation.program))
 
 
-def load(path: str | Path) -> Program:
+def load(path: str | Path) -> CompiledNetwork:
     """Reads a .net file, or a NIR graph that ``snnc export`` wrote, and checks all of it.
 
     Args:
         path: The file, written by ``program.save`` or ``snnc compile``; docs/format.md describes it.
 
     Returns:
-        The program, equal to the one that was written.
+        The program, equal to the one that was written: a ``Program``, or a ``SigmaDeltaProgram`` where its neurons are
+        those.
 
     Raises:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
@@ -200,7 +231,7 @@ def load(path: str | Path) -> Program:
     return as_program(path)
 
 
-def export_nir(program: Program | str | Path, path: str | Path, *, neuron: str = "if") -> Form:
+def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuron: str = "if") -> Form:
     """Writes a program as a graph of NIR, the Neuromorphic Intermediate Representation (docs/exchange.md).
 
     Args:
@@ -216,12 +247,12 @@ def export_nir(program: Program | str | Path, path: str | Path, *, neuron: str =
         SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
     """
     form = nir_form(neuron)
-    write_nir(as_program(program), path, form)
+    write_nir(spiking(as_program(program), "NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"), path, form)
     return form
 
 
 def run(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     data: Data,
     *,
     backend: Backend = "sim",
@@ -292,7 +323,7 @@ def run(
 
 
 def validate(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     *,
@@ -353,7 +384,7 @@ def validate(
 
 
 def diagnose(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     *,
@@ -385,7 +416,7 @@ def diagnose(
         SnncError: Anything that the user can mend.
     """
     return diagnose_program(
-        as_program(program),
+        spiking(as_program(program), "diagnosis", "snnc validate shows the error of each of its layers"),
         as_module(model, arch=arch, trust=trust),
         evaluation_data(data, samples),
         device=chosen_device(device),
@@ -440,7 +471,7 @@ def report(
     )
     sources = Sources(model_name, net_name, data_name, architecture=arch, trust=trust, samples=samples)
     found = collect_report(
-        as_program(program),
+        spiking(as_program(program), "snnc report", "see snnc validate"),
         as_module(model, arch=arch, trust=trust),
         report_data(data, samples),
         device=chosen_device(device),

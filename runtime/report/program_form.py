@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from snnc.compiler.placement import Placement, place
-from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
+from snnc.compiler.program.sigma_delta import STATE_LIMIT
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import count_synapses, estimate_energy
 from snnc.runtime.report.placement_form import placement_form
 from snnc.runtime.report.program_table import fits
+from snnc.runtime.report.sigma_delta_table import cannot_overflow, sigma_delta_form
 
 Form = dict[str, object]
 
 
-def program_form(program: Program, placement: Placement | None = None) -> Form:
+def program_form(program: CompiledNetwork, placement: Placement | None = None) -> Form:
     """What a .net file holds, but for weights and biases, and where it goes on the chip; None: placed here."""
     target = get_target(program.target)
     placement = placement or place(program, target)
     synapses = count_synapses(program)
+    is_sigma_delta = isinstance(program, SigmaDeltaProgram)
+    limit = STATE_LIMIT if is_sigma_delta else target.membrane_limit
     provenance = program.provenance
     return {
         "target": program.target,
+        "neuron": "sdnn" if is_sigma_delta else "if",
         **timing_form(program),
         "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
-        "layers": [_layer(program, index, count, target.membrane_limit) for index, count in enumerate(synapses)],
-        "membrane_limit": target.membrane_limit,
+        "layers": [_layer(program, index, count, limit) for index, count in enumerate(synapses)],
+        "membrane_limit": limit,
         "resources": resources(program),
         "placement": placement_form(placement),
         "ann": ann_form(program),
@@ -38,7 +43,7 @@ def program_form(program: Program, placement: Placement | None = None) -> Form:
     }
 
 
-def timing_form(program: Program) -> Form:
+def timing_form(program: CompiledNetwork) -> Form:
     """T and lead, the steps that a sample takes in a stream, and those from its first input to its result."""
     return {
         "timesteps": program.timesteps,
@@ -48,7 +53,7 @@ def timing_form(program: Program) -> Form:
     }
 
 
-def resources(program: Program) -> dict[str, int]:
+def resources(program: CompiledNetwork) -> dict[str, int]:
     """What the network is made of: neurons, pairs of connected neurons, stored weights (a kernel counts once)."""
     return {
         "neurons": sum(layer.neurons for layer in program.layers),
@@ -57,7 +62,7 @@ def resources(program: Program) -> dict[str, int]:
     }
 
 
-def ann_form(program: Program) -> Form:
+def ann_form(program: CompiledNetwork) -> Form:
     """Operations and energy of the ANN for one sample."""
     return {
         "macs": sum(layer.macs for layer in program.ann),
@@ -66,14 +71,15 @@ def ann_form(program: Program) -> Form:
     }
 
 
-def ann_joules(program: Program) -> dict[str, float]:
+def ann_joules(program: CompiledNetwork) -> dict[str, float]:
     """Energy of the ANN for one sample, by each model that defines it."""
     return {each.model.name: each.ann for each in estimate_energy(program, None) if each.ann is not None}
 
 
-def _layer(program: Program, index: int, synapses: int, limit: int) -> Form:
+def _layer(program: CompiledNetwork, index: int, synapses: int, limit: int) -> Form:
     layer = program.layers[index]
     membrane = layer.membrane
+    safe = cannot_overflow(layer) if isinstance(layer, SigmaDeltaLayer) else fits(membrane.proven, limit)
     form: Form = {
         "name": layer.name,
         "modules": list(layer.modules),
@@ -81,15 +87,17 @@ def _layer(program: Program, index: int, synapses: int, limit: int) -> Form:
         "neurons": layer.neurons,
         "synapses": synapses,
         "connections": [_synapse(each, program.delay(index, each)) for each in layer.synapses],
-        "memoryless": layer.memoryless,
         "membrane": {
             "proven": list(membrane.proven),
             "measured": None if membrane.measured is None else list(membrane.measured),
             "samples": membrane.samples,
-            "cannot_overflow": fits(membrane.proven, limit),
+            "cannot_overflow": safe,
         },
         "scale": {"minimum": float(layer.scale.min()), "maximum": float(layer.scale.max())},
     }
+    if isinstance(layer, SigmaDeltaLayer):
+        return {**form, **sigma_delta_form(layer)}
+    form["memoryless"] = layer.memoryless
     if layer.threshold is not None:
         form["threshold"] = {
             "value": layer.threshold.value,

@@ -73,6 +73,7 @@ def report_command(
         check_writable(destination, instead_of=source)
     from snnc.devices import chosen_device
     from snnc.inputs import as_module, as_program, report_data
+    from snnc.neurons import spiking
     from snnc.reporting import Sources, collect_report, write_report
     from snnc.reporting.present import outcome_line, passes_table, report_form
     from snnc.runtime.report.wording import timing
@@ -80,7 +81,7 @@ def report_command(
     sources = Sources(str(model), str(net), data, architecture=architecture, trust=trust, samples=samples)
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
-        program = as_program(net)
+        program = spiking(as_program(net), "snnc report", "see snnc validate")
         advance = told_in(steps)
         found = collect_report(
             program,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from snnc.compiler.placement import RULES, Placement
-from snnc.compiler.program import Layer, Program
+from snnc.compiler.program import Layer, NeuronLayer, Program
 from snnc.compiler.targets import Target, get_target
 from snnc.reporting.collect import Report
 from snnc.reporting.layer_energy import LayerEnergy
@@ -58,7 +58,7 @@ def _number(text: str, small: str = "") -> Cell:
     return Cell(text, "number", small=small)
 
 
-def _name(layer: Layer, small: str = "") -> Cell:
+def _name(layer: NeuronLayer, small: str = "") -> Cell:
     return Cell(wording.layer(layer), "name", small=small)
 
 
