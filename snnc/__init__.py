@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from snnc.models.data import Dataset, load_data
     from snnc.models.training import Epoch
     from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
-    from snnc.reporting import Report
+    from snnc.reporting import Report, SigmaDeltaReport
     from snnc.runtime.agreement import Agreement, LayerAgreement
     from snnc.runtime.energy import EnergyEstimate
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
@@ -95,6 +95,7 @@ __all__ = [
     "RunResult",
     "SigmaDeltaLayer",
     "SigmaDeltaProgram",
+    "SigmaDeltaReport",
     "SnncError",
     "Stage",
     "Synapse",
@@ -144,7 +145,7 @@ _HOMES = {
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training": ("Epoch",),
     "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
-    "snnc.reporting": ("Report",),
+    "snnc.reporting": ("Report", "SigmaDeltaReport"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
     "snnc.runtime.energy": ("EnergyEstimate",),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),

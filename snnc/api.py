@@ -31,7 +31,7 @@ from snnc.inputs import (
     report_data,
 )
 from snnc.neurons import check_delta_threshold, sigma_delta_options, spiking
-from snnc.reporting import Report, Sources, collect_report, write_report
+from snnc.reporting import Report, SigmaDeltaReport, Sources, measure_report, write_report
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.result import RunResult
 from snnc.shared_run import run_shared
@@ -426,7 +426,7 @@ def diagnose(
 
 
 def report(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     path: str | Path,
@@ -438,12 +438,13 @@ def report(
     arch: str | None = None,
     trust: bool = False,
     advance: Callable[[str, int, int], None] | None = None,
-) -> Report:
+) -> Report | SigmaDeltaReport:
     """Writes a page on a conversion: one HTML file that needs nothing else.
 
     On it: the network as a picture, accuracy after every pass of the compiler and against T, each layer's activations
     in the ANN against its rates, spikes, synaptic operations and energy of both, fit to the chip, and the commands that
-    make it all again.
+    make it all again. Of a sigma-delta network each layer's sums of messages are beside the ANN's activations, with how
+    far rounding can take them; it has no T.
 
     Args:
         program: The program, or its .net file.
@@ -459,7 +460,7 @@ def report(
         advance: Told of the progress: what happens, how much of it is done, how much there is.
 
     Returns:
-        What was measured.
+        What was measured: a ``SigmaDeltaReport`` of a network of such neurons, else a ``Report``.
 
     Raises:
         SnncError: Anything that the user can mend.
@@ -470,8 +471,8 @@ def report(
         for each, name in ((model, "MODEL"), (program, "NET"), (data, "DATA"))
     )
     sources = Sources(model_name, net_name, data_name, architecture=arch, trust=trust, samples=samples)
-    found = collect_report(
-        spiking(as_program(program), "snnc report", "see snnc validate"),
+    found = measure_report(
+        as_program(program),
         as_module(model, arch=arch, trust=trust),
         report_data(data, samples),
         device=chosen_device(device),
@@ -482,7 +483,7 @@ def report(
     return found
 
 
-def _page_title(*named: Program | nn.Module | str | Path) -> str:
+def _page_title(*named: CompiledNetwork | nn.Module | str | Path) -> str:
     """The name of the first that is a file, else the class of the last."""
     names = [Path(each).name for each in named if isinstance(each, str | Path)]
     return names[0] if names else type(named[-1]).__name__

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from snnc.compiler.pipeline import Compilation
     from snnc.compiler.program import Program, SigmaDeltaProgram
     from snnc.models.data import Dataset
-    from snnc.reporting import Report, Sources
+    from snnc.reporting import Report, SigmaDeltaReport, Sources
 
 EXAMPLES = """\b
 Examples:
@@ -307,15 +307,14 @@ def _write_report(
     sources: Sources,
     dataset: Dataset,
     steps: Steps,
-) -> Report:
+) -> Report | SigmaDeltaReport:
     from snnc.inputs import as_module, calibration_data
-    from snnc.neurons import spiking
-    from snnc.reporting import collect_report, write_report
+    from snnc.reporting import measure_report, write_report
 
     assert sources.calibration is not None and sources.calibration_samples is not None
     advance = told_in(steps)
-    report = collect_report(
-        spiking(compilation.program, "snnc report", "see snnc validate"),
+    report = measure_report(
+        compilation.program,
         as_module(sources.model, arch=sources.architecture, trust=sources.trust),
         dataset,
         records=compilation.records,

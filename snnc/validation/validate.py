@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from snnc.compiler.program import CompiledNetwork, Layer, SigmaDeltaProgram
@@ -21,7 +20,7 @@ from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
-from snnc.validation.paired import PairedRuns, threshold_of
+from snnc.validation.paired import Pair, PairedRuns, threshold_of
 from snnc.validation.sigma_delta import SigmaDeltaPairedRuns
 
 
@@ -94,6 +93,7 @@ def validate_program(
     cluster: str | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
+    watch: Callable[[Pair], None] | None = None,
     advance: Callable[[str, int, int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> Validation:
@@ -112,6 +112,7 @@ def validate_program(
         cluster: As for :func:`snnc.run`.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
+        watch: Told of each batch as both have run it.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
         announce: As for :func:`snnc.run`.
 
@@ -141,7 +142,10 @@ def validate_program(
     comparison = _Comparison(program, runs)
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
-        comparison.add(chunk, levels.values[done : done + len(chunk)])
+        pair = runs.run(chunk, levels.values[done : done + len(chunk)])
+        comparison.add(chunk, pair)
+        if watch:
+            watch(pair)
         done += len(chunk)
         if advance:
             advance("sim", done, len(dataset))
@@ -182,7 +186,6 @@ class _Comparison:
     """ANN against simulator, batch by batch."""
 
     def __init__(self, program: CompiledNetwork, runs: PairedRuns) -> None:
-        self._runs = runs
         self._statistics = {
             layer.name: LayerStatistics(
                 layer.name, layer.modules, threshold_of(layer) if isinstance(layer, Layer) else None
@@ -195,9 +198,8 @@ class _Comparison:
         self.wraps = np.zeros(len(program.layers), np.int64)
         self.agreeing = self.ann_right = self.snn_right = 0
 
-    def add(self, chunk: Dataset, levels: NDArray[np.uint8]) -> None:
+    def add(self, chunk: Dataset, pair: Pair) -> None:
         """Adds a batch."""
-        pair = self._runs.run(chunk, levels)
         assert pair.result.wraps is not None
         self.wraps += np.asarray(pair.result.wraps)
         for name, statistics in self._statistics.items():
