@@ -247,7 +247,11 @@ def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuro
         SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
     """
     form = nir_form(neuron)
-    write_nir(spiking(as_program(program), "NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"), path, form)
+    write_nir(
+        spiking(as_program(program), "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
+        path,
+        form,
+    )
     return form
 
 

@@ -101,9 +101,10 @@ def test_validate_compares_layer_by_layer(made: Folder, capsys: pytest.CaptureFi
         assert layer["out_of_bound"] == 0 and layer["largest_error"] <= layer["bound"] and layer["correlation"] > 0.99
 
 
-def test_the_page_has_a_row_for_each_layer(made: Folder) -> None:
+def test_compiling_writes_the_page_too(made: Folder) -> None:
     page = made.page.read_text(encoding="utf-8")
-    assert "input:relay" in page and "delta threshold" in page and "messages per sample" in page
+    assert "QuantizeSigmaDelta" in page and "messages, the chip" in page
+    assert "Sigma-delta neurons have no T" in page and "--neuron sdnn --target loihi2" in page.replace("&#39;", "'")
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,7 @@ def test_the_page_has_a_row_for_each_layer(made: Folder) -> None:
     [
         (("diagnose", "MODEL", "NET", "--data", "digits"), "diagnosis is for networks of integrate-and-fire neurons"),
         (("bundle", "NET", "--data", "digits"), "snnc bundle is for networks of integrate-and-fire neurons"),
+        (("export", "NET", "OUT.nir", "--to", "nir"), "the export to NIR is for networks of integrate"),
         (("thresholds", "NET", "--model", "MODEL", "--calib", "digits"), "sigma-delta neurons have none"),
         (("run", "NET", "--data", "digits", "--stop-at", "2"), "stop at.*integrate-and-fire"),
         ((*SIGMA_DELTA, "--target", "loihi1"), "loihi1.*graded spikes"),
@@ -129,7 +131,8 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     import re
 
-    given = [{"MODEL": str(made.model), "NET": str(made.net)}.get(each, each) for each in arguments]
+    places = {"MODEL": str(made.model), "NET": str(made.net), "OUT.nir": str(tmp_path / "out.nir")}
+    given = [places.get(each, each) for each in arguments]
     if given[0] in ("compile", "bundle"):
         given += ["-o", str(tmp_path / "out")]
     capsys.readouterr()
