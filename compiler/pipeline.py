@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
 from functools import partial
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ from snnc.compiler.passes.quantize import INPUT_DEVIATION, UNITS_PER_LEVEL, Quan
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.placement import place
-from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
+from snnc.compiler.program import AnnLayer, CompiledNetwork, InputCoding, Program, Provenance
 from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
@@ -144,8 +144,11 @@ class Options:
         return get_target(self.target)
 
 
+Made = TypeVar("Made", bound=CompiledNetwork)
+
+
 @dataclass(frozen=True)
-class Compilation:
+class Compilation(Generic[Made]):
     """A program and how it came about.
 
     Attributes:
@@ -153,10 +156,10 @@ class Compilation:
         records: What each pass did, in order.
     """
 
-    program: Program
+    program: Made
     records: tuple[PassRecord, ...]
 
-    def noted(self, notes: tuple[str, ...]) -> Compilation:
+    def noted(self, notes: tuple[str, ...]) -> Compilation[Made]:
         """The same with further notes in the program's provenance."""
         if not notes:
             return self
@@ -173,7 +176,7 @@ def compile_module(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
-) -> Compilation:
+) -> Compilation[Program]:
     """Compiles a module.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.runtime.result import RunResult
 
 
@@ -17,7 +17,7 @@ class LayerAgreement:
     Attributes:
         name: Its name.
         expected: Spikes of the reference.
-        matching: Those of them that the other backend has too: same neuron, sample and step.
+        matching: Those of them that the other backend has too: same neuron, sample and step, and of a message the size.
         extra: Spikes that only the other backend has.
     """
 
@@ -28,7 +28,7 @@ class LayerAgreement:
 
     @property
     def differing(self) -> int:
-        """Places where one backend has a spike and the other has none."""
+        """Places where the backends differ."""
         return self.expected - self.matching + self.extra
 
 
@@ -41,12 +41,14 @@ class Agreement:
         layers: The spiking layers in order.
         readouts: Number of readout values.
         readouts_matching: Those that are equal.
+        sent: What neurons send: ``spikes`` or ``messages``.
     """
 
     samples: int
     layers: tuple[LayerAgreement, ...]
     readouts: int
     readouts_matching: int
+    sent: str = "spikes"
 
     @property
     def spikes(self) -> int:
@@ -70,13 +72,13 @@ class Agreement:
 
     def sentence(self) -> str:
         """What to tell the user: ``sim and Lava agree on 812 of 812 spikes, and on ...``."""
-        text = f"sim and Lava agree on {self.spikes_matching:,} of {self.spikes:,} spikes"
+        text = f"sim and Lava agree on {self.spikes_matching:,} of {self.spikes:,} {self.sent}"
         if self.spikes_extra:
             text += f" ({self.spikes_extra:,} more on Lava alone)"
         return f"{text}, and on {self.readouts_matching:,} of {self.readouts:,} readout values"
 
 
-def compare_runs(program: Program, reference: RunResult, other: RunResult) -> Agreement:
+def compare_runs(program: CompiledNetwork, reference: RunResult, other: RunResult) -> Agreement:
     """Compares two runs of the same samples.
 
     Args:
@@ -87,13 +89,14 @@ def compare_runs(program: Program, reference: RunResult, other: RunResult) -> Ag
     assert reference.spikes is not None and other.spikes is not None
     layers = []
     for layer, expected, found in zip(program.spiking_layers, reference.spikes, other.spikes, strict=True):
-        both = int(np.count_nonzero(expected & found))
-        layers.append(
-            LayerAgreement(layer.name, int(np.count_nonzero(expected)), both, int(np.count_nonzero(found)) - both)
-        )
+        expects = expected != 0
+        both = int(np.count_nonzero(expects & (expected == found)))
+        extra = int(np.count_nonzero(found.astype(bool) & ~expects))
+        layers.append(LayerAgreement(layer.name, int(np.count_nonzero(expects)), both, extra))
     return Agreement(
         samples=reference.samples,
         layers=tuple(layers),
         readouts=reference.readout.size,
         readouts_matching=int((reference.readout == other.readout).sum()),
+        sent="messages" if isinstance(program, SigmaDeltaProgram) else "spikes",
     )

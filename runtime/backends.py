@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.errors import OptionError
 from snnc.runtime.overflow import count_overflows
 from snnc.runtime.result import RunResult
@@ -22,7 +22,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
 def run_levels(
-    program: Program,
+    program: CompiledNetwork,
     levels: NDArray[np.uint8],
     backend: str,
     *,
@@ -68,7 +68,19 @@ def run_levels(
         for name, value in (("lava models", lava_models), ("workers", workers), ("cluster", cluster)):
             if value is not None:
                 raise OptionError("is for the lava backend only", where=name, found=f"{value} with backend {backend}")
+    if isinstance(program, SigmaDeltaProgram) and stop_at and backend == "sim":
+        raise OptionError(
+            "is for programs of integrate-and-fire neurons: the readout of sigma-delta neurons moves in its last step",
+            where="stop at",
+            found=str(stop_at[0]),
+        )
     if backend == "sim":
+        if isinstance(program, SigmaDeltaProgram):
+            from snnc.runtime.sigma_delta import SigmaDeltaSimulator
+
+            return SigmaDeltaSimulator(program, device, memory=memory).run(
+                levels, record=record, batch_size=batch_size, advance=advance
+            )
         from snnc.runtime.simulator import Simulator
 
         simulator = Simulator(program, device, memory=memory)

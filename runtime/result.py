@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """Spikes and readout of a run.
+    """Spikes and readout of a run; of a sigma-delta network messages take the place of spikes.
 
     Attributes:
-        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units.
+        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units; of a
+            sigma-delta network its sigma.
         spike_counts: For each spiking layer the spikes of each neuron, summed over samples and steps; int64, of the
             layer's shape.
         input_counts: The same for the input: steps at which a value other than 0 arrived.
@@ -22,8 +23,8 @@ class RunResult:
             around, and v, which is u, is clipped where it still does not fit), or a neuron could not be silenced
             between samples or, with lead, before it may fire. Where it is not 0 the result means nothing. None where
             nobody counted.
-        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool; None unless recorded. With lead k
-            the t-th of these steps comes k steps after the t-th input.
+        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool, or every message, int32; None
+            unless recorded. With lead k the t-th of these steps comes k steps after the t-th input.
         earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
             to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
     """
@@ -32,7 +33,7 @@ class RunResult:
     spike_counts: tuple[NDArray[np.int64], ...]
     input_counts: NDArray[np.int64]
     wraps: tuple[int, ...] | None
-    spikes: tuple[NDArray[np.bool_], ...] | None = None
+    spikes: tuple[NDArray[np.bool_] | NDArray[np.int32], ...] | None = None
     earlier: Mapping[int, RunResult] = field(default_factory=dict)
 
     @property

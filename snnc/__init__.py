@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snnc.api import compile, diagnose, export_nir, load, report, run, validate
     from snnc.compiler.placement import PlacedLayer, Placement
-    from snnc.compiler.program import InputCoding, Layer, Program, Provenance, Synapse
+    from snnc.compiler.program import (
+        InputCoding,
+        Layer,
+        Program,
+        Provenance,
+        SigmaDeltaLayer,
+        SigmaDeltaProgram,
+        Synapse,
+    )
     from snnc.diagnosis import Diagnosis, Finding, LayerErrors, Stage
     from snnc.errors import (
         BackendError,
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
     from snnc.models.data import Dataset, load_data
     from snnc.models.training import Epoch
     from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
-    from snnc.reporting import LayerEvidence, PassOutcome, Report, StepOutcome
+    from snnc.reporting import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
     from snnc.runtime.agreement import Agreement, LayerAgreement
     from snnc.runtime.energy import EnergyEstimate, OperationCounts
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
@@ -90,6 +98,9 @@ __all__ = [
     "Provenance",
     "Report",
     "RunResult",
+    "SigmaDeltaLayer",
+    "SigmaDeltaProgram",
+    "SigmaDeltaReport",
     "SnncError",
     "Stage",
     "StepOutcome",
@@ -124,7 +135,15 @@ __all__ = [
 _HOMES = {
     "snnc.api": ("compile", "diagnose", "export_nir", "load", "report", "run", "validate"),
     "snnc.compiler.placement": ("PlacedLayer", "Placement"),
-    "snnc.compiler.program": ("InputCoding", "Layer", "Program", "Provenance", "Synapse"),
+    "snnc.compiler.program": (
+        "InputCoding",
+        "Layer",
+        "Program",
+        "Provenance",
+        "SigmaDeltaLayer",
+        "SigmaDeltaProgram",
+        "Synapse",
+    ),
     "snnc.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
     "snnc.finetuning": ("FineTuning", "FinetuneSettings", "finetune"),
     "snnc.inspection": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),
@@ -132,7 +151,7 @@ _HOMES = {
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training": ("Epoch",),
     "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
-    "snnc.reporting": ("LayerEvidence", "PassOutcome", "Report", "StepOutcome"),
+    "snnc.reporting": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
     "snnc.runtime.energy": ("EnergyEstimate", "OperationCounts"),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),

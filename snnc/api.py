@@ -14,8 +14,9 @@ from snnc.compiler.exchange import Form, nir_form
 from snnc.compiler.exchange import export_nir as write_nir
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Compilation, Options, compile_module
-from snnc.compiler.program import Program
-from snnc.compiler.targets import check_neuron
+from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.compiler.sigma_delta import SigmaDeltaOptions, compile_sigma_delta
+from snnc.compiler.targets import SIGMA_DELTA, check_neuron
 from snnc.coverage import coverage_notes
 from snnc.devices import chosen_device
 from snnc.diagnosis import Diagnosis, diagnose_program
@@ -31,7 +32,8 @@ from snnc.inputs import (
     raw_values,
     report_data,
 )
-from snnc.reporting import Report, Sources, collect_report, write_report
+from snnc.neurons import check_delta_threshold, sigma_delta_options, spiking
+from snnc.reporting import Report, SigmaDeltaReport, Sources, measure_report, write_report
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.overflow import overflow_messages
 from snnc.runtime.result import RunResult
@@ -40,6 +42,7 @@ from snnc.validation import Validation, validate_program
 
 CALIBRATION_SAMPLES = 512
 REPORT_SAMPLES = 256
+DEFAULT_TIMESTEPS = 8
 
 
 def compile(
@@ -47,7 +50,7 @@ def compile(
     calibration: Data,
     *,
     target: str = "loihi",
-    timesteps: int = 8,
+    timesteps: int | None = None,
     threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
@@ -57,6 +60,7 @@ def compile(
     allow_oversize: bool = False,
     strict: bool = False,
     neuron: str = "if",
+    delta_threshold: int = 0,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -64,7 +68,7 @@ def compile(
     trust: bool = False,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
-) -> Program:
+) -> CompiledNetwork:
     """Compiles a trained network into a spiking network for a chip.
 
     Args:
@@ -74,7 +78,8 @@ def compile(
             tensor (samples, channels, height, width) or (samples, features), a tuple (images, labels), a torch
             Dataset or a DataLoader. uint8 values count 1/255 each; floats are taken as they are.
         target: ``loihi`` (Loihi 2), ``loihi1`` or ``loihi2``.
-        timesteps: T, the steps that a sample is shown for, 1..1024.
+        timesteps: T, the steps that a sample is shown for, 1..1024; None: 8. Sigma-delta neurons take as many as the
+            network has layers.
         threshold: How thresholds are chosen on the calibration data: ``auto`` (the best of ``data-driven`` with m = 1
             and 2 and ``percentile``, tried on the network with this T, lead and ``calibrate``), or one way alone:
             ``data-driven``, ``optimal``, ``max``, ``opt``, ``percentile`` or ``mse``; or ``learned``, as the network's
@@ -96,7 +101,11 @@ def compile(
         strict: Choose scales so that every layer's membrane potential is proven to stay within the chip's range for
             any input, and refuse the network where that leaves too few weight units to tell T levels apart. Else a
             layer may rest on the range of the calibration data, with a margin.
-        neuron: The kind of neuron. Chips have ``if``; ``snm``, which the float simulation has too, is refused.
+        neuron: The kind of neuron: ``if`` (integrate-and-fire) or ``sdnn`` (sigma-delta, for chains of convolutions and
+            dense layers on Loihi 2: a file that stock netx runs with nothing attached; docs/sdnn.md). ``snm``, which
+            the float simulation has too, is refused.
+        delta_threshold: For ``sdnn``: changes of an activation below this many times 64 units of a message are not
+            sent, 0..511.
         mean: What was subtracted from the data in training, one number or one for each channel.
         std: What they were divided by after that.
         calibration_samples: How many samples to calibrate on; they are drawn in equal numbers for each class.
@@ -127,6 +136,7 @@ def compile(
         allow_oversize=allow_oversize,
         strict=strict,
         neuron=neuron,
+        delta_threshold=delta_threshold,
         mean=mean,
         std=std,
         calibration_samples=calibration_samples,
@@ -142,7 +152,7 @@ def compile_recorded(
     calibration: Data,
     *,
     target: str = "loihi",
-    timesteps: int = 8,
+    timesteps: int | None = None,
     threshold: str = "auto",
     per_channel: bool = True,
     max_pool: str = "auto",
@@ -152,6 +162,7 @@ def compile_recorded(
     allow_oversize: bool = False,
     strict: bool = False,
     neuron: str = "if",
+    delta_threshold: int = 0,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     calibration_samples: int = CALIBRATION_SAMPLES,
@@ -160,49 +171,70 @@ def compile_recorded(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
-) -> Compilation:
+) -> Compilation[Program] | Compilation[SigmaDeltaProgram]:
     """As :func:`compile`, with what each pass did.
 
     Args and errors are those of :func:`compile`; ``processes`` share the profiling of the calibration data.
     """
-    options = Options(
-        target=target,
-        timesteps=timesteps,
-        threshold=threshold,
-        per_channel=per_channel,
-        max_pool=max_pool,
-        objective=objective,
-        calibrate=tuple(calibrate),
-        lead=lead,
-        allow_oversize=allow_oversize,
-        strict=strict,
-        mean=as_numbers(mean, "mean"),
-        std=as_numbers(std, "std"),
-    )
-    options.check()
     check_neuron(neuron)
+    made: Options | SigmaDeltaOptions
+    if neuron == SIGMA_DELTA:
+        made = sigma_delta_options(
+            target=target,
+            delta_threshold=delta_threshold,
+            max_pool=max_pool,
+            allow_oversize=allow_oversize,
+            mean=as_numbers(mean, "mean"),
+            std=as_numbers(std, "std"),
+            others={
+                "timesteps": (timesteps, None),
+                "threshold": (threshold, "auto"),
+                "per_channel": (per_channel, True),
+                "objective": (objective, 1),
+                "calibrate": (tuple(calibrate), ()),
+                "lead": (lead, 0),
+                "strict": (strict, False),
+            },
+        )
+    else:
+        check_delta_threshold(delta_threshold)
+        made = Options(
+            target=target,
+            timesteps=DEFAULT_TIMESTEPS if timesteps is None else timesteps,
+            threshold=threshold,
+            per_channel=per_channel,
+            max_pool=max_pool,
+            objective=objective,
+            calibrate=tuple(calibrate),
+            lead=lead,
+            allow_oversize=allow_oversize,
+            strict=strict,
+            mean=as_numbers(mean, "mean"),
+            std=as_numbers(std, "std"),
+        )
+    made.check()
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
-    compilation = compile_module(
-        network,
-        raw_values(dataset),
-        options,
-        unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
-        progress=progress,
-        advance=advance,
-        processes=processes,
-    )
+    raw = raw_values(dataset)
+    unit = dataset.unit if dataset.images.dtype == np.uint8 else None
+    if isinstance(made, SigmaDeltaOptions):
+        sigma_delta = compile_sigma_delta(
+            network, raw, made, unit=unit, progress=progress, advance=advance, processes=processes
+        )
+        return sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
+    compilation = compile_module(network, raw, made, unit=unit, progress=progress, advance=advance, processes=processes)
     return compilation.noted(coverage_notes(dataset, compilation.program))
 
 
-def load(path: str | Path) -> Program:
+def load(path: str | Path) -> CompiledNetwork:
     """Reads a .net file, or a NIR graph that ``snnc export`` wrote, and checks all of it.
 
     Args:
         path: The file, written by ``program.save`` or ``snnc compile``; docs/format.md describes it.
 
     Returns:
-        The program, equal to the one that was written.
+        The program, equal to the one that was written: a ``Program``, or a ``SigmaDeltaProgram`` where its neurons are
+        those.
 
     Raises:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
@@ -210,7 +242,7 @@ def load(path: str | Path) -> Program:
     return as_program(path)
 
 
-def export_nir(program: Program | str | Path, path: str | Path, *, neuron: str = "if") -> Form:
+def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuron: str = "if") -> Form:
     """Writes a program as a graph of NIR, the Neuromorphic Intermediate Representation (docs/exchange.md).
 
     Args:
@@ -226,12 +258,16 @@ def export_nir(program: Program | str | Path, path: str | Path, *, neuron: str =
         SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
     """
     form = nir_form(neuron)
-    write_nir(as_program(program), path, form)
+    write_nir(
+        spiking(as_program(program), "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
+        path,
+        form,
+    )
     return form
 
 
 def run(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     data: Data,
     *,
     backend: Backend = "sim",
@@ -308,7 +344,7 @@ def run(
 
 
 def validate(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     *,
@@ -369,7 +405,7 @@ def validate(
 
 
 def diagnose(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     *,
@@ -401,7 +437,7 @@ def diagnose(
         SnncError: Anything that the user can mend.
     """
     return diagnose_program(
-        as_program(program),
+        spiking(as_program(program), "diagnosis", "snnc validate shows the error of each of its layers"),
         as_module(model, arch=arch, trust=trust),
         evaluation_data(data, samples),
         device=chosen_device(device),
@@ -411,7 +447,7 @@ def diagnose(
 
 
 def report(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     data: Data,
     path: str | Path,
@@ -423,12 +459,13 @@ def report(
     arch: str | None = None,
     trust: bool = False,
     advance: Callable[[str, int, int], None] | None = None,
-) -> Report:
+) -> Report | SigmaDeltaReport:
     """Writes a page on a conversion: one HTML file that needs nothing else.
 
     On it: the network as a picture, accuracy after every pass of the compiler and against T, each layer's activations
     in the ANN against its rates, spikes, synaptic operations and energy of both, fit to the chip, and the commands that
-    make it all again.
+    make it all again. Of a sigma-delta network each layer's sums of messages are beside the ANN's activations, with how
+    far rounding can take them; it has no T.
 
     Args:
         program: The program, or its .net file.
@@ -444,7 +481,7 @@ def report(
         advance: Told of the progress: what happens, how much of it is done, how much there is.
 
     Returns:
-        What was measured.
+        What was measured: a ``SigmaDeltaReport`` of a network of such neurons, else a ``Report``.
 
     Raises:
         SnncError: Anything that the user can mend.
@@ -455,7 +492,7 @@ def report(
         for each, name in ((model, "MODEL"), (program, "NET"), (data, "DATA"))
     )
     sources = Sources(model_name, net_name, data_name, architecture=arch, trust=trust, samples=samples)
-    found = collect_report(
+    found = measure_report(
         as_program(program),
         as_module(model, arch=arch, trust=trust),
         report_data(data, samples),
@@ -467,7 +504,7 @@ def report(
     return found
 
 
-def _page_title(*named: Program | nn.Module | str | Path) -> str:
+def _page_title(*named: CompiledNetwork | nn.Module | str | Path) -> str:
     """The name of the first that is a file, else the class of the last."""
     names = [Path(each).name for each in named if isinstance(each, str | Path)]
     return names[0] if names else type(named[-1]).__name__

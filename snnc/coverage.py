@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.models.data import Dataset
 
 # The samples of a batch; of fewer, every one decides much.
 BATCH = 64
 
 
-def coverage_notes(dataset: Dataset, program: Program) -> tuple[str, ...]:
+def coverage_notes(dataset: Dataset, program: CompiledNetwork) -> tuple[str, ...]:
     """What users should know of the data that a network was calibrated on, one sentence each.
 
     Args:

@@ -19,7 +19,7 @@ from snnc.architectures import architecture
 from snnc.compiler.emit import load as load_program
 from snnc.compiler.exchange import is_nir, load_nir
 from snnc.compiler.frontend.load import load_model
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.errors import DataError, OptionError
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
 from snnc.models.data.order import shuffled
@@ -107,13 +107,13 @@ def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: 
     return load_model(model, arch=None if arch is None else architecture(arch).build, trust=trust)
 
 
-def as_program(program: Program | str | Path) -> Program:
+def as_program(program: CompiledNetwork | str | Path) -> CompiledNetwork:
     """A program, read from its .net file, or a NIR graph that was exported, where it is not one already.
 
     Raises:
         FormatError: The file cannot be read.
     """
-    if isinstance(program, Program):
+    if not isinstance(program, str | Path):
         return program
     return load_nir(program) if is_nir(program) else load_program(program)
 
@@ -156,7 +156,7 @@ def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
         yield Dataset(dataset.name, dataset.images[start : start + size], labels, dataset.unit, dataset.classes)
 
 
-def input_levels(program: Program, dataset: Dataset) -> Levels:
+def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
     """What the network receives for each sample.
 
     Raises:

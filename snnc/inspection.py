@@ -11,9 +11,10 @@ from snnc.compiler import placement
 from snnc.compiler.passes.manager import Progress
 from snnc.compiler.pipeline import Options
 from snnc.compiler.placement import Placement
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.compiler.targets import get_target
 from snnc.inputs import Data, as_module, as_numbers, as_program, calibration_data
+from snnc.neurons import spiking
 from snnc.runtime import energy
 from snnc.runtime.energy import EnergyEstimate
 from snnc.runtime.result import RunResult
@@ -76,7 +77,7 @@ def model_thresholds(
 
 
 def program_thresholds(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     model: nn.Module | str | Path,
     calibration: Data,
     *,
@@ -100,15 +101,17 @@ def program_thresholds(
         One for each layer that fires, in network order.
 
     Raises:
+        OptionError: The program is of sigma-delta neurons, which have no thresholds.
         ModelError: The model has other layers than the program.
         SnncError: Anything else that the user can mend.
     """
+    spikes = spiking(as_program(program), "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
-    return measure.program_thresholds(as_program(program), network, dataset, advance=advance)
+    return measure.program_thresholds(spikes, network, dataset, advance=advance)
 
 
-def place(program: Program | str | Path, target: str | None = None) -> Placement:
+def place(program: CompiledNetwork | str | Path, target: str | None = None) -> Placement:
     """Cuts the layers of a program into pieces that a core of the chip holds.
 
     The limits of each chip and their sources are in docs/chip-fit.md, the rule in
@@ -129,7 +132,9 @@ def place(program: Program | str | Path, target: str | None = None) -> Placement
     return placement.place(network, get_target(target or network.target))
 
 
-def estimate_energy(program: Program | str | Path, result: RunResult | None = None) -> tuple[EnergyEstimate, ...]:
+def estimate_energy(
+    program: CompiledNetwork | str | Path, result: RunResult | None = None
+) -> tuple[EnergyEstimate, ...]:
     """Estimates the energy for one sample, of the spiking network and of the ANN, by each published model.
 
     An estimate is operations times published joules, never a measurement. What counts as an operation is said in

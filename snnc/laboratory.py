@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.devices import chosen_device
 from snnc.inputs import Data, as_program, evaluation_data, input_levels
+from snnc.neurons import spiking
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle
 
@@ -35,7 +36,7 @@ class Bundle:
 
 
 def bundle(
-    program: Program | str | Path,
+    program: CompiledNetwork | str | Path,
     data: Data,
     path: str | Path,
     *,
@@ -63,13 +64,14 @@ def bundle(
         What was packed.
 
     Raises:
+        OptionError: The program is of sigma-delta neurons.
         BackendError: A membrane potential overflows on the samples, or a delay is longer than a synapse can hold.
         OutputError: The file cannot be written.
         SnncError: Anything else that the user can mend.
     """
     begin = progress or (lambda _title, _count: None)
     begin("reading the data", 1)
-    network = as_program(program)
+    network = spiking(as_program(program), "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
     dataset = evaluation_data(data, samples)
     levels = input_levels(network, dataset)
     begin("running on sim", len(dataset))

@@ -42,6 +42,10 @@ def _merged(own: RunResult, part: slice, samples: int, processes: Processes) -> 
         processes.add_up(whole)
         return whole
 
+    def sent(values: NDArray[Any]) -> NDArray[Any]:
+        # In bytes, which all number types can be added up as: only one process has what is not 0.
+        return placed(values.view(np.uint8)).view(values.dtype)
+
     def summed(values: NDArray[np.int64]) -> NDArray[np.int64]:
         total = np.zeros_like(values) if idle else np.array(values, order="C")
         processes.add_up(total)
@@ -52,6 +56,6 @@ def _merged(own: RunResult, part: slice, samples: int, processes: Processes) -> 
         spike_counts=tuple(summed(each) for each in own.spike_counts),
         input_counts=summed(own.input_counts),
         wraps=None if own.wraps is None else tuple(summed(np.array(own.wraps, np.int64)).tolist()),
-        spikes=None if own.spikes is None else tuple(placed(each.view(np.uint8)).view(bool) for each in own.spikes),
+        spikes=None if own.spikes is None else tuple(map(sent, own.spikes)),
         earlier={steps: _merged(each, part, samples, processes) for steps, each in own.earlier.items()},
     )

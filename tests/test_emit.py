@@ -330,7 +330,7 @@ def huge(place: str) -> Callable[[h5py.File], None]:
 
 
 DAMAGE: list[tuple[Callable[[h5py.File], None], str]] = [
-    (attribute("snnc", "format_version", 2), "newer format.*version 2.*update snnc"),
+    (attribute("snnc", "format_version", 3), "newer format.*version 3.*update snnc"),
     (attribute("snnc", "format_version", 0), "out of range"),
     (attribute("snnc", "format_version", "1"), "wrong type"),
     (attribute("snnc", "format_version", 1.0), "wrong type"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from snnc.compiler.program import Layer
 
 FORMAT_VERSION = 1
+# Files of sigma-delta neurons, which snnc could not read at first.
+SIGMA_DELTA_VERSION = 2
 
 GROUP = "snnc"
 LAYERS = "layer"

@@ -6,6 +6,7 @@ import math
 from itertools import takewhile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
@@ -28,7 +29,8 @@ def read_layers(own: Fields, netx: Fields, coding: InputCoding, lead: int) -> tu
         coding: What the input is.
         lead: Steps that a layer integrates before it may fire.
     """
-    chain = _NetxChain(netx, coding)
+    chain = NetxChain(netx, coding)
+    chain.input.finish()
     described = own.groups()
     if not described:
         raise own.error("there is no layer")
@@ -54,8 +56,16 @@ def read_layers(own: Fields, netx: Fields, coding: InputCoding, lead: int) -> tu
     return tuple(layers), on_chain
 
 
-class _NetxChain:
-    """The entries of netx, one for each layer of the chain, with a flatten where an image becomes features."""
+class NetxChain:
+    """The entries of netx, one for each layer of the chain, with a flatten where an image becomes features.
+
+    Args:
+        netx: The group ``layer``.
+        coding: What the input is.
+
+    Attributes:
+        input: The entry of the input, of which type and shape were read.
+    """
 
     def __init__(self, netx: Fields, coding: InputCoding) -> None:
         self._netx = netx
@@ -63,10 +73,9 @@ class _NetxChain:
         self._taken = 0
         if not self._rest:
             raise netx.error("there is no layer")
-        first = self._rest.pop(0)
-        if first.text("type") != "input" or read_shape(first) != coding.shape:
-            raise first.error("is not the input that the coding describes", expected=str(coding.shape))
-        first.finish()
+        self.input = self._rest.pop(0)
+        if self.input.text("type") != "input" or read_shape(self.input) != coding.shape:
+            raise self.input.error("is not the input that the coding describes", expected=str(coding.shape))
 
     def next(self, read: tuple[int, ...], shape: tuple[int, ...]) -> Fields:
         """The entry of the next layer.
@@ -145,15 +154,10 @@ def _layer(own: Fields, shape: tuple[int, ...], synapses: tuple[Synapse, ...], *
     bias = _bias(own, shape)
     if memoryless and bias.any():
         raise own.error("a memoryless layer has a bias")
-    modules = own.json("modules")
-    if not (isinstance(modules, list) and all(isinstance(module, str) for module in modules)):
-        raise own.error("modules is not a list of names")
-    scale = own.floats("scale", (shape[0],))
-    if not (scale > 0).all():
-        raise own.error("scale is not positive")
+    modules, scale = read_modules(own), read_scale(own, shape)
     layer = Layer(
         name=own.text("name"),
-        modules=tuple(modules),
+        modules=modules,
         shape=shape,
         synapses=synapses,
         bias=bias,
@@ -161,11 +165,27 @@ def _layer(own: Fields, shape: tuple[int, ...], synapses: tuple[Synapse, ...], *
         initial_potential=potential,
         gate=gate,
         scale=scale,
-        membrane=_membrane(own),
+        membrane=read_membrane(own),
         memoryless=memoryless,
     )
     own.finish()
     return layer
+
+
+def read_modules(own: Fields) -> tuple[str, ...]:
+    """The PyTorch modules that went into a layer."""
+    modules = own.json("modules")
+    if not (isinstance(modules, list) and all(isinstance(module, str) for module in modules)):
+        raise own.error("modules is not a list of names")
+    return tuple(modules)
+
+
+def read_scale(own: Fields, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """What one unit of a layer stands for, for each channel."""
+    scale = own.floats("scale", (shape[0],))
+    if not (scale > 0).all():
+        raise own.error("scale is not positive")
+    return scale
 
 
 def _scaled(own: Fields, mantissa: int, exponent: int) -> Scaled:
@@ -182,7 +202,8 @@ def _bias(own: Fields, shape: tuple[int, ...]) -> Bias:
     return own.integers("bias", bias_shape, -BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
 
 
-def _membrane(own: Fields) -> Membrane:
+def read_membrane(own: Fields) -> Membrane:
+    """The ranges of a layer's membrane potential, or of its sigma."""
     measured = None
     samples = 0
     if own.has("membrane_measured"):

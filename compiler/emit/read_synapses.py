@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -26,6 +26,20 @@ def read_hold(own: Fields) -> int:
     return own.integer("hold", 1, HOLD_MAXIMUM) if own.has("hold") else 0
 
 
+@dataclass(frozen=True)
+class WeightRange:
+    """Which integers weights may be: multiples of ``step`` within [low, high]."""
+
+    low: int
+    high: int
+    step: int
+
+
+# Of spikes: the last bit of a signed weight is dropped. Of graded messages: netx scales what fits eight bits.
+SPIKE_WEIGHTS = WeightRange(-256, 254, 2)
+MESSAGE_WEIGHTS = WeightRange(-127, 127, 1)
+
+
 def read_synapse(
     own: Fields, netx: Fields | None, source: int, read: tuple[int, ...], shape: tuple[int, ...]
 ) -> Synapse:
@@ -38,28 +52,21 @@ def read_synapse(
         read: The shape of that.
         shape: The shape of the layer that it feeds.
     """
-    weights = netx or own
     kind = netx.choice("type", "conv", "dense") if netx else own.choice("kind", "conv", "dense", "sparse")
     exponent = own.integer("exponent", 1, EXPONENT_MAXIMUM) if own.has("exponent") else 0
     if kind == "sparse":
         synapse = _sparse(own, source, (math.prod(shape), math.prod(read)))
     elif kind == "dense":
-        if len(shape) != 1:
-            raise own.error("a dense synapse feeds an image", found=str(shape))
-        weight = _even(weights, weights.integers("weight", (shape[0], math.prod(read)), -256, 254))
-        if netx:
-            netx.integer("inFeatures", weight.shape[1], weight.shape[1])
-            netx.integer("outFeatures", weight.shape[0], weight.shape[0])
-        synapse = Synapse(source, "dense", weight)
+        synapse = read_dense(own, netx, source, read, shape, SPIKE_WEIGHTS)
     else:
-        synapse = _convolution(own, netx, source, read, shape)
+        synapse = read_convolution(own, netx, source, read, shape, SPIKE_WEIGHTS)
     synapse = replace(synapse, exponent=exponent, hold=read_hold(own))
     own.finish()
     return synapse
 
 
 def _sparse(own: Fields, source: int, shape: tuple[int, int]) -> Synapse:
-    weight = _even(own, own.integers("weight", (None,), -256, 254))
+    weight = _weights(own, (None,), SPIKE_WEIGHTS)
     starts = own.integers("row_starts", (shape[0] + 1,), 0, len(weight)).astype(np.int32)
     if starts[0] != 0 or starts[-1] != len(weight) or (np.diff(starts) < 0).any():
         raise own.error("row_starts does not divide the weights into rows", expected=f"ascending, 0..{len(weight)}")
@@ -73,9 +80,33 @@ def _sparse(own: Fields, source: int, shape: tuple[int, int]) -> Synapse:
     return Synapse(source, "sparse", weight, entries=Entries(starts, columns))
 
 
-def _convolution(
-    own: Fields, netx: Fields | None, source: int, read: tuple[int, ...], shape: tuple[int, ...]
+def read_dense(
+    own: Fields,
+    netx: Fields | None,
+    source: int,
+    read: tuple[int, ...],
+    shape: tuple[int, ...],
+    allowed: WeightRange,
 ) -> Synapse:
+    """A synapse between all; arguments as for :func:`read_synapse`, and which weights are allowed."""
+    if len(shape) != 1:
+        raise own.error("a dense synapse feeds an image", found=str(shape))
+    weight = _weights(netx or own, (shape[0], math.prod(read)), allowed)
+    if netx:
+        netx.integer("inFeatures", weight.shape[1], weight.shape[1])
+        netx.integer("outFeatures", weight.shape[0], weight.shape[0])
+    return Synapse(source, "dense", weight)
+
+
+def read_convolution(
+    own: Fields,
+    netx: Fields | None,
+    source: int,
+    read: tuple[int, ...],
+    shape: tuple[int, ...],
+    allowed: WeightRange,
+) -> Synapse:
+    """A convolution; arguments as for :func:`read_synapse`, and which weights are allowed."""
     weights = netx or own
     if len(read) != 3 or len(shape) != 3:
         raise own.error("a convolution needs images", found=f"{read} to {shape}")
@@ -83,7 +114,7 @@ def _convolution(
     groups = own.integer("groups", 1, SIZE_MAXIMUM)
     if groups % declared or read[0] % groups or shape[0] % groups:
         raise own.error("groups do not divide the channels", found=str(groups))
-    weight = weights.integers("weight", (shape[0], read[0] // declared, None, None), -256, 254)
+    weight = _weights(weights, (shape[0], read[0] // declared, None, None), allowed)
     stride, padding, dilation = (
         cast(tuple[int, int], tuple(weights.integers(name, (2,), low, 127).tolist()))
         for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
@@ -102,13 +133,14 @@ def _convolution(
         raise own.error(f"the kernel does not fit: {error}") from error
     if window != shape[1:]:
         raise own.error("the convolution gives another shape", expected=str(shape[1:]), found=str(window))
-    own_weight = original_groups(_even(weights, weight), declared, groups)
+    own_weight = original_groups(weight, declared, groups)
     if declared != groups and not np.array_equal(joined_groups(own_weight, groups)[0], weight):
         raise weights.error("weight connects channels of different groups", expected=f"{groups} groups")
     return Synapse(source, "conv", own_weight, stride, padding, dilation, groups)
 
 
-def _even(fields: Fields, weight: NDArray[np.int64]) -> NDArray[np.int16]:
-    if (weight & 1).any():
-        raise fields.error("a weight is odd", expected="even numbers, -256..254")
+def _weights(fields: Fields, shape: tuple[int | None, ...], allowed: WeightRange) -> NDArray[np.int16]:
+    weight = fields.integers("weight", shape, allowed.low, allowed.high)
+    if (weight % allowed.step).any():
+        raise fields.error("a weight is odd", expected=f"even numbers, {allowed.low}..{allowed.high}")
     return weight.astype(np.int16)

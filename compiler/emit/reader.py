@@ -8,25 +8,26 @@ from pathlib import Path
 import h5py
 
 from snnc.compiler.emit.fields import Fields
-from snnc.compiler.emit.layout import FORMAT_VERSION, GROUP, LAYERS
+from snnc.compiler.emit.layout import GROUP, LAYERS, SIGMA_DELTA_VERSION
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
 from snnc.compiler.emit.read_layers import read_layers
+from snnc.compiler.emit.sigma_delta_reader import read_sigma_delta
 from snnc.compiler.emit.writer import to_bytes
-from snnc.compiler.program import Program
-from snnc.compiler.targets import target_names
+from snnc.compiler.program import CompiledNetwork, Program
+from snnc.compiler.targets import SIGMA_DELTA, target_names
 from snnc.errors import FormatError, first_line
 
 TIMESTEPS_MAXIMUM = 1024
 
 
-def load(path: str | Path) -> Program:
+def load(path: str | Path) -> CompiledNetwork:
     """Reads a .net file and checks all of it.
 
     Args:
         path: The file.
 
     Returns:
-        The program that was saved.
+        The program that was saved: a ``Program``, or a ``SigmaDeltaProgram`` where its neurons are those.
 
     Raises:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
@@ -62,12 +63,14 @@ def checked(program: Program, name: str) -> Program:
     """
     try:
         with h5py.File(io.BytesIO(to_bytes(program)), "r") as file:
-            return _read(file, name)
+            found = _read(file, name)
     except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise FormatError("contradicts itself", where=name, found=first_line(error)) from error
+    assert isinstance(found, Program)
+    return found
 
 
-def _read(file: h5py.File, name: str) -> Program:
+def _read(file: h5py.File, name: str) -> CompiledNetwork:
     root = Fields(file, name)
     if not root.has(GROUP):
         advice = "compile it with snnc"
@@ -76,14 +79,19 @@ def _read(file: h5py.File, name: str) -> Program:
         raise FormatError("was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice=advice)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
-    if version > FORMAT_VERSION:
+    if version > SIGMA_DELTA_VERSION:
         raise FormatError(
             "is of a newer format",
             where=name,
-            expected=f"version {FORMAT_VERSION} or older",
+            expected=f"version {SIGMA_DELTA_VERSION} or older",
             found=f"version {version}",
             advice="update snnc",
         )
+    if version == SIGMA_DELTA_VERSION:
+        own.choice("neuron", SIGMA_DELTA)
+        sigma_delta = read_sigma_delta(own, root.group(LAYERS))
+        root.finish()
+        return sigma_delta
     coding = read_coding(own.group("coding"))
     timesteps = own.integer("timesteps", 1, TIMESTEPS_MAXIMUM)
     lead = own.integer("lead", 1, timesteps) if own.has("lead") else 0

@@ -14,7 +14,7 @@ from snnc.compiler.frontend.source_lines import line_of
 from snnc.compiler.frontend.support import Call, title_of
 from snnc.compiler.frontend.values import Values
 from snnc.compiler.ir import Graph, Input, Operation, Output, Shape
-from snnc.compiler.program.layer import named_place
+from snnc.compiler.program.neuron_layer import named_place
 from snnc.errors import UnsupportedError
 
 

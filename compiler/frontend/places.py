@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.fx
 
 from snnc.compiler.frontend.source_lines import line_of, with_line
-from snnc.compiler.program.layer import named_place
+from snnc.compiler.program.neuron_layer import named_place
 
 # Under this a node's ``meta`` has the place that a model file gives it.
 PLACE = "snnc_place"

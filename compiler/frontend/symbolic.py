@@ -12,7 +12,7 @@ from torch import nn
 
 from snnc.compiler.frontend.activations import is_activation
 from snnc.compiler.frontend.source_lines import line_of_failure, with_line
-from snnc.compiler.program.layer import named_place
+from snnc.compiler.program.neuron_layer import named_place
 from snnc.errors import ModelError, first_line
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from snnc.compiler.ir.ops import Flatten, Input, Operation, Output, Shape
-from snnc.compiler.program.layer import named_place
+from snnc.compiler.program.neuron_layer import named_place
 from snnc.errors import UnsupportedError
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class ProfileActivations(Pass):
     processes share the batches; the batches themselves are the same, so that the profile is too.
 
     Args:
-        levels: Calibration data as input levels, (samples, *input shape), uint8.
+        levels: Calibration data as input levels, (samples, *input shape), of any number type.
         advance: Called with the number of samples done after each batch.
         processes: Those that share the work.
     """
@@ -37,7 +37,7 @@ class ProfileActivations(Pass):
 
     def __init__(
         self,
-        levels: NDArray[np.uint8],
+        levels: NDArray[np.generic],
         advance: Callable[[int], None] | None = None,
         processes: Processes | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.compiler.placement.cut import Cut, IntegerArray
 from snnc.compiler.placement.reached import reached
-from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program import CompiledNetwork, Layer, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
 from snnc.compiler.targets import Target
 
 # Weights of a bias: multiples of 256 and what is left.
@@ -36,7 +36,7 @@ class Demand:
     unshared_memory: IntegerArray
 
 
-def layer_demand(program: Program, index: int, cut: Cut, destinations: IntegerArray, target: Target) -> Demand:
+def layer_demand(program: CompiledNetwork, index: int, cut: Cut, destinations: IntegerArray, target: Target) -> Demand:
     """What a layer asks.
 
     A stored weight takes ``target.weight_bits``, and the bits of a delay where it has one. Where neither a kernel nor a
@@ -63,7 +63,7 @@ def layer_demand(program: Program, index: int, cut: Cut, destinations: IntegerAr
         bits = bits + found.stored * (weight + (index_bits if synapse.kind == "sparse" else 0))
         unshared = unshared + found.pairs * (weight + index_bits)
     extra = control_synapses(program, index)
-    resets = int(layer.threshold is not None and not layer.memoryless)
+    resets = int(_resets(layer))
     own = neurons * (extra + resets) * (target.weight_bits + index_bits)
     return Demand(
         neurons=neurons,
@@ -74,14 +74,24 @@ def layer_demand(program: Program, index: int, cut: Cut, destinations: IntegerAr
     )
 
 
-def control_synapses(program: Program, index: int) -> int:
-    """Synapses of each neuron of a layer from the clock and bias neurons that the construction on Loihi adds."""
+def control_synapses(program: CompiledNetwork, index: int) -> int:
+    """Synapses of each neuron of a layer from the clock and bias neurons that the construction on Loihi adds.
+
+    Sigma-delta networks have none: their neurons hold their biases, and nothing silences them.
+    """
+    if isinstance(program, SigmaDeltaProgram):
+        return 0
     layer = program.layers[index]
     # With lead a gate closes twice and opens once.
     pulses = layer.gate.count * (3 if program.lead else 1) if layer.gate else 0
     return pulses + (BIAS_SYNAPSES if layer.bias.any() else 0)
 
 
-def _weight_bits(program: Program, index: int, synapse: Synapse, target: Target) -> int:
+def _resets(layer: Layer | SigmaDeltaLayer) -> bool:
+    """Whether each neuron of a layer has a synapse to itself, which resets it."""
+    return isinstance(layer, Layer) and layer.threshold is not None and not layer.memoryless
+
+
+def _weight_bits(program: CompiledNetwork, index: int, synapse: Synapse, target: Target) -> int:
     delayed = program.delay(index, synapse) > 0
     return target.weight_bits + (target.maximum_delay.bit_length() if delayed else 0)

@@ -11,7 +11,7 @@ from snnc.compiler.placement.cut import AXES, Cut, IntegerArray, image_shape
 from snnc.compiler.placement.demand import Demand, control_synapses, layer_demand
 from snnc.compiler.placement.reached import reached
 from snnc.compiler.placement.rules import RULES, Rule
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -46,11 +46,12 @@ class Placement:
         program: The program.
         target: The chip.
         layers: Its layers, in order.
-        control_neurons: Clock and bias neurons, which silence layers between samples and drive their biases.
+        control_neurons: Clock and bias neurons, which silence layers between samples and drive their biases; of a
+            sigma-delta network those that send the input's changes.
         control_cores: Cores for them.
     """
 
-    program: Program
+    program: CompiledNetwork
     target: Target
     layers: tuple[PlacedLayer, ...]
     control_neurons: int
@@ -81,7 +82,7 @@ class Placement:
         )
 
 
-def place(program: Program, target: Target) -> Placement:
+def place(program: CompiledNetwork, target: Target) -> Placement:
     """Cuts each layer into blocks that a core holds.
 
     The rule: layers from the last to the first, since what a layer sends depends on how its readers are cut. Each
@@ -114,7 +115,7 @@ def place(program: Program, target: Target) -> Placement:
     return Placement(program, target, tuple(placed), neurons, cores)
 
 
-def _cut(program: Program, index: int, destinations: IntegerArray, target: Target) -> PlacedLayer:
+def _cut(program: CompiledNetwork, index: int, destinations: IntegerArray, target: Target) -> PlacedLayer:
     shape = program.layers[index].shape
     finest = layer_demand(program, index, Cut(*image_shape(shape)), destinations, target)
     if (broken := _worst(finest, target)) is not None:
@@ -139,8 +140,11 @@ def _worst(demand: Demand, target: Target) -> Rule | None:
     return rule if rule.load(demand, target) > 1 else None
 
 
-def _control(program: Program, placed: list[PlacedLayer], target: Target) -> tuple[int, int]:
-    """Number of clock and bias neurons, and of cores for them."""
+def _control(program: CompiledNetwork, placed: list[PlacedLayer], target: Target) -> tuple[int, int]:
+    """Number of neurons beside the layers', and of cores for them."""
+    if isinstance(program, SigmaDeltaProgram):
+        inputs = math.prod(program.coding.shape)
+        return inputs, math.ceil(inputs / target.neurons_per_core)
     depths = program.depths
     gates: dict[int, int] = {}
     for layer, depth in zip(program.layers, depths, strict=True):

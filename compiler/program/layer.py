@@ -15,17 +15,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from snnc.compiler.program.connections import convolution_matrix
+from snnc.compiler.program.neuron_layer import NeuronLayer
 
 MANTISSA_MAX = 255
 
 IntegerArray = NDArray[np.signedinteger[Any]]
-
-
-def named_place(modules: tuple[str, ...]) -> str:
-    """Modules as errors name them: ``module features.3``, ``modules 7 + 10 + 11``; nothing for none."""
-    if not modules:
-        return ""
-    return f"module{'s' if len(modules) > 1 else ''} {' + '.join(modules)}"
 
 
 @dataclass(frozen=True)
@@ -177,7 +171,7 @@ class Membrane:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(NeuronLayer):
     """A population of neurons and what feeds it.
 
     A step does ``u += synapses + bias``; the neuron fires where ``u >= threshold - initial_potential`` and then
@@ -189,9 +183,6 @@ class Layer:
     memoryless layer have no lead.
 
     Attributes:
-        name: Unique; the name of the IR node.
-        modules: Qualified names of the PyTorch modules that went into it.
-        shape: (channels, height, width) or (features,).
         synapses: At least one; the first is one whose spikes arrive last, those of the deepest source, and gives the
             layer its place in the netx chain.
         bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
@@ -205,9 +196,6 @@ class Layer:
         memoryless: Whether it starts every step from 0; such a layer has neither bias nor initial potential.
     """
 
-    name: str
-    modules: tuple[str, ...]
-    shape: tuple[int, ...]
     synapses: tuple[Synapse, ...]
     bias: Bias
     threshold: Scaled | None
@@ -218,14 +206,9 @@ class Layer:
     memoryless: bool = False
 
     @property
-    def where(self) -> str:
-        """What errors call it: its modules, or its name where no module stands behind it."""
-        return named_place(self.modules) or self.name
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons."""
-        return math.prod(self.shape)
+    def is_readout(self) -> bool:
+        """Whether its neurons only add up: their sum is the result."""
+        return self.threshold is None
 
     @property
     def firing_level(self) -> int:

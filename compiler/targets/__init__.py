@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from snnc.compiler.targets.loihi import LOIHI1, LOIHI2
-from snnc.compiler.targets.neurons import check_neuron
+from snnc.compiler.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
 from snnc.compiler.targets.registry import get_target, target_names
 from snnc.compiler.targets.target import Target
 
-__all__ = ["LOIHI1", "LOIHI2", "Target", "check_neuron", "get_target", "target_names"]
+__all__ = [
+    "DEPLOYABLE",
+    "INTEGRATE_AND_FIRE",
+    "LOIHI1",
+    "LOIHI2",
+    "SIGMA_DELTA",
+    "Target",
+    "check_neuron",
+    "get_target",
+    "target_names",
+]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from snnc.errors import OptionError, TargetError
 
-DEPLOYABLE = "if"
+INTEGRATE_AND_FIRE = "if"
+SIGMA_DELTA = "sdnn"
+# Those that a chip can be given.
+DEPLOYABLE = (INTEGRATE_AND_FIRE, SIGMA_DELTA)
 # Neurons that the float simulation has and no chip, with the reason.
 REFUSED = {
     "snm": "a signed neuron with memory sends negative spikes and counts what it sent; the LIF process that Lava ships "
@@ -16,7 +19,7 @@ def check_neuron(neuron: str) -> None:
     """Makes sure that a chip has a kind of neuron.
 
     Args:
-        neuron: ``if``, or the name of another kind.
+        neuron: ``if``, ``sdnn``, or the name of another kind.
 
     Raises:
         TargetError: The kind is known, and no chip has it.
@@ -26,9 +29,9 @@ def check_neuron(neuron: str) -> None:
         raise TargetError(
             f"the neuron {neuron} cannot be compiled: {REFUSED[neuron]}",
             where="neuron (--neuron)",
-            advice=f"compile with {DEPLOYABLE}; snnc.compiler.float_simulation runs {neuron}",
+            advice=f"compile with {INTEGRATE_AND_FIRE}; snnc.compiler.float_simulation runs {neuron}",
         )
-    if neuron != DEPLOYABLE:
+    if neuron not in DEPLOYABLE:
         raise OptionError(
-            "unknown neuron", where="neuron (--neuron)", expected=", ".join((DEPLOYABLE, *REFUSED)), found=repr(neuron)
+            "unknown neuron", where="neuron (--neuron)", expected=", ".join((*DEPLOYABLE, *REFUSED)), found=repr(neuron)
         )

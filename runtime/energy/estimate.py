@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.runtime.energy.models import ENERGY_MODELS, EnergyModel, ann_energy, snn_energy
 from snnc.runtime.energy.operations import OperationCounts
 
@@ -24,7 +24,7 @@ class EnergyEstimate:
     ann: float | None
 
 
-def estimate_energy(program: Program, counts: OperationCounts | None) -> tuple[EnergyEstimate, ...]:
+def estimate_energy(program: CompiledNetwork, counts: OperationCounts | None) -> tuple[EnergyEstimate, ...]:
     """Estimates the energy for one sample by every model.
 
     Args:
@@ -47,7 +47,7 @@ def _snn(model: EnergyModel, counts: OperationCounts) -> float:
     )
 
 
-def layer_energies(model: EnergyModel, program: Program, counts: OperationCounts) -> tuple[float, ...]:
+def layer_energies(model: EnergyModel, program: CompiledNetwork, counts: OperationCounts) -> tuple[float, ...]:
     """Estimates what each layer takes of the spiking network's energy.
 
     Args:

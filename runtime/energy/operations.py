@@ -11,6 +11,9 @@ Conventions:
 - A neuron update is one neuron in one of the T steps, or T + k with lead k, for layers without lead too: the chip
   updates all of them all the time. It is active where the neuron spikes. The readout's neurons count, and are never
   active.
+- In a sigma-delta network a message takes the place of a spike and costs as much, whatever its size; what biases send
+  once, while the network comes to rest, is no part of a sample. The neurons that send the input's changes are not
+  counted, only what they send.
 - What the construction on Loihi adds (a reset synapse for each neuron, biases, the pulses and the blank step between
   samples) is left out: the figures describe the network.
 """
@@ -25,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program import CompiledNetwork, Synapse
 from snnc.compiler.program.window_output import window_output
 from snnc.runtime.result import RunResult
 
@@ -56,7 +59,7 @@ class OperationCounts:
         return sum(self.synaptic)
 
 
-def count_operations(program: Program, result: RunResult, steps: int | None = None) -> OperationCounts:
+def count_operations(program: CompiledNetwork, result: RunResult, steps: int | None = None) -> OperationCounts:
     """Counts the operations of a run.
 
     Args:
@@ -127,7 +130,7 @@ def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64
     return np.broadcast_to(each, source_shape).copy()
 
 
-def count_synapses(program: Program) -> tuple[int, ...]:
+def count_synapses(program: CompiledNetwork) -> tuple[int, ...]:
     """How many synapses reach each layer, readout included: one for each pair of connected neurons."""
     return tuple(
         sum(int(fan_out(synapse, program.source_shape(synapse.source)).sum()) for synapse in layer.synapses)

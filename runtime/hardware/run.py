@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 from snnc.errors import BackendError
 from snnc.runtime.hardware.available import loihi_available
 from snnc.runtime.result import RunResult
 
 
 def run_loihi(
-    program: Program,
+    program: CompiledNetwork,
     levels: NDArray[np.uint8],
     *,
     record: bool = False,

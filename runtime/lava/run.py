@@ -7,19 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.errors import DataError, OptionError
 from snnc.runtime.lava.joined import joined
 from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.pace import Pace
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.shares import pieces, samples_per_stream
+from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_stream
 from snnc.runtime.result import RunResult
 
 
 def run_lava(
-    program: Program,
+    program: CompiledNetwork,
     levels: NDArray[np.uint8],
     *,
     models: str = DEFAULT_MODELS,
@@ -60,6 +61,17 @@ def run_lava(
             "the data do not fit the network",
             expected=f"at least one sample of shape {program.coding.shape}",
             found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
+        )
+    if isinstance(program, SigmaDeltaProgram):
+        return run_sigma_delta(
+            program,
+            levels,
+            models=models,
+            workers=workers,
+            cluster=cluster,
+            record=record,
+            advance=advance,
+            announce=announce,
         )
     if cluster is None and (workers is None or workers == 1):
         return run_here(program, levels, models=models, record=record, advance=advance, announce=announce)[0]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 
 # Memory for the input stream and the recorded spikes of one stream, which Lava holds as 32-bit numbers.
 BUDGET = 1 << 30
@@ -16,7 +16,7 @@ STARTING_SHARE = 0.05
 LEAST_SECONDS = 10.0
 
 
-def samples_per_stream(program: Program) -> int:
+def samples_per_stream(program: CompiledNetwork) -> int:
     """How many samples one stream holds within the memory budget."""
     widths = [int(np.prod(program.coding.shape)), *(layer.neurons for layer in program.spiking_layers)]
     return max(1, BUDGET // (4 * sum(widths) * program.interval))

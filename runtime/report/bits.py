@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.program import Layer
+from snnc.compiler.program import Layer, SigmaDeltaLayer
 from snnc.compiler.targets import Target
 
 
-def weight_bits(layer: Layer) -> int:
+def weight_bits(layer: Layer | SigmaDeltaLayer) -> int:
     """Bits that the largest weight of a layer takes as the chip stores it, the sign included.
 
     Weights of both signs are even and their last bit is dropped, so that 254 and -256 take 8 bits.

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from snnc.compiler.placement import RULES, Cut, PlacedLayer, Placement, Rule
+from snnc.compiler.program import SigmaDeltaProgram
 from snnc.runtime.report import wording
 from snnc.runtime.report.layout import plain_table
 
@@ -43,7 +44,8 @@ def placement_sentence(placement: Placement) -> str:
     chips = f"{placement.chips:,} chip{'s' * (placement.chips != 1)}"
     text = f"{placement.cores:,} cores of {chips} ({placement.target.cores_per_chip:,} each)"
     if placement.control_cores:
-        text += f", {placement.control_cores:,} of them for {placement.control_neurons:,} clock and bias neurons"
+        what = "input neurons" if isinstance(placement.program, SigmaDeltaProgram) else "clock and bias neurons"
+        text += f", {placement.control_cores:,} of them for {placement.control_neurons:,} {what}"
     missing = sum(placed.broken is not None for placed in placement.layers)
     return f"{text}; {missing} layer{'s' * (missing != 1)} cannot be placed" if missing else text
 

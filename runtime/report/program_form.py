@@ -5,29 +5,36 @@ from __future__ import annotations
 import math
 
 from snnc.compiler.placement import Placement, place
-from snnc.compiler.program import Program, Synapse
+from snnc.compiler.program import CompiledNetwork, NeuronLayer, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
 from snnc.compiler.program.safety import Safety, program_safety
+from snnc.compiler.program.sigma_delta import STATE_LIMIT
 from snnc.compiler.targets import get_target
 from snnc.runtime.energy import count_synapses, estimate_energy
 from snnc.runtime.report import wording
 from snnc.runtime.report.placement_form import placement_form
+from snnc.runtime.report.sigma_delta_table import cannot_overflow, sigma_delta_form
 
 Form = dict[str, object]
 
 
-def program_form(program: Program, placement: Placement | None = None) -> Form:
+def program_form(program: CompiledNetwork, placement: Placement | None = None) -> Form:
     """What a .net file holds, but for weights and biases, and where it goes on the chip; None: placed here."""
     target = get_target(program.target)
     placement = placement or place(program, target)
     synapses = count_synapses(program)
-    safety = program_safety(program, target.membrane_limit, target.input_limit)
+    is_sigma_delta = isinstance(program, SigmaDeltaProgram)
+    limit = STATE_LIMIT if is_sigma_delta else target.membrane_limit
+    safety: tuple[Safety | None, ...] = (None,) * len(program.layers)
+    if not isinstance(program, SigmaDeltaProgram):
+        safety = program_safety(program, limit, target.input_limit)
     provenance = program.provenance
     return {
         "target": program.target,
+        "neuron": "sdnn" if is_sigma_delta else "if",
         **timing_form(program),
         "input": {"coding": program.coding.kind, "shape": list(program.coding.shape)},
         "layers": [_layer(program, index, count, safety[index]) for index, count in enumerate(synapses)],
-        "membrane_limit": target.membrane_limit,
+        "membrane_limit": limit,
         "resources": resources(program),
         "placement": placement_form(placement),
         "ann": ann_form(program),
@@ -42,7 +49,7 @@ def program_form(program: Program, placement: Placement | None = None) -> Form:
     }
 
 
-def timing_form(program: Program) -> Form:
+def timing_form(program: CompiledNetwork) -> Form:
     """T and lead, the steps that a sample takes in a stream, and those from its first input to its result."""
     return {
         "timesteps": program.timesteps,
@@ -52,7 +59,7 @@ def timing_form(program: Program) -> Form:
     }
 
 
-def resources(program: Program) -> dict[str, int]:
+def resources(program: CompiledNetwork) -> dict[str, int]:
     """What the network is made of: neurons, pairs of connected neurons, stored weights (a kernel counts once)."""
     return {
         "neurons": sum(layer.neurons for layer in program.layers),
@@ -61,7 +68,7 @@ def resources(program: Program) -> dict[str, int]:
     }
 
 
-def ann_form(program: Program) -> Form:
+def ann_form(program: CompiledNetwork) -> Form:
     """Operations and energy of the ANN for one sample."""
     return {
         "macs": sum(layer.macs for layer in program.ann),
@@ -70,12 +77,22 @@ def ann_form(program: Program) -> Form:
     }
 
 
-def ann_joules(program: Program) -> dict[str, float]:
+def ann_joules(program: CompiledNetwork) -> dict[str, float]:
     """Energy of the ANN for one sample, by each model that defines it."""
     return {each.model.name: each.ann for each in estimate_energy(program, None) if each.ann is not None}
 
 
-def _layer(program: Program, index: int, synapses: int, safety: Safety) -> Form:
+def _safety(layer: NeuronLayer, safety: Safety | None) -> Form:
+    if safety is None:
+        return {"cannot_overflow": isinstance(layer, SigmaDeltaLayer) and cannot_overflow(layer)}
+    return {
+        "cannot_overflow": safety.proven,
+        "margin": None if safety.margin is None or math.isinf(safety.margin) else safety.margin,
+        "statement": wording.safety(safety),
+    }
+
+
+def _layer(program: CompiledNetwork, index: int, synapses: int, safety: Safety | None) -> Form:
     layer = program.layers[index]
     membrane = layer.membrane
     form: Form = {
@@ -85,17 +102,17 @@ def _layer(program: Program, index: int, synapses: int, safety: Safety) -> Form:
         "neurons": layer.neurons,
         "synapses": synapses,
         "connections": [_synapse(each, program.delay(index, each)) for each in layer.synapses],
-        "memoryless": layer.memoryless,
         "membrane": {
             "proven": list(membrane.proven),
             "measured": None if membrane.measured is None else list(membrane.measured),
             "samples": membrane.samples,
-            "cannot_overflow": safety.proven,
-            "margin": None if safety.margin is None or math.isinf(safety.margin) else safety.margin,
-            "statement": wording.safety(safety),
+            **_safety(layer, safety),
         },
         "scale": {"minimum": float(layer.scale.min()), "maximum": float(layer.scale.max())},
     }
+    if isinstance(layer, SigmaDeltaLayer):
+        return {**form, **sigma_delta_form(layer)}
+    form["memoryless"] = layer.memoryless
     if layer.threshold is not None:
         form["threshold"] = {
             "value": layer.threshold.value,

@@ -7,20 +7,23 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.compiler.program.safety import Safety, program_safety
 from snnc.compiler.targets import get_target
 from snnc.runtime.report import wording
 from snnc.runtime.report.layout import plain_table
+from snnc.runtime.report.sigma_delta_table import sigma_delta_table
 
 
-def program_table(program: Program, *, absolute: bool = False) -> RenderableType:
+def program_table(program: CompiledNetwork, *, absolute: bool = False) -> RenderableType:
     """One row for each layer: neurons, synapses, threshold, initial potential, scale and the membrane's range.
 
     Args:
         program: The program.
         absolute: Give the ranges of membrane potentials in weight units, and not as shares of the limit.
     """
+    if isinstance(program, SigmaDeltaProgram):
+        return sigma_delta_table(program, absolute=absolute)
     target = get_target(program.target)
     limit = target.membrane_limit
     safety = program_safety(program, limit, target.input_limit)

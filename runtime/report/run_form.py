@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations, estimate_energy
 from snnc.runtime.report.program_form import timing_form
 from snnc.runtime.result import RunResult
@@ -16,7 +16,9 @@ from snnc.runtime.result import RunResult
 Form = dict[str, object]
 
 
-def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | None, steps: int | None = None) -> Form:
+def run_form(
+    program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None, steps: int | None = None
+) -> Form:
     """Predictions, accuracy, spikes, synaptic operations and energy; the same for each earlier step that was reported.
 
     Args:
@@ -28,7 +30,7 @@ def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | No
     counts = count_operations(program, result, steps)
     return {
         "samples": result.samples,
-        **timing_form(program if steps is None else replace(program, timesteps=steps)),
+        **timing_form(_shortened(program, steps)),
         "accuracy": None if labels is None else result.accuracy(labels),
         "correct": None if labels is None else int((result.predictions == labels).sum()),
         "predictions": result.predictions.tolist(),
@@ -45,7 +47,14 @@ def run_form(program: Program, result: RunResult, labels: NDArray[np.int64] | No
     }
 
 
-def layers_form(program: Program, counts: OperationCounts) -> list[Form]:
+def _shortened(program: CompiledNetwork, steps: int | None) -> CompiledNetwork:
+    """A program with another T; sigma-delta networks are reported after their last step alone."""
+    if steps is None or isinstance(program, SigmaDeltaProgram):
+        return program
+    return replace(program, timesteps=steps)
+
+
+def layers_form(program: CompiledNetwork, counts: OperationCounts) -> list[Form]:
     """Spikes and synaptic operations of each layer, summed over all samples and steps."""
     spikes: list[int | None] = [*counts.spikes, None]
     return [

@@ -10,26 +10,30 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations
 from snnc.runtime.report import wording
 from snnc.runtime.report.layout import plain_table
 from snnc.runtime.result import RunResult
 
 
-def run_table(program: Program, counts: OperationCounts) -> RenderableType:
-    """One row for the input and for each layer: spikes and synaptic operations, for one sample on average."""
+def run_table(program: CompiledNetwork, counts: OperationCounts) -> RenderableType:
+    """One row for the input and for each layer: spikes and synaptic operations, for one sample on average.
+
+    Neurons of a sigma-delta network send once in a sample at most, so that their rate is a share of neurons alone.
+    """
     table = plain_table(footer=True)
     samples = counts.samples
     spikes, operations = sum(counts.spikes), counts.synaptic_total
     table.add_column("layer", footer="all layers", no_wrap=True)
     neurons = sum(layer.neurons for layer in program.layers)
     table.add_column("neurons", footer=f"{neurons:,}", justify="right")
-    table.add_column("spikes", footer=wording.whole(spikes / samples), justify="right")
+    table.add_column(wording.sent(program), footer=wording.whole(spikes / samples), justify="right")
     table.add_column("rate", justify="right")
     table.add_column("synaptic operations", footer=wording.whole(operations / samples), justify="right")
     size = math.prod(program.coding.shape)
-    slots = program.timesteps * samples
+    is_sigma_delta = isinstance(program, SigmaDeltaProgram)
+    slots = samples * (1 if is_sigma_delta else program.timesteps)
     table.add_row(
         "input", f"{size:,}", wording.whole(counts.input_events / samples), _rate(counts.input_events, size * slots), ""
     )
@@ -42,9 +46,8 @@ def run_table(program: Program, counts: OperationCounts) -> RenderableType:
             "-" if fired is None else _rate(fired, layer.neurons * slots),
             wording.whole(counts.synaptic[index] / samples),
         )
-    legend = (
-        "for one sample on average; rate: share of neurons and steps with a spike (input: with a value other than 0)"
-    )
+    rate = "neurons that send a message" if is_sigma_delta else "neurons and steps with a spike"
+    legend = f"for one sample on average; rate: share of {rate} (input: with a value other than 0)"
     return Group("", table, Text(legend, style="dim"))
 
 
@@ -64,7 +67,7 @@ def energy_table(estimates: Sequence[EnergyEstimate]) -> RenderableType:
     return Group("", table, Text("energies are estimates from published figures, not measurements", style="dim"))
 
 
-def earlier_table(program: Program, result: RunResult, labels: NDArray[np.int64] | None) -> RenderableType:
+def earlier_table(program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None) -> RenderableType:
     """One row for each number of steps that was reported after, T the last: what a run of so many steps gives.
 
     Args:

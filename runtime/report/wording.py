@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.program import Layer, Program, Synapse
+from snnc.compiler.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaProgram, Synapse
 from snnc.compiler.program.safety import Safety
 
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
@@ -29,8 +29,10 @@ def whole(value: float) -> str:
     return f"{round(value):,}"
 
 
-def timing(program: Program) -> str:
-    """``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none."""
+def timing(program: CompiledNetwork) -> str:
+    """``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none, no T without spikes."""
+    if isinstance(program, SigmaDeltaProgram):
+        return f"sigma-delta neurons, {program.timesteps:,} steps a sample"
     lead = f", lead {program.lead:,}" if program.lead else ""
     return f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
 
@@ -87,12 +89,12 @@ def _connections(value: Synapse) -> str:
     return text if value.groups == 1 else f"{text}, {value.groups} groups"
 
 
-def synapses(program: Program, index: int) -> str:
+def synapses(program: CompiledNetwork, index: int) -> str:
     """All synapses of a layer, with where they come from and how long spikes wait, where that is not usual."""
     return " + ".join(synapse(each) + _origin(program, index, each) for each in program.layers[index].synapses)
 
 
-def _origin(program: Program, index: int, value: Synapse) -> str:
+def _origin(program: CompiledNetwork, index: int, value: Synapse) -> str:
     """``(from conv1, 2 steps later)``; nothing for a synapse from the layer before."""
     notes = []
     if value.source != index - 1:
@@ -102,11 +104,16 @@ def _origin(program: Program, index: int, value: Synapse) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def layer(value: Layer) -> str:
+def sent(program: CompiledNetwork) -> str:
+    """What neurons send: ``spikes``, or ``messages`` where these are changes of an activation."""
+    return "messages" if isinstance(program, SigmaDeltaProgram) else "spikes"
+
+
+def layer(value: NeuronLayer) -> str:
     """A layer's name, and what is unusual about its neurons."""
-    if value.threshold is None:
+    if value.is_readout:
         return f"{value.name} (readout)"
-    return f"{value.name} (memoryless)" if value.memoryless else value.name
+    return f"{value.name} (memoryless)" if isinstance(value, Layer) and value.memoryless else value.name
 
 
 def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] | None) -> str:

@@ -59,7 +59,7 @@ class WindowProduct:
         """The input of the layer.
 
         Args:
-            values: uint8, (batch, *source shape).
+            values: (batch, *source shape), uint8 for products in int8.
 
         Returns:
             (batch, channels, height, width), or (batch, features).

@@ -29,14 +29,16 @@ from snnc.errors import OptionError
 if TYPE_CHECKING:
     from snnc.cli.screen import Steps
     from snnc.compiler.pipeline import Compilation
+    from snnc.compiler.program import Program, SigmaDeltaProgram
     from snnc.models.data import Dataset
-    from snnc.reporting import Report, Sources
+    from snnc.reporting import Report, SigmaDeltaReport, Sources
 
 EXAMPLES = """\b
 Examples:
   snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
   snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
   snnc compile keras.onnx --calib images.npz
+  snnc compile model.pt --calib mnist:data --neuron sdnn
 """
 
 
@@ -62,11 +64,14 @@ def compile_command(
         "loihi"
     ),
     timesteps: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "-T", "--timesteps", help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower."
+            "-T",
+            "--timesteps",
+            help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower.  [default: 8; with "
+            "--neuron sdnn as many as there are layers]",
         ),
-    ] = 8,
+    ] = None,
     threshold: Annotated[
         str,
         typer.Option(
@@ -129,8 +134,22 @@ def compile_command(
     ] = False,
     neuron: Annotated[
         str,
-        typer.Option("--neuron", help="The kind of neuron: if. (snm has no counterpart on the chip and is refused.)"),
+        typer.Option(
+            "--neuron",
+            help="The kind of neuron: if (integrate-and-fire), or sdnn (sigma-delta: for chains of convolutions and "
+            "dense layers on Loihi 2; Lava's netx runs the file with nothing attached). snm has no counterpart on the "
+            "chip and is refused.",
+        ),
     ] = "if",
+    delta_threshold: Annotated[
+        int,
+        typer.Option(
+            "--delta-threshold",
+            metavar="N",
+            help="With --neuron sdnn: hold back changes smaller than N times 64 units of a message, 0 to 511: fewer "
+            "messages, and less exact.",
+        ),
+    ] = 0,
     mean: Annotated[
         str,
         typer.Option(
@@ -227,6 +246,7 @@ def compile_command(
             allow_oversize=allow_oversize,
             strict=strict,
             neuron=neuron,
+            delta_threshold=delta_threshold,
             mean=numbers(mean, "--mean"),
             std=numbers(std, "--std"),
             calibration_samples=calibration_samples,
@@ -291,13 +311,19 @@ def compile_command(
     return 0
 
 
-def _write_report(path: Path, compilation: Compilation, sources: Sources, dataset: Dataset, steps: Steps) -> Report:
+def _write_report(
+    path: Path,
+    compilation: Compilation[Program] | Compilation[SigmaDeltaProgram],
+    sources: Sources,
+    dataset: Dataset,
+    steps: Steps,
+) -> Report | SigmaDeltaReport:
     from snnc.inputs import as_module, calibration_data
-    from snnc.reporting import collect_report, write_report
+    from snnc.reporting import measure_report, write_report
 
     assert sources.calibration is not None and sources.calibration_samples is not None
     advance = told_in(steps)
-    report = collect_report(
+    report = measure_report(
         compilation.program,
         as_module(sources.model, arch=sources.architecture, trust=sources.trust),
         dataset,

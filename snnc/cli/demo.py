@@ -18,7 +18,7 @@ from snnc.errors import OptionError, OutputError
 if TYPE_CHECKING:
     from torch import nn
 
-    from snnc.compiler.program import Program
+    from snnc.compiler.program import CompiledNetwork
     from snnc.models.data import Dataset
     from snnc.runtime.agreement import Agreement
 
@@ -170,7 +170,7 @@ def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
     return _Training(network, accuracy(network, images, torch.as_tensor(test.labels)))
 
 
-def _compare(program: Program, data: Dataset, steps: Steps) -> Agreement:
+def _compare(program: CompiledNetwork, data: Dataset, steps: Steps) -> Agreement:
     """Runs a few images on both backends."""
     from snnc.inputs import input_levels
     from snnc.runtime.agreement import compare_runs

@@ -50,17 +50,21 @@ def export_command(
     check_writable(output, instead_of=net)
     from snnc.api import export_nir, load
     from snnc.compiler.exchange.notes import export_notes
+    from snnc.compiler.program import Program
+    from snnc.runtime.report.wording import timing
 
     program = load(net)
     notes: tuple[str, ...] = ()
     if to == "nir":
-        notes = export_notes(program, export_nir(program, output, neuron=neuron))
+        form = export_nir(program, output, neuron=neuron)
+        assert isinstance(program, Program)
+        notes = export_notes(program, form)
     else:
         program.save(output)
     size = output.stat().st_size
     for note in notes:
         screen.note(note)
-    screen.show(f"wrote {output}: {len(program.layers):,} layers, T = {program.timesteps}; {size:,} bytes")
+    screen.show(f"wrote {output}: {len(program.layers):,} layers, {timing(program)}; {size:,} bytes")
     screen.emit(
         {
             "net": str(net),

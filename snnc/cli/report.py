@@ -96,7 +96,7 @@ def report_command(
         check_writable(destination, instead_of=source)
     from snnc.devices import chosen_device
     from snnc.inputs import as_module, as_program, report_data
-    from snnc.reporting import Sources, collect_report, write_report
+    from snnc.reporting import Sources, measure_report, write_report
     from snnc.reporting.present import outcome_line, passes_table, report_form
     from snnc.runtime.report.wording import timing
 
@@ -105,7 +105,7 @@ def report_command(
         steps.begin("reading the model and the data")
         program = as_program(net)
         advance = told_in(steps)
-        found = collect_report(
+        found = measure_report(
             program,
             as_module(model, arch=architecture, trust=trust),
             report_data(data, samples),
@@ -117,7 +117,7 @@ def report_command(
     screen.show(f"{net} against {model}, {timing(program)}")
     screen.show(passes_table(found))
     screen.show(outcome_line(found))
-    for note in found.diagnosis.notes:
+    for note in found.notes:
         screen.note(note)
     screen.show(f"wrote {destination}")
     screen.emit({"net": str(net), "model": str(model), "output": str(destination), **report_form(found)})

@@ -29,7 +29,7 @@ from snnc.cli.screen import Screen
 from snnc.compiler.distributed import connected, launched
 
 if TYPE_CHECKING:
-    from snnc.compiler.program import Program
+    from snnc.compiler.program import CompiledNetwork
     from snnc.models.data import Dataset
     from snnc.runtime.result import RunResult
 
@@ -224,7 +224,7 @@ def run_command(
     return warn_of_wraps(screen, program, result)
 
 
-def warn_of_wraps(screen: Screen, program: Program, result: RunResult) -> int:
+def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -> int:
     """Says which membrane potentials overflowed; 1 if any did, else 0."""
     from snnc.runtime.overflow import overflow_messages
 

@@ -69,11 +69,11 @@ def validate_command(
     """Compare ANN, simulator and Lava.
 
     The ANN's activations with the simulator's firing rates, layer by layer, and the simulator with Lava, spike by
-    spike.
+    spike. Of sigma-delta neurons: with sums of messages, and message by message.
 
     The ANN gets the data as they are, so that their rounding to input levels is judged too. Ends with exit code 1 if
-    sim and Lava differ in any spike or readout, if a membrane potential overflowed, or if the accuracy drops by more
-    than --max-drop.
+    sim and Lava differ in any spike or readout, if a membrane potential overflowed, if a value of a sigma-delta network
+    is further from the ANN than its rounding can take it, or if the accuracy drops by more than --max-drop.
     """
     screen = Screen(json=as_json, config=config)
     from snnc.api import load, validate

@@ -84,6 +84,7 @@ KEYS: Mapping[str, Kind] = {
     "calib-samples": INTEGER,
     "calibrate": NAMES,
     "data": DATA,
+    "delta-threshold": INTEGER,
     "device": TEXT,
     "input-bits": INTEGER,
     "lava": SWITCH,

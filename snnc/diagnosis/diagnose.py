@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import Layer, Program
 from snnc.diagnosis.evidence import Evidence
 from snnc.diagnosis.findings import Finding, findings
 from snnc.diagnosis.layer_errors import LayerErrors, LayerErrorSums
@@ -73,9 +74,11 @@ def diagnose_program(
         ModelError: The module has another number of outputs than the program.
     """
     levels = input_levels(program, dataset)
-    runs = PairedRuns(program, module, Simulator(program, device, memory=memory), stop_at=stop_at)
-    thresholds = {layer.name: threshold_of(layer) for layer in runs.compared}
-    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.compared}
+    simulator = Simulator(program, device, memory=memory)
+    runs = PairedRuns(program, module, partial(simulator.run, record=True, stop_at=stop_at))
+    compared = [layer for layer in runs.compared if isinstance(layer, Layer)]
+    thresholds = {layer.name: threshold_of(layer) for layer in compared}
+    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in compared}
     wraps = np.zeros(len(program.layers), np.int64)
     predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
     done = 0

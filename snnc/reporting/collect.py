@@ -12,7 +12,7 @@ from torch import nn
 
 from snnc.compiler.passes.manager import PassRecord
 from snnc.compiler.program import Program
-from snnc.diagnosis import Diagnosis, diagnose_program
+from snnc.diagnosis import Diagnosis, Finding, Stage, diagnose_program
 from snnc.inputs import input_levels
 from snnc.models.data import Dataset
 from snnc.reporting.layer_evidence import LayerEvidence, LayerWatch
@@ -62,6 +62,26 @@ class Report:
     def samples(self) -> int:
         """Number of samples."""
         return self.diagnosis.samples
+
+    @property
+    def ann(self) -> Stage:
+        """How well the ANN decides."""
+        return self.diagnosis.stages[0]
+
+    @property
+    def network(self) -> Stage:
+        """How well the spiking network decides."""
+        return self.diagnosis.stages[-1]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, in words; none where nothing stands out."""
+        return self.diagnosis.findings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of what was measured, one sentence each."""
+        return self.diagnosis.notes
 
 
 def collect_report(
@@ -138,7 +158,9 @@ def collect_report(
         counts=count_operations(program, result),
         clipped=levels.clipped,
         replayed=last is None,
-        shared=None if calibration is None else _shared(levels.values, input_levels(program, calibration).values),
+        shared=None
+        if calibration is None
+        else shared_samples(levels.values, input_levels(program, calibration).values),
     )
 
 
@@ -182,7 +204,7 @@ class _Watch:
         self.images.append(pair.images)
 
 
-def _shared(levels: NDArray[np.uint8], calibration: NDArray[np.uint8]) -> int:
+def shared_samples(levels: NDArray[np.uint8], calibration: NDArray[np.uint8]) -> int:
     """How many samples are among those of the calibration data, value by value."""
     known = {each.tobytes() for each in calibration}
     return sum(each.tobytes() in known for each in levels)

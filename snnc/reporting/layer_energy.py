@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snnc.compiler.program import Program
-from snnc.compiler.program.layer import named_place
+from snnc.compiler.program import CompiledNetwork
+from snnc.compiler.program.neuron_layer import named_place
 from snnc.runtime.energy import ENERGY_MODELS, OperationCounts, ann_energy, layer_energies
 
 
@@ -31,7 +31,7 @@ class LayerEnergy:
     ann: Mapping[str, float | None]
 
 
-def energy_of_layers(program: Program, counts: OperationCounts) -> tuple[LayerEnergy, ...]:
+def energy_of_layers(program: CompiledNetwork, counts: OperationCounts) -> tuple[LayerEnergy, ...]:
     """All layers in order, then what of the ANN has no layer of its own; sums are those of the network.
 
     Args:
@@ -47,7 +47,7 @@ def energy_of_layers(program: Program, counts: OperationCounts) -> tuple[LayerEn
         found.append(
             LayerEnergy(
                 name=layer.name,
-                spikes=counts.spikes[index] / counts.samples if layer.threshold is not None else None,
+                spikes=counts.spikes[index] / counts.samples if not layer.is_readout else None,
                 operations=counts.synaptic[index] / counts.samples,
                 macs=macs,
                 snn={name: each[index] for name, each in energies.items()},

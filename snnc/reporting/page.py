@@ -12,6 +12,7 @@ from snnc.compiler.emit.whole_file import write_whole
 from snnc.reporting.collect import Report
 from snnc.reporting.reproduce import Sources, versions
 from snnc.reporting.sections import (
+    Section,
     chip_section,
     energy_section,
     layers_section,
@@ -21,8 +22,16 @@ from snnc.reporting.sections import (
     reproduce_section,
     steps_section,
 )
+from snnc.reporting.sigma_delta_report import SigmaDeltaReport
+from snnc.reporting.sigma_delta_sections import (
+    sigma_delta_layers_section,
+    sigma_delta_network_section,
+    sigma_delta_passes_section,
+    sigma_delta_steps_section,
+)
 from snnc.reporting.summary import subtitle, tiles
 
+# What is on a page, and what the line at its top calls it.
 SECTIONS = (
     ("findings", "What stands out"),
     ("network", "Network"),
@@ -33,11 +42,12 @@ SECTIONS = (
     ("chip", "Chip"),
     ("reproduce", "Reproduce"),
 )
+SIGMA_DELTA_SECTIONS = tuple((anchor, "Steps" if anchor == "steps" else name) for anchor, name in SECTIONS)
 
 
 def write_report(
     path: str | Path,
-    report: Report,
+    report: Report | SigmaDeltaReport,
     sources: Sources,
     *,
     title: str,
@@ -59,7 +69,7 @@ def write_report(
 
 
 def page(
-    report: Report,
+    report: Report | SigmaDeltaReport,
     sources: Sources,
     *,
     title: str,
@@ -79,16 +89,30 @@ def page(
         title=title,
         style=Markup((folder / "style.css").read_text(encoding="utf-8")),
         versions=versions(),
-        sections=SECTIONS,
+        sections=SECTIONS if isinstance(report, Report) else SIGMA_DELTA_SECTIONS,
         subtitle=subtitle(report),
         tiles=tiles(report),
-        findings=[asdict(each) for each in report.diagnosis.findings],
+        findings=[asdict(each) for each in report.findings],
         notes=notes_of(report),
-        network=network_section(report.program),
-        passes=passes_section(report),
-        steps=steps_section(report),
-        layers=layers_section(report, told),
+        **_own_sections(report, told),
         energy=energy_section(report),
         chip=chip_section(report.program),
         reproduce=reproduce_section(report, sources, name),
     )
+
+
+def _own_sections(report: Report | SigmaDeltaReport, told: Callable[[int, int], None]) -> dict[str, Section]:
+    """The sections that depend on what neurons are."""
+    if isinstance(report, SigmaDeltaReport):
+        return {
+            "network": sigma_delta_network_section(report.program),
+            "passes": sigma_delta_passes_section(report),
+            "steps": sigma_delta_steps_section(report.program),
+            "layers": sigma_delta_layers_section(report),
+        }
+    return {
+        "network": network_section(report.program),
+        "passes": passes_section(report),
+        "steps": steps_section(report),
+        "layers": layers_section(report, told),
+    }

@@ -38,6 +38,8 @@ def pass_outcomes(
     final: Predictions,
     ann: Predictions,
     labels: Predictions | None,
+    *,
+    meaning: str = INTEGERS,
 ) -> tuple[PassOutcome, ...]:
     """How well the network decides, pass by pass.
 
@@ -47,18 +49,19 @@ def pass_outcomes(
         final: Predictions of the program, (samples,).
         ann: Those of the ANN, likewise.
         labels: The right classes, likewise; None where they are not known.
+        meaning: What the program is.
 
     Returns:
         The model first and the program last.
     """
 
-    def outcome(name: str, meaning: str, found: Predictions, record: PassRecord | None = None) -> PassOutcome:
+    def outcome(name: str, what: str, found: Predictions, record: PassRecord | None = None) -> PassOutcome:
         accuracy = None if labels is None else float((found == labels).mean())
         agreement = float((found == ann).mean())
         if record is None:
-            return PassOutcome(name, meaning, accuracy, agreement)
+            return PassOutcome(name, what, accuracy, agreement)
         result = record.result
-        return PassOutcome(name, meaning, accuracy, agreement, result.modified, record.seconds, result.stats)
+        return PassOutcome(name, what, accuracy, agreement, result.modified, record.seconds, result.stats)
 
     outcomes = [outcome("the model", ANN, ann)]
     before: PassRecord | None = None
@@ -68,5 +71,5 @@ def pass_outcomes(
         else:
             outcomes.append(outcome(each.record.name, each.meaning, each.predictions, each.record))
         before = each.record
-    outcomes.append(outcome(last.name if last else "the .net file", INTEGERS, final, last))
+    outcomes.append(outcome(last.name if last else "the .net file", meaning, final, last))
     return tuple(outcomes)

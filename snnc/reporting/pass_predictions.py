@@ -115,12 +115,12 @@ def pass_predictions(
                 layers = tuple(node.op.layer for node in graph if isinstance(node.op, QuantizedLayer))
                 found = Simulator(replace(program, layers=layers), device, memory=memory).run(levels).predictions
             elif meaning == FLOAT_SPIKES:
-                yield PassPredictions(record, CLIPPED, _ann_predictions(graph, inputs, _clipped))
-                yield PassPredictions(record, ROUNDED, _ann_predictions(graph, inputs, _rounded(program.timesteps)))
+                yield PassPredictions(record, CLIPPED, ann_predictions(graph, inputs, _clipped))
+                yield PassPredictions(record, ROUNDED, ann_predictions(graph, inputs, _rounded(program.timesteps)))
                 logits = simulate(graph, inputs, program.timesteps, lead=program.lead).readout
                 found = np.asarray(logits.flatten(1).argmax(1))
             else:
-                found = _ann_predictions(graph, inputs)
+                found = ann_predictions(graph, inputs)
             last = PassPredictions(record, meaning, found)
         yield last
         if advance:
@@ -135,7 +135,14 @@ def _meaning(graph: Graph) -> str:
     return FLOAT_SPIKES if graph.of_kind(Readout) and has_thresholds else ANN
 
 
-def _ann_predictions(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_node) -> Predictions:
+def ann_predictions(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_node) -> Predictions:
+    """What a network that is still an ANN says, (samples,).
+
+    Args:
+        graph: The network.
+        inputs: What it takes, (samples, *input shape).
+        apply: Computes a node.
+    """
     size = max(1, _VALUES_AT_ONCE // max(math.prod(node.shape) for node in graph))
     outputs = (execute(graph, part, apply=apply)[graph.output.name] for part in torch.split(inputs, size))
     return np.asarray(torch.cat([each.flatten(1).argmax(1) for each in outputs]))

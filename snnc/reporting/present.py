@@ -9,13 +9,14 @@ from rich.console import Group, RenderableType
 from snnc.diagnosis.present import diagnosis_form
 from snnc.reporting.collect import Report
 from snnc.reporting.layer_energy import energy_of_layers
+from snnc.reporting.sigma_delta_report import SigmaDeltaReport
 from snnc.runtime.report.layout import plain_table
 from snnc.runtime.report.wording import share
 
 Form = dict[str, object]
 
 
-def passes_table(report: Report) -> RenderableType:
+def passes_table(report: Report | SigmaDeltaReport) -> RenderableType:
     """The network after each pass that changed it."""
     table = plain_table()
     table.add_column("pass", no_wrap=True)
@@ -29,23 +30,35 @@ def passes_table(report: Report) -> RenderableType:
     return Group("", table)
 
 
-def outcome_line(report: Report) -> str:
+def outcome_line(report: Report | SigmaDeltaReport) -> str:
     """``on 256 samples of digits: ANN 98.44 %, SNN 97.66 %, the same prediction for 98.83 %``."""
-    ann, snn = report.diagnosis.stages[0], report.diagnosis.stages[-1]
+    ann, snn = report.ann, report.network
     accuracies = ""
     if ann.accuracy is not None and snn.accuracy is not None:
         accuracies = f"ANN {share(ann.accuracy)}, SNN {share(snn.accuracy)}, "
     return f"on {report.samples:,} samples of {report.data}: {accuracies}the same prediction for {share(snn.agreement)}"
 
 
-def report_form(report: Report) -> Form:
+def report_form(report: Report | SigmaDeltaReport) -> Form:
     """What was measured as a JSON object; the drawn activations are left out."""
-    return {
+    common: Form = {
         "samples": report.samples,
         "data": report.data,
         "samples_calibrated_on": report.shared,
         "clipped": report.clipped,
         "passes": [{**asdict(each), "figures": dict(each.figures or {})} for each in report.passes],
+    }
+    energy = [asdict(each) for each in energy_of_layers(report.program, report.counts)]
+    if isinstance(report, SigmaDeltaReport):
+        return {
+            **common,
+            "layers": [asdict(each) for each in report.layers],
+            "energy": energy,
+            "findings": [asdict(each) for each in report.findings],
+            "notes": list(report.notes),
+        }
+    return {
+        **common,
         "steps": [asdict(each) for each in report.steps],
         "layers": [
             {
@@ -58,6 +71,6 @@ def report_form(report: Report) -> Form:
             }
             for each in report.layers
         ],
-        "energy": [asdict(each) for each in energy_of_layers(report.program, report.counts)],
+        "energy": energy,
         "diagnosis": diagnosis_form(report.diagnosis),
     }

@@ -7,7 +7,7 @@ import platform
 import shlex
 from dataclasses import dataclass
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sources:
     allow_oversize: bool = False
 
 
-def commands(program: Program, sources: Sources, page: str) -> tuple[str, ...]:
+def commands(program: CompiledNetwork, sources: Sources, page: str) -> tuple[str, ...]:
     """The command that compiles the network again, and those that measure it; all options are written out.
 
     Args:

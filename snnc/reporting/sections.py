@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from snnc.compiler.placement import place
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.compiler.targets import get_target
 from snnc.reporting.collect import Report
 from snnc.reporting.image import Image, image
@@ -17,6 +17,7 @@ from snnc.reporting.pictures.layers import activations_figure, firing_figure, sc
 from snnc.reporting.pictures.network import network_figures
 from snnc.reporting.pictures.steps import steps_figure
 from snnc.reporting.reproduce import Sources, commands, versions
+from snnc.reporting.sigma_delta_report import SigmaDeltaReport
 from snnc.reporting.tables import (
     energy_table,
     errors_table,
@@ -38,9 +39,9 @@ Section = dict[str, Any]
 DRAWN = 60
 
 
-def notes_of(report: Report) -> tuple[str, ...]:
+def notes_of(report: Report | SigmaDeltaReport) -> tuple[str, ...]:
     """What the user should know besides, of the compilation and of what was measured."""
-    notes = [*report.program.provenance.notes, *report.diagnosis.notes]
+    notes = [*report.program.provenance.notes, *report.notes]
     if report.clipped:
         notes.append(
             f"{100 * report.clipped:.3g} % of the input values lie outside what the calibration data spanned, and were "
@@ -54,16 +55,25 @@ def notes_of(report: Report) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def network_section(program: Program) -> Section:
-    """The network as a picture and as a table."""
+def size_sentence(program: CompiledNetwork) -> str:
+    """What a network is made of."""
     found = resources(program)
-    limit = get_target(program.target).membrane_limit
+    return f"{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights."
+
+
+def network_pictures(program: CompiledNetwork) -> list[Image]:
+    """The network drawn, long ones in several pictures."""
     figures = network_figures(program)
     names = ["the network, layer by layer, from the input down"] + ["the network, continued"] * (len(figures) - 1)
+    return [image(figure, name, format="svg") for figure, name in zip(figures, names, strict=True)]
+
+
+def network_section(program: Program) -> Section:
+    """The network as a picture and as a table."""
+    limit = get_target(program.target).membrane_limit
     return {
-        "sentence": f"{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored "
-        "weights.",
-        "images": [image(figure, name, format="svg") for figure, name in zip(figures, names, strict=True)],
+        "sentence": size_sentence(program),
+        "images": network_pictures(program),
         "table": layers_table(program),
         "legend": "Vth is the activation that a spike in every step stands for. θ (threshold), v0 (initial potential) "
         "and the range of the membrane potential are in weight units; at "
@@ -87,7 +97,7 @@ def passes_section(report: Report) -> Section:
     if not report.labelled:
         legend += " The data have no labels."
     return {
-        "title": "Accuracy" if report.labelled else "Agreement with the ANN",
+        "title": _judged_by(report),
         "sentence": f"The network as each pass leaves it, on the same {report.samples:,} samples: where {reference} "
         "falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); the thresholds' pass is "
         "taken apart, since that is where activations are first clipped, then rounded to as many levels as T steps "
@@ -95,6 +105,10 @@ def passes_section(report: Report) -> Section:
         "table": passes_table(report),
         "legend": legend,
     }
+
+
+def _judged_by(report: Report) -> str:
+    return "Accuracy" if report.labelled else "Agreement with the ANN"
 
 
 def steps_section(report: Report) -> Section:
@@ -106,6 +120,7 @@ def steps_section(report: Report) -> Section:
         else "the same run, stopped after fewer steps"
     )
     return {
+        "title": f"{_judged_by(report)} against T",
         "sentence": f"What the network says with fewer steps than T = {program.timesteps}: {how}. Compiled for that "
         "number of steps, with thresholds of its own, it usually does better. Spikes and synaptic operations are for "
         "one sample on average.",
@@ -130,6 +145,12 @@ def layers_section(report: Report, told: Callable[[int, int], None]) -> Section:
         )
     missing = len(report.layers) - len(drawn)
     return {
+        "title": "Layers: activations of the ANN against rates",
+        "key": (
+            ("clipped", "clipped above Vth"),
+            ("rounded", "rounded to T + 1 levels"),
+            ("received", "received, accumulated on the way"),
+        ),
         "table": errors_table(report),
         "legend": "correlation of activation and rate; error: sum of the distances of the rates from the ANN's "
         "activations, and its parts, in % of the sum of the activations. clipped: what activations exceed Vth by; "
@@ -174,12 +195,18 @@ def _images(evidence: LayerEvidence) -> list[Image]:
     return [*found, image(firing_figure(evidence), "firing rates of the neurons")]
 
 
-def energy_section(report: Report) -> Section:
-    """Spikes, synaptic operations and energy by layer."""
+def energy_section(report: Report | SigmaDeltaReport) -> Section:
+    """Spikes or messages, synaptic operations and energy by layer."""
     layers = energy_of_layers(report.program, report.counts)
+    convention = (
+        " A message counts as a spike does, whatever its size, and what biases send once is no part of a sample."
+        if isinstance(report.program, SigmaDeltaProgram)
+        else ""
+    )
     return {
+        "title": f"{wording.sent(report.program).capitalize()}, synaptic operations and energy",
         "sentence": f"For one sample, mean of {report.samples:,}. Energies are estimates from published figures, not "
-        "measurements; what folding moved to another layer counts where its module went.",
+        f"measurements; what folding moved to another layer counts where its module went.{convention}",
         "image": image(
             energy_figure(layers, QIAO2015.name), "energy of SNN and ANN for each layer", format="svg"
         ),
@@ -188,7 +215,7 @@ def energy_section(report: Report) -> Section:
     }  # fmt: skip
 
 
-def chip_section(program: Program) -> Section:
+def chip_section(program: CompiledNetwork) -> Section:
     """Which cores the network takes."""
     placement = place(program, get_target(program.target))
     return {
@@ -202,7 +229,7 @@ def chip_section(program: Program) -> Section:
     }
 
 
-def reproduce_section(report: Report, sources: Sources, name: str) -> Section:
+def reproduce_section(report: Report | SigmaDeltaReport, sources: Sources, name: str) -> Section:
     """The commands, and where the network came from."""
     unknown = (
         "DATA stands for the calibration data, which a .net file does not name. " if not sources.calibration else ""

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 
 from snnc.compiler.placement import place
+from snnc.compiler.program import CompiledNetwork, SigmaDeltaProgram
 from snnc.compiler.targets import get_target
 from snnc.reporting.collect import Report
-from snnc.runtime.energy import QIAO2015, estimate_energy
+from snnc.reporting.sigma_delta_report import SigmaDeltaReport
+from snnc.runtime.energy import QIAO2015, OperationCounts, estimate_energy
 from snnc.runtime.report import wording
 from snnc.runtime.report.program_form import resources
 
@@ -28,7 +30,7 @@ class Tile:
     small: str
 
 
-def subtitle(report: Report) -> str:
+def subtitle(report: Report | SigmaDeltaReport) -> str:
     """What was compiled, for which chip, and what it was measured on."""
     program = report.program
     return (
@@ -38,10 +40,10 @@ def subtitle(report: Report) -> str:
     )
 
 
-def tiles(report: Report) -> tuple[Tile, ...]:
+def tiles(report: Report | SigmaDeltaReport) -> tuple[Tile, ...]:
     """The figures that matter most."""
     program, counts = report.program, report.counts
-    ann, snn = report.diagnosis.stages[0], report.diagnosis.stages[-1]
+    ann, snn = report.ann, report.network
     found = []
     if ann.accuracy is not None and snn.accuracy is not None:
         loss, error = 100 * (snn.accuracy - ann.accuracy), _deviation(snn.accuracy, report.samples)
@@ -60,9 +62,6 @@ def tiles(report: Report) -> tuple[Tile, ...]:
         )
     )
     energy = next(each for each in estimate_energy(program, counts) if each.model is QIAO2015)
-    neurons = sum(layer.neurons for layer in program.spiking_layers)
-    spikes = sum(counts.spikes) / counts.samples
-    rate = spikes / (neurons * program.timesteps)
     placement = place(program, get_target(program.target))
     size = resources(program)
     found += [
@@ -71,12 +70,8 @@ def tiles(report: Report) -> tuple[Tile, ...]:
             wording.joules(energy.snn),
             f"ANN {wording.joules(energy.ann)}; estimates by {energy.model.name}",
         ),
-        Tile("Spikes per sample", wording.whole(spikes), f"{rate:.3f} for each neuron and step"),
-        Tile(
-            "Steps per sample",
-            f"{program.interval:,}",
-            f"T = {program.timesteps}; {program.latency:,} until its result",
-        ),
+        _sent_tile(program, counts),
+        _steps_tile(program),
         Tile(
             "Cores",
             f"{placement.cores:,}",
@@ -85,6 +80,24 @@ def tiles(report: Report) -> tuple[Tile, ...]:
         ),
     ]
     return tuple(found)
+
+
+def _sent_tile(program: CompiledNetwork, counts: OperationCounts) -> Tile:
+    neurons = sum(layer.neurons for layer in program.spiking_layers)
+    sent = sum(counts.spikes) / counts.samples
+    if isinstance(program, SigmaDeltaProgram):
+        return Tile("Messages per sample", wording.whole(sent), f"{sent / neurons:.3f} for each neuron")
+    rate = sent / (neurons * program.timesteps)
+    return Tile("Spikes per sample", wording.whole(sent), f"{rate:.3f} for each neuron and step")
+
+
+def _steps_tile(program: CompiledNetwork) -> Tile:
+    how = (
+        "one for each layer and one for the input"
+        if isinstance(program, SigmaDeltaProgram)
+        else f"T = {program.timesteps}; {program.latency:,} until its result"
+    )
+    return Tile("Steps per sample", f"{program.interval:,}", how)
 
 
 def _deviation(share: float, samples: int) -> str:

@@ -1,73 +1,24 @@
-"""The tables of a report, cell by cell, as the page's template takes them."""
+"""The tables of a report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 from snnc.compiler.placement import RULES, Placement
-from snnc.compiler.program import Layer, Program
+from snnc.compiler.program import CompiledNetwork, Layer, Program
 from snnc.compiler.program.safety import program_safety
 from snnc.compiler.targets import Target, get_target
+from snnc.reporting.cells import Cell, Table, layer_name, modules, number, percent, table
 from snnc.reporting.collect import Report
 from snnc.reporting.layer_energy import LayerEnergy
+from snnc.reporting.sigma_delta_report import SigmaDeltaReport
 from snnc.runtime.energy import ENERGY_MODELS
 from snnc.runtime.report import wording
 from snnc.runtime.report.bits import membrane_bits, weight_bits
 from snnc.runtime.report.placement_table import cut_in_words
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What a table holds in one place.
-
-    Attributes:
-        text: Its text.
-        kind: ``text``; ``name``, which is never broken; ``number``, which is set to the right.
-        bars: Parts of a bar that is drawn instead, each a share of its width and the name of its colour.
-        small: A second line.
-    """
-
-    text: str
-    kind: Literal["text", "name", "number"] = "text"
-    bars: tuple[tuple[float, str], ...] = ()
-    small: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        titles: One for each column.
-        rows: Each of as many cells.
-        sums: A last row with totals; none where it is empty.
-    """
-
-    titles: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    sums: tuple[Cell, ...] = ()
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], sums: Sequence[Cell] = ()) -> Table:
-    return Table(tuple(titles), tuple(map(tuple, rows)), tuple(sums))
-
-
-def _number(text: str, small: str = "") -> Cell:
-    return Cell(text, "number", small=small)
-
-
-def _name(layer: Layer, small: str = "") -> Cell:
-    return Cell(wording.layer(layer), "name", small=small)
-
-
-def _percent(value: float | None) -> Cell:
-    """A share of 1 in percent; a dash for None."""
-    return _number("-" if value is None else f"{100 * value:.1f}")
-
-
-def passes_table(report: Report) -> Table:
+def passes_table(report: Report | SigmaDeltaReport) -> Table:
     """The network after each pass."""
     rows = []
     before: float | None = None
@@ -78,32 +29,32 @@ def passes_table(report: Report) -> Table:
             [
                 Cell(each.name, "name", small=wording.figures(each.figures or {}) if each.changed else "nothing to do"),
                 Cell(each.meaning),
-                *([_percent(each.accuracy)] if report.labelled else []),
-                _percent(each.agreement),
-                _number(change),
+                *([percent(each.accuracy)] if report.labelled else []),
+                percent(each.agreement),
+                number(change),
                 Cell("", bars=((value, "share"),)),
-                *([] if report.replayed else [_number("" if each.seconds is None else f"{each.seconds:.2f}")]),
+                *([] if report.replayed else [number("" if each.seconds is None else f"{each.seconds:.2f}")]),
             ]
         )
         before = value
     titles = ["pass", "the network is then", *(["accuracy, %"] if report.labelled else []), "as the ANN, %"]
-    return _table([*titles, "points", "", *([] if report.replayed else ["seconds"])], rows)
+    return table([*titles, "points", "", *([] if report.replayed else ["seconds"])], rows)
 
 
 def steps_table(report: Report) -> Table:
     """The network after fewer steps."""
     rows = [
         [
-            _number(f"{each.steps:,}"),
-            *([_percent(each.accuracy)] if report.labelled else []),
-            _percent(each.agreement),
-            _number(wording.whole(each.spikes)),
-            _number(wording.whole(each.operations)),
+            number(f"{each.steps:,}"),
+            *([percent(each.accuracy)] if report.labelled else []),
+            percent(each.agreement),
+            number(wording.whole(each.spikes)),
+            number(wording.whole(each.operations)),
         ]
         for each in report.steps
     ]
     titles = ["steps", *(["accuracy, %"] if report.labelled else []), "as the ANN, %"]
-    return _table([*titles, "spikes", "synaptic operations"], rows)
+    return table([*titles, "spikes", "synaptic operations"], rows)
 
 
 def layers_table(program: Program) -> Table:
@@ -114,26 +65,22 @@ def layers_table(program: Program) -> Table:
     for index, layer in enumerate(program.layers):
         rows.append(
             [
-                _name(layer, _modules(layer)),
+                layer_name(layer, modules(layer)),
                 Cell(wording.shape(layer.shape)),
-                _number(f"{layer.neurons:,}"),
+                number(f"{layer.neurons:,}"),
                 Cell(wording.synapses(program, index), small=f"weights of {weight_bits(layer)} bits"),
-                _number(f"{layer.threshold.value:,}" if layer.threshold else "-"),
-                _number(f"{layer.initial_potential:,}" if layer.threshold else "-"),
-                _number(wording.scales(layer.scale) if layer.threshold else "-"),
-                _number(wording.span(layer.membrane.measured), _bits(layer, target)),
-                _number(wording.span(layer.membrane.proven)),
+                number(f"{layer.threshold.value:,}" if layer.threshold else "-"),
+                number(f"{layer.initial_potential:,}" if layer.threshold else "-"),
+                number(wording.scales(layer.scale) if layer.threshold else "-"),
+                number(wording.span(layer.membrane.measured), _bits(layer, target)),
+                number(wording.span(layer.membrane.proven)),
                 Cell(wording.safety(safety[index])),
             ]
         )
-    return _table(
+    return table(
         ["layer", "shape", "neurons", "synapses", "θ", "v0", "Vth", "potential measured", "potential proven", "safe"],
         rows,
     )
-
-
-def _modules(layer: Layer) -> str:
-    return "" if layer.modules == (layer.name,) else ", ".join(layer.modules)
 
 
 def _bits(layer: Layer, target: Target) -> str:
@@ -152,27 +99,27 @@ def errors_table(report: Report) -> Table:
         correlation = comparison.correlation if comparison else None
         rows.append(
             [
-                _name(each.layer),
-                _number("-" if correlation is None else f"{correlation:.4f}"),
-                _percent(errors.total if errors else None),
-                *(_percent(part) for part in parts or (None, None, None)),
+                layer_name(each.layer),
+                number("-" if correlation is None else f"{correlation:.4f}"),
+                percent(errors.total if errors else None),
+                *(percent(part) for part in parts or (None, None, None)),
                 Cell("", bars=tuple(zip((part / largest for part in parts), ("clipped", "rounded", "received"),
                                         strict=False))),
-                _number(f"{100 * errors.shift:+.1f}" if errors else "-"),
-                _number(f"{float(each.firing.mean()):.3f}"),
-                _percent(each.dead),
-                _percent(errors.silent if errors else None),
-                _percent(each.saturated),
-                _percent(errors.saturated if errors else None),
+                number(f"{100 * errors.shift:+.1f}" if errors else "-"),
+                number(f"{float(each.firing.mean()):.3f}"),
+                percent(each.dead),
+                percent(errors.silent if errors else None),
+                percent(each.saturated),
+                percent(errors.saturated if errors else None),
             ]
         )  # fmt: skip
     titles = ["layer", "correlation", "error", "clipped", "rounded", "received", "", "shift", "rate", "dead", "silent"]
-    return _table([*titles, "always firing", "saturated"], rows)
+    return table([*titles, "always firing", "saturated"], rows)
 
 
-def energy_table(layers: Sequence[LayerEnergy], program: Program) -> Table:
-    """Spikes, operations and energy of SNN and ANN, layer by layer."""
-    titles = ["layer", "spikes", "synaptic operations", "ANN multiply-accumulates"]
+def energy_table(layers: Sequence[LayerEnergy], program: CompiledNetwork) -> Table:
+    """What is sent, operations and energy of SNN and ANN, layer by layer."""
+    titles = ["layer", wording.sent(program), "synaptic operations", "ANN multiply-accumulates"]
     columns = [(model.name, model.joules_per_flop is not None) for model in ENERGY_MODELS]
     for name, has_ann in columns:
         titles += [f"SNN, {name}", *([f"ANN, {name}"] if has_ann else [])]
@@ -181,17 +128,17 @@ def energy_table(layers: Sequence[LayerEnergy], program: Program) -> Table:
         spikes = [each.spikes for each in some if each.spikes is not None]
         cells = [
             Cell(name, "name"),
-            _number(wording.whole(sum(spikes)) if spikes else "-"),
-            _number(wording.whole(sum(each.operations for each in some))),
-            _number(wording.whole(sum(each.macs for each in some))),
+            number(wording.whole(sum(spikes)) if spikes else "-"),
+            number(wording.whole(sum(each.operations for each in some))),
+            number(wording.whole(sum(each.macs for each in some))),
         ]
         for model, has_ann in columns:
-            cells.append(_number(wording.joules(sum(each.snn[model] for each in some))))
+            cells.append(number(wording.joules(sum(each.snn[model] for each in some))))
             if has_ann:
-                cells.append(_number(wording.joules(sum(each.ann[model] or 0.0 for each in some))))
+                cells.append(number(wording.joules(sum(each.ann[model] or 0.0 for each in some))))
         return cells
 
-    return _table(titles, [row(each.name, [each]) for each in layers], row("all layers", layers))
+    return table(titles, [row(each.name, [each]) for each in layers], row("all layers", layers))
 
 
 def placement_cells(placement: Placement) -> Table:
@@ -200,19 +147,19 @@ def placement_cells(placement: Placement) -> Table:
     for placed in placement.layers:
         layer = placement.program.layers[placed.index]
         cells = [
-            _name(layer),
-            _number("-" if placed.broken else f"{placed.cores:,}"),
+            layer_name(layer),
+            number("-" if placed.broken else f"{placed.cores:,}"),
             Cell("does not fit" if placed.broken else cut_in_words(placed.cut, len(layer.shape) == 3)),
         ]
         for rule in RULES:
             used, limit = int(rule.used(placed.demand).max()), rule.available(placement.target)
             share = "" if limit is None else f"{100 * used / limit:.0f} % of {limit:,}"
-            cells.append(_number(f"{used:,}", share))
+            cells.append(number(f"{used:,}", share))
         rows.append(cells)
-    return _table(["layer", "cores", "cut into", *(rule.name for rule in RULES)], rows)
+    return table(["layer", "cores", "cut into", *(rule.name for rule in RULES)], rows)
 
 
-def provenance_table(program: Program, versions: dict[str, str]) -> Table:
+def provenance_table(program: CompiledNetwork, versions: dict[str, str]) -> Table:
     """Where the network came from."""
     provenance = program.provenance
     entries = {
@@ -223,4 +170,4 @@ def provenance_table(program: Program, versions: dict[str, str]) -> Table:
         "calibration samples": f"{provenance.calibration_samples:,}",
         "options": ", ".join(f"{name} {value or 'none'}" for name, value in provenance.options.items()),
     }
-    return _table(["", ""], [[Cell(name), Cell(value)] for name, value in entries.items()])
+    return table(["", ""], [[Cell(name), Cell(value)] for name, value in entries.items()])

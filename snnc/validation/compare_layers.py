@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+# What single precision may add up to, beside the largest value.
+SINGLE_PRECISION = 1e-4
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,12 @@ class LayerComparison:
         modules: The PyTorch modules that it stands for.
         correlation: Pearson's, -1..1; None where one side is constant.
         mean_error: Mean absolute difference: for a spiking layer in thresholds (the largest activation that the
-            channel can represent), for the readout in the ANN's logits.
+            channel can represent), for the readout and sigma-delta layers in the ANN's units.
         largest_error: Largest absolute difference, in the same unit.
         saturated: Share of the ANN's activations above the threshold, 0..1; 0 for the readout.
+        bound: The largest error that rounding can make of any of the samples' values, in the same unit; None where no
+            bound is known, as of spikes.
+        out_of_bound: Values whose error is larger than their bound.
     """
 
     name: str
@@ -31,6 +36,8 @@ class LayerComparison:
     mean_error: float
     largest_error: float
     saturated: float
+    bound: float | None = None
+    out_of_bound: int = 0
 
 
 class LayerStatistics:
@@ -39,7 +46,7 @@ class LayerStatistics:
     Args:
         name: The layer.
         modules: The PyTorch modules that it stands for.
-        unit: Threshold of each channel, shaped to be combined with a batch; None for the readout.
+        unit: Threshold of each channel, shaped to be combined with a batch; None: 1.
     """
 
     def __init__(self, name: str, modules: tuple[str, ...], unit: FloatArray | None) -> None:
@@ -54,10 +61,18 @@ class LayerStatistics:
         self._error_sum = 0.0
         self._error_largest = 0.0
         self._saturated = 0
+        self._bound: float | None = None
+        self._out_of_bound = 0
 
-    def add(self, ann: FloatArray, snn: FloatArray) -> None:
-        """Adds a batch: both (batch, *shape), in the ANN's units."""
+    def add(self, ann: FloatArray, snn: FloatArray, bound: FloatArray | None = None) -> None:
+        """Adds a batch: all (batch, *shape), in the ANN's units; ``bound`` where one is known."""
         error = np.abs(snn - ann)
+        if bound is not None:
+            reached = bound.reshape(error.shape)
+            self._bound = max(self._bound or 0.0, float(reached.max()))
+            # The ANN computes in single precision.
+            allowed = reached + SINGLE_PRECISION * np.abs(ann).max()
+            self._out_of_bound += int((error > allowed).sum())
         if self._unit is not None:
             error = error / self._unit
             self._saturated += int((ann > self._unit).sum())
@@ -83,4 +98,6 @@ class LayerStatistics:
             mean_error=self._error_sum / self._count,
             largest_error=self._error_largest,
             saturated=self._saturated / self._count,
+            bound=self._bound,
+            out_of_bound=self._out_of_bound,
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +16,11 @@ from torch import nn
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
 from snnc.compiler.pipeline import graph_hash
-from snnc.compiler.program import Layer, Program
+from snnc.compiler.program import CompiledNetwork, Layer, NeuronLayer
 from snnc.errors import FormatError, ModelError
 from snnc.inputs import raw_values
 from snnc.models.data import Dataset
 from snnc.runtime.result import RunResult
-from snnc.runtime.simulator import Simulator
 
 # Spikes of every layer are held for so many samples at most, and for so many bytes.
 BATCH, RECORDED = 64, 256 << 20
@@ -35,7 +35,8 @@ class Pair:
         images: What the ANN sees, (samples, *input shape).
         outputs: What the module gives for them, (samples, classes).
         activations: The ANN's activation for each compared layer by name, (samples, *layer shape).
-        rates: Vth times spikes for each step, the same.
+        rates: What the network has in their place: Vth times spikes for each step, the same.
+        bounds: How far each layer may be from the ANN, by name, where that is known; else none.
         ann_logits: What the readout stands for, (samples, *shape of the readout).
         snn_logits: The readout in the same unit.
         result: The simulator's run, spikes included.
@@ -45,6 +46,7 @@ class Pair:
     outputs: FloatArray
     activations: dict[str, FloatArray]
     rates: dict[str, FloatArray]
+    bounds: dict[str, FloatArray]
     ann_logits: FloatArray
     snn_logits: FloatArray
     result: RunResult
@@ -58,8 +60,7 @@ class PairedRuns:
     Args:
         program: The program.
         module: The network that it was compiled from.
-        simulator: Of the program.
-        stop_at: Numbers of steps after which the simulator reports too; see :meth:`Simulator.run`.
+        simulate: Runs input levels on a simulator of the program, with every spike recorded.
 
     Attributes:
         graph: The module, traced.
@@ -70,17 +71,16 @@ class PairedRuns:
     """
 
     def __init__(
-        self, program: Program, module: nn.Module, simulator: Simulator, *, stop_at: Sequence[int] = ()
+        self, program: CompiledNetwork, module: nn.Module, simulate: Callable[[NDArray[np.uint8]], RunResult]
     ) -> None:
         self.graph = trace(module, program.coding.shape)
-        self.compared = [layer for layer in program.spiking_layers if _has_value(self.graph, layer)]
+        self.compared: list[NeuronLayer] = [layer for layer in program.spiking_layers if _has_value(self.graph, layer)]
         self.notes = _notes(program, self.graph, self.compared)
         self.logits_name = _logits_node(self.graph)
         recorded = sum(layer.neurons for layer in program.spiking_layers) * program.timesteps
         self.batch_size = max(1, min(BATCH, RECORDED // recorded)) if recorded else BATCH
         self._program = program
-        self._simulator = simulator
-        self._stop_at = tuple(stop_at)
+        self._simulate = simulate
         # A copy, so that the caller's keeps its mode.
         self._module = copy.deepcopy(module).eval().float()
         self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
@@ -102,13 +102,9 @@ class PairedRuns:
             outputs = self._module(images).numpy()
         names = [layer.name for layer in self.compared]
         values = execute(self.graph, images, keep=[*names, self.logits_name])
-        result = self._simulator.run(levels, record=True, stop_at=self._stop_at)
+        result = self._simulate(levels)
         assert result.spikes is not None
-        trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
-        rates = {
-            layer.name: trains[layer.name].sum(axis=1) / self._program.timesteps * threshold_of(layer)
-            for layer in self.compared
-        }
+        rates = self.activations(result)
         logits = self._program.logits(result.readout)
         expected = values[self.logits_name].numpy().astype(np.float64)
         if expected.size != logits.size:
@@ -123,10 +119,31 @@ class PairedRuns:
             outputs=outputs.reshape(len(outputs), -1),
             activations={name: values[name].numpy().astype(np.float64).reshape(rates[name].shape) for name in names},
             rates=rates,
+            bounds=self.bounds(raw, levels, result),
             ann_logits=expected.reshape(logits.shape),
             snn_logits=logits,
             result=result,
         )
+
+    def activations(self, result: RunResult) -> dict[str, FloatArray]:
+        """What each compared layer of the network stands for, (samples, *layer shape)."""
+        assert result.spikes is not None
+        trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
+        return {
+            layer.name: trains[layer.name].sum(axis=1) / self._program.timesteps * threshold_of(layer)
+            for layer in self.compared
+            if isinstance(layer, Layer)
+        }
+
+    def bounds(self, raw: NDArray[Any], levels: NDArray[np.uint8], result: RunResult) -> dict[str, FloatArray]:
+        """How far each layer may be from the ANN, in the ANN's units: of spikes nothing is known.
+
+        Args:
+            raw: The samples in raw values.
+            levels: The same as input levels.
+            result: What the simulator made of them.
+        """
+        return {}
 
 
 def threshold_of(layer: Layer) -> FloatArray:
@@ -134,11 +151,11 @@ def threshold_of(layer: Layer) -> FloatArray:
     return layer.scale.reshape((-1,) + (1,) * (len(layer.shape) - 1))
 
 
-def _notes(program: Program, graph: Graph, compared: list[Layer]) -> tuple[str, ...]:
+def _notes(program: CompiledNetwork, graph: Graph, compared: Sequence[NeuronLayer]) -> tuple[str, ...]:
     notes = []
     if graph_hash(graph) != program.provenance.model:
         notes.append("the model is not the one that the .net file was compiled from")
-    left_out = [layer.name for layer in program.spiking_layers if layer not in compared]
+    left_out = [layer.name for layer in program.spiking_layers if layer.modules and layer not in compared]
     if left_out:
         notes.append(f"not compared, because no value of the model corresponds to them: {', '.join(left_out)}")
     return tuple(notes)
@@ -153,11 +170,11 @@ def _logits_node(graph: Graph) -> str:
     return node.name
 
 
-def _has_value(graph: Graph, layer: Layer) -> bool:
-    return layer.name in graph and math.prod(graph[layer.name].shape) == layer.neurons
+def _has_value(graph: Graph, layer: NeuronLayer) -> bool:
+    return layer.name in graph and math.prod(graph[layer.name].shape) == layer.values
 
 
-def _option(program: Program, name: str) -> NDArray[np.float64]:
+def _option(program: CompiledNetwork, name: str) -> NDArray[np.float64]:
     """Mean or standard deviation that the program was compiled with."""
     text = program.provenance.options.get(name)
     try:

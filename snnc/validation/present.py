@@ -7,6 +7,7 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from snnc.compiler.targets import SIGMA_DELTA
 from snnc.runtime.agreement import Agreement
 from snnc.runtime.report.layout import plain_table
 from snnc.runtime.report.wording import share
@@ -16,7 +17,9 @@ Form = dict[str, object]
 
 
 def validation_table(validation: Validation) -> RenderableType:
-    """One row for each layer: how near its rates come to the ANN's activations."""
+    """One row for each layer: how near its rates, or its messages, come to the ANN's activations."""
+    if validation.neuron == SIGMA_DELTA:
+        return _message_table(validation)
     table = plain_table()
     table.add_column("layer", no_wrap=True)
     for title in ("correlation", "mean error", "largest error", "saturated"):
@@ -33,6 +36,27 @@ def validation_table(validation: Validation) -> RenderableType:
     legend = (
         "ANN activation against Vth × firing rate; errors are absolute, in units of Vth (readout: of the logits); "
         "saturated: share of activations above Vth"
+    )
+    return Group("", table, Text(legend, style="dim"))
+
+
+def _message_table(validation: Validation) -> RenderableType:
+    """The same for sigma-delta neurons, whose error has a bound."""
+    table = plain_table()
+    table.add_column("layer", no_wrap=True)
+    for title in ("correlation", "mean error", "largest error", "bound"):
+        table.add_column(title, justify="right")
+    for layer in validation.layers:
+        table.add_row(
+            f"{layer.name} (readout)" if layer is validation.layers[-1] else layer.name,
+            "-" if layer.correlation is None else f"{layer.correlation:.6f}",
+            f"{layer.mean_error:.4g}",
+            f"{layer.largest_error:.4g}",
+            "-" if layer.bound is None else f"{layer.bound:.4g}",
+        )
+    legend = (
+        "ANN activation against sums of messages; errors are absolute, in the ANN's units; bound: the largest error "
+        "that rounding can make, of any value of these samples (docs/sdnn.md)"
     )
     return Group("", table, Text(legend, style="dim"))
 
@@ -57,7 +81,7 @@ def agreement_lines(agreement: Agreement) -> list[str]:
     """The agreement of simulator and Lava, and each layer that differs."""
     lines = [f"{agreement.sentence()}, on {agreement.samples:,} samples"]
     lines.extend(
-        f"  {layer.name}: {layer.differing:,} spikes differ ({layer.matching:,} of {layer.expected:,} agree)"
+        f"  {layer.name}: {layer.differing:,} {agreement.sent} differ ({layer.matching:,} of {layer.expected:,} agree)"
         for layer in agreement.layers
         if layer.differing
     )

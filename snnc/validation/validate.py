@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.program import Program
+from snnc.compiler.program import CompiledNetwork, Layer, SigmaDeltaProgram
+from snnc.compiler.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 from snnc.errors import BackendError, OptionError
 from snnc.inputs import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
+from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
-from snnc.validation.paired import PairedRuns, threshold_of
+from snnc.validation.paired import Pair, PairedRuns, threshold_of
+from snnc.validation.sigma_delta import SigmaDeltaPairedRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,7 @@ class Validation:
         clipped: Share of input values outside what the calibration data spanned, 0..1.
         agreement: Simulator against Lava; None where Lava was not run.
         notes: What the user should know, one sentence each.
+        neuron: The kind of neurons: ``if`` or ``sdnn``.
     """
 
     samples: int
@@ -46,6 +50,7 @@ class Validation:
     clipped: float
     agreement: Agreement | None
     notes: tuple[str, ...]
+    neuron: str = INTEGRATE_AND_FIRE
 
     @property
     def drop(self) -> float | None:
@@ -66,13 +71,18 @@ class Validation:
         if self.agreement is not None and not self.agreement.complete:
             names = ", ".join(layer.name for layer in self.agreement.layers if layer.differing)
             found.append(f"sim and Lava differ in {names or 'the readout'}")
+        found += [
+            f"{layer.name} is further from the ANN than rounding can take it, in {layer.out_of_bound:,} values"
+            for layer in self.layers
+            if layer.out_of_bound
+        ]
         if maximum_drop is not None and self.drop is not None and self.drop > maximum_drop:
             found.append(f"the accuracy drops by {self.drop:.2f} points, more than {maximum_drop:g}")
         return tuple(found)
 
 
 def validate_program(
-    program: Program,
+    program: CompiledNetwork,
     module: nn.Module,
     dataset: Dataset,
     *,
@@ -83,6 +93,7 @@ def validate_program(
     cluster: str | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
+    watch: Callable[[Pair], None] | None = None,
     advance: Callable[[str, int, int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> Validation:
@@ -101,6 +112,7 @@ def validate_program(
         cluster: As for :func:`snnc.run`.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
+        watch: Told of each batch as both have run it.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
         announce: As for :func:`snnc.run`.
 
@@ -119,13 +131,21 @@ def validate_program(
     if missing:
         notes.append(f"Lava was not run: {missing}")
     levels = input_levels(program, dataset)
-    simulator = Simulator(program, device, memory=memory)
-    runs = PairedRuns(program, module, simulator)
+    simulator: Simulator | SigmaDeltaSimulator
+    if isinstance(program, SigmaDeltaProgram):
+        simulator = SigmaDeltaSimulator(program, device, memory=memory)
+        runs: PairedRuns = SigmaDeltaPairedRuns(program, module, simulator)
+    else:
+        simulator = Simulator(program, device, memory=memory)
+        runs = PairedRuns(program, module, partial(simulator.run, record=True))
     notes += runs.notes
     comparison = _Comparison(program, runs)
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
-        comparison.add(chunk, levels.values[done : done + len(chunk)])
+        pair = runs.run(chunk, levels.values[done : done + len(chunk)])
+        comparison.add(chunk, pair)
+        if watch:
+            watch(pair)
         done += len(chunk)
         if advance:
             advance("sim", done, len(dataset))
@@ -154,6 +174,7 @@ def validate_program(
         clipped=levels.clipped,
         agreement=agreement,
         notes=tuple(notes),
+        neuron=SIGMA_DELTA if isinstance(program, SigmaDeltaProgram) else INTEGRATE_AND_FIRE,
     )
 
 
@@ -164,24 +185,26 @@ def _named(advance: Callable[[str, int, int], None], name: str, total: int) -> C
 class _Comparison:
     """ANN against simulator, batch by batch."""
 
-    def __init__(self, program: Program, runs: PairedRuns) -> None:
-        self._runs = runs
+    def __init__(self, program: CompiledNetwork, runs: PairedRuns) -> None:
         self._statistics = {
-            layer.name: LayerStatistics(layer.name, layer.modules, threshold_of(layer)) for layer in runs.compared
+            layer.name: LayerStatistics(
+                layer.name, layer.modules, threshold_of(layer) if isinstance(layer, Layer) else None
+            )
+            for layer in runs.compared
         }
         readout = program.readout
+        self._readout = readout.name
         self._logits = LayerStatistics(readout.name, readout.modules, None)
         self.wraps = np.zeros(len(program.layers), np.int64)
         self.agreeing = self.ann_right = self.snn_right = 0
 
-    def add(self, chunk: Dataset, levels: NDArray[np.uint8]) -> None:
+    def add(self, chunk: Dataset, pair: Pair) -> None:
         """Adds a batch."""
-        pair = self._runs.run(chunk, levels)
         assert pair.result.wraps is not None
         self.wraps += np.asarray(pair.result.wraps)
         for name, statistics in self._statistics.items():
-            statistics.add(pair.activations[name], pair.rates[name])
-        self._logits.add(pair.ann_logits, pair.snn_logits)
+            statistics.add(pair.activations[name], pair.rates[name], pair.bounds.get(name))
+        self._logits.add(pair.ann_logits, pair.snn_logits, pair.bounds.get(self._readout))
         predictions = pair.outputs.argmax(axis=1)
         self.agreeing += int((predictions == pair.result.predictions).sum())
         if chunk.labels is not None:

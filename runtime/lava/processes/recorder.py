@@ -1,4 +1,4 @@
-"""A sink that writes the spikes of all layers to files.
+"""Sinks that write what all layers send to files: spikes as bits, or graded messages as numbers.
 
 Lava's RingBuffer hands its content over number by number (``PyProcessModel._get_var``), which takes longer than the run
 that filled it: about 140 s for 2.4 million values, where this takes none. And it is one process for each layer, where
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 
 class Recorder(AbstractProcess):  # type: ignore[misc]  # lava-nc has no type information
-    """Appends one packed bit for each neuron and step to a file for each population; see :func:`recorder`.
+    """Appends what arrives in each step to a file for each population; see :func:`recorder`.
 
     Args:
         shapes: Shapes of the populations.
@@ -44,7 +44,7 @@ class Recorder(AbstractProcess):  # type: ignore[misc]  # lava-nc has no type in
 
 
 class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
-    """A Recorder on a CPU.
+    """A Recorder on a CPU that writes one packed bit for each neuron: whether it spiked.
 
     Args:
         proc_params: What the Recorder was made with.
@@ -58,7 +58,11 @@ class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
     def run_spk(self) -> None:
         """Writes one step."""
         for index, file in enumerate(self._files):
-            file.write(np.packbits(getattr(self, _port(index)).recv() != 0).tobytes())
+            file.write(self.written(getattr(self, _port(index)).recv()))
+
+    def written(self, arrived: NDArray[np.int32]) -> bytes:
+        """What a step adds to a file."""
+        return np.packbits(arrived != 0).tobytes()
 
     def close(self) -> None:
         """Ends the files, where the process does not end."""
@@ -66,23 +70,42 @@ class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
             file.close()
 
 
+class MessageRecorderModel(RecorderModel):
+    """A Recorder on a CPU that writes the number that each neuron sent, 32 bits, 0 for none.
+
+    Args:
+        proc_params: What the Recorder was made with.
+    """
+
+    def written(self, arrived: NDArray[np.int32]) -> bytes:
+        """What a step adds to a file."""
+        return np.ascontiguousarray(arrived, np.int32).tobytes()
+
+
 def recorder(shapes: Sequence[tuple[int, ...]], paths: Sequence[str]) -> Recorder:
-    """A process that records populations.
+    """A process that records the spikes of populations.
 
     Args:
         shapes: Their shapes.
         paths: The files to append to.
     """
-    made: Recorder = _recorder_class(len(shapes))(shapes=shapes, paths=paths)
+    made: Recorder = _recorder_class(len(shapes), RecorderModel)(shapes=shapes, paths=paths)
+    return made
+
+
+def message_recorder(shapes: Sequence[tuple[int, ...]], paths: Sequence[str]) -> Recorder:
+    """A process that records the graded messages of populations; arguments as for :func:`recorder`."""
+    made: Recorder = _recorder_class(len(shapes), MessageRecorderModel)(shapes=shapes, paths=paths)
     return made
 
 
 @functools.cache
-def _recorder_class(ports: int) -> Any:
+def _recorder_class(ports: int, base: type[RecorderModel]) -> Any:
     """A Recorder with so many ports: Lava wants a model to name each, and finds it in the process's module."""
-    process = type(f"Recorder{ports}", (Recorder,), {"__module__": __name__})
+    name = base.__name__.removesuffix("Model")
+    process = type(f"{name}{ports}", (Recorder,), {"__module__": __name__})
     declared = {_port(index): LavaPyType(PyInPort.VEC_DENSE, np.int32) for index in range(ports)}
-    model = type(f"PyRecorder{ports}Model", (RecorderModel,), {"__module__": __name__, **declared})
+    model = type(f"Py{name}{ports}Model", (base,), {"__module__": __name__, **declared})
     for decorate in (tag("fixed_pt"), requires(CPU), implements(proc=process, protocol=LoihiProtocol)):
         model = decorate(model)
     globals()[process.__name__] = process
@@ -94,8 +117,13 @@ def _port(index: int) -> str:
     return f"spikes_{index}"
 
 
+def read_messages(path: str, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The messages that were recorded of a population, (steps, *shape)."""
+    return np.fromfile(path, np.int32).reshape(-1, *shape)
+
+
 def read_record(path: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """What was recorded of a population, (steps, *shape)."""
+    """The spikes that were recorded of a population, (steps, *shape)."""
     neurons = int(np.prod(shape))
     rows = np.fromfile(path, np.uint8).reshape(-1, -(-neurons // 8))
     return np.unpackbits(rows, axis=1, count=neurons).astype(bool).reshape(-1, *shape)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from snnc.compiler.ir.diagram import Box, diagram_strips
 from snnc.compiler.ir.draw import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR
-from snnc.compiler.program import Layer, Program
+from snnc.compiler.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaLayer
 from snnc.compiler.targets import Target, get_target
 from snnc.runtime.report import wording
 from snnc.runtime.report.bits import membrane_bits, weight_bits
+from snnc.runtime.report.sigma_delta_table import layer_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _ROWS = 8
 
 
-def network_figures(program: Program) -> list[Figure]:
+def network_figures(program: CompiledNetwork) -> list[Figure]:
     """Draws the layers from top to bottom; long networks in several pictures that continue one another."""
     target = get_target(program.target)
     coding = program.coding
@@ -30,11 +31,15 @@ def network_figures(program: Program) -> list[Figure]:
     return diagram_strips(boxes, rows_at_most=_ROWS)
 
 
-def _lines(layer: Layer, target: Target) -> list[str]:
+def _lines(layer: Layer | SigmaDeltaLayer, target: Target) -> list[str]:
     count = f"{layer.neurons:,} neuron{'s' * (layer.neurons != 1)}"
     shape = f"{wording.shape(layer.shape)}, " if len(layer.shape) > 1 else ""
     lines = [f"{wording.layer(layer)}   {shape}{count}"]
     lines += [f"{'+ ' if index else ''}{wording.synapse(each)}" for index, each in enumerate(layer.synapses)]
+    if isinstance(layer, SigmaDeltaLayer):
+        unit, *_ = layer_cells(layer, absolute=False)[1:]
+        held_back = f", delta threshold {layer.held_back:,}" if layer.held_back else ""
+        return [*lines, f"unit {unit}{held_back}, weights {weight_bits(layer)} of {target.weight_bits} bits"]
     if layer.threshold is not None and not layer.memoryless:
         lines.append(f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}")
     bits = [f"weights {weight_bits(layer)} of {target.weight_bits} bits"]
@@ -43,7 +48,9 @@ def _lines(layer: Layer, target: Target) -> list[str]:
     return [*lines, ", ".join(bits)]
 
 
-def _color(layer: Layer) -> str:
-    if layer.threshold is None:
+def _color(layer: NeuronLayer) -> str:
+    if layer.is_readout:
         return READOUT_COLOR
-    return OTHER_COLOR if layer.memoryless else SPIKING_COLOR
+    # What only hands on what it gets: memoryless neurons, and the relay behind the input of sigma-delta networks.
+    hands_on = layer.memoryless if isinstance(layer, Layer) else not layer.modules
+    return OTHER_COLOR if hands_on else SPIKING_COLOR
