@@ -13,7 +13,7 @@ from snnc.errors import BackendError, SnncError, first_line
 from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.cluster import joblib_backend
 from snnc.runtime.lava.interrupted_workers import no_complaints_when_interrupted
-from snnc.runtime.lava.joined import joined
+from snnc.runtime.joined import joined
 from snnc.runtime.lava.pace import Pace, mean_pace
 from snnc.runtime.lava.run import run_here
 from snnc.runtime.lava.schedule import Schedule
@@ -29,6 +29,7 @@ def run_shared(
     models: str,
     workers: int | None,
     cluster: str | None,
+    timeout: float,
     record: bool,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -50,7 +51,7 @@ def run_shared(
             Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel,
             no_complaints_when_interrupted(),
         ):
-            work = _Work(parallel, program, levels, models=models, record=record, advance=advance)
+            work = _Work(parallel, program, levels, models=models, timeout=timeout, record=record, advance=advance)
             work.run(pieces(min(count, len(levels)), 1))
             left = len(levels) - work.done
             pace = mean_pace(work.paces)
@@ -72,6 +73,7 @@ class _Work:
         program: The program.
         levels: All levels.
         models: ``fast`` or ``stock``.
+        timeout: Seconds that a network may take to start, and for a sample.
         record: Keep every spike.
         advance: Called with the number of samples done.
     """
@@ -83,6 +85,7 @@ class _Work:
         levels: NDArray[np.uint8],
         *,
         models: str,
+        timeout: float,
         record: bool,
         advance: Callable[[int], None] | None,
     ) -> None:
@@ -90,6 +93,7 @@ class _Work:
         self._program = program
         self._levels = levels
         self._models = models
+        self._timeout = timeout
         self._record = record
         self._advance = advance
         self.results: list[RunResult] = []
@@ -99,9 +103,14 @@ class _Work:
     def run(self, shares: Sequence[slice]) -> None:
         """Has shares worked on; results come in the order of the samples."""
         calls = (
-            delayed(run_here)(self._program, self._levels[each], models=self._models, record=self._record)
+            delayed(run_here)(
+                self._program, self._levels[each], models=self._models, timeout=self._timeout, record=self._record
+            )
             for each in shares
         )
+        # For a share: its samples, and the start.
+        longest = self._timeout * (1 + max((each.stop - each.start for each in shares), default=0))
+        self._parallel.timeout = longest
         try:
             for result, pace in self._parallel(calls):
                 self.results.append(result)
@@ -111,6 +120,11 @@ class _Work:
                     self._advance(self.done)
         except SnncError:
             raise
+        except TimeoutError as error:
+            raise BackendError(
+                f"a worker has not run its samples within {longest:g} s: it hangs, or is very slow",
+                advice="if it is slow, give it more time with --lava-timeout",
+            ) from error
         except Exception as error:  # whatever joblib's backend raises when a worker dies
             raise BackendError(
                 f"a worker failed: {type(error).__name__}: {first_line(error)}",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnc.cli.amounts import memory_size, step_numbers
 from snnc.cli.duration import long_run
-from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, Memory, Net, Verbose, Workers
+from snnc.cli.options import Cluster, Data, Device, Json, LavaModels, LavaTimeout, Memory, Net, Verbose, Workers
 from snnc.cli.screen import Screen
+from snnc.cli.unfinished import unfinished_path
 from snnc.compiler.distributed import connected, launched
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ Examples:
   snnc run model.net --data digits --stop-at 1,2,4
   snnc run model.net --data digits --backend lava --samples 20
   snnc run model.net --data digits --backend lava --workers 4
+  snnc run model.net --data imagenet:data --resume
 """
 
 
@@ -49,12 +52,22 @@ def run_command(
     lava_models: LavaModels = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    lava_timeout: LavaTimeout = None,
     device: Device = "cpu",
     memory: Memory = None,
     stop_at: Annotated[
         str | None,
         typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep the samples that are done in NET.unfinished, about once a minute, and go on from there where "
+            "the same run was interrupted. The file is removed at the end; the result is that of a run in one go.",
+            show_default=False,
+        ),
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -69,41 +82,65 @@ def run_command(
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
+    unfinished = unfinished_path(net, processes) if resume else None
+    # Imported late, since torch takes seconds.
     from snnc.api import load
     from snnc.devices import chosen_device
     from snnc.inputs import evaluation_data, input_levels
+    from snnc.resumption import run_identity
     from snnc.runtime.backends import run_levels
+    from snnc.runtime.resumable import ResumableRun
+    from snnc.shared_run import run_shared
+
+    with ResumableRun(unfinished) as resumable:
+        with connected(processes), screen.steps() as steps:
+            steps.begin("reading the data")
+            program = load(net)
+            dataset = evaluation_data(data, samples)
+            levels = input_levels(program, dataset)
+            steps.begin(f"running on {backend}", len(dataset))
+            result = run_shared(
+                levels.values,
+                processes,
+                lambda share: resumable.run(
+                    share,
+                    lambda piece, advance, announce: run_levels(
+                        program,
+                        piece,
+                        backend,
+                        batch_size=batch_size,
+                        device=chosen_device(device),
+                        memory=bytes_at_once,
+                        stop_at=stops,
+                        lava_models=lava_models,
+                        workers=workers,
+                        cluster=cluster,
+                        lava_timeout=lava_timeout,
+                        advance=advance,
+                        announce=announce,
+                    ),
+                    identity=lambda: run_identity(program, backend, record=False, stop_at=stops),
+                    advance=steps.advance,
+                    announce=lambda seconds: steps.say(long_run(seconds, len(share))),
+                    going_on=lambda done: steps.say(f"going on behind sample {done:,}, from {unfinished}"),
+                ),
+            )
+        if processes.is_first:
+            _present(screen, program, dataset, result, levels.clipped, net=net, backend=backend)
+        # Only now: what could not be shown, on a full disk say, is still there.
+        resumable.finish()
+    if not processes.is_first:
+        return int(any(result.wraps or ()))
+    return warn_of_wraps(screen, program, result)
+
+
+def _present(
+    screen: Screen, program: Program, dataset: Dataset, result: RunResult, clipped: float, *, net: Path, backend: str
+) -> None:
+    """Shows a result, for people or as JSON."""
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.report import earlier_table, energy_table, run_form, run_table
     from snnc.runtime.report.wording import timing
-    from snnc.shared_run import run_shared
-
-    with connected(processes), screen.steps() as steps:
-        steps.begin("reading the data")
-        program = load(net)
-        dataset = evaluation_data(data, samples)
-        levels = input_levels(program, dataset)
-        steps.begin(f"running on {backend}", len(dataset))
-        result = run_shared(
-            levels.values,
-            processes,
-            lambda share: run_levels(
-                program,
-                share,
-                backend,
-                batch_size=batch_size,
-                device=chosen_device(device),
-                memory=bytes_at_once,
-                stop_at=stops,
-                lava_models=lava_models,
-                workers=workers,
-                cluster=cluster,
-                advance=steps.advance,
-                announce=lambda seconds: steps.say(long_run(seconds, len(share))),
-            ),
-        )
-    if not processes.is_first:
-        return int(any(result.wraps or ()))
 
     counts = count_operations(program, result)
     screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, {timing(program)}, backend {backend}")
@@ -112,7 +149,7 @@ def run_command(
     if result.earlier:
         screen.show(earlier_table(program, result, dataset.labels))
     screen.show(energy_table(estimate_energy(program, counts)))
-    notes = clipping_notes(levels.clipped)
+    notes = clipping_notes(clipped)
     for note in notes:
         screen.note(note)
     screen.emit(
@@ -121,12 +158,11 @@ def run_command(
             "data": dataset.name,
             "backend": backend,
             "classes": None if dataset.classes is None else list(dataset.classes),
-            "clipped": levels.clipped,
+            "clipped": clipped,
             "notes": notes,
             **run_form(program, result, dataset.labels),
         }
     )
-    return warn_of_wraps(screen, program, result)
 
 
 def warn_of_wraps(screen: Screen, program: Program, result: RunResult) -> int:

@@ -9,7 +9,20 @@ import typer
 
 from snnc.cli.amounts import memory_size
 from snnc.cli.duration import long_run
-from snnc.cli.options import Architecture, Cluster, Data, Device, Json, LavaModels, Memory, Net, Trust, Verbose, Workers
+from snnc.cli.options import (
+    Architecture,
+    Cluster,
+    Data,
+    Device,
+    Json,
+    LavaModels,
+    LavaTimeout,
+    Memory,
+    Net,
+    Trust,
+    Verbose,
+    Workers,
+)
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 from snnc.errors import OptionError
@@ -37,6 +50,7 @@ def validate_command(
     lava_models: LavaModels = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    lava_timeout: LavaTimeout = None,
     maximum_drop: Annotated[
         float | None,
         typer.Option(
@@ -86,6 +100,7 @@ def validate_command(
             lava_models=lava_models,
             workers=workers,
             cluster=cluster,
+            lava_timeout=lava_timeout,
             device=device,
             memory=memory_size(memory),
             arch=architecture,

@@ -15,7 +15,7 @@ from snnc.errors import BackendError, OptionError
 from snnc.inputs import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import Agreement, compare_runs
-from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
+from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, lava_available, run_lava
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
 from snnc.validation.paired import PairedRuns, threshold_of
@@ -81,6 +81,7 @@ def validate_program(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    lava_timeout: float | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
     advance: Callable[[str, int, int], None] | None = None,
@@ -99,6 +100,7 @@ def validate_program(
         lava_models: As for :func:`snnc.run`.
         workers: As for :func:`snnc.run`.
         cluster: As for :func:`snnc.run`.
+        lava_timeout: As for :func:`snnc.run`.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
@@ -139,6 +141,7 @@ def validate_program(
             models=lava_models or DEFAULT_MODELS,
             workers=workers,
             cluster=cluster,
+            timeout=DEFAULT_TIMEOUT if lava_timeout is None else lava_timeout,
             record=True,
             advance=None if advance is None else _named(advance, "lava", len(first)),
             announce=announce,
