@@ -28,8 +28,8 @@ from snnc.inputs import (
 )
 from snnc.resumption import run_identity
 from snnc.runtime.backends import Backend, run_levels
-from snnc.runtime.resumable import ResumableRun
 from snnc.runtime.result import RunResult
+from snnc.runtime.resumable import ResumableRun
 from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
 

@@ -20,8 +20,8 @@ from snnc.compiler.emit.layout import (
     current_decay,
     fired_above,
 )
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.program import Layer, Program, Synapse
+from snnc.whole_file import write_whole
 
 
 def save(program: Program, path: str | Path) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from snnc.compiler.program import Program
 from snnc.errors import BackendError, SnncError, first_line
+from snnc.runtime.joined import joined
 from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.cluster import joblib_backend
 from snnc.runtime.lava.interrupted_workers import no_complaints_when_interrupted
-from snnc.runtime.joined import joined
 from snnc.runtime.lava.pace import Pace, mean_pace
 from snnc.runtime.lava.run import run_here
 from snnc.runtime.lava.schedule import Schedule

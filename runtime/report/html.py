@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.placement import RULES, place
 from snnc.compiler.program import Program
 from snnc.compiler.targets import get_target
@@ -16,6 +15,7 @@ from snnc.runtime.report import wording
 from snnc.runtime.report.placement_table import placement_sentence
 from snnc.runtime.report.program_form import resources
 from snnc.runtime.report.program_table import fits
+from snnc.whole_file import write_whole
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }

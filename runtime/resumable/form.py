@@ -55,7 +55,7 @@ def _result(arrays: Arrays, prefix: str) -> RunResult:
 
 
 def _numbered(arrays: Arrays, name: str) -> tuple[NDArray[Any], ...]:
-    found = []
+    found: list[NDArray[Any]] = []
     while (value := arrays.get(f"{name}{len(found)}")) is not None:
         found.append(value)
     return tuple(found)

@@ -6,16 +6,15 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.runtime.joined import joined
+from snnc.runtime.result import RunResult
 from snnc.runtime.resumable.form import from_bytes, to_bytes
 from snnc.runtime.resumable.journal import Journal
-from snnc.runtime.result import RunResult
 
 # A piece is to take about so long: what a run loses at most when it is killed.
 SECONDS = 60.0
@@ -50,9 +49,7 @@ class ResumableRun:
     def __enter__(self) -> ResumableRun:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._journal is not None:
             self._journal.close()
 
@@ -125,7 +122,7 @@ def next_size(size: int, seconds: float) -> int:
 
 
 def _hash(levels: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(levels)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(levels).data).hexdigest()
 
 
 def _behind(before: int, advance: Told) -> Told:

@@ -45,6 +45,8 @@ class Screen:
         """The JSON object, where one is wanted."""
         if self._json:
             sys.stdout.write(json.dumps(form, indent=2, allow_nan=False) + "\n")
+            # Where it cannot be written, that has to show here.
+            sys.stdout.flush()
 
     @contextmanager
     def steps(self) -> Iterator[Steps]:
