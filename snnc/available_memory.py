@@ -5,6 +5,12 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snnc.errors import OptionError
+
+if TYPE_CHECKING:
+    import torch
 
 # What is left to everything that is not counted.
 SHARE = 0.9
@@ -22,13 +28,46 @@ _GROUPS = (
 )
 
 
-def available_memory() -> int | None:
-    """Bytes that this process can still take: of the machine's, its container's and its own limit the least.
+def available_memory(device: torch.device | None = None) -> int | None:
+    """Bytes that can still be taken.
 
-    None where the system does not tell.
+    Args:
+        device: A GPU, for its memory; else this process's: of the machine's, its container's and its own limit the
+            least.
+
+    Returns:
+        None where nobody tells.
     """
+    if device is not None and device.type == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(SHARE * free)
     found = [*_of_machine(), *_of_container(), *_of_process()]
     return max(0, int(SHARE * min(found))) if found else None
+
+
+def check_memory(size: float, what: str, advice: str, device: torch.device | None = None) -> None:
+    """Refuses what will not fit into memory before it is begun.
+
+    Args:
+        size: Bytes that it takes at least.
+        what: What takes them, as an error's place.
+        advice: What to do instead.
+        device: Where, as for :func:`available_memory`.
+
+    Raises:
+        OptionError: There is less.
+    """
+    available = available_memory(device)
+    if available is not None and size > available:
+        raise OptionError(
+            "would take more memory than there is",
+            where=what,
+            expected=f"at most {gibibytes(available)}",
+            found=gibibytes(size),
+            advice=advice,
+        )
 
 
 def gibibytes(size: float) -> str:

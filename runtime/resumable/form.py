@@ -31,6 +31,8 @@ def _arrays(result: RunResult, prefix: str) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {f"{prefix}readout": result.readout, f"{prefix}input": result.input_counts}
     for index, counts in enumerate(result.spike_counts):
         found[f"{prefix}counts-{index}"] = counts
+    # A network of a readout alone has spikes that were recorded too, of no layer.
+    found[f"{prefix}recorded"] = np.array(result.spikes is not None)
     for index, train in enumerate(result.spikes or ()):
         found[f"{prefix}spikes-{index}"] = train
     if result.wraps is not None:
@@ -43,13 +45,12 @@ def _arrays(result: RunResult, prefix: str) -> dict[str, NDArray[Any]]:
 
 def _result(arrays: Arrays, prefix: str) -> RunResult:
     wraps = arrays.get(f"{prefix}wraps")
-    spikes = _numbered(arrays, f"{prefix}spikes-")
     return RunResult(
         readout=arrays[f"{prefix}readout"],
         spike_counts=_numbered(arrays, f"{prefix}counts-"),
         input_counts=arrays[f"{prefix}input"],
         wraps=None if wraps is None else tuple(wraps.tolist()),
-        spikes=spikes or None,
+        spikes=_numbered(arrays, f"{prefix}spikes-") if arrays[f"{prefix}recorded"] else None,
         earlier={int(steps): _result(arrays, f"{prefix}{steps}.") for steps in arrays[f"{prefix}earlier"].tolist()},
     )
 

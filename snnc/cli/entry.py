@@ -21,6 +21,9 @@ from snnc.errors import SnncError
 
 # Disks, quotas and file sizes that are used up.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OUT_OF_MEMORY = "memory ran out; take fewer samples or a smaller batch"
+# How torch says it, which has exceptions of its own for GPUs only.
+_SIGNS_OF_FULL_MEMORY = ("can't allocate memory", "not enough memory", "CUDA out of memory")
 FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return 0
     except MemoryError:
-        return _fail("memory ran out; take fewer samples, a smaller batch or less --memory", BAD_INPUT, invocation)
+        return _fail(_OUT_OF_MEMORY, BAD_INPUT, invocation)
     except OSError as error:
         if error.errno not in _FULL:
             return _unforeseen(error, invocation)
@@ -63,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}the output cannot be written ({_words(error)})", BAD_INPUT, invocation)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        if any(each in str(error) for each in _SIGNS_OF_FULL_MEMORY):
+            return _fail(_OUT_OF_MEMORY, BAD_INPUT, invocation)
         # typer ships its own copy of click or uses the installed one, so its usage errors are told by what they offer.
         message = getattr(error, "format_message", None)
         if message is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -36,13 +37,13 @@ class Limits:
     Attributes:
         file_size: Bytes that a file may have; None: any number.
         memory: Bytes of address space beyond what the process has; None: any number.
-        as_nobody: Without the rights of root, where the tests have them.
+        as_owner: With the rights of the owner of files alone, where the tests run as root.
         settings: Values for attributes of modules, by their names.
     """
 
     file_size: int | None = None
     memory: int | None = None
-    as_nobody: bool = False
+    as_owner: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,6 +96,18 @@ def files(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir() if not each.name.startswith(".")} - {"out", "err"}
 
 
+def _keep_to_permissions() -> None:
+    """Gives up what lets root write where permissions do not (capset(2), capabilities(7))."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    # Effective, permitted and inheritable capabilities, twice 32 of each.
+    sets = (ctypes.c_uint32 * 6)()
+    library = ctypes.CDLL(None, use_errno=True)
+    assert library.capget(header, sets) == 0
+    for index in range(3):
+        sets[index] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert library.capset(header, sets) == 0, ctypes.get_errno()
+
+
 def _command(folder: str, arguments: list[str], limits: Limits) -> None:
     import importlib
 
@@ -109,10 +122,8 @@ def _command(folder: str, arguments: list[str], limits: Limits) -> None:
     for name, value in limits.settings.items():
         module, _, attribute = name.rpartition(".")
         setattr(importlib.import_module(module), attribute, value)
-    if limits.as_nobody and os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+    if limits.as_owner:
+        _keep_to_permissions()
     if limits.memory is not None:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + limits.memory, resource.RLIM_INFINITY))
