@@ -54,6 +54,18 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
         self._build_processes()
         self._build_runtime_services()
         self._start_ports()
+        try:
+            self._wait_for_all()
+        finally:
+            for started in self.exception_q:
+                started.close()
+                # It closes its other end only once it is no longer referred to, as a traceback does.
+                started._writer.close()
+            del self.exception_q
+        self._is_initialized = True
+
+    def _wait_for_all(self) -> None:
+        """Comes back when all processes are ready."""
         deadline = time.monotonic() + self._timeout
         for started in self.exception_q:
             while True:
@@ -63,8 +75,6 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
                         raise self._failed(error)
                     break
                 self._check(deadline)
-        del self.exception_q
-        self._is_initialized = True
 
     def _get_resp_for_run(self) -> None:
         for port in self.service_to_runtime:

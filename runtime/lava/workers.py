@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,6 +23,8 @@ from snnc.runtime.lava.shares import piece_size, pieces
 from snnc.runtime.lava.synapses import check_delays
 from snnc.runtime.result import RunResult
 
+# A share may take so many times what the first samples promise: other work may come to the machine.
+SLOWDOWN = 10
 # Bytes that a worker takes for torch and Lava alone, beside what it shares with others; measured 370 to 410 MiB.
 WORKER_MEMORY = 400 << 20
 
@@ -58,7 +61,8 @@ def run_shared(
             no_complaints_when_interrupted(),
         ):
             work = _Work(parallel, program, levels, models=models, timeout=timeout, record=record, advance=advance)
-            work.run(pieces(min(count, len(levels)), 1))
+            # How long it takes is not known yet: a start and a sample.
+            work.run(pieces(min(count, len(levels)), 1), timeout / SLOWDOWN)
             left = len(levels) - work.done
             pace = mean_pace(work.paces)
             schedule = Schedule.of(program, 1)
@@ -67,7 +71,7 @@ def run_shared(
             if announce:
                 steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
                 announce(pace.seconds(steps, networks=len(shares)) / count)
-            work.run(shares)
+            work.run(shares, pace.seconds(Schedule.of(program, size).steps, networks=1))
     return joined(work.results)
 
 
@@ -106,17 +110,21 @@ class _Work:
         self.paces: list[Pace] = []
         self.done = 0
 
-    def run(self, shares: Sequence[slice]) -> None:
-        """Has shares worked on; results come in the order of the samples."""
+    def run(self, shares: Sequence[slice], seconds: float) -> None:
+        """Has shares worked on; results come in the order of the samples.
+
+        Args:
+            shares: Which samples each of them holds.
+            seconds: What the longest one should take.
+        """
         calls = (
             delayed(run_here)(
                 self._program, self._levels[each], models=self._models, timeout=self._timeout, record=self._record
             )
             for each in shares
         )
-        # For a share: its samples, and the start.
-        longest = self._timeout * (1 + max((each.stop - each.start for each in shares), default=0))
-        self._parallel.timeout = longest
+        # joblib asks it for how long it may wait for the share that it wants next.
+        longest = self._parallel.timeout = self._timeout + SLOWDOWN * seconds
         try:
             for result, pace in self._parallel(calls):
                 self.results.append(result)
@@ -126,7 +134,7 @@ class _Work:
                     self._advance(self.done)
         except SnncError:
             raise
-        except TimeoutError as error:
+        except (TimeoutError, multiprocessing.TimeoutError) as error:
             raise BackendError(
                 f"a worker has not run its samples within {longest:g} s: it hangs, or is very slow",
                 advice="if it is slow, give it more time with --lava-timeout",
