@@ -46,7 +46,8 @@ def run_command(
         int | None,
         typer.Option(
             "--batch-size",
-            help="Samples that sim computes at once; never changes the result.  [default: what memory allows]",
+            help="Samples that sim computes at once, halved until they fit; never changes the result.  "
+            "[default: what memory allows]",
         ),
     ] = None,
     lava_models: LavaModels = None,
