@@ -60,6 +60,13 @@ class Processes:
         if self.count > 1:
             _reduce(array, "SUM")
 
+    def least(self, value: int) -> int:
+        """The least of the values that the processes have; all of them have to call it."""
+        values = np.array([value])
+        if self.count > 1:
+            _reduce(values, "MIN")
+        return int(values[0])
+
     def merge(self, profile: ActivationProfile) -> None:
         """Makes each process's profile of a layer that of all data: counts add up, ranges widen.
 

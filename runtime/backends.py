@@ -31,6 +31,7 @@ def run_levels(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    lava_timeout: float | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
     stop_at: Sequence[int] = (),
@@ -50,6 +51,7 @@ def run_levels(
         lava_models: What computes on ``lava``: ``fast`` (ours; None) or ``stock`` (Lava's).
         workers: How many networks ``lava`` runs side by side; None: one, or as many as a cluster has room for.
         cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
+        lava_timeout: Seconds that ``lava`` may take to start, and for a sample; None: 600.
         device: Where ``sim`` computes, as torch names it.
         memory: Bytes that ``sim`` may take for what it computes at once; None: what is fastest.
         stop_at: Numbers of steps, 1..T, after which ``sim`` reports too, in ``earlier``.
@@ -65,7 +67,12 @@ def run_levels(
     if batch_size is not None and batch_size < 1:
         raise OptionError("is too small", where="batch size", expected="at least 1", found=str(batch_size))
     if backend != "lava":
-        for name, value in (("lava models", lava_models), ("workers", workers), ("cluster", cluster)):
+        for name, value in (
+            ("lava models", lava_models),
+            ("workers", workers),
+            ("cluster", cluster),
+            ("lava timeout", lava_timeout),
+        ):
             if value is not None:
                 raise OptionError("is for the lava backend only", where=name, found=f"{value} with backend {backend}")
     if isinstance(program, SigmaDeltaProgram) and stop_at and backend == "sim":
@@ -89,7 +96,7 @@ def run_levels(
         if not unused:
             raise OptionError("is for the sim backend only", where=name, found=f"backend {backend}")
     if backend == "lava":
-        from snnc.runtime.lava import DEFAULT_MODELS, run_lava
+        from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, run_lava
 
         result = run_lava(
             program,
@@ -97,6 +104,7 @@ def run_levels(
             models=lava_models or DEFAULT_MODELS,
             workers=workers,
             cluster=cluster,
+            timeout=DEFAULT_TIMEOUT if lava_timeout is None else lava_timeout,
             record=record,
             advance=advance,
             announce=announce,

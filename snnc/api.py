@@ -34,9 +34,11 @@ from snnc.inputs import (
 )
 from snnc.neurons import check_delta_threshold, sigma_delta_options, spiking
 from snnc.reporting import Report, SigmaDeltaReport, Sources, measure_report, write_report
+from snnc.resumption import run_identity
 from snnc.runtime.backends import Backend, run_levels
 from snnc.runtime.overflow import overflow_messages
 from snnc.runtime.result import RunResult
+from snnc.runtime.resumable import ResumableRun
 from snnc.shared_run import run_shared
 from snnc.validation import Validation, validate_program
 
@@ -277,9 +279,11 @@ def run(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    lava_timeout: float | None = None,
     device: str = "cpu",
     memory: int | None = None,
     stop_at: Sequence[int] = (),
+    resume: str | Path | None = None,
     processes: Processes | None = None,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -298,12 +302,17 @@ def run(
         workers: How many networks ``lava`` runs side by side, each in a process of its own on its share of the samples;
             None: one, or as many as a cluster has room for. It never changes the result.
         cluster: Where they run: None (this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
+        lava_timeout: Seconds that ``lava`` may take to start, and for a sample, before the run ends since a process of
+            it hangs; None: 600.
         device: Where ``sim`` computes: ``cpu``, ``cuda``, ``cuda:NUMBER`` or ``auto`` (a GPU where there is one). It
             never changes the result.
         memory: Bytes that ``sim`` may take for what it computes at once, beside weights, data and results; None: what
             is fastest. It never changes the result.
         stop_at: Numbers of steps, 1..T, after which ``sim`` reports too: ``result.earlier[t]`` is what a run that ends
             after t steps gives. Not for programs with lead, where that is no part of the whole run.
+        resume: A file that finished samples are kept in, about once a minute, and from which the same run goes on if
+            it was interrupted; removed at the end. Each of several processes needs one of its own. None: nothing is
+            kept. It never changes the result.
         processes: Connected processes, each of which runs a share of the samples; all get the whole result.
         advance: Told how many samples are done.
         announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
@@ -319,25 +328,34 @@ def run(
     """
     network = as_program(program)
     levels = input_levels(network, evaluation_data(data, samples))
-    result = run_shared(
-        levels.values,
-        processes or Processes(),
-        lambda share: run_levels(
-            network,
-            share,
-            backend,
-            record=record,
-            batch_size=batch_size,
-            device=chosen_device(device),
-            memory=memory,
-            stop_at=stop_at,
-            lava_models=lava_models,
-            workers=workers,
-            cluster=cluster,
-            advance=advance,
-            announce=announce,
-        ),
-    )
+    with ResumableRun(None if resume is None else Path(resume)) as resumable:
+        result = run_shared(
+            levels.values,
+            processes or Processes(),
+            lambda share: resumable.run(
+                share,
+                lambda piece, advance, announce: run_levels(
+                    network,
+                    piece,
+                    backend,
+                    record=record,
+                    batch_size=batch_size,
+                    device=chosen_device(device),
+                    memory=memory,
+                    stop_at=stop_at,
+                    lava_models=lava_models,
+                    workers=workers,
+                    cluster=cluster,
+                    lava_timeout=lava_timeout,
+                    advance=advance,
+                    announce=announce,
+                ),
+                identity=lambda: run_identity(network, backend, record=record, stop_at=stop_at),
+                advance=advance,
+                announce=announce,
+            ),
+        )
+        resumable.finish()
     for message in overflow_messages(network, result):
         warnings.warn(message, OverflowWarning, stacklevel=2)
     return result
@@ -354,6 +372,7 @@ def validate(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    lava_timeout: float | None = None,
     device: str = "cpu",
     memory: int | None = None,
     arch: str | None = None,
@@ -373,6 +392,7 @@ def validate(
         lava_models: As for :func:`run`.
         workers: As for :func:`run`.
         cluster: As for :func:`run`.
+        lava_timeout: As for :func:`run`.
         device: As for :func:`run`; the ANN runs on the CPU.
         memory: As for :func:`run`.
         arch: As for :func:`compile`.
@@ -397,6 +417,7 @@ def validate(
         lava_models=lava_models,
         workers=workers,
         cluster=cluster,
+        lava_timeout=lava_timeout,
         device=chosen_device(device),
         memory=memory,
         advance=advance,

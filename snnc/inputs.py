@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
 
 from snnc.architectures import architecture
+from snnc.available_memory import check_memory
 from snnc.compiler.emit import load as load_program
 from snnc.compiler.exchange import is_nir, load_nir
 from snnc.compiler.frontend.load import load_model
@@ -170,6 +171,8 @@ def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
             expected=f"samples of shape {coding.shape}",
             found=str(tuple(dataset.images.shape[1:])),
         )
+    # Pieces of them are joined.
+    check_memory(2 * dataset.images.size, f"{len(dataset):,} samples of {dataset.name}", "take fewer with --samples")
     per_channel = (-1,) + (1,) * (len(coding.shape) - 1)
     # Half a step beyond the ends still rounds to a level.
     lowest = (coding.offset - coding.unit / 2).reshape(per_channel)

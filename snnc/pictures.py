@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from snnc.errors import OutputError
+from snnc.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,10 +39,9 @@ def save_picture(figure: Figure, path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    write_whole(path, content.getvalue())
 
 
 def picture_address(figure: Figure, format: Literal["png", "svg"], *, dpi: int = 130) -> str:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from snnc.api import compile as compile_network
 from snnc.api import run
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.float_simulation import simulate
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.frontend.load import load_model
@@ -34,6 +33,7 @@ from snnc.models import digits_cnn, train
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import IntegrateAndFire, SpikingNetwork
 from snnc.models.training import CheckpointFile
+from snnc.whole_file import write_whole
 
 SETTINGS = FinetuneSettings("net", "data", epochs=3, batch_size=64, augment=("crop",), calibration_samples=64)
 CPU = torch.device("cpu")

@@ -23,9 +23,9 @@ from snnc.cli import main
 from snnc.cli.duration import about, long_run
 from snnc.cli.termination import Terminated
 from snnc.errors import BackendError, OptionError
+from snnc.runtime.joined import joined
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.interrupted_workers import no_complaints_when_interrupted
-from snnc.runtime.lava.joined import joined
 from snnc.runtime.lava.pace import Pace, mean_pace
 from snnc.runtime.lava.shares import piece_size, pieces
 from snnc.runtime.simulator import Simulator

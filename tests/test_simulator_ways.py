@@ -25,7 +25,7 @@ from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 from snnc.runtime.simulator import integer_convolution as integers
 from snnc.runtime.simulator.block_sums import block_shape
-from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, plan
+from snnc.runtime.simulator.chunks import GAPS, Chunks, Demand, halved, plan
 from snnc.runtime.simulator.connection import connect
 from snnc.runtime.simulator.input_steps import input_steps
 from snnc.runtime.simulator.threads import run_side_by_side
@@ -402,9 +402,41 @@ def test_parts_of_a_run_end_at_each_stop(steps: int, stops: set[int]) -> None:
 def test_too_little_memory_is_refused_before_the_run() -> None:
     with pytest.raises(OptionError, match=r"memory: is too small \(expected at least 1 MiB for a step of 1 sample"):
         Simulator(small_program(timesteps=4), memory=100)
-    simulator = Simulator(small_program(timesteps=4), memory=2000)
-    with pytest.raises(OptionError, match="take a smaller batch"):
-        simulator.run(levels_for(simulator.program, 50), batch_size=50)
+
+
+def test_a_batch_that_does_not_fit_is_halved() -> None:
+    program = small_program(timesteps=4)
+    levels = levels_for(program, 50)
+    parts: list[int] = []
+    found = Simulator(program, memory=2000).run(levels, batch_size=50, advance=parts.append)
+    assert_same_run(found, Simulator(program).run(levels))
+    assert parts[0] in (25, 12, 6, 3, 1)
+
+
+@given(st.integers(1, 1000), st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 999))
+def test_a_batch_is_halved_no_more_often_than_it_has_to(sample: int, step: int, memory: int, batch: int) -> None:
+    found = halved(batch, Demand(sample, step), memory)
+    halves = [batch >> times for times in range(batch.bit_length())]
+    fitting = [each for each in halves if each * (sample + step) <= memory]
+    assert found == (fitting[0] if fitting else 1)
+
+
+def test_what_memory_does_not_hold_is_refused_before_the_run(monkeypatch) -> None:
+    program = small_program(timesteps=4)
+    simulator = Simulator(program)
+    monkeypatch.setattr("snnc.available_memory.available_memory", lambda device: 1000)
+    with pytest.raises(OptionError, match=r"the result of 50 samples: would take more memory .* spikes recorded"):
+        simulator.run(levels_for(program, 50), record=True)
+
+
+def test_without_a_limit_of_the_users_a_batch_takes_what_is_free(monkeypatch) -> None:
+    program = small_program(timesteps=4)
+    levels = levels_for(program, 50)
+    expected = Simulator(program).run(levels)
+    monkeypatch.setattr("snnc.runtime.simulator.simulator.available_memory", lambda device: 4000)
+    parts: list[int] = []
+    assert_same_run(Simulator(program).run(levels, batch_size=50, advance=parts.append), expected)
+    assert parts[0] < 50
 
 
 def test_a_batch_that_is_wanted_is_computed_with_little_memory_as_well_as_with_much(monkeypatch) -> None:

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from snnc.cli import main
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.frontend.load import load_model
 from snnc.errors import DataError, ModelError, OptionError
 from snnc.models import digits_cnn, resnet20
@@ -22,6 +21,7 @@ from snnc.models.data import Dataset, load_data
 from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
 from snnc.models.training.augmentation import AUGMENTATIONS, Augmentation
 from snnc.models.training.batches import DatasetBatches
+from snnc.whole_file import write_whole
 
 SETTINGS = TrainingSettings("net", "data", epochs=3, batch_size=64, learning_rate=0.05, momentum=0.9, augment=("crop",))
 CPU = torch.device("cpu")

@@ -18,11 +18,11 @@ from snnc.compiler.emit.layout import (
     fired_above,
 )
 from snnc.compiler.emit.sigma_delta_writer import write_sigma_delta
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.emit.write_chain import NetxChainWriter
 from snnc.compiler.emit.write_fields import write_dataset, write_json, write_string, write_text
 from snnc.compiler.emit.write_head import write_head
 from snnc.compiler.program import CompiledNetwork, Layer, Program, SigmaDeltaProgram, Synapse
+from snnc.whole_file import write_whole
 
 
 def save(program: CompiledNetwork, path: str | Path) -> None:

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.exchange.describe import layer_form, program_form, synapse_form
 from snnc.compiler.exchange.layout import DT, HALF, INFINITE, Form, Places
 from snnc.compiler.exchange.notes import has_bias_map
 from snnc.compiler.exchange.package import nir_package
 from snnc.compiler.exchange.weights import Floats, dense_weight
 from snnc.compiler.program import Layer, Program
+from snnc.whole_file import write_whole
 
 __all__ = ["export_nir", "nir_graph"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.available_memory import available_memory
 from snnc.compiler.distributed import Processes
 from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.execute import channels_last
@@ -54,11 +56,13 @@ class ProfileActivations(Pass):
             node.name: ActivationProfile.empty(node.shape[0], spiking=isinstance(node.op, SpikingLayer))
             for node in layers
         }
-        for start in self._processes.share(range(0, len(self._levels), BATCH)):
-            batch = torch.as_tensor(self._levels[start : start + BATCH], dtype=torch.float32)
+        # All processes have to cut the data into the same batches.
+        size = self._processes.least(_batch_size(graph))
+        for start in self._processes.share(range(0, len(self._levels), size)):
+            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float32)
             profile_batch(graph, batch, profiles)
             if self._advance:
-                self._advance(min(start + BATCH, len(self._levels)))
+                self._advance(min(start + size, len(self._levels)))
         for node in layers:
             self._processes.merge(profiles[node.name])
         dead = 0
@@ -68,6 +72,18 @@ class ProfileActivations(Pass):
             dead += int((profile.drive_maximum <= 0).sum()) if isinstance(node.op, SpikingLayer) else 0
             graph.replace(node.name, replace(node.op, profile=profile))
         return PassResult(graph, True, {"samples": len(self._levels), "dead_channels": dead})
+
+
+def _batch_size(graph: Graph) -> int:
+    """Samples that are run at once: halved until memory holds what a layer reads, sums and gives of them."""
+    available = available_memory()
+    widest = max(
+        2 * math.prod(node.shape) + sum(math.prod(graph[each].shape) for each in node.inputs) for node in graph
+    )
+    size = BATCH
+    while available is not None and size > 1 and 4 * size * widest > available:
+        size //= 2
+    return size
 
 
 def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile]) -> None:

@@ -24,6 +24,7 @@ from snnc.models.training.checkpoint import (
 from snnc.models.training.epoch import Epoch
 from snnc.models.training.evaluation import share_right
 from snnc.models.training.loop import device_of, set_format, threads_set_to, train_epoch
+from snnc.models.training.memory import check_batch
 from snnc.models.training.settings import TrainingSettings
 
 __all__ = ["train_network"]
@@ -74,6 +75,7 @@ def train_network(
     shown = DatasetBatches(training, settings.mean, settings.std, Augmentation(settings.augment))
     held_back = DatasetBatches(test, settings.mean, settings.std)
     _check_fit(network, held_back, training, test)
+    check_batch(network, held_back.draw(torch.arange(1))[0], min(settings.batch_size, len(training)), device)
     before = state_before(checkpoints, resume, settings)
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)

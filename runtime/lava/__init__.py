@@ -6,5 +6,6 @@ Lava itself is imported when a network is built, never before.
 from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.models import DEFAULT_MODELS, LAVA_MODELS
 from snnc.runtime.lava.run import run_lava
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
-__all__ = ["DEFAULT_MODELS", "LAVA_MODELS", "lava_available", "run_lava"]
+__all__ = ["DEFAULT_MODELS", "DEFAULT_TIMEOUT", "LAVA_MODELS", "lava_available", "run_lava"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from snnc.runtime.lava.models import LavaModels
 from snnc.runtime.lava.offspring import end_offspring, offspring
 from snnc.runtime.lava.population import Process
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
 
 class Engine:
@@ -13,16 +14,19 @@ class Engine:
     Args:
         process: Any process of the network: Lava finds the others, since they are connected.
         models: ``fast`` or ``stock``.
+        timeout: Seconds that processes of the operating system may take to start, and for one call of :meth:`run`.
     """
 
-    def __init__(self, process: Process, models: LavaModels) -> None:
+    def __init__(self, process: Process, models: LavaModels, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._process = process
         self._models = models
+        self._timeout = timeout
 
     def run(self, steps: int) -> None:
         """Runs some steps, after starting what has to be started.
 
         Raises:
+            BackendError: A process of Lava's failed, ended, or does not answer.
             Exception: Whatever a process of Lava's raises.
         """
         from lava.magma.core.run_conditions import RunSteps
@@ -35,12 +39,13 @@ class Engine:
         """Ends all processes of the operating system.
 
         Args:
-            failed: Something went wrong: they may be waiting for each other and are not asked, but killed.
+            failed: Something went wrong. It makes no difference: processes are not asked to end, since one that hangs
+                would not, but killed; they hold nothing that is still wanted.
         """
         runtime = self._process.runtime
         if runtime is None:
             return
-        if failed and self._models == "stock":
+        if self._models == "stock":
             end_offspring(runtime)
         else:
             runtime.stop()
@@ -54,5 +59,8 @@ class Engine:
             return
         from lava.magma.core.run_configs import Loihi2SimCfg
 
+        from snnc.runtime.lava.watched_runtime import WatchedRuntime
+
+        executable = self._process.compile(Loihi2SimCfg(select_tag="fixed_pt"))
         with offspring():
-            self._process.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+            WatchedRuntime(executable, self._timeout).initialize()

@@ -27,6 +27,7 @@ from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.lava.synapses import check_delays
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
 
 class LavaNetwork:
@@ -37,13 +38,20 @@ class LavaNetwork:
         levels: Input levels, (samples, *input shape).
         models: What computes: ``fast`` (our process models, all in this process) or ``stock`` (Lava's, each in a
             process of the operating system).
+        timeout: Seconds that these processes may take to start, and for one call of :meth:`run`.
 
     Raises:
         BackendError: Lava is not installed, or a delay is longer than the target's synapses can hold spikes back.
         OptionError: There are no such models.
     """
 
-    def __init__(self, program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS) -> None:
+    def __init__(
+        self,
+        program: Program,
+        levels: NDArray[np.uint8],
+        models: str = DEFAULT_MODELS,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
         check_delays(program)
         import_lava()
         from lava.proc.io.sink import Read
@@ -75,7 +83,7 @@ class LavaNetwork:
         )
         self._read.connect_var(self._assembly.readout.process.u)
         # Whichever process is told runs all that it is connected with.
-        self._engine = Engine(self._read, check_models(models))
+        self._engine = Engine(self._read, check_models(models), timeout)
         self._registration.complete()
 
     def run(self, steps: int) -> None:
@@ -165,13 +173,16 @@ class LavaNetwork:
 
 
 @contextmanager
-def open_network(program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS) -> Iterator[LavaNetwork]:
+def open_network(
+    program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS, timeout: float = DEFAULT_TIMEOUT
+) -> Iterator[LavaNetwork]:
     """A network that is stopped whatever happens: each of Lava's processes may be a process of the operating system.
 
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
         models: ``fast`` or ``stock``.
+        timeout: As for :class:`LavaNetwork`.
     """
-    with stopped_at_the_end(LavaNetwork(program, levels, models)) as network:
+    with stopped_at_the_end(LavaNetwork(program, levels, models, timeout)) as network:
         yield network

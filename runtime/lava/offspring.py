@@ -55,7 +55,7 @@ def offspring() -> Iterator[None]:
 
 
 def end_offspring(runtime: Any) -> None:
-    """Kills the processes of a runtime that may no longer answer, and gives back its shared memory.
+    """Kills the processes of a runtime, which may no longer answer, and gives back its threads and its shared memory.
 
     Args:
         runtime: Lava's.
@@ -70,9 +70,26 @@ def end_offspring(runtime: Any) -> None:
             actor.kill()
     for actor in infrastructure.actors:
         actor.join()
+    # Ends the threads that wait at our ends of the channels.
+    runtime.join()
+    _give_back(infrastructure.smm)
+
+
+def _give_back(memory: Any) -> None:
+    """Ends the process that manages shared memory, in whatever state it is."""
+    manager = memory and memory._manager
     # It can be shut down once it has been started.
-    if hasattr(infrastructure.smm, "shutdown"):
-        infrastructure.smm.shutdown()
+    if not hasattr(manager, "shutdown"):
+        return
+    process = manager._process
+    if process.is_alive():
+        # One that was stopped would not hear that it has to end.
+        os.kill(process.pid, signal.SIGCONT)
+    else:
+        for handle in memory._shared_memory_handles:
+            with contextlib.suppress(FileNotFoundError):
+                handle.unlink()
+    memory.shutdown()
 
 
 @functools.cache

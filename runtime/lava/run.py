@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.errors import DataError, OptionError
-from snnc.runtime.lava.joined import joined
+from snnc.runtime.joined import joined
 from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
 from snnc.runtime.lava.pace import Pace
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.shares import pieces, samples_per_stream
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_stream
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT, check_timeout
 from snnc.runtime.result import RunResult
 
 
@@ -26,6 +27,7 @@ def run_lava(
     models: str = DEFAULT_MODELS,
     workers: int | None = None,
     cluster: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
     record: bool = True,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -40,6 +42,8 @@ def run_lava(
         workers: How many networks run side by side, each on its share of the samples; None: one, or as many as a
             cluster has room for. The result is the same.
         cluster: Where workers run: None (this machine), ``dask:ADDRESS`` or ``ray``, ``ray:ADDRESS``.
+        timeout: Seconds that a network may take to start, and for a sample, before the run ends since a process of it
+            hangs. A process that has ended is noticed within a second.
         record: Keep every spike in the result.
         advance: Called with the number of samples done.
         announce: Told once, after the first samples, how many seconds the others will take.
@@ -54,6 +58,7 @@ def run_lava(
         DataError: There are no samples, or their shape does not fit.
     """
     check_models(models)
+    check_timeout(timeout)
     if workers is not None and workers < 1:
         raise OptionError("is too small", where="workers", expected="at least 1", found=str(workers))
     if not len(levels) or levels.shape[1:] != program.coding.shape:
@@ -74,7 +79,9 @@ def run_lava(
             announce=announce,
         )
     if cluster is None and (workers is None or workers == 1):
-        return run_here(program, levels, models=models, record=record, advance=advance, announce=announce)[0]
+        return run_here(
+            program, levels, models=models, timeout=timeout, record=record, advance=advance, announce=announce
+        )[0]
     from snnc.runtime.lava.workers import run_shared
 
     return run_shared(
@@ -83,6 +90,7 @@ def run_lava(
         models=models,
         workers=workers,
         cluster=cluster,
+        timeout=timeout,
         record=record,
         advance=advance,
         announce=announce,
@@ -94,6 +102,7 @@ def run_here(
     levels: NDArray[np.uint8],
     *,
     models: str,
+    timeout: float,
     record: bool,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -120,7 +129,17 @@ def run_here(
 
     results = []
     for stream in streams:
-        results.append(run_stream(program, levels[stream], models=models, record=record, advance=advanced, paced=paced))
+        results.append(
+            run_stream(
+                program,
+                levels[stream],
+                models=models,
+                timeout=timeout,
+                record=record,
+                advance=advanced,
+                paced=paced,
+            )
+        )
         done = stream.stop
     return joined(results), paces[0]
 

@@ -13,6 +13,7 @@ from snnc.errors import BackendError, SnncError
 from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.lava.pace import Pace
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 from snnc.runtime.result import RunResult
 
 
@@ -22,6 +23,7 @@ def run_stream(
     *,
     models: str,
     record: bool,
+    timeout: float = DEFAULT_TIMEOUT,
     advance: Callable[[int], None] | None = None,
     paced: Callable[[Pace], None] | None = None,
 ) -> RunResult:
@@ -35,6 +37,7 @@ def run_stream(
         levels: Input levels, (samples, *input shape), at least one sample.
         models: ``fast`` or ``stock``.
         record: Keep every spike in the result.
+        timeout: Seconds that the network may take to start, and for a sample.
         advance: Called with the number of samples done after each one.
         paced: Told after the first sample how fast the network is.
 
@@ -46,7 +49,7 @@ def run_stream(
         # What a process does once is no part of what starting a network takes.
         import_lava()
         began = time.perf_counter()
-        with open_network(program, levels, models) as network:
+        with open_network(program, levels, models, timeout) as network:
             schedule = network.schedule
             network.run(1)
             started = time.perf_counter()

@@ -85,6 +85,19 @@ def _waiting_for_leads(program: Program) -> int:
     return waiting
 
 
+def halved(batch_size: int, needed: Demand, memory: int) -> int:
+    """A batch, halved until a step of it fits into memory; 1 at least.
+
+    Args:
+        batch_size: Samples at once that are wanted.
+        needed: What the network takes.
+        memory: Bytes that may be taken.
+    """
+    while batch_size > 1 and batch_size * (needed.sample + needed.step) > memory:
+        batch_size //= 2
+    return batch_size
+
+
 def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = None) -> Chunks:
     """Decides on chunks: whole samples where memory allows, else some steps of one.
 
@@ -106,6 +119,6 @@ def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = N
             where="memory",
             expected=f"at least {-(-least >> 20)} MiB for a step of {samples} sample{'s'[: samples > 1]}",
             found=f"{memory / (1 << 20):.3g} MiB for each thread",
-            advice="take a smaller batch" if samples > 1 else "give more memory or fewer threads",
+            advice="give more memory or fewer threads",
         )
     return Chunks(samples, steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat
@@ -11,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.available_memory import available_memory, check_memory
 from snnc.compiler.program import Program
 from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.compiler.targets import get_target
 from snnc.errors import DataError, OptionError
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator.batch import Batch
-from snnc.runtime.simulator.chunks import Chunks, demand, plan
+from snnc.runtime.simulator.chunks import Chunks, demand, halved, plan
 from snnc.runtime.simulator.devices import default_memory, exact_products
 from snnc.runtime.simulator.kernel import LayerKernel
 from snnc.runtime.simulator.tally import MembraneRange, Tally
@@ -69,12 +71,13 @@ class Simulator:
         plan(self._demand, self._window, self._budget(1))
 
     def _budget(self, threads: int, batch_size: int | None = None) -> int:
-        """Bytes for each thread: what is fastest or what a batch that is wanted needs, never more than given."""
+        """Bytes for each thread: what is fastest or a wanted batch needs, no more than given or free."""
         best = max(default_memory(self._device), (batch_size or 1) * (self._demand.sample + self._demand.step))
-        if self._memory is None:
-            return best
-        given = self._memory // threads
-        return given if batch_size else min(best, given)
+        if self._memory is not None:
+            given = self._memory // threads
+            return given if batch_size else min(best, given)
+        free = available_memory(self._device)
+        return best if free is None else min(best, free // threads)
 
     def batch_size(self) -> int:
         """Samples that are computed at once, all steps of them or, where a single one is too large, some."""
@@ -94,15 +97,15 @@ class Simulator:
         Args:
             levels: Input levels, (samples, *input shape).
             record: Keep every spike.
-            batch_size: Samples computed at once; None: what memory allows.
+            batch_size: Samples computed at once, halved until they fit into memory; None: what memory allows.
             stop_at: Numbers of steps, 1..T, after which to report too: what a run that ended there would give. Not with
                 lead: there a run of fewer steps stops bringing input earlier, and is no beginning of this one.
             advance: Called with the number of samples done after each batch.
 
         Raises:
             DataError: There are no samples, or their shape does not fit.
-            OptionError: A number of steps is not among 1..T, or is wanted of a program with lead; the batch does not
-                fit into the memory.
+            OptionError: A number of steps is not among 1..T, or is wanted of a program with lead; not even a step of
+                one sample fits into the memory, or the result does not.
         """
         if not len(levels) or levels.shape[1:] != self.program.coding.shape:
             raise DataError(
@@ -116,6 +119,7 @@ class Simulator:
         parts: Iterable[int] = repeat(chunks.steps)
         if not self.program.lead:
             parts = [end - first for first, end in chunks.edges(stops)]
+        self._check_result(len(levels), len(stops), record=record)
         tally = Tally(self.program, len(levels), stops, record=record)
         lock, done = Lock(), 0
 
@@ -136,6 +140,17 @@ class Simulator:
         self.ranges = tally.ranges
         return tally.result()
 
+    def _check_result(self, samples: int, stops: int, *, record: bool) -> None:
+        """Raises OptionError where what a run of so many samples gives does not fit into memory."""
+        readout, spikes = math.prod(self.program.readout.shape), 0
+        if record:
+            spikes = self.program.timesteps * sum(layer.neurons for layer in self.program.spiking_layers)
+        check_memory(
+            samples * (np.dtype(np.int64).itemsize * stops * readout + spikes),
+            f"the result of {samples:,} samples",
+            "take fewer samples" + (", or do not have spikes recorded" if record else ""),
+        )
+
     def _stops(self, stop_at: Sequence[int]) -> tuple[int, ...]:
         timesteps = self.program.timesteps
         wrong = [each for each in stop_at if not 1 <= each <= timesteps]
@@ -155,7 +170,9 @@ class Simulator:
     def _chunks(self, samples: int, batch_size: int | None) -> tuple[int, Chunks]:
         """On how many threads to compute, and how much at once on each."""
         threads = 1 if self._device.type != "cpu" else min(torch.get_num_threads(), samples)
-        chunks = plan(self._demand, self._window, self._budget(threads, batch_size), batch_size)
+        memory = self._budget(threads, batch_size)
+        batch_size = batch_size and halved(batch_size, self._demand, memory)
+        chunks = plan(self._demand, self._window, memory, batch_size)
         if batch_size is None:
             # All threads have something to do, and the last ones to end do not end much later.
             chunks = Chunks(max(1, min(chunks.samples, -(-samples // threads))), chunks.steps)

@@ -6,6 +6,7 @@ command line); 3 an error that nobody foresaw, which is a bug in snnc; 130 inter
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -18,6 +19,11 @@ from snnc.cli.options import Invocation
 from snnc.cli.termination import Terminated, termination_raises
 from snnc.errors import SnncError
 
+# Disks, quotas and file sizes that are used up.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OUT_OF_MEMORY = "memory ran out; take fewer samples or a smaller batch"
+# How torch says it, which has exceptions of its own for GPUs only.
+_SIGNS_OF_FULL_MEMORY = ("can't allocate memory", "not enough memory", "CUDA out of memory")
 FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
@@ -40,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 standalone_mode=False,
                 obj=invocation,
             )
+            sys.stdout.flush()
     except SnncError as error:
         origin = invocation.origin(error.where)
         return _fail(f"{error}; {origin}" if origin else str(error), BAD_INPUT, invocation)
@@ -48,19 +55,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated:
         return _fail("terminated", TERMINATED, invocation)
     except BrokenPipeError:
-        # Whoever read our output has gone, as in `snnc inspect net | head`; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone, as in `snnc inspect net | head`.
+        _drop_output()
         return 0
+    except MemoryError:
+        return _fail(_OUT_OF_MEMORY, BAD_INPUT, invocation)
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _unforeseen(error, invocation)
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}the output cannot be written ({_words(error)})", BAD_INPUT, invocation)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        if any(each in str(error) for each in _SIGNS_OF_FULL_MEMORY):
+            return _fail(_OUT_OF_MEMORY, BAD_INPUT, invocation)
         # typer ships its own copy of click or uses the installed one, so its usage errors are told by what they offer.
         message = getattr(error, "format_message", None)
         if message is not None:
             return _fail(_usage(message(), getattr(error, "ctx", None)), BAD_INPUT, invocation)
-        advice = "" if invocation.verbose else "; -v shows where"
-        return _fail(f"{type(error).__name__}: {error} (a bug in snnc{advice})", UNFORESEEN, invocation)
+        return _unforeseen(error, invocation)
     if code == INTERRUPTED:
         return _fail("interrupted", INTERRUPTED, invocation)
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Sends what is still to be written to nowhere; Python would complain about it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _unforeseen(error: Exception, invocation: Invocation) -> int:
+    advice = "" if invocation.verbose else "; -v shows where"
+    return _fail(f"{type(error).__name__}: {error} (a bug in snnc{advice})", UNFORESEEN, invocation)
 
 
 def _usage(message: str, context: object) -> str:

@@ -166,7 +166,6 @@ def finetune_command(
         files.check(model, resume=resume)
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
     # Imported late, since torch takes seconds.
-    from snnc.compiler.emit.whole_file import write_whole
     from snnc.devices import chosen_device
     from snnc.finetuning import (
         KEEP,
@@ -182,6 +181,7 @@ def finetune_command(
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, recipe
     from snnc.training import class_count, file_hash
+    from snnc.whole_file import write_whole
 
     place = chosen_device(device)
     with connected(processes), screen.steps() as steps:

@@ -43,10 +43,10 @@ def init_command(
         raise OutputError("is there already", where=str(path), advice="add --force to replace it")
     from dataclasses import asdict
 
-    from snnc.compiler.emit.whole_file import write_whole
     from snnc.configuration.write import configuration_text
     from snnc.first_look import look_at_model
     from snnc.runtime.report.wording import shape
+    from snnc.whole_file import write_whole
 
     with screen.steps() as steps:
         steps.begin("looking at the model")

@@ -114,6 +114,15 @@ Workers = Annotated[
         "Each loads everything anew, which takes seconds, and uses one core.  [default: 1; all of a cluster]",
     ),
 ]
+LavaTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--lava-timeout",
+        metavar="SECONDS",
+        help="How long Lava may take to start, and for a sample, before the run ends since a process of it hangs.  "
+        "[default: 600]",
+    ),
+]
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -43,7 +43,7 @@ def save_model(network: nn.Module, path: Path) -> None:
     """
     import torch
 
-    from snnc.compiler.emit.whole_file import write_whole
+    from snnc.whole_file import write_whole
 
     content = io.BytesIO()
     torch.save(network, content)

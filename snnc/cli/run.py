@@ -22,10 +22,24 @@ from snnc.cli.netx_options import (
     Timesteps,
     refuse,
 )
-from snnc.cli.options import Cluster, Config, Data, Device, Json, LavaModels, Memory, Net, NoConfig, Verbose, Workers
+from snnc.cli.options import (
+    Cluster,
+    Config,
+    Data,
+    Device,
+    Json,
+    LavaModels,
+    LavaTimeout,
+    Memory,
+    Net,
+    NoConfig,
+    Verbose,
+    Workers,
+)
 from snnc.cli.run_netx import NetxRunOptions, run_netx_file
 from snnc.cli.run_output import check_output, write_output
 from snnc.cli.screen import Screen
+from snnc.cli.unfinished import unfinished_path
 from snnc.compiler.distributed import connected, launched
 
 if TYPE_CHECKING:
@@ -40,6 +54,7 @@ Examples:
   snnc run model.net --data digits --backend lava --samples 20
   snnc run model.net --data digits --backend lava --workers 4
   snnc run lava-dl.net --data events.npz --output spikes.npz
+  snnc run model.net --data imagenet:data --resume
 """
 
 # Long names of what is for netx files of others, and of what is not.
@@ -53,7 +68,7 @@ _NETX_ONLY = (
     "mean",
     "std",
 )
-_NOT_NETX = ("stop-at", "workers", "cluster", "device")
+_NOT_NETX = ("stop-at", "workers", "cluster", "device", "lava-timeout", "resume")
 
 
 class RunCommand(ConfiguredCommand):
@@ -83,18 +98,29 @@ def run_command(
         int | None,
         typer.Option(
             "--batch-size",
-            help="Samples that sim computes at once; never changes the result.  [default: what memory allows]",
+            help="Samples that sim computes at once, halved until they fit; never changes the result.  "
+            "[default: what memory allows]",
         ),
     ] = None,
     lava_models: LavaModels = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    lava_timeout: LavaTimeout = None,
     device: Device = "cpu",
     memory: Memory = None,
     stop_at: Annotated[
         str | None,
         typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep the samples that are done in NET.unfinished, about once a minute, and go on from there where "
+            "the same run was interrupted. The file is removed at the end; the result is that of a run in one go.",
+            show_default=False,
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -138,7 +164,8 @@ def run_command(
     from snnc.compiler.netx import is_netx
 
     if is_netx(net):
-        others = {"--stop-at": stop_at, "--workers": workers, "--cluster": cluster}
+        others = {"--stop-at": stop_at, "--workers": workers, "--cluster": cluster, "--lava-timeout": lava_timeout}
+        others["--resume"] = resume or None
         refuse({**others, "--device": None if device == "cpu" else device}, f"{net}, which snnc did not write")
         refuse({"torchrun": processes.count if processes.count > 1 else None}, f"{net}, which snnc did not write")
         options = NetxRunOptions(
@@ -158,41 +185,73 @@ def run_command(
         return run_netx_file(screen, net, data, backend, options, output)
     refuse(netx_only, f"{net}, which is not somebody else's netx file")
     check_output(output, net)
+    unfinished = unfinished_path(net, processes) if resume else None
+    # Imported late, since torch takes seconds.
     from snnc.api import load
     from snnc.devices import chosen_device
     from snnc.inputs import evaluation_data, input_levels
+    from snnc.resumption import run_identity
     from snnc.runtime.backends import run_levels
+    from snnc.runtime.resumable import ResumableRun
+    from snnc.shared_run import run_shared
+
+    with ResumableRun(unfinished) as resumable:
+        with connected(processes), screen.steps() as steps:
+            steps.begin("reading the data")
+            program = load(net)
+            dataset = evaluation_data(data, samples)
+            levels = input_levels(program, dataset)
+            steps.begin(f"running on {backend}", len(dataset))
+            result = run_shared(
+                levels.values,
+                processes,
+                lambda share: resumable.run(
+                    share,
+                    lambda piece, advance, announce: run_levels(
+                        program,
+                        piece,
+                        backend,
+                        batch_size=batch_size,
+                        device=chosen_device(device),
+                        memory=bytes_at_once,
+                        stop_at=stops,
+                        lava_models=lava_models,
+                        workers=workers,
+                        cluster=cluster,
+                        lava_timeout=lava_timeout,
+                        advance=advance,
+                        announce=announce,
+                    ),
+                    identity=lambda: run_identity(program, backend, record=False, stop_at=stops),
+                    advance=steps.advance,
+                    announce=lambda seconds: steps.say(long_run(seconds, len(share))),
+                    going_on=lambda done: steps.say(f"going on behind sample {done:,}, from {unfinished}"),
+                ),
+            )
+        if processes.is_first:
+            _present(screen, program, dataset, result, levels.clipped, net=net, backend=backend, output=output)
+        # Only now: what could not be shown, on a full disk say, is still there.
+        resumable.finish()
+    if not processes.is_first:
+        return int(any(result.wraps or ()))
+    return warn_of_wraps(screen, program, result)
+
+
+def _present(
+    screen: Screen,
+    program: CompiledNetwork,
+    dataset: Dataset,
+    result: RunResult,
+    clipped: float,
+    *,
+    net: Path,
+    backend: str,
+    output: Path | None,
+) -> None:
+    """Shows a result, for people or as JSON."""
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.report import earlier_table, energy_table, run_form, run_table
     from snnc.runtime.report.wording import timing
-    from snnc.shared_run import run_shared
-
-    with connected(processes), screen.steps() as steps:
-        steps.begin("reading the data")
-        program = load(net)
-        dataset = evaluation_data(data, samples)
-        levels = input_levels(program, dataset)
-        steps.begin(f"running on {backend}", len(dataset))
-        result = run_shared(
-            levels.values,
-            processes,
-            lambda share: run_levels(
-                program,
-                share,
-                backend,
-                batch_size=batch_size,
-                device=chosen_device(device),
-                memory=bytes_at_once,
-                stop_at=stops,
-                lava_models=lava_models,
-                workers=workers,
-                cluster=cluster,
-                advance=steps.advance,
-                announce=lambda seconds: steps.say(long_run(seconds, len(share))),
-            ),
-        )
-    if not processes.is_first:
-        return int(any(result.wraps or ()))
 
     if output is not None:
         arrays = {"readout": result.readout, "predictions": result.predictions, "labels": dataset.labels}
@@ -204,7 +263,7 @@ def run_command(
     if result.earlier:
         screen.show(earlier_table(program, result, dataset.labels))
     screen.show(energy_table(estimate_energy(program, counts)))
-    notes = clipping_notes(levels.clipped)
+    notes = clipping_notes(clipped)
     for note in notes:
         screen.note(note)
     if output is not None:
@@ -215,13 +274,12 @@ def run_command(
             "data": dataset.name,
             "backend": backend,
             "classes": None if dataset.classes is None else list(dataset.classes),
-            "clipped": levels.clipped,
+            "clipped": clipped,
             "output": None if output is None else str(output),
             "notes": notes,
             **run_form(program, result, dataset.labels),
         }
     )
-    return warn_of_wraps(screen, program, result)
 
 
 def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -> int:

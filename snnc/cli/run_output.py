@@ -40,7 +40,7 @@ def write_output(path: Path, arrays: Mapping[str, NDArray[Any] | None]) -> None:
     """
     import numpy as np
 
-    from snnc.compiler.emit.whole_file import write_whole
+    from snnc.whole_file import write_whole
 
     content = io.BytesIO()
     np.savez_compressed(content, **{name: array for name, array in arrays.items() if array is not None})

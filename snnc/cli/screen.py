@@ -50,6 +50,8 @@ class Screen:
         if self._json:
             config = {} if self._config is None else {"config": str(self._config)}
             sys.stdout.write(json.dumps({**form, **config}, indent=2, allow_nan=False) + "\n")
+            # Where it cannot be written, that has to show here.
+            sys.stdout.flush()
 
     @contextmanager
     def steps(self) -> Iterator[Steps]:

@@ -131,11 +131,11 @@ def train_command(
     # Imported late, since torch takes seconds.
     import torch
 
-    from snnc.compiler.emit.whole_file import write_whole
     from snnc.devices import chosen_device
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
     from snnc.training import chosen_architecture, class_count, file_hash, start_from
+    from snnc.whole_file import write_whole
 
     place = chosen_device(device)
     with screen.steps() as steps:

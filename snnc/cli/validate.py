@@ -17,6 +17,7 @@ from snnc.cli.options import (
     Device,
     Json,
     LavaModels,
+    LavaTimeout,
     Memory,
     Net,
     NoConfig,
@@ -51,6 +52,7 @@ def validate_command(
     lava_models: LavaModels = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    lava_timeout: LavaTimeout = None,
     maximum_drop: Annotated[
         float | None,
         typer.Option(
@@ -102,6 +104,7 @@ def validate_command(
             lava_models=lava_models,
             workers=workers,
             cluster=cluster,
+            lava_timeout=lava_timeout,
             device=device,
             memory=memory_size(memory),
             arch=architecture,

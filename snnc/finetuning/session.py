@@ -25,6 +25,7 @@ from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import DatasetBatches
 from snnc.models.training.checkpoint import Checkpoint, plain_state, state_before
 from snnc.models.training.loop import set_format, threads_set_to
+from snnc.models.training.memory import check_batch
 
 __all__ = ["Data", "finetune_network"]
 
@@ -154,6 +155,9 @@ class _Run:
         self._test = DatasetBatches(data.test, settings.mean, settings.std)
         held_out = data.held_out
         self._held_out = None if held_out is None else DatasetBatches(held_out, settings.mean, settings.std)
+        own = math.ceil(min(settings.batch_size, len(data.training)) / together.processes.count)
+        # Numbers may be of half the size.
+        check_batch(network, self._test.draw(torch.arange(1))[0], own * settings.timesteps / 2, device)
         # Convolutions are faster with the channels last, and neurons with a threshold for each channel too.
         memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
         set_format(network.to(device), memory_format)

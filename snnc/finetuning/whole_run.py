@@ -10,7 +10,6 @@ from typing import Literal
 from torch import nn
 
 from snnc.compiler.distributed import Processes
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.devices import chosen_device
 from snnc.finetuning.session import Data, finetune_network
 from snnc.finetuning.settings import FinetuneSettings
@@ -22,6 +21,7 @@ from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training import CheckpointFile, Epoch
 from snnc.training import class_count, file_hash
+from snnc.whole_file import write_whole
 
 __all__ = ["FineTuning", "finetune"]
 

@@ -8,7 +8,6 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.reporting.collect import Report
 from snnc.reporting.reproduce import Sources, versions
 from snnc.reporting.sections import (
@@ -30,6 +29,7 @@ from snnc.reporting.sigma_delta_sections import (
     sigma_delta_steps_section,
 )
 from snnc.reporting.summary import subtitle, tiles
+from snnc.whole_file import write_whole
 
 # What is on a page, and what the line at its top calls it.
 SECTIONS = (

@@ -16,7 +16,7 @@ from snnc.errors import BackendError, OptionError
 from snnc.inputs import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import Agreement, compare_runs
-from snnc.runtime.lava import DEFAULT_MODELS, lava_available, run_lava
+from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, lava_available, run_lava
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 from snnc.runtime.simulator import Simulator
 from snnc.validation.compare_layers import LayerComparison, LayerStatistics
@@ -91,6 +91,7 @@ def validate_program(
     lava_models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    lava_timeout: float | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
     watch: Callable[[Pair], None] | None = None,
@@ -110,6 +111,7 @@ def validate_program(
         lava_models: As for :func:`snnc.run`.
         workers: As for :func:`snnc.run`.
         cluster: As for :func:`snnc.run`.
+        lava_timeout: As for :func:`snnc.run`.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         watch: Told of each batch as both have run it.
@@ -159,6 +161,7 @@ def validate_program(
             models=lava_models or DEFAULT_MODELS,
             workers=workers,
             cluster=cluster,
+            timeout=DEFAULT_TIMEOUT if lava_timeout is None else lava_timeout,
             record=True,
             advance=None if advance is None else _named(advance, "lava", len(first)),
             announce=announce,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.emit.whole_file import write_whole
 from snnc.compiler.emit.writer import to_bytes
 from snnc.compiler.program import Program
 from snnc.errors import BackendError
@@ -23,6 +22,7 @@ from snnc.runtime.lava.input_stream import input_events
 from snnc.runtime.lava.population import Population
 from snnc.runtime.lava.recorded_network import RecordedNetwork, record_network
 from snnc.runtime.result import RunResult
+from snnc.whole_file import write_whole
 
 FORMAT, VERSION = "snnc-lab", 1
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from snnc.errors import OutputError
+
+_SUFFIX = ".part"
+# What a process that was killed left behind is removed after so many seconds: nobody takes so long to write a file.
+_ABANDONED = 3600.0
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -20,12 +26,14 @@ def write_whole(path: str | Path, content: bytes) -> None:
         OutputError: The file cannot be written; what was there before is still there.
     """
     destination = Path(path)
+    prefix = f".{destination.name}."
     temporary = None
     try:
         if destination.exists() and not destination.is_file():
             raise OutputError("is not a regular file", where=str(path), advice="choose another path")
+        _remove_abandoned(destination.parent, prefix)
         # In the same folder, since a file can be renamed atomically only within a file system.
-        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=f".{destination.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=destination.parent, prefix=prefix, suffix=_SUFFIX, delete=False) as file:
             temporary = Path(file.name)
             file.write(content)
             file.flush()
@@ -38,6 +46,15 @@ def write_whole(path: str | Path, content: bytes) -> None:
         # Once renamed, there is nothing left under that name.
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Removes what writers of the same file left that were killed."""
+    for path in folder.iterdir():
+        if path.name.startswith(prefix) and path.name.endswith(_SUFFIX):
+            with contextlib.suppress(OSError):  # another process was faster, or may do what we may not
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
 
 def _umask() -> int:
