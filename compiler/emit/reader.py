@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 
+from snnc.compiler.emit.admitted import Admitted
 from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import FORMAT_VERSION, GROUP, LAYERS
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
@@ -74,6 +75,7 @@ def _read(file: h5py.File, name: str) -> Program:
         if root.has(LAYERS):
             advice = "snnc run and snnc inspect take it as it is (docs/netx.md), for all else compile it with snnc"
         raise FormatError("was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice=advice)
+    Admitted(name, advice=Fields.ADVICE).check(file)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
     if version > FORMAT_VERSION:

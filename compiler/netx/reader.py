@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from snnc.compiler.emit.admitted import Admitted, has_member
 from snnc.compiler.emit.layout import GROUP, LAYERS
 from snnc.compiler.netx.fields import NetxFields
 from snnc.compiler.netx.network import NetxNetwork
@@ -21,7 +22,7 @@ def is_netx(path: str | Path) -> bool:
         return False
     try:
         with h5py.File(str(path), "r") as file:
-            return LAYERS in file and GROUP not in file
+            return has_member(file, LAYERS) and not has_member(file, GROUP)
     except (OSError, RuntimeError, KeyError):
         return False
 
@@ -51,6 +52,7 @@ def load_netx(path: str | Path, *, num_layers: int | None = None, skip_layers: i
         raise FormatError("is not an HDF5 file, or is truncated", where=name)
     try:
         with h5py.File(name, "r") as file:
+            Admitted(name, advice=NetxFields.ADVICE, texts=True).check(file)
             return _read(NetxFields(file, name), num_layers, skip_layers)
     # What h5py raises on damaged files.
     except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:

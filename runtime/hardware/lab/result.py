@@ -136,6 +136,8 @@ def read_lab_result(path: str | Path) -> LabResult:
     """
     name = str(path)
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise FormatError("is not a plain file", where=name)
         if Path(path).stat().st_size > BYTES_MAXIMUM:
             raise FormatError("is too large for a result of run_lab.py", where=name)
         value = json.loads(Path(path).read_text(encoding="utf-8"))
