@@ -8,13 +8,14 @@ loaded from libraries, texts in a heap in which a damaged file makes the library
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import h5py
 
 from snnc.compiler.emit.heap_text import CheckedHeaps
 from snnc.errors import FormatError
 
-__all__ = ["Admitted", "has_member"]
+__all__ = ["Admitted", "check_plain_file", "has_member"]
 
 ENTRIES_MAXIMUM = 200_000
 DEPTH_MAXIMUM = 8
@@ -30,6 +31,19 @@ FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLE
 LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 
 
+def check_plain_file(path: str | Path) -> None:
+    """Checks that there is a file that can be read: a pipe would make us wait, and a device may never end.
+
+    Raises:
+        FormatError: There is none.
+    """
+    if not Path(path).is_file():
+        problem = "no such file"
+        if Path(path).exists():
+            problem = "is a folder, not a file" if Path(path).is_dir() else "is a pipe or a device, not a file"
+        raise FormatError(problem, where=str(path))
+
+
 def has_member(group: h5py.Group, name: str) -> bool:
     """Whether a group holds something of that name. A link is not followed, as ``in`` would do."""
     return bool(group.id.links.exists(name.encode()))
@@ -43,15 +57,23 @@ class Admitted:
         expected: What errors say the file should be.
         advice: What errors say that the user can do.
         texts: Whether arrays of texts of variable length may occur; where they lie is then checked.
+        numbers: How many numbers all arrays together may hold.
     """
 
     def __init__(
-        self, name: str, *, expected: str | None = None, advice: str | None = None, texts: bool = False
+        self,
+        name: str,
+        *,
+        expected: str | None = None,
+        advice: str | None = None,
+        texts: bool = False,
+        numbers: int = NUMBERS_MAXIMUM,
     ) -> None:
         self._name = name
         self._expected = expected
         self._advice = advice
         self._heaps = CheckedHeaps() if texts else None
+        self._maximum = numbers
         self._entries = 0
         self._numbers = 0
         self._bytes = 0
@@ -115,7 +137,7 @@ class Admitted:
             raise self._error(f"claims to be larger than what is stored (shape {dataset.shape})", dataset)
         self._numbers += math.prod(dataset.shape)
         self._bytes += math.prod(dataset.shape) * itemsize
-        if self._numbers > NUMBERS_MAXIMUM or self._bytes > BYTES_MAXIMUM:
+        if self._numbers > self._maximum or self._bytes > BYTES_MAXIMUM:
             raise self._error("the arrays are larger than any network for a chip", dataset)
         if self._heaps is not None and dataset.dtype.kind == "O":
             try:

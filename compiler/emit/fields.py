@@ -75,6 +75,7 @@ class Fields:
             value = value.decode("utf-8", "replace")
         if not isinstance(value, str):
             raise self.error(f"{name} is not a string", found=type(value).__name__)
+        self._check_shown(name, value)
         return value
 
     def choice(self, name: str, *choices: str) -> str:
@@ -87,9 +88,11 @@ class Fields:
     def json(self, name: str) -> object:
         """A JSON text."""
         try:
-            return json.loads(self.text(name))
-        except ValueError as error:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
             raise self.error(f"{name} is not JSON") from error
+        self._check_shown(name, value)
+        return value
 
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer within [low, high]."""
@@ -131,6 +134,18 @@ class Fields:
         unknown = sorted(({*self._group.attrs} | {*self._group}) - self._read)
         if unknown:
             raise self.error(f"unknown field {unknown[0]!r}")
+
+    def _check_shown(self, name: str, value: object) -> None:
+        """Texts are shown on terminals, which they must not steer."""
+        if isinstance(value, str):
+            if not value.isprintable():
+                raise self.error(f"{name} holds control characters")
+        elif isinstance(value, dict):
+            for each in (*value, *value.values()):
+                self._check_shown(name, each)
+        elif isinstance(value, list):
+            for each in value:
+                self._check_shown(name, each)
 
     def _member(self, name: str, kind: type[h5py.Group] | type[h5py.Dataset]) -> h5py.Group | h5py.Dataset:
         self._read.add(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from snnc.compiler.emit.admitted import Admitted
+from snnc.compiler.emit.admitted import Admitted, check_plain_file
 from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import FORMAT_VERSION, GROUP, LAYERS
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
@@ -33,9 +33,7 @@ def load(path: str | Path) -> Program:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
     """
     name = str(path)
-    if not Path(path).is_file():
-        problem = "is a folder, not a .net file" if Path(path).is_dir() else "no such file"
-        raise FormatError(problem, where=name)
+    check_plain_file(path)
     if not h5py.is_hdf5(name):
         raise FormatError("is not an HDF5 file, or is truncated", where=name, advice="compile the network again")
     try:

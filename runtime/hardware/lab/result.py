@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from snnc.compiler.emit.admitted import check_plain_file
 from snnc.errors import FormatError, first_line
 from snnc.runtime.hardware.lab.entries import Entries
 
@@ -135,9 +136,8 @@ def read_lab_result(path: str | Path) -> LabResult:
         FormatError: It cannot be read, is something else, or contradicts itself.
     """
     name = str(path)
+    check_plain_file(path)
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise FormatError("is not a plain file", where=name)
         if Path(path).stat().st_size > BYTES_MAXIMUM:
             raise FormatError("is too large for a result of run_lab.py", where=name)
         value = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from fuzzing.corpus import corpus, keep
@@ -29,23 +30,29 @@ def main() -> int:
     """Returns 1 where something was found."""
     parser = argparse.ArgumentParser(prog="fuzzing", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--turns", type=int, default=6, help="how often each kind has its turn")
     parser.add_argument("--only", default=",".join(SHARES), help="kinds of files")
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="for what is found")
     parser.add_argument("--keep", action="store_true", help="write the smallest into tests/data/fuzz")
     options = parser.parse_args()
     kinds = options.only.split(",")
     total = sum(SHARES[each] for each in kinds)
-    failed = False
-    for kind in kinds:
-        count, found = _fuzz(kind, options.folder.resolve(), options.minutes * 60 * SHARES[kind] / total)
-        print(f"{kind}: {count:,} files, {found} found", flush=True)
-        failed |= bool(found)
-        if options.keep:
+    counts, findings = Counter[str](), Counter[str]()
+    # In turns, so that each kind is reached early.
+    for turn in range(options.turns):
+        for kind in kinds:
+            seconds = options.minutes * 60 * SHARES[kind] / total / options.turns
+            count, found = _fuzz(kind, options.folder.resolve(), seconds, f"{kind}-{turn}")
+            counts[kind] += count
+            findings[kind] += found
+            print(f"turn {turn + 1}: {kind}: {counts[kind]:,} files so far, {findings[kind]} found", flush=True)
+    if options.keep:
+        for kind in kinds:
             print(f"{kind}: {_keep(kind, options.folder.resolve())} files kept", flush=True)
-    return int(failed)
+    return int(findings.total() > 0)
 
 
-def _fuzz(kind: str, folder: Path, seconds: float) -> tuple[int, int]:
+def _fuzz(kind: str, folder: Path, seconds: float, name: str) -> tuple[int, int]:
     """Files that were read, and those of them that are findings."""
     from fuzzing.seeds import seeds
 
@@ -66,7 +73,7 @@ def _fuzz(kind: str, folder: Path, seconds: float) -> tuple[int, int]:
             f"-artifact_prefix={found}/{kind}-",
             "-print_final_stats=1",
         ]
-        log = found / f"{kind}.{deaths}.log"
+        log = found / f"{name}.{deaths}.log"
         with log.open("wb") as output:
             process = subprocess.run(_worker(kind, *arguments), stdout=output, stderr=output, check=False)
         text = log.read_text(errors="replace")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzzing.limits import FREE_BYTES, within_memory
 from torch import nn
 
+from fuzzing.limits import FREE_BYTES, within_memory
 from snnc.compiler.emit import load
 from snnc.compiler.emit.writer import to_bytes
 from snnc.compiler.exchange import load_nir
@@ -96,12 +96,12 @@ def _result(path: Path) -> None:
     assert isinstance(read_lab_result(path), LabResult)
 
 
-# What is compressed grows by 1,032 at most, and small numbers are read into larger ones.
-_HDF5 = 1100 * 8
+# Numbers that a byte may hold, once it is unpacked.
+_PACKED = 1100
 TARGETS = {
-    "net": Target(".net", _program, _HDF5),
-    "netx": Target(".net", _netx, _HDF5 * 8),
-    "nir": Target(".nir", _graph, _HDF5 * 8),
+    "net": Target(".net", _program, 24 * _PACKED),
+    "netx": Target(".net", _netx, 64 * _PACKED),
+    "nir": Target(".nir", _graph, 64 * _PACKED),
     "torch": Target(".pt", _weights, 64),
     "exported": Target(".pt2", _network, 64),
     "onnx": Target(".onnx", _network, 256),

@@ -27,12 +27,11 @@ COUNTED = [
 with atheris.instrument_imports(include=COUNTED):
     from fuzzing.targets import TARGETS
 
-from fuzzing.change_hdf5 import change_hdf5
-from fuzzing.change_zip import change_zip
-from fuzzing.seeds import seeds
-
-from snnc.compiler.emit.admitted import Admitted
-from snnc.errors import SnncError
+from fuzzing.change_hdf5 import change_hdf5  # noqa: E402
+from fuzzing.change_zip import change_zip  # noqa: E402
+from fuzzing.seeds import seeds  # noqa: E402
+from snnc.compiler.emit.admitted import Admitted  # noqa: E402
+from snnc.errors import SnncError  # noqa: E402
 
 
 class Changes:
