@@ -3,9 +3,11 @@ BIN := .venv/bin
 # Two tests at a time, also where there are more cores: several start processes of their own.
 PYTEST_ARGS ?= -n 2
 SPEED_ARGS ?=
+MINUTES ?= 60
+FUZZ_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow reliability lint typecheck format coverage newest check-nir docs docs-serve public-api benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow reliability lint typecheck format coverage newest check-nir docs docs-serve public-api fuzz benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +63,11 @@ docs-serve: setup  ## show the documentation in a browser, and build it anew at 
 public-api: setup  ## write down the public interface anew, after a change on purpose
 	PYTHONPATH=tests/support $(BIN)/python tests/support/public_api.py > tests/data/public_api.txt
 
+# Newer versions of it have no wheel for Python 3.10.
+fuzz: setup  ## damage files of all kinds and read them, for MINUTES=60; FUZZ_ARGS=--keep keeps what matters
+	test -d .venv-fuzz || $(BIN)/python -m pip install -qq --no-deps --only-binary :all: --target .venv-fuzz 'atheris>=2.3'
+	PYTHONPATH=tests/support:.venv-fuzz OMP_NUM_THREADS=1 nice $(BIN)/python -m fuzzing --minutes $(MINUTES) $(FUZZ_ARGS)
+
 benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
 	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"
 
@@ -75,4 +82,4 @@ clean:  ## remove build products and caches
 	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments too
-	rm -rf .venv .venv-newest
+	rm -rf .venv .venv-newest .venv-fuzz

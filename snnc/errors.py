@@ -5,6 +5,16 @@ This module imports nothing, so that compiler, runtime and models can all raise 
 
 from __future__ import annotations
 
+# Names out of a file may be of any length.
+_LENGTH_MAXIMUM = 2000
+
+
+def _shown(text: str) -> str:
+    """What a file says must not steer the terminal that shows it: control characters are written out."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
 
 class SnncError(Exception):
     """Base of everything that a user can cause and can mend.
@@ -50,7 +60,10 @@ class SnncError(Exception):
             text += f" ({', '.join(details)})"
         if self.advice:
             text += f"; {self.advice}"
-        return " ".join(text.split())
+        line = " ".join(text.split())
+        if len(line) > _LENGTH_MAXIMUM:
+            line = f"{line[: _LENGTH_MAXIMUM // 2]} ... {line[-_LENGTH_MAXIMUM // 2 :]}"
+        return _shown(line)
 
 
 class OptionError(SnncError):

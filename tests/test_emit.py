@@ -468,8 +468,8 @@ DAMAGE: list[tuple[Callable[[h5py.File], None], str]] = [
     (huge("snnc/layers/0/shape"), "shape"),
     (huge("snnc/coding/shape"), "shape"),
     (variable_length("snnc", "target"), "target has the wrong type"),
-    (variable_length("snnc", "provenance"), "provenance is not a string"),
-    (variable_length("layer/1", "type"), "type is not a string"),
+    (variable_length("snnc", "provenance"), "provenance: an array has the wrong type"),
+    (variable_length("layer/1", "type"), "type: an array has the wrong type"),
     (swap_layers, "."),
 ]
 

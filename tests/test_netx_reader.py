@@ -106,7 +106,7 @@ WRONG: list[tuple[Callable[[h5py.File], None], str]] = [
     (put("layer/1/weight", np.full((4, 1, 2, 3), 0.5)), "whole numbers"),
     (put("layer/1/weight", np.full((4, 1, 2, 3), np.nan)), "whole numbers"),
     (put("layer/1/weight", np.full((4, 1, 2, 3), 40000)), "out of range"),
-    (put("layer/3/weight", np.full((6, 48), 300)), "out of range"),
+    (put("layer/3/weight", np.full((6, 24), 300)), "out of range"),
     (put("layer/3/weight", np.zeros(7)), "weight has the wrong shape"),
     (put("layer/1/stride", np.array([0, 1])), "stride is out of range"),
     (put("layer/1/stride", np.array([1, 1, 1])), "stride has the wrong shape"),

@@ -9,17 +9,18 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.compiler.emit.admitted import has_member
 from snnc.errors import FormatError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# What is compressed cannot grow by more than this (1032 for deflate).
-DEFLATE = 1100
-
 
 class Fields:
     """One HDF5 group, read field by field; what was not read is an error at the end.
+
+    The file has to be looked over before (:mod:`snnc.compiler.emit.admitted`): here links are followed, and arrays are
+    read whatever their size.
 
     Args:
         group: The group.
@@ -48,7 +49,7 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Whether an attribute or a member of that name exists."""
-        return name in self._group.attrs or name in self._group
+        return name in self._group.attrs or has_member(self._group, name)
 
     def group(self, name: str) -> Self:
         """A subgroup."""
@@ -74,6 +75,7 @@ class Fields:
             value = value.decode("utf-8", "replace")
         if not isinstance(value, str):
             raise self.error(f"{name} is not a string", found=type(value).__name__)
+        self._check_shown(name, value)
         return value
 
     def choice(self, name: str, *choices: str) -> str:
@@ -86,20 +88,22 @@ class Fields:
     def json(self, name: str) -> object:
         """A JSON text."""
         try:
-            return json.loads(self.text(name))
-        except ValueError as error:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
             raise self.error(f"{name} is not JSON") from error
+        self._check_shown(name, value)
+        return value
 
     def integer(self, name: str, low: int, high: int) -> int:
         """An integer within [low, high]."""
         return self.integers(name, (), low, high).item()
 
-    def integers(self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int) -> NDArray[np.int64]:
+    def integers(self, name: str, shape: tuple[int | None, ...], low: int, high: int) -> NDArray[np.int64]:
         """Integers within [low, high].
 
         Args:
             name: Attribute or dataset.
-            shape: What the shape must be; None inside it: any length; None: any shape.
+            shape: What the shape must be; None inside it: any length.
             low: Smallest allowed value.
             high: Largest allowed value.
         """
@@ -112,6 +116,11 @@ class Fields:
                 f"{name} is out of range", expected=f"{low}..{high}", found=f"{array.min()}..{array.max()}"
             )
         return array.astype(np.int64)
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """The shape of a dataset, of which nothing is read."""
+        shape: tuple[int, ...] = self._member(name, h5py.Dataset).shape
+        return shape
 
     def floats(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
         """Finite floating-point numbers."""
@@ -126,12 +135,22 @@ class Fields:
         if unknown:
             raise self.error(f"unknown field {unknown[0]!r}")
 
+    def _check_shown(self, name: str, value: object) -> None:
+        """Texts are shown on terminals, which they must not steer."""
+        if isinstance(value, str):
+            if not value.isprintable():
+                raise self.error(f"{name} holds control characters")
+        elif isinstance(value, dict):
+            for each in (*value, *value.values()):
+                self._check_shown(name, each)
+        elif isinstance(value, list):
+            for each in value:
+                self._check_shown(name, each)
+
     def _member(self, name: str, kind: type[h5py.Group] | type[h5py.Dataset]) -> h5py.Group | h5py.Dataset:
         self._read.add(name)
-        if self._group.get(name, getlink=True) is None:
+        if not has_member(self._group, name):
             raise self.error(f"{name} is missing")
-        if not isinstance(self._group.get(name, getlink=True), h5py.HardLink):
-            raise self.error(f"{name} is a link to another place")
         member = self._group[name]
         if not isinstance(member, kind):
             raise self.error(f"{name} is not a {kind.__name__.lower()}")
@@ -139,24 +158,18 @@ class Fields:
 
     def _attribute(self, name: str) -> object:
         self._read.add(name)
-        # What is of variable length lies in a heap, in which a damaged file makes HDF5 hang: it must not be read.
-        if self._group.attrs.get_id(name).dtype.hasobject:
-            raise self.error(f"{name} has the wrong type", expected="a fixed length")
         return self._group.attrs[name]
 
-    def _array(self, name: str, shape: tuple[int | None, ...] | None, kinds: str) -> NDArray[np.generic]:
+    def _array(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[np.generic]:
         source = self._attribute(name) if name in self._group.attrs else self._member(name, h5py.Dataset)
         if not isinstance(source, h5py.Dataset):
             source = np.asarray(source)
         if source.shape is None or source.dtype.kind not in kinds:
             raise self.error(f"{name} has the wrong type", found=str(source.dtype))
-        fits = shape is None or (
-            len(shape) == len(source.shape)
-            and all(want in (None, have) for want, have in zip(shape, source.shape, strict=True))
+        fits = len(shape) == len(source.shape) and all(
+            want in (None, have) for want, have in zip(shape, source.shape, strict=True)
         )
         if not fits:
-            wanted = tuple("any" if axis is None else axis for axis in shape or ())
+            wanted = tuple("any" if axis is None else axis for axis in shape)
             raise self.error(f"{name} has the wrong shape", expected=str(wanted), found=str(source.shape))
-        if isinstance(source, h5py.Dataset) and source.nbytes > max(1 << 20, DEFLATE * source.id.get_storage_size()):
-            raise self.error(f"{name} claims to be larger than what is stored", found=f"shape {source.shape}")
         return np.asarray(source[()])

@@ -197,8 +197,7 @@ def _scaled(own: Fields, mantissa: int, exponent: int) -> Scaled:
 def _bias(own: Fields, shape: tuple[int, ...]) -> Bias:
     bias_shape: tuple[int | None, ...] = (shape[0],)
     if len(shape) == 3:
-        wide = own.integers("bias", None, -BIAS_MAXIMUM, BIAS_MAXIMUM).shape
-        bias_shape = shape if wide == shape else (shape[0], 1, 1)
+        bias_shape = shape if own.shape_of("bias") == shape else (shape[0], 1, 1)
     return own.integers("bias", bias_shape, -BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
 
 

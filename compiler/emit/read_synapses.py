@@ -66,17 +66,18 @@ def read_synapse(
 
 
 def _sparse(own: Fields, source: int, shape: tuple[int, int]) -> Synapse:
-    weight = _weights(own, (None,), SPIKE_WEIGHTS)
-    starts = own.integers("row_starts", (shape[0] + 1,), 0, len(weight)).astype(np.int32)
-    if starts[0] != 0 or starts[-1] != len(weight) or (np.diff(starts) < 0).any():
-        raise own.error("row_starts does not divide the weights into rows", expected=f"ascending, 0..{len(weight)}")
-    columns = own.integers("columns", (len(weight),), 0, shape[1] - 1).astype(np.int32)
+    count = math.prod(own.shape_of("weight"))
+    starts = own.integers("row_starts", (shape[0] + 1,), 0, count).astype(np.int32)
+    if starts[0] != 0 or starts[-1] != count or (np.diff(starts) < 0).any():
+        raise own.error("row_starts does not divide the weights into rows", expected=f"ascending, 0..{count}")
+    columns = own.integers("columns", (count,), 0, shape[1] - 1).astype(np.int32)
     rises = np.diff(columns) > 0
     # From the last entry of a row to the first of the next one columns may fall.
     inside = starts[1:-1]
-    rises[inside[(inside > 0) & (inside < len(weight))] - 1] = True
+    rises[inside[(inside > 0) & (inside < count)] - 1] = True
     if not rises.all():
         raise own.error("columns are not in ascending order within each row")
+    weight = _weights(own, (count,), SPIKE_WEIGHTS)
     return Synapse(source, "sparse", weight, entries=Entries(starts, columns))
 
 
@@ -114,7 +115,9 @@ def read_convolution(
     groups = own.integer("groups", 1, SIZE_MAXIMUM)
     if groups % declared or read[0] % groups or shape[0] % groups:
         raise own.error("groups do not divide the channels", found=str(groups))
-    weight = _weights(weights, (shape[0], read[0] // declared, None, None), allowed)
+    kernel = weights.shape_of("weight")[2:]
+    if len(kernel) != 2:
+        raise weights.error("weight has the wrong shape", expected="four axes", found=str(weights.shape_of("weight")))
     stride, padding, dilation = (
         cast(tuple[int, int], tuple(weights.integers(name, (2,), low, 127).tolist()))
         for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
@@ -122,24 +125,24 @@ def read_convolution(
     if netx:
         netx.integer("inChannels", read[0], read[0])
         netx.integer("outChannels", shape[0], shape[0])
-        kernel = tuple(netx.integers("kernelSize", (2,), 1, SIZE_MAXIMUM).tolist())
-        if kernel != weight.shape[2:]:
-            raise netx.error("kernelSize contradicts the weights", expected=str(weight.shape[2:]), found=str(kernel))
+        named = tuple(netx.integers("kernelSize", (2,), 1, SIZE_MAXIMUM).tolist())
+        if named != kernel:
+            raise netx.error("kernelSize contradicts the weights", expected=str(kernel), found=str(named))
     try:
-        window = tuple(
-            window_output(*each) for each in zip(read[1:], weight.shape[2:], stride, padding, dilation, strict=True)
-        )
+        window = tuple(window_output(*each) for each in zip(read[1:], kernel, stride, padding, dilation, strict=True))
     except ValueError as error:
         raise own.error(f"the kernel does not fit: {error}") from error
     if window != shape[1:]:
         raise own.error("the convolution gives another shape", expected=str(shape[1:]), found=str(window))
+    # All that it can be compared with is known: now it is read.
+    weight = _weights(weights, (shape[0], read[0] // declared, *kernel), allowed)
     own_weight = original_groups(weight, declared, groups)
     if declared != groups and not np.array_equal(joined_groups(own_weight, groups)[0], weight):
         raise weights.error("weight connects channels of different groups", expected=f"{groups} groups")
     return Synapse(source, "conv", own_weight, stride, padding, dilation, groups)
 
 
-def _weights(fields: Fields, shape: tuple[int | None, ...], allowed: WeightRange) -> NDArray[np.int16]:
+def _weights(fields: Fields, shape: tuple[int, ...], allowed: WeightRange) -> NDArray[np.int16]:
     weight = fields.integers("weight", shape, allowed.low, allowed.high)
     if (weight % allowed.step).any():
         raise fields.error("a weight is odd", expected=f"even numbers, {allowed.low}..{allowed.high}")

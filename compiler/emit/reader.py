@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 
+from snnc.compiler.emit.admitted import Admitted, check_plain_file
 from snnc.compiler.emit.fields import Fields
 from snnc.compiler.emit.layout import GROUP, LAYERS, SIGMA_DELTA_VERSION
 from snnc.compiler.emit.read_head import read_ann, read_coding, read_provenance
@@ -33,9 +34,7 @@ def load(path: str | Path) -> CompiledNetwork:
         FormatError: The file cannot be read, is of a newer format, or contradicts itself.
     """
     name = str(path)
-    if not Path(path).is_file():
-        problem = "is a folder, not a .net file" if Path(path).is_dir() else "no such file"
-        raise FormatError(problem, where=name)
+    check_plain_file(path)
     if not h5py.is_hdf5(name):
         raise FormatError("is not an HDF5 file, or is truncated", where=name, advice="compile the network again")
     try:
@@ -77,6 +76,7 @@ def _read(file: h5py.File, name: str) -> CompiledNetwork:
         if root.has(LAYERS):
             advice = "snnc run and snnc inspect take it as it is (docs/netx.md), for all else compile it with snnc"
         raise FormatError("was not written by snnc", where=name, expected=f"a group {GROUP!r}", advice=advice)
+    Admitted(name, advice=Fields.ADVICE).check(file)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
     if version > SIGMA_DELTA_VERSION:

@@ -12,6 +12,7 @@ import torch.fx
 from torch import nn
 
 from snnc.compiler.frontend.exported import read_exported
+from snnc.compiler.frontend.load_amount import check_amount
 from snnc.compiler.frontend.load_arch import build_network
 from snnc.compiler.frontend.load_identify import FileKind, identify
 from snnc.compiler.frontend.load_restricted import read_restricted
@@ -223,6 +224,7 @@ def _ready(network: nn.Module, where: str) -> nn.Module:
     if isinstance(network, nn.DataParallel):
         network = network.module
     try:
+        check_amount(network)
         network = network.to("cpu").float().eval()
         for name, parameter in network.named_parameters():
             if not bool(torch.isfinite(parameter).all()):

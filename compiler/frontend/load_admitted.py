@@ -20,7 +20,9 @@ from snnc.compiler.frontend import load_tensors
 from snnc.compiler.frontend.load_tensors import DTYPES_BY_STORAGE, MalformedFileError, StorageType
 from snnc.errors import ModelError, UntrustedModelError
 
-__all__ = ["Maker", "look_up", "untrusted"]
+__all__ = ["Maker", "hashable", "look_up", "untrusted"]
+
+_KEY_PARTS_MAXIMUM = 16
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,28 @@ class Maker:
     build: Callable[..., Any]
 
 
+def hashable(key: object) -> object:
+    """A key as it is, if it is quickly hashed: tuples that hold one another twice, again and again, take for ever.
+
+    Raises:
+        MalformedFileError: It holds tuples or sets, or very many parts.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) > _KEY_PARTS_MAXIMUM or any(isinstance(each, (tuple, frozenset)) for each in parts):
+        raise MalformedFileError("a key is made of too many parts")
+    return key
+
+
 def _ordered_dict(pairs: object = ()) -> OrderedDict[Any, Any]:
     if not isinstance(pairs, (list, tuple)):
         raise MalformedFileError("an OrderedDict is not made of pairs")
-    return OrderedDict(pairs)
+    return OrderedDict((hashable(key), value) for key, value in pairs)
 
 
 def _set(items: object = ()) -> set[Any]:
     if not isinstance(items, (list, tuple)):
         raise MalformedFileError("a set is not made of a list")
-    return set(items)
+    return set(map(hashable, items))
 
 
 def _size(items: object = ()) -> torch.Size:

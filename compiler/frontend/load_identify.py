@@ -65,6 +65,9 @@ def identify(path: Path) -> FileKind:
     try:
         if path.is_dir():
             raise ModelError("not a model file", where=where, found="a folder", advice=_SAVE_ADVICE)
+        # A pipe would make us wait, and a device may never end.
+        if path.exists() and not path.is_file():
+            raise ModelError("not a model file", where=where, found="a pipe or a device", advice=_SAVE_ADVICE)
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 
 from snnc.compiler.frontend.load_tensors import MalformedFileError
@@ -16,7 +17,7 @@ class Records:
         names: Their names.
 
     Raises:
-        MalformedFileError: Two of them have the same name.
+        MalformedFileError: Two of them have the same name, or share bytes.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -24,6 +25,10 @@ class Records:
         self._by_name = {info.filename: info for info in archive.infolist()}
         if len(self._by_name) != len(archive.infolist()):
             raise MalformedFileError("two records of its zip archive have the same name")
+        # Records that lie within each other would be read into many times the file's size.
+        total, available = sum(info.compress_size for info in archive.infolist()), _size(archive)
+        if total > available:
+            raise MalformedFileError(f"the records of its zip archive have {total} bytes, and the file {available}")
         self.names = tuple(self._by_name)
 
     def read(self, name: str) -> bytes:
@@ -42,3 +47,8 @@ class Records:
             return self._archive.read(info)
         except Exception as error:  # Damage shows as any exception: a wrong checksum, a text that is none, ...
             raise MalformedFileError(f"its record {name} is damaged: {error}") from error
+
+
+def _size(archive: zipfile.ZipFile) -> int:
+    assert archive.fp is not None
+    return archive.fp.seek(0, io.SEEK_END)

@@ -21,7 +21,7 @@ from typing import IO, Any
 import torch
 from torch import nn
 
-from snnc.compiler.frontend.load_admitted import Maker, look_up, untrusted
+from snnc.compiler.frontend.load_admitted import Maker, hashable, look_up, untrusted
 from snnc.compiler.frontend.load_tensors import MalformedFileError, StoredValues
 from snnc.errors import SnncError
 
@@ -139,7 +139,7 @@ class RestrictedUnpickler:
         self._stack[-count:] = [items]
 
     def _frozenset(self, argument: Any) -> None:
-        items = frozenset(self._pop_mark())
+        items = frozenset(map(hashable, self._pop_mark()))
         self._stack.append(items)
 
     def _append(self, argument: Any) -> None:
@@ -152,11 +152,11 @@ class RestrictedUnpickler:
 
     def _add_items(self, argument: Any) -> None:
         items = self._pop_mark()
-        self._top(set).update(items)
+        self._top(set).update(map(hashable, items))
 
     def _set_item(self, argument: Any) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        self._top(dict, OrderedDict)[key] = value
+        self._top(dict, OrderedDict)[hashable(key)] = value
 
     def _set_items(self, argument: Any) -> None:
         items = self._pop_mark()
@@ -164,7 +164,7 @@ class RestrictedUnpickler:
             raise IndexError("a key without a value")
         target = self._top(dict, OrderedDict)
         for index in range(0, len(items), 2):
-            target[items[index]] = items[index + 1]
+            target[hashable(items[index])] = items[index + 1]
 
     def _top(self, *kinds: type) -> Any:
         """Return the top of the stack, which has to be of exactly one of these classes."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.emit.fields import Fields
-from snnc.compiler.netx.heap_text import read_heap_text
+from snnc.compiler.emit.heap_text import read_heap_text
 
 
 class NetxFields(Fields):
@@ -33,11 +35,12 @@ class NetxFields(Fields):
 
     def whole(self, name: str, low: int, high: int) -> int:
         """One whole number within [low, high], alone or as an array of one."""
-        return int(self.whole_numbers(name, None, low, high, size=1).item())
+        stored = self.shape_of(name)
+        if math.prod(stored) != 1:
+            raise self.error(f"{name} has the wrong size", expected="1", found=f"shape {stored}")
+        return int(self.whole_numbers(name, stored, low, high).item())
 
-    def whole_numbers(
-        self, name: str, shape: tuple[int | None, ...] | None, low: int, high: int, *, size: int | None = None
-    ) -> NDArray[np.int64]:
+    def whole_numbers(self, name: str, shape: tuple[int | None, ...], low: int, high: int) -> NDArray[np.int64]:
         """Whole numbers within [low, high], stored as integers or truth values or, as lava-dl does, as floats.
 
         Args:
@@ -45,11 +48,8 @@ class NetxFields(Fields):
             shape: As for :meth:`integers`.
             low: Smallest allowed value.
             high: Largest allowed value.
-            size: How many there have to be; None: any number.
         """
         array = self._array(name, shape, "iufb")
-        if size is not None and array.size != size:
-            raise self.error(f"{name} has the wrong size", expected=str(size), found=f"shape {array.shape}")
         if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
             raise self.error(f"{name} holds something else than whole numbers")
         return self._within(name, array, low, high)

@@ -41,29 +41,27 @@ def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> B
     groups = entry.whole("groups", 1, GROUPS_MAXIMUM)
     if source[0] % groups or shape[0] % groups:
         raise entry.error("groups do not divide the channels", found=f"{groups} groups, {source[0]} to {shape[0]}")
-    weight = entry.whole_numbers("weight", None, *CONVOLUTION)
+    stored = entry.shape_of("weight")
     # lava-dl's kernels have an axis for time, of length 1.
-    if weight.ndim == 5 and weight.shape[4] == 1:
-        weight = weight[..., 0]
-    if weight.ndim != 4 or weight.shape[:2] != (shape[0], source[0] // groups) or not weight.size:
+    if len(stored) - (stored[4:] == (1,)) != 4 or stored[:2] != (shape[0], source[0] // groups) or 0 in stored:
         wanted = f"({shape[0]}, {source[0] // groups}, height, width)"
-        raise entry.error("weight has the wrong shape", expected=wanted, found=str(weight.shape))
+        raise entry.error("weight has the wrong shape", expected=wanted, found=str(stored))
+    kernel = stored[2:4]
     stride, padding, dilation = (
         _pair(entry, name, low) for name, low in (("stride", 1), ("padding", 0), ("dilation", 1))
     )
     for name, value in (("inChannels", source[0]), ("outChannels", shape[0])):
         if entry.has(name):
             entry.whole(name, value, value)
-    if entry.has("kernelSize") and _pair(entry, "kernelSize", 1) != weight.shape[2:]:
-        raise entry.error("kernelSize contradicts the weights", expected=str(weight.shape[2:]))
+    if entry.has("kernelSize") and _pair(entry, "kernelSize", 1) != kernel:
+        raise entry.error("kernelSize contradicts the weights", expected=str(kernel))
     try:
-        window = tuple(
-            window_output(*each) for each in zip(source[1:], weight.shape[2:], stride, padding, dilation, strict=True)
-        )
+        window = tuple(window_output(*each) for each in zip(source[1:], kernel, stride, padding, dilation, strict=True))
     except ValueError as error:
         raise entry.error(f"the kernel does not fit: {error}") from error
     if window != shape[1:]:
         raise entry.error("the convolution gives another shape", expected=str(shape[1:]), found=str(window))
+    weight = entry.whole_numbers("weight", stored, *CONVOLUTION).reshape(stored[:4])
     if entry.has("delay"):
         entry.ignore("delay")
         notes.append(f"{entry.name}: netx ignores the delays of convolutions, and so does this simulator")
@@ -110,53 +108,52 @@ def read_dense(
     connections = replace(connections, delay=_delay(entry, given[0].shape, notes))
     bias = None
     if entry.has("bias"):
-        bias = entry.whole_numbers("bias", None, *BIAS)
-        if bias.shape not in ((), (1,), (neurons,)):
-            raise entry.error("bias has the wrong shape", expected=f"({neurons},) or (1,)", found=str(bias.shape))
+        stored = entry.shape_of("bias")
+        if stored not in ((), (1,), (neurons,)):
+            raise entry.error("bias has the wrong shape", expected=f"({neurons},) or (1,)", found=str(stored))
+        bias = entry.whole_numbers("bias", stored, *BIAS)
     return Block(entry.name, (neurons,), read_neurons(entry, (neurons,), notes, bias=bias), connections, *recurrent)
 
 
 def _matrix(entry: NetxFields, name: str, rows: int, columns: int | None) -> NDArray[np.int64]:
     """Weights, (rows, columns), of one or two axes; of any number of columns where that is None."""
-    given = entry.whole_numbers(name, None, LOWEST, HIGHEST)
-    if given.ndim == 1 and given.size % rows == 0:
-        given = given.reshape(rows, -1)
-    if given.ndim != 2 or not given.size or given.shape != (rows, columns or given.shape[1]):
+    stored = entry.shape_of(name)
+    shape = (rows, stored[0] // rows) if len(stored) == 1 and stored[0] % rows == 0 else stored
+    if len(shape) != 2 or 0 in shape or shape != (rows, columns or shape[1]):
         wanted = f"({rows}, {'any' if columns is None else columns})"
-        raise entry.error(f"{name} has the wrong shape", expected=wanted, found=str(given.shape))
-    return given
+        raise entry.error(f"{name} has the wrong shape", expected=wanted, found=str(stored))
+    return entry.whole_numbers(name, stored, LOWEST, HIGHEST).reshape(shape)
 
 
 def _pair(entry: NetxFields, name: str, low: int) -> tuple[int, int]:
     """(vertical, horizontal) of one number or two."""
-    values = entry.whole_numbers(name, None, low, WINDOW_MAXIMUM)
-    if values.shape not in ((), (2,)):
-        raise entry.error(f"{name} has the wrong shape", expected="one number or two", found=str(values.shape))
+    stored = entry.shape_of(name)
+    if stored not in ((), (2,)):
+        raise entry.error(f"{name} has the wrong shape", expected="one number or two", found=str(stored))
+    values = entry.whole_numbers(name, stored, low, WINDOW_MAXIMUM)
     return cast(tuple[int, int], tuple(np.broadcast_to(values, (2,)).tolist()))
 
 
 def _convolution_bias(entry: NetxFields, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
     if not entry.has("bias"):
         return None
-    bias = entry.whole_numbers("bias", None, *BIAS)
-    if bias.shape == shape[::-1]:
-        # One for each neuron, in Lava's order.
-        return bias.transpose(2, 1, 0)
-    if bias.shape != shape[:1]:
-        raise entry.error("bias has the wrong shape", expected=f"{shape[:1]} or {shape[::-1]}", found=str(bias.shape))
-    return bias[:, None, None]
+    stored = entry.shape_of("bias")
+    if stored not in (shape[:1], shape[::-1]):
+        raise entry.error("bias has the wrong shape", expected=f"{shape[:1]} or {shape[::-1]}", found=str(stored))
+    bias = entry.whole_numbers("bias", stored, *BIAS)
+    # One for each neuron, in Lava's order, or one for each channel.
+    return bias.transpose(2, 1, 0) if stored == shape[::-1] else bias[:, None, None]
 
 
 def _delay(entry: NetxFields, shape: tuple[int, ...], notes: list[str]) -> NDArray[np.int64] | None:
     """Steps for each synapse, (out, in), of one number, one for each neuron or, if those differ, one for each input."""
     if not entry.has("delay"):
         return None
-    given = entry.whole_numbers("delay", None, 0, SIZE_MAXIMUM)
+    stored = entry.shape_of("delay")
+    if stored not in ((), shape[:1], shape, (shape[0], 1), shape[1:]) or 0 in stored:
+        raise entry.error("delay has the wrong shape", expected=f"{shape[:1]}, {shape[1:]} or {shape}")
+    given = entry.whole_numbers("delay", stored, 0, SIZE_MAXIMUM)
     if given.size and given.max() > DELAY_MAXIMUM:
         notes.append(f"{entry.name}: netx cuts delays to {DELAY_MAXIMUM} steps, the longest is {given.max():,}")
     delay = np.minimum(given, DELAY_MAXIMUM)
-    if delay.shape == shape[:1]:
-        delay = delay[:, None]
-    if delay.shape not in ((), shape, (shape[0], 1), shape[1:]) or not delay.size:
-        raise entry.error("delay has the wrong shape", expected=f"{shape[:1]}, {shape[1:]} or {shape}")
-    return np.broadcast_to(delay, shape)
+    return np.broadcast_to(delay[:, None] if stored == shape[:1] else delay, shape)

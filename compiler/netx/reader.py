@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from snnc.compiler.emit.admitted import Admitted, check_plain_file, has_member
 from snnc.compiler.emit.layout import GROUP, LAYERS
 from snnc.compiler.netx.fields import NetxFields
 from snnc.compiler.netx.network import NetxNetwork
@@ -13,6 +14,8 @@ from snnc.compiler.netx.read_chain import read_chain
 from snnc.errors import FormatError, OptionError, first_line
 
 TIMESTEPS_MAXIMUM = 1 << 20
+# lava-dl's networks have a few millions; each takes some 40 bytes on its way through netx's conversions.
+NUMBERS_MAXIMUM = 1 << 26
 
 
 def is_netx(path: str | Path) -> bool:
@@ -21,7 +24,7 @@ def is_netx(path: str | Path) -> bool:
         return False
     try:
         with h5py.File(str(path), "r") as file:
-            return LAYERS in file and GROUP not in file
+            return has_member(file, LAYERS) and not has_member(file, GROUP)
     except (OSError, RuntimeError, KeyError):
         return False
 
@@ -45,12 +48,12 @@ def load_netx(path: str | Path, *, num_layers: int | None = None, skip_layers: i
     for option, value, least in (("num layers", num_layers, 1), ("skip layers", skip_layers, 0)):
         if value is not None and value < least:
             raise OptionError("is too small", where=option, expected=f"at least {least}", found=str(value))
-    if not Path(path).is_file():
-        raise FormatError("is a folder, not a .net file" if Path(path).is_dir() else "no such file", where=name)
+    check_plain_file(path)
     if not h5py.is_hdf5(name):
         raise FormatError("is not an HDF5 file, or is truncated", where=name)
     try:
         with h5py.File(name, "r") as file:
+            Admitted(name, advice=NetxFields.ADVICE, texts=True, numbers=NUMBERS_MAXIMUM).check(file)
             return _read(NetxFields(file, name), num_layers, skip_layers)
     # What h5py raises on damaged files.
     except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_r
 
 _KINDS = {"snnc train": "snnc training", "snnc finetune": "snnc fine-tuning"}
 _VERSION = 1
+_ZIP_START = b"PK\x03\x04"
 _KEYS = ("settings", "epochs", "state_dict", "optimizer", "schedule", "random")
 
 
@@ -87,7 +89,7 @@ class CheckpointFile:
         """
         where = str(self.path)
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = _read(self.path)
         except FileNotFoundError:
             raise ModelError("no such file", where=where, advice="leave --resume out to begin anew") from None
         except Exception as error:  # Damage shows as any exception, out of zipfile, pickle or torch.
@@ -107,6 +109,25 @@ class CheckpointFile:
         form = {key: content[key] for key in _KEYS}
         form["epochs"] = [Epoch(**epoch) for epoch in form["epochs"]]
         return Checkpoint(**form, best=content.get("best"))
+
+
+def _read(path: Path) -> Any:
+    """What ``torch.save`` wrote as a zip archive, the only form in which a state is kept.
+
+    In others ``weights_only`` is no protection: before PyTorch 2.6 a tar archive runs code (CVE-2025-32434), and a
+    TorchScript archive is handed to another reader.
+    """
+    with path.open("rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            names = [info.filename for info in archive.infolist()]
+            size = sum(info.file_size for info in archive.infolist())
+        file.seek(0)
+        # What torch.load goes by: a tar archive may have a zip archive at its end.
+        begins = file.read(len(_ZIP_START)) == _ZIP_START
+        if not begins or any(name.endswith("/constants.pkl") for name in names) or size > path.stat().st_size:
+            raise ValueError("an archive of another kind, or one that is compressed")
+        file.seek(0)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def state_before(checkpoints: CheckpointFile | None, resume: bool, settings: TrainingSettings) -> Checkpoint | None:

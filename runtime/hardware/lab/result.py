@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from snnc.compiler.emit.admitted import check_plain_file
 from snnc.errors import FormatError, first_line
 from snnc.runtime.hardware.lab.entries import Entries
 
@@ -135,6 +136,7 @@ def read_lab_result(path: str | Path) -> LabResult:
         FormatError: It cannot be read, is something else, or contradicts itself.
     """
     name = str(path)
+    check_plain_file(path)
     try:
         if Path(path).stat().st_size > BYTES_MAXIMUM:
             raise FormatError("is too large for a result of run_lab.py", where=name)
