@@ -149,11 +149,20 @@ class SigmaDeltaProgram:
         return 0
 
     def source_shape(self, source: int) -> tuple[int, ...]:
-        """Shape of what a synapse reads: a layer's, or the input's for -1."""
+        """Shape of what a synapse reads.
+
+        Args:
+            source: Index of a layer, or -1 for the input.
+        """
         return self.coding.shape if source < 0 else self.layers[source].shape
 
     def delay(self, index: int, synapse: Synapse) -> int:
-        """Steps that a synapse holds messages back: none."""
+        """Steps that a synapse holds messages back: none.
+
+        Args:
+            index: Index of the layer that it feeds.
+            synapse: One of its synapses.
+        """
         return 0
 
     def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
