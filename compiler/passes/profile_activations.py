@@ -24,6 +24,8 @@ class ProfileActivations(Pass):
 
     One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
     processes share the batches; the batches themselves are the same, so that the profile is too.
+    It computes in float64: sums in float32 differ in their last bits between versions of PyTorch, numbers of threads and
+    sizes of batches, enough to move activations to other bins of the sketch.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), uint8.
@@ -55,7 +57,7 @@ class ProfileActivations(Pass):
             for node in layers
         }
         for start in self._processes.share(range(0, len(self._levels), BATCH)):
-            batch = torch.as_tensor(self._levels[start : start + BATCH], dtype=torch.float32)
+            batch = torch.as_tensor(self._levels[start : start + BATCH], dtype=torch.float64)
             profile_batch(graph, batch, profiles)
             if self._advance:
                 self._advance(min(start + BATCH, len(self._levels)))
@@ -75,7 +77,7 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
 
     Args:
         graph: A network of spiking layers.
-        batch: (batch, *input shape), float32 levels.
+        batch: (batch, *input shape), levels; their precision is that of the computation.
         profiles: One for each layer, by its name.
     """
 
