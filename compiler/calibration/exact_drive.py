@@ -21,8 +21,8 @@ def exact_drive(synapse: Weighted, threshold: FloatArray, fired: torch.Tensor, s
 
     Sums of float32 depend on their order, which differs between versions of PyTorch, numbers of threads and sizes of
     batches; spikes then differ, and with them the file. So each neuron's weights become integers of so many bits that
-    even all of them together stay exact in float32: whatever the order, the sum is the same. A weight moves by less
-    than ``2 ** -24`` of the sum of its neuron's weights' sizes, which the chip's 8 bits do not see.
+    even all of them together stay exact in float32: whatever the order, the sum is the same. A weight moves by at
+    most ``2 ** -23`` of the sum of its neuron's weights' sizes, which the chip's 8 bits do not see.
 
     Args:
         synapse: The operation.
