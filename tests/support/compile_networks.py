@@ -1,6 +1,6 @@
 """Compiles networks to files whose bytes are compared with those that other environments write.
 
-    python tests/support/compile_networks.py FOLDER [--threads N] [--batch N] [--cases digits lenet ...]
+python tests/support/compile_networks.py FOLDER [--threads N] [--batch N] [--cases digits lenet ...]
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def digits(**options: Any) -> snnc.Program:
         nn.Linear(32, 10),
     ).eval()
     # The stream of RandomState is fixed for ever; initial weights of PyTorch are not.
-    random = np.random.RandomState(0)  # noqa: NPY002
+    random = np.random.RandomState(0)
     for parameter in network.parameters():
         spread = 1 / np.sqrt(max(1, parameter[0].numel()))
         parameter.data = torch.as_tensor(random.uniform(-spread, spread, parameter.shape), dtype=torch.float32)
