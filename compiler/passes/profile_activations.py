@@ -24,8 +24,8 @@ class ProfileActivations(Pass):
 
     One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
     processes share the batches; the batches themselves are the same, so that the profile is too.
-    It computes in float64: sums in float32 differ in their last bits between versions of PyTorch, numbers of threads and
-    sizes of batches, enough to move activations to other bins of the sketch.
+    It computes in float64: sums in float32 differ in their last bits between versions of PyTorch, numbers of threads
+    and sizes of batches, enough to move activations to other bins of the sketch.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), uint8.
