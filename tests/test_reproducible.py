@@ -37,6 +37,14 @@ def test_threads_and_batches_leave_no_trace(tmp_path: Path, case: str) -> None:
     assert compiled(tmp_path / "second", "--cases", case, "--batch", "7", threads=2) == first
 
 
+@pytest.mark.reliability
+@pytest.mark.parametrize("case", ["digits", "lenet-corrected", "lenet-per-layer"])
+@pytest.mark.parametrize("threads, batch", [(1, "7"), (2, "64"), (2, "33")])
+def test_nor_do_they_elsewhere(tmp_path: Path, case: str, threads: int, batch: str) -> None:
+    first = compiled(tmp_path / "first", "--cases", case)
+    assert compiled(tmp_path / "second", "--cases", case, "--batch", batch, threads=threads) == first
+
+
 WEIGHTS = st.floats(-3, 3, width=32)
 
 
