@@ -7,7 +7,7 @@ MINUTES ?= 60
 FUZZ_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow reliability lint typecheck format coverage newest check-nir docs docs-serve public-api fuzz benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest least reliability reproducible audit sbom lock check-nir docs docs-serve public-api fuzz benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,13 +22,10 @@ test: setup  ## run the test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-nolava: setup  ## run the tests that need no Lava
-	$(BIN)/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not lava and not slow and not reliability" $(PYTEST_ARGS)
 
 test-slow: setup  ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
-
-reliability: setup  ## fuzz for hours what the tests fuzz for seconds
-	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
 
 lint: setup  ## check style and formatting
 	$(BIN)/ruff check .
@@ -46,7 +43,33 @@ coverage: setup  ## run the test suite and show what it doesn't reach
 
 newest:  ## run the tests that need no Lava under the newest Python with the newest PyTorch
 	@tools/setup --newest
-	.venv-newest/bin/python -m pytest -m "not lava and not slow" $(PYTEST_ARGS)
+	.venv-newest/bin/python -m pytest -m "not lava and not slow and not reliability" $(PYTEST_ARGS)
+
+least:  ## run the tests that need no Lava with the least versions that pyproject.toml allows
+	@tools/setup --least
+	.venv-least/bin/python -m pytest -m "not lava and not slow and not reliability" $(PYTEST_ARGS)
+
+reliability: setup  ## check every promise of docs/reliability.md the long way, which takes hours
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m reliability $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
+	$(MAKE) fuzz reproducible audit sbom least newest
+
+# RESNET20="CHECKPOINT IMAGES" adds a pretrained ResNet20 and CIFAR-10 images in class folders.
+reproducible: setup  ## compare the bytes of .net files over threads, batch sizes, Pythons and PyTorchs
+	@tools/setup --newest
+	tools/reproducible $(if $(RESNET20),--resnet20 $(RESNET20)) -- $(BIN)/python .venv-newest/bin/python
+
+audit: setup  ## look the pinned versions up among known vulnerabilities; SECURITY.md explains what is found
+	@tools/setup --tools
+	$(BIN)/python tools/audit $(AUDIT_ARGS)
+
+sbom: setup  ## write sbom.json, the software bill of materials of .venv
+	@tools/setup --tools
+	tools/sbom > sbom.json.part && mv sbom.json.part sbom.json
+
+lock:  ## pin the default environment anew, each file by its SHA-256 (LOCK_ARGS=--upgrade)
+	@tools/setup --tools
+	tools/lock $(LOCK_ARGS)
 
 check-nir:  ## let SpikingJelly read our NIR graphs, under the newest Python
 	@tools/setup --newest
@@ -82,4 +105,4 @@ clean:  ## remove build products and caches
 	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## remove the environments too
-	rm -rf .venv .venv-newest .venv-fuzz
+	rm -rf .venv .venv-newest .venv-least .venv-tools .venv-fuzz

@@ -242,6 +242,14 @@ def test_npz_files_with_and_without_splits(tmp_path: Path) -> None:
     assert len(test) == 2 and test.labels is None
 
 
+@pytest.mark.parametrize("form", ["SGI", "TGA", "PCX"])
+def test_a_rare_form_of_picture_is_not_read_whatever_its_name(tmp_path: Path, form: str) -> None:
+    write_image(tmp_path / "a" / "0.png")
+    Image.new("L", (4, 3), 1).save(tmp_path / "a" / "1.png", format=form)
+    with pytest.raises(DataError, match=r"1\.png: not a readable image"):
+        load_data(str(tmp_path), split="train")
+
+
 def test_unusable_npz_files_are_explained(tmp_path: Path) -> None:
     def told(name: str) -> str:
         with pytest.raises(DataError) as error:
