@@ -18,7 +18,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, diagnose, export_nir, load, report, run, validate
+    from snnc.api import compile, export_nir, load, run
+    from snnc.comparison import diagnose, report, validate
     from snnc.compiler.placement import PlacedLayer, Placement
     from snnc.compiler.program import (
         InputCoding,
@@ -133,7 +134,8 @@ __all__ = [
 
 # Where the public names are defined; those that are not here are in snnc.errors.
 _HOMES = {
-    "snnc.api": ("compile", "diagnose", "export_nir", "load", "report", "run", "validate"),
+    "snnc.api": ("compile", "export_nir", "load", "run"),
+    "snnc.comparison": ("diagnose", "report", "validate"),
     "snnc.compiler.placement": ("PlacedLayer", "Placement"),
     "snnc.compiler.program": (
         "InputCoding",

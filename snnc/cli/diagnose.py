@@ -37,7 +37,8 @@ def diagnose_command(
     layers with the largest errors first, split by cause; and in words what stands out.
     """
     screen = Screen(json=as_json, config=config)
-    from snnc.api import diagnose, load
+    from snnc.api import load
+    from snnc.comparison import diagnose
     from snnc.diagnosis.present import diagnosis_form, finding_lines, layers_table, stages_table
     from snnc.inputs import evaluation_data
     from snnc.runtime.report.wording import timing

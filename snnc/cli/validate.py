@@ -78,7 +78,8 @@ def validate_command(
     is further from the ANN than its rounding can take it, or if the accuracy drops by more than --max-drop.
     """
     screen = Screen(json=as_json, config=config)
-    from snnc.api import load, validate
+    from snnc.api import load
+    from snnc.comparison import validate
     from snnc.inputs import evaluation_data
     from snnc.runtime.report.program_form import timing_form
     from snnc.runtime.report.wording import timing
