@@ -71,6 +71,13 @@ def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, c
     assert provenance.calibration_samples == 40
 
 
+def test_sigma_delta_neurons_on_the_command_line_leave_out_what_is_for_spikes(folder: Path, call: Call) -> None:
+    path = write(folder, 'calib = "digits"\ntimesteps = 3\ncalib-samples = 40\nlead = 1\n')
+    code, out, err = call("compile", folder / "model.pt", "--neuron", "sdnn", "-o", "sdnn.net")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == f"from {path}: calib, calib-samples"
+
+
 def test_options_override_the_file_and_its_use_is_told(folder: Path, call: Call) -> None:
     path = write(folder, 'calib = "digits"\ntimesteps = 3\ncalib-samples = 40\nthreshold = "max"\nper-channel = true\n')
     arguments = ("compile", folder / "model.pt", "-T", 2, "--per-layer", "-o", "model.net")

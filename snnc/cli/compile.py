@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import (
     DATA_FORMS,
     OBJECTIVE_HELP,
@@ -24,6 +26,7 @@ from snnc.cli.options import (
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, told_in
 from snnc.compiler.distributed import connected, launched
+from snnc.compiler.targets import SIGMA_DELTA
 from snnc.errors import OptionError
 
 if TYPE_CHECKING:
@@ -40,6 +43,20 @@ Examples:
   snnc compile keras.onnx --calib images.npz
   snnc compile model.pt --calib mnist:data --neuron sdnn
 """
+
+# Long names of what is for neurons that spike, and of what is for sigma-delta neurons.
+_SPIKING_ONLY = frozenset({"timesteps", "threshold", "per-channel", "objective", "calibrate", "lead", "strict"})
+_SIGMA_DELTA_ONLY = frozenset({"delta-threshold"})
+
+
+class CompileCommand(ConfiguredCommand):
+    """Takes from a snnc.toml what suits the kind of neuron that the command line asks for."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """What is for the other kind of neuron; nothing where the command line names none."""
+        if given.get("neuron") is None:
+            return frozenset()
+        return _SPIKING_ONLY if given["neuron"] == SIGMA_DELTA else _SIGMA_DELTA_ONLY
 
 
 def compile_command(
