@@ -106,6 +106,15 @@ def test_every_configured_command_takes_the_file(folder: Path, call: Call) -> No
     assert call("thresholds", net)[1].splitlines()[0].endswith(": calib, model")
 
 
+def test_what_shapes_spikes_is_not_for_sigma_delta_neurons(folder: Path, call: Call) -> None:
+    """snnc init writes T into the file, and --neuron sdnn was refused for it."""
+    settings = 'timesteps = 4\nthreshold = "max"\nper-channel = false\nobjective = 2\ncalibrate = "bias"\nlead = 1\n'
+    write(folder, f'calib = "digits"\n{settings}')
+    code, out, err = call("compile", folder / "model.pt", "--neuron", "sdnn")
+    assert (code, err) == (0, "") and out.startswith(f"from {folder / FILE_NAME}: calib\n")
+    assert call("compile", folder / "model.pt", "--neuron", "sdnn", "-T", 4)[0] == 2
+
+
 def test_the_file_beside_the_model_comes_before_that_of_the_working_folder(folder: Path) -> None:
     model = folder / "model.pt"
     assert find_configuration([model]) is None

@@ -69,7 +69,7 @@ def _start(
 
 
 application.command("init", epilog=init.EXAMPLES)(init.init_command)
-application.command("compile", cls=ConfiguredCommand, epilog=compile.EXAMPLES)(compile.compile_command)
+application.command("compile", cls=compile.CompileCommand, epilog=compile.EXAMPLES)(compile.compile_command)
 application.command("run", cls=run.RunCommand, epilog=run.EXAMPLES)(run.run_command)
 application.command("validate", cls=ConfiguredCommand, epilog=validate.EXAMPLES)(validate.validate_command)
 application.command("diagnose", cls=ConfiguredCommand, epilog=diagnose.EXAMPLES)(diagnose.diagnose_command)

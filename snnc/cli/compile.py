@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import (
     DATA_FORMS,
     OBJECTIVE_HELP,
@@ -40,6 +42,17 @@ Examples:
   snnc compile keras.onnx --calib images.npz
   snnc compile model.pt --calib mnist:data --neuron sdnn
 """
+
+# Long names of what shapes spikes, which sigma-delta neurons do not send.
+_SPIKES_ONLY = ("timesteps", "threshold", "per-channel", "objective", "calibrate", "lead", "strict")
+
+
+class CompileCommand(ConfiguredCommand):
+    """``snnc compile``: what a ``snnc.toml`` says of spikes does not count where other neurons are asked for."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """What shapes spikes, with ``--neuron sdnn`` on the command line."""
+        return frozenset(_SPIKES_ONLY if given.get("neuron") == "sdnn" else ())
 
 
 def compile_command(
