@@ -71,13 +71,6 @@ def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, c
     assert provenance.calibration_samples == 40
 
 
-def test_sigma_delta_neurons_on_the_command_line_leave_out_what_is_for_spikes(folder: Path, call: Call) -> None:
-    path = write(folder, 'calib = "digits"\ntimesteps = 3\ncalib-samples = 40\nlead = 1\n')
-    code, out, err = call("compile", folder / "model.pt", "--neuron", "sdnn", "-o", "sdnn.net")
-    assert (code, err) == (0, "")
-    assert out.splitlines()[0] == f"from {path}: calib, calib-samples"
-
-
 def test_options_override_the_file_and_its_use_is_told(folder: Path, call: Call) -> None:
     path = write(folder, 'calib = "digits"\ntimesteps = 3\ncalib-samples = 40\nthreshold = "max"\nper-channel = true\n')
     arguments = ("compile", folder / "model.pt", "-T", 2, "--per-layer", "-o", "model.net")
@@ -111,6 +104,15 @@ def test_every_configured_command_takes_the_file(folder: Path, call: Call) -> No
         assert out.startswith(f"from {folder / FILE_NAME}: "), command
     # What the .net file fixes is not asked of snnc.toml.
     assert call("thresholds", net)[1].splitlines()[0].endswith(": calib, model")
+
+
+def test_what_shapes_spikes_is_not_for_sigma_delta_neurons(folder: Path, call: Call) -> None:
+    """snnc init writes T into the file, and --neuron sdnn was refused for it."""
+    settings = 'timesteps = 4\nthreshold = "max"\nper-channel = false\nobjective = 2\ncalibrate = "bias"\nlead = 1\n'
+    write(folder, f'calib = "digits"\n{settings}')
+    code, out, err = call("compile", folder / "model.pt", "--neuron", "sdnn")
+    assert (code, err) == (0, "") and out.startswith(f"from {folder / FILE_NAME}: calib\n")
+    assert call("compile", folder / "model.pt", "--neuron", "sdnn", "-T", 4)[0] == 2
 
 
 def test_the_file_beside_the_model_comes_before_that_of_the_working_folder(folder: Path) -> None:
