@@ -36,6 +36,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
     torch.save(network, folder / "plain.pt")
     succeed(folder, "compile", "plain.pt", "--calib", "data.npz", "-o", "plain.net")
+    # numba keeps what it compiles in files too: they have to be there before the disk is full.
+    succeed(folder, "finetune", "plain.pt", "--data", "data.npz", "--epochs", "1", "-o", "warm.pt", "--threads", "1")
     return folder
 
 
