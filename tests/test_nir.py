@@ -199,7 +199,7 @@ def described(file: h5py.File, place: str, **changes) -> None:
         (lambda f: f["node"].__setitem__("more", h5py.SoftLink("/version")), "is a link to another place"),
         (lambda f: f.create_dataset("node/more", (1 << 20, 1 << 20), "f4", chunks=True), "claims to be larger"),
         (lambda f: f.create_dataset("node/more", (1 << 30,), "f4"), "claims to be larger"),
-        (lambda f: f.create_dataset("node/more", (2,), h5py.ref_dtype), "an array of the type"),
+        (lambda f: f.create_dataset("node/more", (2,), h5py.ref_dtype), "an array has the wrong type"),
         (lambda f: f.create_group("/".join(["node", *"abcdefghij"])), "groups lie too deep"),
     ],
 )
