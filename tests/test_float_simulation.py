@@ -254,5 +254,5 @@ def test_only_the_plain_neuron_compiles() -> None:
     check_neuron("if")
     with pytest.raises(TargetError, match=r"^neuron \(--neuron\): the neuron snm cannot be compiled: .*LIF"):
         snnc.compile(nn.Linear(3, 3), "digits", neuron="snm")
-    with pytest.raises(OptionError, match="expected if, snm, found 'lif'"):
+    with pytest.raises(OptionError, match="expected if, sdnn, snm, found 'lif'"):
         check_neuron("lif")

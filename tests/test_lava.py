@@ -60,7 +60,7 @@ def test_biases_and_thresholds_of_every_size() -> None:
     # A dense layer of its own, whose biases need both synapses that carry them, one of them, or none.
     layers = list(program.layers[-3:])
     features = layers[0].synapses[0].weight.shape[1]
-    bias = np.resize([-9000, -257, -256, -129, -128, -1, 0, 1, 127, 128, 255, 256, 257, 9001], layers[0].neurons)
+    bias = np.resize([-6000, -257, -256, -129, -128, -1, 0, 1, 127, 128, 255, 256, 257, 6001], layers[0].neurons)
     layers[0] = replace(layers[0], bias=bias.astype(np.int32), synapses=(replace(layers[0].synapses[0], source=-1),))
     layers[1] = replace(layers[1], synapses=(replace(layers[1].synapses[0], source=0),))
     layers[2] = replace(layers[2], synapses=(replace(layers[2].synapses[0], source=1),))

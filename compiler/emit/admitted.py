@@ -49,6 +49,11 @@ def has_member(group: h5py.Group, name: str) -> bool:
     return bool(group.id.links.exists(name.encode()))
 
 
+def _stored_name(key: str | bytes) -> bytes:
+    """A name as HDF5 has it; h5py gives one that is no UTF-8 as bytes."""
+    return key if isinstance(key, bytes) else key.encode("utf-8", "surrogateescape")
+
+
 class Admitted:
     """What a kind of file may hold.
 
@@ -97,7 +102,7 @@ class Admitted:
         self._attributes(group)
         for key in group:
             self._count(group)
-            if group.id.links.get_info(key.encode("utf-8", "surrogateescape")).type != h5py.h5l.TYPE_HARD:
+            if group.id.links.get_info(_stored_name(key)).type != h5py.h5l.TYPE_HARD:
                 raise self._error(f"{key} is a link to another place", group)
             member = group[key]
             if isinstance(member, h5py.Group):

@@ -14,6 +14,8 @@ __all__ = ["check_amount"]
 LAYERS_MAXIMUM = 100_000
 # How often the values of one storage may occur, each in tensors of its own; layers that share weights share tensors.
 VIEWS_MAXIMUM = 4
+# Bytes up to which tensors may share values as they like: constants that stand for many channels.
+SHARED_FREELY = 1 << 20
 
 
 def check_amount(network: nn.Module) -> None:
@@ -35,7 +37,7 @@ def check_amount(network: nn.Module) -> None:
         taken[storage.data_ptr()] += tensor.nbytes
         stored[storage.data_ptr()] = storage.nbytes()
     # Each tensor gets values of its own once the network is converted to single precision.
-    if any(size > VIEWS_MAXIMUM * stored[place] for place, size in taken.items()):
+    if any(size > max(SHARED_FREELY, VIEWS_MAXIMUM * stored[place]) for place, size in taken.items()):
         raise MalformedFileError("its tensors share the same values again and again")
 
 
