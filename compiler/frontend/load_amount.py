@@ -14,8 +14,8 @@ __all__ = ["check_amount"]
 LAYERS_MAXIMUM = 100_000
 # How often the values of one storage may occur, each in tensors of its own; layers that share weights share tensors.
 VIEWS_MAXIMUM = 4
-# Bytes up to which tensors may share values as they like: constants that stand for many channels.
-SHARED_FREELY = 1 << 20
+# Bytes up to which tensors may share values as they like: a constant that stands for many channels.
+SHARED_FREELY = 1 << 14
 
 
 def check_amount(network: nn.Module) -> None:
