@@ -11,16 +11,19 @@ from snnc.compiler.emit.write_fields import write_dataset, write_json, write_str
 from snnc.compiler.program import CompiledNetwork
 
 
-def write_head(group: h5py.Group, program: CompiledNetwork, version: int) -> None:
+def write_head(group: h5py.Group, program: CompiledNetwork, version: int, **numbers: int) -> None:
     """Writes what :mod:`snnc.compiler.emit.read_head` reads.
 
     Args:
         group: The group ``snnc``.
         program: What the file holds.
         version: The file's format.
+        numbers: What programs of this kind have beside that, by name.
     """
     group.attrs["format_version"] = np.int64(version)
     write_string(group, "target", program.target)
+    for name, number in numbers.items():
+        group.attrs[name] = np.int64(number)
     write_json(group, "provenance", asdict(program.provenance))
     write_json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
     coding = group.create_group("coding")

@@ -45,12 +45,13 @@ def to_bytes(program: CompiledNetwork) -> bytes:
     buffer = io.BytesIO()
     # The earliest format that holds everything: h5py of any Python then writes and reads the same.
     with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
-        netx, own = file.create_group(LAYERS), file.create_group(GROUP)
+        netx = file.create_group(LAYERS)
         if isinstance(program, SigmaDeltaProgram):
-            write_sigma_delta(netx, own, program)
+            write_sigma_delta(netx, file.create_group(GROUP), program)
         else:
+            # HDF5 lays things out in the order of their creation: ours comes behind what netx reads.
             _write_netx(netx, program)
-            _write_snnc(own, program)
+            _write_snnc(file.create_group(GROUP), program)
     return buffer.getvalue()
 
 
@@ -68,10 +69,8 @@ def _write_netx(netx: h5py.Group, program: Program) -> None:
 
 
 def _write_snnc(group: h5py.Group, program: Program) -> None:
-    write_head(group, program, FORMAT_VERSION)
-    group.attrs["timesteps"] = np.int64(program.timesteps)
-    if program.lead:
-        group.attrs["lead"] = np.int64(program.lead)
+    lead = {"lead": program.lead} if program.lead else {}
+    write_head(group, program, FORMAT_VERSION, timesteps=program.timesteps, **lead)
     layers = group.create_group("layers")
     for index, layer in enumerate(program.layers):
         _write_layer(layers.create_group(str(index)), layer, is_on_chain=index in program.chain)
