@@ -236,5 +236,5 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(FormatError):
         read_lab_result(file)
-    with pytest.raises(FormatError, match=r"cannot be read|is a folder, not a file"):
+    with pytest.raises(FormatError, match="is a folder, not a file"):
         read_lab_result(tmp_path)

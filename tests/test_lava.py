@@ -15,6 +15,7 @@ from runs import assert_equal_runs
 
 import snnc
 from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.program import Gate, Scaled
 from snnc.errors import TargetError, UnsupportedError
 from snnc.runtime.lava.network import open_network
 from snnc.runtime.simulator import Simulator
@@ -60,8 +61,11 @@ def test_biases_and_thresholds_of_every_size() -> None:
     # A dense layer of its own, whose biases need both synapses that carry them, one of them, or none.
     layers = list(program.layers[-3:])
     features = layers[0].synapses[0].weight.shape[1]
-    bias = np.resize([-6000, -257, -256, -129, -128, -1, 0, 1, 127, 128, 255, 256, 257, 6001], layers[0].neurons)
-    layers[0] = replace(layers[0], bias=bias.astype(np.int32), synapses=(replace(layers[0].synapses[0], source=-1),))
+    bias = np.resize([-9000, -257, -256, -129, -128, -1, 0, 1, 127, 128, 255, 256, 257, 9001], layers[0].neurons)
+    # Strong enough for the largest of these biases, which the calibration data never saw.
+    gate = Gate(Scaled(255, 7), 2)
+    synapse = replace(layers[0].synapses[0], source=-1)
+    layers[0] = replace(layers[0], bias=bias.astype(np.int32), synapses=(synapse,), gate=gate)
     layers[1] = replace(layers[1], synapses=(replace(layers[1].synapses[0], source=0),))
     layers[2] = replace(layers[2], synapses=(replace(layers[2].synapses[0], source=1),))
     coding = replace(

@@ -239,7 +239,7 @@ def test_the_command_line_exports_runs_and_compiles(
     assert main(["compile", "graph.nir", "--calib", "digits", "-T", "4", "--threshold", "learned", "-q"]) == 0
     assert main(["export", "graph.net", "--to", "nir", "out.nir"]) == 0
     out = capsys.readouterr().out
-    assert "note: NIR's IF neurons reset to a value" in out and "wrote out.nir: 2 layers, T = 4" in out
+    assert "note: NIR's IF neurons reset to a value" in out and "wrote out.nir: 2 layers, T = 4; " in out
     assert main(["export", "graph.net", "--to", "nir", "loop.nir", "--neuron", "cuba", "--json"]) == 0
     assert '"neuron": "cuba"' in capsys.readouterr().out
     for command in (["run"], ["run", "--samples", "5"], ["inspect"], ["bundle", "-o", "lab.tar.gz"]):

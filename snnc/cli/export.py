@@ -62,9 +62,11 @@ def export_command(
     else:
         program.save(output)
     size = output.stat().st_size
+    # A graph has no pipeline of the chip's, so that T is all of its timing.
+    steps = f"T = {program.timesteps}" if isinstance(program, Program) else timing(program)
     for note in notes:
         screen.note(note)
-    screen.show(f"wrote {output}: {len(program.layers):,} layers, {timing(program)}; {size:,} bytes")
+    screen.show(f"wrote {output}: {len(program.layers):,} layers, {steps}; {size:,} bytes")
     screen.emit(
         {
             "net": str(net),
