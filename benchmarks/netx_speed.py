@@ -22,7 +22,7 @@ from rich.table import Table
 
 from snnc.compiler.netx import NetxNetwork, load_netx
 from snnc.runtime.lava.netx_network import NetxLavaNetwork
-from snnc.runtime.lava.stopping import stopped_at_the_end
+from snnc.runtime.lava.running_network import stopped_at_the_end
 from snnc.runtime.netx import NetxSchedule, NetxSimulator
 from snnc.runtime.netx.arriving import checked_values
 

@@ -6,7 +6,6 @@ lava.proc.io.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +16,17 @@ from numpy.typing import NDArray
 from snnc.compiler.emit import save
 from snnc.compiler.program import Program
 from snnc.runtime.lava.assembly import Assembly
-from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.engine import Engine
 from snnc.runtime.lava.input_stream import input_order, input_shape, input_stream, message_bits
-from snnc.runtime.lava.models import DEFAULT_MODELS, check_models
+from snnc.runtime.lava.models import DEFAULT_MODELS
 from snnc.runtime.lava.parts import LavaParts
 from snnc.runtime.lava.population import Population, Process, image_order
-from snnc.runtime.lava.registration import Registration
+from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
 from snnc.runtime.lava.schedule import Schedule
-from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.lava.synapses import check_delays
 from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
 
-class LavaNetwork:
+class LavaNetwork(RunningNetwork):
     """A network that is ready to run; always stop it (see :func:`open_network`).
 
     Args:
@@ -53,13 +49,11 @@ class LavaNetwork:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         check_delays(program)
-        import_lava()
+        super().__init__()
         from lava.proc.io.sink import Read
 
-        self._registration = Registration()
         self.program = program
         self.schedule = Schedule.of(program, len(levels))
-        self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
         blocks = self._load_chain()
         parts = LavaParts()
         source = Population(
@@ -82,25 +76,7 @@ class LavaNetwork:
             offset=self.schedule.read_offset,
         )
         self._read.connect_var(self._assembly.readout.process.u)
-        # Whichever process is told runs all that it is connected with.
-        self._engine = Engine(self._read, check_models(models), timeout)
-        self._registration.complete()
-
-    def run(self, steps: int) -> None:
-        """Runs some steps of the schedule."""
-        self._engine.run(steps)
-
-    def stop(self, *, failed: bool = False) -> None:
-        """Ends every process of the network and removes what they wrote.
-
-        Args:
-            failed: Something went wrong, so processes may no longer answer.
-        """
-        try:
-            self._engine.stop(failed=failed)
-        finally:
-            self._registration.remove()
-            self._folder.cleanup()
+        self._complete(self._read, models, timeout)
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
         """Every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""

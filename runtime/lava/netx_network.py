@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.compiler.netx import NetxNetwork
-from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.engine import Engine
-from snnc.runtime.lava.models import check_models
 from snnc.runtime.lava.population import Process
-from snnc.runtime.lava.registration import Registration
+from snnc.runtime.lava.running_network import RunningNetwork
 from snnc.runtime.netx.schedule import NetxSchedule
 
 
-class NetxLavaNetwork:
-    """A network that is ready to run; always stop it (see :mod:`snnc.runtime.lava.stopping`).
+class NetxLavaNetwork(RunningNetwork):
+    """A network that is ready to run; always stop it (:func:`~snnc.runtime.lava.running_network.stopped_at_the_end`).
 
     Args:
         path: The file.
@@ -40,13 +36,11 @@ class NetxLavaNetwork:
         input_bits: int,
         models: str,
     ) -> None:
-        import_lava()
+        super().__init__()
         from lava.lib.dl.netx import hdf5
 
-        self._registration = Registration()
         self._network = network
         self._schedule = schedule
-        self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
         self._netx = hdf5.Network(
             net_config=str(path),
             num_layers=network.num_layers,
@@ -63,25 +57,7 @@ class NetxLavaNetwork:
             self._blocks[0].neuron.bias_mant.init = lava_order(values[0, 0])
         else:
             self._attached.append(self._source(values))
-        # Whichever process is told runs all that it is connected with.
-        self._engine = Engine(self._blocks[-1].neuron, check_models(models))
-        self._registration.complete()
-
-    def run(self, steps: int) -> None:
-        """Runs some steps."""
-        self._engine.run(steps)
-
-    def stop(self, *, failed: bool = False) -> None:
-        """Ends every process of the network and removes what they wrote.
-
-        Args:
-            failed: Something went wrong, so processes may no longer answer.
-        """
-        try:
-            self._engine.stop(failed=failed)
-        finally:
-            self._registration.remove()
-            self._folder.cleanup()
+        self._complete(self._blocks[-1].neuron, models)
 
     def set_biases(self, biases: NDArray[np.integer[Any]]) -> None:
         """Gives the input block other biases, (*input shape), between two steps."""

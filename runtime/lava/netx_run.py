@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from snnc.compiler.netx import NetxNetwork
 from snnc.errors import BackendError, SnncError, first_line
 from snnc.runtime.lava.netx_network import NetxLavaNetwork
+from snnc.runtime.lava.running_network import stopped_at_the_end
 from snnc.runtime.lava.shares import BUDGET, pieces
-from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.netx.arriving import checked_values
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,15 @@ from numpy.typing import NDArray
 
 from snnc.compiler.emit import save
 from snnc.compiler.program import SigmaDeltaProgram
-from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.engine import Engine
-from snnc.runtime.lava.models import check_models
 from snnc.runtime.lava.population import Process, image_order
-from snnc.runtime.lava.registration import Registration
+from snnc.runtime.lava.running_network import RunningNetwork
 
 # What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
 STATE = ("sigma", "act", "residue")
 
 
-class SigmaDeltaNetwork:
-    """A network that is ready to run; always stop it (see :mod:`snnc.runtime.lava.stopping`).
+class SigmaDeltaNetwork(RunningNetwork):
+    """A network that is ready to run; always stop it (:func:`~snnc.runtime.lava.running_network.stopped_at_the_end`).
 
     All that computes is what ``netx.hdf5.Network`` makes of the file. A source sends the samples, each held for its
     steps, behind as many steps without input in which the network comes to rest; a recorder writes down what is sent.
@@ -38,16 +34,14 @@ class SigmaDeltaNetwork:
     """
 
     def __init__(self, program: SigmaDeltaProgram, levels: NDArray[np.uint8], models: str) -> None:
-        import_lava()
+        super().__init__()
         from lava.lib.dl.netx import hdf5
         from lava.proc.io.source import RingBuffer
 
         from snnc.runtime.lava.processes.recorder import message_recorder
 
-        self._registration = Registration()
         self._program = program
         self._samples = len(levels)
-        self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
         path = Path(self._folder.name) / "network.net"
         save(program, path)
         self._netx = hdf5.Network(net_config=str(path))
@@ -63,9 +57,7 @@ class SigmaDeltaNetwork:
         # Lava keeps no reference to what is attached; without one it would be collected.
         self._attached = [source, sink]
         self._rest: list[tuple[Any, NDArray[Any]]] = []
-        # Whichever process is told runs all that it is connected with.
-        self._engine = Engine(delta.neuron, check_models(models))
-        self._registration.complete()
+        self._complete(delta.neuron, models)
 
     def come_to_rest(self) -> None:
         """Runs without input until nothing changes any more, and remembers that state."""
@@ -90,18 +82,6 @@ class SigmaDeltaNetwork:
         restored = np.empty_like(found)
         restored[..., image_order(shape)] = found
         return restored.reshape(self._samples, interval, *shape)
-
-    def stop(self, *, failed: bool = False) -> None:
-        """Ends every process of the network and removes what they wrote.
-
-        Args:
-            failed: Something went wrong, so processes may no longer answer.
-        """
-        try:
-            self._engine.stop(failed=failed)
-        finally:
-            self._registration.remove()
-            self._folder.cleanup()
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's messages."""

@@ -12,9 +12,9 @@ from snnc.compiler.program import SigmaDeltaProgram
 from snnc.errors import BackendError, OptionError, SnncError, first_line
 from snnc.runtime.joined import joined
 from snnc.runtime.lava.available import import_lava
+from snnc.runtime.lava.running_network import stopped_at_the_end
 from snnc.runtime.lava.shares import pieces, samples_per_stream
 from snnc.runtime.lava.sigma_delta.network import SigmaDeltaNetwork
-from snnc.runtime.lava.stopping import stopped_at_the_end
 from snnc.runtime.result import RunResult
 
 
