@@ -43,8 +43,8 @@ class Extremes:
     """What the neurons of a layer came to in a run, over all samples and steps, in units of sigma.
 
     Attributes:
-        low: Least sigma plus bias.
-        high: Largest.
+        low: Least sigma plus bias, or 0 where that is above it.
+        high: Largest, or 0 where that is below it.
         drive: Largest size of sigma, and of what arrived in one step; 0 where it was not looked at, since it cannot be
             too large.
         size: Largest sum of the sizes of what arrived in one step, weight times message; 0 where it does not matter.
