@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from dataclasses import replace as replaced
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from torch import nn
 
 from snnc.compiler.calibration import CORRECTIONS, Calibrator
 from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
+from snnc.compiler.compilation import Compilation, provenance_of
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear, MaxPool2d
@@ -36,8 +34,7 @@ from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.passes.quantize import INPUT_DEVIATION, UNITS_PER_LEVEL, Quantize
 from snnc.compiler.passes.to_program import to_program
 from snnc.compiler.passes.weight_rounding import WeightRounding
-from snnc.compiler.placement import place
-from snnc.compiler.program import AnnLayer, CompiledNetwork, InputCoding, Program, Provenance
+from snnc.compiler.program import AnnLayer, InputCoding, Program, Provenance
 from snnc.compiler.solver import METHODS, OBJECTIVES, SEARCHES
 from snnc.compiler.targets import Target, get_target
 from snnc.errors import OptionError, TargetError
@@ -144,29 +141,6 @@ class Options:
         return get_target(self.target)
 
 
-Made = TypeVar("Made", bound=CompiledNetwork)
-
-
-@dataclass(frozen=True)
-class Compilation(Generic[Made]):
-    """A program and how it came about.
-
-    Attributes:
-        program: The result.
-        records: What each pass did, in order.
-    """
-
-    program: Made
-    records: tuple[PassRecord, ...]
-
-    def noted(self, notes: tuple[str, ...]) -> Compilation[Made]:
-        """The same with further notes in the program's provenance."""
-        if not notes:
-            return self
-        provenance = replaced(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
-        return replaced(self, program=replaced(self.program, provenance=provenance))
-
-
 def compile_module(
     module: nn.Module,
     raw: NDArray[np.generic],
@@ -212,22 +186,11 @@ def compile_module(
         progress,
     )
     graph = front.run(traced)
-    provenance = Provenance(
-        snnc=importlib.metadata.version("snnc"),
-        model=graph_hash(traced),
-        calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
-        calibration_samples=len(levels),
-        options=_recorded(options),
-        notes=(*pooling.notes, *front.notes),
-    )
+    provenance = provenance_of(traced, levels, _recorded(options), (*pooling.notes, *front.notes))
     program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
     check_target(program, target)
-    oversize = place(program, target).errors()
-    if oversize and not options.allow_oversize:
-        raise oversize[0]
-    notes = (*program.provenance.notes, *map(str, oversize))
-    program = replaced(program, provenance=replaced(program.provenance, notes=notes))
-    return Compilation(program, (*front.records, *records))
+    made = Compilation(program, (*front.records, *records))
+    return made.placed(target, allow_oversize=options.allow_oversize)
 
 
 def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options) -> MaxPoolingChoices:
@@ -387,30 +350,6 @@ def _only_moves(op: Conv2d) -> bool:
     """Whether each output is one input as it is, or 0."""
     ones = (op.weight == 1).sum(axis=(1, 2, 3))
     return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
-
-
-def graph_hash(graph: Graph) -> str:
-    """SHA-256 of a traced network: its operations, their parameters and connections."""
-    digest = hashlib.sha256()
-    for node in graph:
-        digest.update(repr((node.name, node.op.kind, node.inputs, node.shape)).encode())
-        for key, value in sorted(vars(node.op).items()):
-            if value is None:
-                continue  # what the operation does not use
-            digest.update(key.encode())
-            for part in _hashed_parts(value):
-                digest.update(part)
-    return digest.hexdigest()
-
-
-def _hashed_parts(value: object) -> Iterator[bytes]:
-    if isinstance(value, csr_matrix):
-        # repr() of a matrix shows its shape and how many entries it has, but none of them.
-        yield repr(value.shape).encode()
-        for array in (value.data, value.indices.astype(np.int64), value.indptr.astype(np.int64)):
-            yield array.tobytes()
-    else:
-        yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
 def _recorded(options: Options) -> dict[str, str]:

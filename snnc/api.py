@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from snnc.compiler.compilation import Compilation
 from snnc.compiler.distributed import Processes
 from snnc.compiler.exchange import Form, nir_form
 from snnc.compiler.exchange import export_nir as write_nir
 from snnc.compiler.passes.manager import Progress
-from snnc.compiler.pipeline import Compilation, Options, compile_module
+from snnc.compiler.pipeline import Options, compile_module
 from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.compiler.sigma_delta import SigmaDeltaOptions, compile_sigma_delta
 from snnc.compiler.targets import SIGMA_DELTA, check_neuron

@@ -13,12 +13,12 @@ from networks import assert_equal_values, run_double
 from torch import nn
 
 import snnc
+from snnc.compiler.compilation import graph_hash
 from snnc.compiler.float_simulation import spike_trains
 from snnc.compiler.frontend import trace
 from snnc.compiler.frontend.load import load_model
 from snnc.compiler.ir import Graph, ReLU, SpikingLayer, execute
 from snnc.compiler.passes.form_spiking_layers import FormSpikingLayers
-from snnc.compiler.pipeline import graph_hash
 from snnc.compiler.solver import solve
 from snnc.errors import OptionError, UnsupportedError, UntrustedModelError
 from snnc.models import QCFS, ClippedReLU, accuracy, train

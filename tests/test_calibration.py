@@ -21,11 +21,12 @@ from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.received import Received
 from snnc.compiler.calibration.spike_store import SpikeStore
 from snnc.compiler.calibration.spread_potentials import SHARE, spread_potentials
+from snnc.compiler.compilation import Compilation
 from snnc.compiler.float_simulation.neurons import spike_trains
 from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.passes.dequantize import dequantized
-from snnc.compiler.pipeline import Compilation, Options, compile_module
+from snnc.compiler.pipeline import Options, compile_module
 from snnc.errors import OptionError
 from snnc.inputs import as_module
 from snnc.runtime.simulator import Simulator

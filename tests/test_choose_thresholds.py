@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from snnc.compiler.compilation import Compilation
 from snnc.compiler.ir import SpikingLayer
 from snnc.compiler.passes.assign_thresholds import WIDEST, AssignThresholds
 from snnc.compiler.passes.choose_thresholds import CANDIDATES, NEAREST, ChooseThresholds, unexplained
 from snnc.compiler.passes.manager import PassRecord
-from snnc.compiler.pipeline import Compilation, Options, compile_module
+from snnc.compiler.pipeline import Options, compile_module
 from snnc.runtime.simulator import Simulator
 
 TIMESTEPS = 4

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 from tracing import Net
 
+from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
-from snnc.compiler.pipeline import count_macs, graph_hash
+from snnc.compiler.pipeline import count_macs
 from snnc.models import resnet20
 
 

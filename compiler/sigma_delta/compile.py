@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.compilation import Compilation, provenance_of
 from snnc.compiler.distributed import Processes
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph, MaxPool2d
 from snnc.compiler.passes.manager import PassManager, PassRecord, PassResult, Progress
 from snnc.compiler.passes.profile_activations import ProfileActivations
-from snnc.compiler.pipeline import Compilation, count_macs, graph_hash
-from snnc.compiler.placement import place
+from snnc.compiler.pipeline import count_macs
 from snnc.compiler.program import InputCoding, Provenance, SigmaDeltaProgram
 from snnc.compiler.sigma_delta.chain import ChainLayer, chain, check_traced, front_passes, short_of
 from snnc.compiler.sigma_delta.measure import measure
@@ -102,29 +100,15 @@ def compile_sigma_delta(
     shifted = (levels + short_of(coding)).astype(np.float32)
     front = PassManager([*front_passes(traced, coding), ProfileActivations(shifted, advance, processes)], progress)
     layers = chain(front.run(traced))
-    provenance = Provenance(
-        snnc=importlib.metadata.version("snnc"),
-        model=graph_hash(traced),
-        calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
-        calibration_samples=len(levels),
-        options=_recorded(options),
-        notes=(
-            *(f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d)),
-            *front.notes,
-        ),
-    )
+    pooled = (f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d))
+    provenance = provenance_of(traced, levels, _recorded(options), (*pooled, *front.notes))
     if progress:
         progress("quantising to sigma-delta neurons", 0, 1)
     began = time.perf_counter()
     made, rounds = _fitted(layers, coding, options, levels, traced, target.name, provenance)
     seconds = time.perf_counter() - began
-    oversize = place(made, target).errors()
-    if oversize and not options.allow_oversize:
-        raise oversize[0]
-    notes = (*provenance.notes, *map(str, oversize))
-    made = replace(made, provenance=replace(provenance, notes=notes))
     record = PassRecord("QuantizeSigmaDelta", seconds, PassResult(traced, True, {"rounds": rounds}))
-    return Compilation(made, (*front.records, record))
+    return Compilation(made, (*front.records, record)).placed(target, allow_oversize=options.allow_oversize)
 
 
 def _fitted(

@@ -31,7 +31,7 @@ from snnc.errors import OptionError
 
 if TYPE_CHECKING:
     from snnc.cli.screen import Steps
-    from snnc.compiler.pipeline import Compilation
+    from snnc.compiler.compilation import Compilation
     from snnc.compiler.program import Program, SigmaDeltaProgram
     from snnc.models.data import Dataset
     from snnc.reporting import Report, SigmaDeltaReport, Sources

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
-from snnc.compiler.pipeline import graph_hash
 from snnc.compiler.program import CompiledNetwork, Layer, NeuronLayer
 from snnc.errors import FormatError, ModelError
 from snnc.inputs import raw_values

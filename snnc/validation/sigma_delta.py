@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.compiler.compilation import graph_hash
 from snnc.compiler.ir import MaxPool2d
 from snnc.compiler.passes.manager import PassManager
-from snnc.compiler.pipeline import graph_hash
 from snnc.compiler.program import SigmaDeltaProgram
 from snnc.compiler.sigma_delta.chain import front_passes
 from snnc.compiler.sigma_delta.error_bound import error_bounds
