@@ -68,7 +68,7 @@ _NETX_ONLY = (
     "mean",
     "std",
 )
-_NOT_NETX = ("stop-at", "workers", "cluster", "device", "lava-timeout", "resume")
+_NOT_NETX = ("stop-at", "workers", "cluster", "device", "lava-timeout")
 
 
 class RunCommand(ConfiguredCommand):
@@ -151,38 +151,29 @@ def run_command(
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
-    netx_only = {
-        "--timesteps": timesteps,
-        "--reset-interval": reset_interval,
-        "--reset-offset": reset_offset,
-        "--input-bits": input_bits,
-        "--num-layers": num_layers,
-        "--skip-layers": skip_layers,
-        "--mean": mean,
-        "--std": std,
-    }
     from snnc.compiler.netx import is_netx
 
+    options = NetxRunOptions(
+        timesteps=timesteps,
+        reset_interval=reset_interval,
+        reset_offset=reset_offset,
+        input_bits=input_bits,
+        num_layers=num_layers,
+        skip_layers=skip_layers,
+        mean=mean,
+        std=std,
+        samples=samples,
+        batch_size=batch_size,
+        memory=bytes_at_once,
+        lava_models=lava_models,
+    )
     if is_netx(net):
         others = {"--stop-at": stop_at, "--workers": workers, "--cluster": cluster, "--lava-timeout": lava_timeout}
         others["--resume"] = resume or None
         refuse({**others, "--device": None if device == "cpu" else device}, f"{net}, which snnc did not write")
         refuse({"torchrun": processes.count if processes.count > 1 else None}, f"{net}, which snnc did not write")
-        options = NetxRunOptions(
-            timesteps=timesteps,
-            reset_interval=reset_interval,
-            reset_offset=reset_offset,
-            input_bits=input_bits,
-            num_layers=num_layers,
-            skip_layers=skip_layers,
-            mean=mean,
-            std=std,
-            samples=samples,
-            batch_size=batch_size,
-            memory=bytes_at_once,
-            lava_models=lava_models,
-        )
         return run_netx_file(screen, net, data, backend, options, output)
+    netx_only = {f"--{name}": getattr(options, name.replace("-", "_")) for name in _NETX_ONLY}
     refuse(netx_only, f"{net}, which is not somebody else's netx file")
     check_output(output, net)
     unfinished = unfinished_path(net, processes) if resume else None
