@@ -17,6 +17,9 @@ from snnc.compiler.program import SigmaDeltaProgram
 from snnc.compiler.sigma_delta.netx_weights import kept_by_netx
 from snnc.errors import OptionError
 from snnc.inputs import input_levels
+from snnc.runtime.lava import running_network
+from snnc.runtime.lava.engine import Engine
+from snnc.runtime.lava.population import Process
 
 pytestmark = pytest.mark.lava
 
@@ -50,6 +53,21 @@ def test_stock_netx_runs_the_file_with_nothing_attached(tmp_path: Path, case: Ca
     levels = input_levels(program, dataset(case)).values
     expected = snnc.run(program, dataset(case), samples=1).readout[0]
     assert np.array_equal(run_stock(tmp_path / "a.net", levels[0], program.timesteps), expected)
+
+
+def test_lava_is_not_waited_for_longer_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: --lava-timeout was not handed on to sigma-delta networks."""
+    asked = []
+
+    class Asked(Engine):
+        def __init__(self, process: Process, models: str, timeout: float) -> None:
+            asked.append(timeout)
+            super().__init__(process, models, timeout)
+
+    monkeypatch.setattr(running_network, "Engine", Asked)
+    case = dense_chain()
+    snnc.run(compiled(case), dataset(case), samples=1, backend="lava", lava_timeout=77.0)
+    assert asked == [77.0]
 
 
 @pytest.mark.parametrize("models", ["fast", "stock"])

@@ -74,6 +74,7 @@ def run_lava(
             models=models,
             workers=workers,
             cluster=cluster,
+            timeout=timeout,
             record=record,
             advance=advance,
             announce=announce,

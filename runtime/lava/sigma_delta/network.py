@@ -12,6 +12,7 @@ from snnc.compiler.emit import save
 from snnc.compiler.program import SigmaDeltaProgram
 from snnc.runtime.lava.population import Process, image_order
 from snnc.runtime.lava.running_network import RunningNetwork
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
 # What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
 STATE = ("sigma", "act", "residue")
@@ -27,13 +28,16 @@ class SigmaDeltaNetwork(RunningNetwork):
         program: The program.
         levels: Input levels, (samples, *input shape).
         models: ``fast`` or ``stock``.
+        timeout: Seconds that processes may take to start, and for a sample.
 
     Raises:
         BackendError: Lava is not installed.
         OptionError: There are no such models.
     """
 
-    def __init__(self, program: SigmaDeltaProgram, levels: NDArray[np.uint8], models: str) -> None:
+    def __init__(
+        self, program: SigmaDeltaProgram, levels: NDArray[np.uint8], models: str, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
         super().__init__()
         from lava.lib.dl.netx import hdf5
         from lava.proc.io.source import RingBuffer
@@ -57,7 +61,7 @@ class SigmaDeltaNetwork(RunningNetwork):
         # Lava keeps no reference to what is attached; without one it would be collected.
         self._attached = [source, sink]
         self._rest: list[tuple[Any, NDArray[Any]]] = []
-        self._complete(delta.neuron, models)
+        self._complete(delta.neuron, models, timeout)
 
     def come_to_rest(self) -> None:
         """Runs without input until nothing changes any more, and remembers that state."""

@@ -15,6 +15,7 @@ from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.running_network import stopped_at_the_end
 from snnc.runtime.lava.shares import pieces, samples_per_stream
 from snnc.runtime.lava.sigma_delta.network import SigmaDeltaNetwork
+from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 from snnc.runtime.result import RunResult
 
 
@@ -25,6 +26,7 @@ def run_sigma_delta(
     models: str,
     workers: int | None = None,
     cluster: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
     record: bool = True,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -38,6 +40,7 @@ def run_sigma_delta(
             processes as the network has). Neurons are Lava's. The result is the same.
         workers: 1 or None: sigma-delta networks run one at a time.
         cluster: None.
+        timeout: As for :func:`snnc.runtime.lava.run_lava`.
         record: Keep every message in the result.
         advance: Called with the number of samples done.
         announce: Told once, after the first sample, how many seconds the others will take.
@@ -59,7 +62,15 @@ def run_sigma_delta(
     for piece in pieces(len(levels), samples_per_stream(program)):
         told = announce if piece.start == 0 else None
         results.append(
-            _run_piece(program, levels[piece], models, record, _behind(advance, piece.start), _total(told, len(levels)))
+            _run_piece(
+                program,
+                levels[piece],
+                models,
+                timeout,
+                record,
+                _behind(advance, piece.start),
+                _total(told, len(levels)),
+            )
         )
     return joined(results)
 
@@ -68,6 +79,7 @@ def _run_piece(
     program: SigmaDeltaProgram,
     levels: NDArray[np.uint8],
     models: str,
+    timeout: float,
     record: bool,
     advance: Callable[[int], None],
     paced: Callable[[float], None],
@@ -75,7 +87,7 @@ def _run_piece(
     """Runs samples on a network of their own."""
     try:
         import_lava()
-        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, models)) as network:
+        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, models, timeout)) as network:
             network.come_to_rest()
             for sample in range(len(levels)):
                 began = time.perf_counter()
