@@ -17,7 +17,6 @@ from snnc.compiler.passes.manager import PassManager, PassRecord
 from snnc.compiler.program import SigmaDeltaProgram
 from snnc.compiler.sigma_delta.chain import front_passes, short_of
 from snnc.diagnosis import Finding, Stage
-from snnc.errors import ModelError
 from snnc.inputs import input_levels
 from snnc.models.data import Dataset
 from snnc.reporting.collect import Advance, shared_samples
@@ -26,6 +25,7 @@ from snnc.reporting.pass_predictions import ANN, PassPredictions, ann_prediction
 from snnc.reporting.sigma_delta_findings import sigma_delta_findings
 from snnc.runtime.energy import OperationCounts, count_operations
 from snnc.runtime.result import RunResult, join_results
+from snnc.thresholds.of_program import check_layers
 from snnc.validation import LayerComparison
 from snnc.validation.paired import Pair
 from snnc.validation.validate import Validation, validate_program
@@ -153,13 +153,7 @@ def _replayed_passes(program: SigmaDeltaProgram, module: nn.Module) -> tuple[Pas
     graph = manager.run(traced)
     found = [node.name for node in graph if isinstance(node.op, SpikingLayer | Readout)]
     expected = [layer.name for layer in program.layers[1:]]
-    if found != expected:
-        raise ModelError(
-            "is not the network that the .net file was compiled from",
-            where="model (--model)",
-            expected=f"the layers {', '.join(expected)}",
-            found=", ".join(found),
-        )
+    check_layers(found, expected)
     return tuple(manager.records)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import nn
 
 from snnc.compiler.choose_max_pooling import ways_taken
@@ -33,6 +35,20 @@ def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...
     found = {node.name: node.shape for node in graph.of_kind(SpikingLayer)}
     # What is memoryless has the thresholds of what it reads.
     expected = {layer.name: layer.shape for layer in program.spiking_layers if not layer.memoryless}
+    check_layers(found, expected)
+    return tuple(manager.records)
+
+
+def check_layers(found: Collection[str], expected: Collection[str]) -> None:
+    """Makes sure that a model has the layers of a program.
+
+    Args:
+        found: The model's, by name; a mapping where more than the names has to be equal.
+        expected: The program's, likewise.
+
+    Raises:
+        ModelError: It has others.
+    """
     if found != expected:
         raise ModelError(
             "is not the network that the .net file was compiled from",
@@ -40,7 +56,6 @@ def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...
             expected=f"the layers {', '.join(expected)}",
             found=", ".join(found),
         )
-    return tuple(manager.records)
 
 
 def program_levels(program: Program) -> dict[str, tuple[FloatArray, FloatArray]]:
