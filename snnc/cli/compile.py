@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,8 @@ from snnc.compiler.targets import SIGMA_DELTA
 from snnc.errors import OptionError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from snnc.cli.screen import Steps
     from snnc.compiler.compilation import Compilation
     from snnc.compiler.program import Program, SigmaDeltaProgram
@@ -238,7 +241,9 @@ def compile_command(
     screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api import compile_recorded
+    from snnc.inputs import as_module
     from snnc.inputs import report_data as report_data_of
+    from snnc.models.data import load_data
     from snnc.reporting import Sources
     from snnc.reporting.present import outcome_line, report_form
     from snnc.runtime.report import program_form, program_table, wording
@@ -247,11 +252,14 @@ def compile_command(
     start = time.perf_counter()
     with connected(processes), screen.steps() as steps:
         steps.begin("reading the model and the data")
-        # Before the long work, so that data that cannot be read are told at once.
-        shown = None if report is None else report_data_of(reported, sampled)
+        # Before the long work, so that what cannot be read is told at once.
+        needed = None
+        if report is not None:
+            dataset, network = report_data_of(reported, sampled), as_module(model, arch=architecture, trust=trust)
+            needed = _Needed(dataset, network, load_data(calibration, split="train"))
         compilation = compile_recorded(
-            model,
-            calibration,
+            needed.network if needed else model,
+            needed.calibration if needed else calibration,
             target=target,
             timesteps=timesteps,
             threshold=threshold,
@@ -279,7 +287,7 @@ def compile_command(
         if not processes.is_first:
             return 0
         measured = None
-        if report is not None and shown is not None:
+        if report is not None and needed is not None:
             sources = Sources(
                 model=str(model),
                 net=str(destination),
@@ -291,7 +299,7 @@ def compile_command(
                 samples=sampled,
                 allow_oversize=allow_oversize,
             )
-            measured = _write_report(report, compilation, sources, shown, steps)
+            measured = _write_report(report, compilation, needed, sources, steps)
         program.save(destination)
     seconds = time.perf_counter() - start
 
@@ -328,24 +336,39 @@ def compile_command(
     return 0
 
 
+@dataclass(frozen=True)
+class _Needed:
+    """What a page needs beside the program, and compiling too: read once.
+
+    Attributes:
+        dataset: What the page measures on.
+        network: The network.
+        calibration: All that calibration samples are drawn from.
+    """
+
+    dataset: Dataset
+    network: nn.Module
+    calibration: Dataset
+
+
 def _write_report(
     path: Path,
     compilation: Compilation[Program] | Compilation[SigmaDeltaProgram],
+    needed: _Needed,
     sources: Sources,
-    dataset: Dataset,
     steps: Steps,
 ) -> Report | SigmaDeltaReport:
-    from snnc.inputs import as_module, calibration_data
+    from snnc.inputs import calibration_data
     from snnc.reporting import measure_report, write_report
 
-    assert sources.calibration is not None and sources.calibration_samples is not None
+    assert sources.calibration_samples is not None
     advance = told_in(steps)
     report = measure_report(
         compilation.program,
-        as_module(sources.model, arch=sources.architecture, trust=sources.trust),
-        dataset,
+        needed.network,
+        needed.dataset,
         records=compilation.records,
-        calibration=calibration_data(sources.calibration, sources.calibration_samples),
+        calibration=calibration_data(needed.calibration, sources.calibration_samples),
         advance=advance,
     )
     write_report(path, report, sources, title=Path(sources.model).name, advance=advance)
