@@ -94,27 +94,25 @@ def report_command(
     destination = output or net.with_suffix(".html")
     for source in (model, net):
         check_writable(destination, instead_of=source)
-    from snnc.devices import chosen_device
-    from snnc.inputs import as_module, as_program, report_data
-    from snnc.reporting import Sources, measure_report, write_report
+    from snnc.comparison import report
     from snnc.reporting.present import outcome_line, passes_table, report_form
     from snnc.runtime.report.wording import timing
 
-    sources = Sources(str(model), str(net), data, architecture=architecture, trust=trust, samples=samples)
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
-        program = as_program(net)
-        advance = told_in(steps)
-        found = measure_report(
-            program,
-            as_module(model, arch=architecture, trust=trust),
-            report_data(data, samples),
-            device=chosen_device(device),
+        found = report(
+            net,
+            model,
+            data,
+            destination,
+            samples=samples,
+            device=device,
             memory=memory_size(memory),
-            advance=advance,
+            arch=architecture,
+            trust=trust,
+            advance=told_in(steps),
         )
-        write_report(destination, found, sources, title=net.name, advance=advance)
-    screen.show(f"{net} against {model}, {timing(program)}")
+    screen.show(f"{net} against {model}, {timing(found.program)}")
     screen.show(passes_table(found))
     screen.show(outcome_line(found))
     for note in found.notes:
