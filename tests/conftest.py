@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from joblib.externals.loky import reusable_executor
 
 # Two workers on two cores are faster than one that fights itself, and sums do not depend on the machine's cores.
 torch.set_num_threads(1)
@@ -35,3 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("lava"):
                 item.add_marker(pytest.mark.skip(reason="lava-nc and lava-dl are not installed"))
+
+
+@pytest.fixture(autouse=True)
+def no_workers_are_left() -> Iterator[None]:
+    """Ends joblib's workers, which wait for more work: tests count the processes, threads and handles that there are."""
+    yield
+    if reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(wait=True, kill_workers=True)
