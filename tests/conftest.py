@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_workers_are_left() -> Iterator[None]:
-    """Ends joblib's workers, which wait for more work: tests count the processes, threads and handles that there are."""
+    """Ends joblib's workers, which wait for more work, since other tests count processes and threads."""
     yield
     if reusable_executor._executor is not None:
         reusable_executor._executor.shutdown(wait=True, kill_workers=True)
