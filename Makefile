@@ -7,7 +7,7 @@ MINUTES ?= 60
 FUZZ_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest least reliability audit sbom lock check-nir docs docs-serve public-api fuzz benchmark-mnist benchmark-speed ci clean distclean
+.PHONY: help setup demo test test-nolava test-slow lint typecheck format coverage newest least reliability reproducible audit sbom lock check-nir docs docs-serve public-api fuzz benchmark-mnist benchmark-speed ci clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,12 @@ least:  ## run the tests that need no Lava with the least versions that pyprojec
 reliability: setup  ## check every promise of docs/reliability.md the long way, which takes hours
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m reliability $(PYTEST_ARGS)
 	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
-	$(MAKE) fuzz audit sbom least newest
+	$(MAKE) fuzz reproducible audit sbom least newest
+
+# RESNET20="CHECKPOINT IMAGES" adds a pretrained ResNet20 and CIFAR-10 images in class folders.
+reproducible: setup  ## compare the bytes of .net files over threads, batch sizes, Pythons and PyTorchs
+	@tools/setup --newest
+	tools/reproducible $(if $(RESNET20),--resnet20 $(RESNET20)) -- $(BIN)/python .venv-newest/bin/python
 
 audit: setup  ## look the pinned versions up among known vulnerabilities; SECURITY.md explains what is found
 	@tools/setup --tools

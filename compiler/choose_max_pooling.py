@@ -56,7 +56,7 @@ def choose_max_pooling(
         lead: Steps that each layer integrates before it may fire.
     """
     levels = levels[:SAMPLES]
-    ann = torch.as_tensor(coding.ann_input(levels))
+    ann = torch.as_tensor(coding.ann_input(levels)).double()
     ways: dict[str, MaxPooling] = {}
     notes = []
     for node in graph.of_kind(MaxPool2d):
@@ -69,7 +69,7 @@ def choose_max_pooling(
         for way in candidates:
             passes = (*lowering(coding, {**ways, node.name: way}), ProfileActivations(levels), thresholds)
             spiking = PassManager(passes).run(part)
-            found = simulate(spiking, torch.as_tensor(levels, dtype=torch.float32), timesteps, lead=lead).readout
+            found = simulate(spiking, torch.as_tensor(levels, dtype=torch.float64), timesteps, lead=lead).readout
             errors[way] = float((found.reshape(expected.shape) - expected).abs().mean()) / scale
         # Of two that are as good, the one of fewer neurons, which comes first.
         ways[node.name] = min(errors, key=lambda way: errors[way])

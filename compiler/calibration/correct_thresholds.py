@@ -9,6 +9,7 @@ import torch
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.ir import Readout, SpikingLayer
+from snnc.compiler.solver.rounding import rounded
 
 # Thresholds that are tried, as shares of the present one.
 SHARES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)
@@ -38,4 +39,5 @@ def correct_thresholds(layer: LayerData, op: SpikingLayer | Readout) -> SpikingL
             tried = replace(op, threshold=op.threshold * share, initial_potential=op.initial_potential * share)
             errors[index] += rate_errors(layer, tried, drive, wanted)
     best = torch.tensor(SHARES, dtype=torch.float64)[errors.argmin(0)].numpy()
-    return replace(op, threshold=op.threshold * best, initial_potential=op.initial_potential * best)
+    threshold = rounded(op.threshold * best)
+    return replace(op, threshold=threshold, initial_potential=op.initial_potential * (threshold / op.threshold))

@@ -31,8 +31,8 @@ class HeldDrives:
         """
         total = torch.zeros(self._layer.node.shape[0], dtype=torch.float64)
         for drive, activation in zip(self._drives, self._wanted, strict=True):
-            rates = self._layer.spikes(op, drive).mean(0)
-            total += (activation - rates).sum(dim=self._layer.other_axes).double()
+            rates = self._layer.spikes(op, drive).mean(0, dtype=torch.float64)
+            total += (activation - rates).sum(dim=self._layer.other_axes)
         mean: FloatArray = (total / sum(each[:, 0].numel() for each in self._wanted)).numpy()
         return mean
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import torch
 
+from snnc.compiler.calibration.exact_drive import exact_drive
 from snnc.compiler.calibration.received import Received
 from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Node, Readout, SpikingLayer
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.ir.ops import FloatArray, as_tensor
+from snnc.compiler.passes.normalize import normalized_bias
 
 # Bytes of the drives of all steps that are held while a layer is corrected.
 DRIVES = 1 << 29
@@ -56,29 +60,33 @@ class LayerData:
             yield slice(start, min(start + self._batch, end))
 
     def ann_drive(self, samples: slice) -> torch.Tensor:
-        """The input of the ANN's activation function, (samples, *shape)."""
+        """The input of the ANN's activation function, (samples, *shape), float64."""
         op = self.node.op
         assert isinstance(op, SpikingLayer | Readout)
-        return op.drive(*(channels_last(source.activations[samples]) for source in self.sources))
+        return op.drive(*(channels_last(source.activations[samples].double()) for source in self.sources))
 
     def ann_activation(self, samples: slice) -> torch.Tensor:
-        """What the ANN puts out, (samples, *shape)."""
+        """What the ANN puts out, (samples, *shape), float64."""
         drive = self.ann_drive(samples)
         return self.node.op.activate(drive) if isinstance(self.node.op, SpikingLayer) else drive
 
     def drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
-        """What arrives at each step with the weights and biases of ``op``, (T or 1, samples, *shape)."""
-        total: torch.Tensor | None = None
+        """What arrives at each step with the weights and biases of ``op``, (T or 1, samples, *shape), float32."""
+        total = torch.as_tensor(normalized_bias(op.synapses, len(self.node.shape)), dtype=torch.float32)[None, None]
         for synapse, source in zip(op.synapses, self.sources, strict=True):
-            sent = source.sent(samples)
-            part = synapse.apply(channels_last(sent.flatten(0, 1))).reshape(*sent.shape[:2], *self.node.shape)
-            total = part if total is None else total + part
-        assert total is not None
+            if source.spikes is None:
+                sent = source.sent(samples)
+                unbiased = replace(synapse, bias=np.zeros_like(synapse.bias))
+                part = unbiased.apply(channels_last(sent.flatten(0, 1).double())).float()
+            else:
+                sent = source.spikes.get(samples)
+                part = exact_drive(synapse, source.threshold, sent.flatten(0, 1), self.node.shape)
+            total = total + part.reshape(*sent.shape[:2], *self.node.shape)
         return total
 
     def mean_drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
-        """The mean of :meth:`drive` over the steps, (samples, *shape)."""
-        return op.drive(*(channels_last(source.rates(samples)) for source in self.sources))
+        """The mean of :meth:`drive` over the steps, (samples, *shape), float64."""
+        return op.drive(*(channels_last(source.rates(samples).double()) for source in self.sources))
 
     def spikes(self, op: SpikingLayer, drive: torch.Tensor) -> torch.Tensor:
         """What the layer sends for a drive, in units of its activations, (T, samples, *shape)."""

@@ -17,6 +17,6 @@ def rate_errors(layer: LayerData, op: SpikingLayer, drive: torch.Tensor, wanted:
         drive: What arrives at each step, (T or 1, samples, *shape).
         wanted: The ANN's activations, (samples, *shape).
     """
-    rates = layer.spikes(op, drive).mean(0)
-    errors: torch.Tensor = ((rates - wanted) ** 2).sum(dim=layer.other_axes).double()
+    rates = layer.spikes(op, drive).mean(0, dtype=torch.float64)
+    errors: torch.Tensor = ((rates - wanted) ** 2).sum(dim=layer.other_axes)
     return errors

@@ -53,7 +53,7 @@ class Received:
         """Spikes for each step, (samples, *shape); of the input its levels."""
         if self.spikes is None:
             return self.activations[samples]
-        return self.spikes.get(samples).mean(0)
+        return self.spikes.get(samples).mean(0, dtype=torch.float64)
 
     def rates(self, samples: slice) -> torch.Tensor:
         """The mean of what arrives over the steps, (samples, *shape)."""
@@ -65,5 +65,5 @@ class Received:
         rates = torch.empty_like(self.activations)
         for sample in range(len(rates)):
             one = slice(sample, sample + 1)
-            rates[one] = self.sent(one).mean(0)
+            rates[one] = self.sent(one).mean(0, dtype=torch.float64)
         return rates

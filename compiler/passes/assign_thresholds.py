@@ -11,6 +11,7 @@ from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.passes.conditions import profiled, thresholds_assigned
 from snnc.compiler.passes.manager import Pass, PassResult
 from snnc.compiler.solver import solve_distributions
+from snnc.compiler.solver.rounding import rounded
 
 # The largest threshold of a layer's channels over the smallest.
 WIDEST = 16.0
@@ -78,10 +79,11 @@ def held_together(threshold: FloatArray, potential: FloatArray) -> tuple[FloatAr
 
     A channel that hardly ever rises would have weights so large beside a tiny threshold that they decide how finely all
     others are rounded. Raised to a sixteenth of the largest threshold its own levels are still far finer than theirs.
+    All are rounded to 16 significant bits, so that files do not show the last bits of what they were computed from.
 
     Args:
         threshold: (channels,), > 0.
         potential: (channels,); each keeps its share of its threshold.
     """
-    raised = np.maximum(threshold, threshold.max() / WIDEST)
+    raised = rounded(np.maximum(threshold, threshold.max() / WIDEST))
     return raised, potential * (raised / threshold)

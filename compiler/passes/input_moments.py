@@ -68,7 +68,7 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
                 found[node.name, place] = measure_input_moments(synapse, sent)
         return node.op.apply(*inputs)
 
-    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
+    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float64)
     execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
     return found
 

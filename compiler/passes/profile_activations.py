@@ -26,6 +26,8 @@ class ProfileActivations(Pass):
 
     One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
     processes share the batches; the batches themselves are the same, so that the profile is too.
+    It computes in float64: sums in float32 differ in their last bits between versions of PyTorch, numbers of threads
+    and sizes of batches, enough to move activations to other bins of the sketch.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), of any number type.
@@ -59,7 +61,7 @@ class ProfileActivations(Pass):
         # All processes have to cut the data into the same batches.
         size = self._processes.least(_batch_size(graph))
         for start in self._processes.share(range(0, len(self._levels), size)):
-            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float32)
+            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float64)
             profile_batch(graph, batch, profiles)
             if self._advance:
                 self._advance(min(start + size, len(self._levels)))
@@ -81,7 +83,7 @@ def _batch_size(graph: Graph) -> int:
         2 * math.prod(node.shape) + sum(math.prod(graph[each].shape) for each in node.inputs) for node in graph
     )
     size = BATCH
-    while available is not None and size > 1 and 4 * size * widest > available:
+    while available is not None and size > 1 and 8 * size * widest > available:
         size //= 2
     return size
 
@@ -91,7 +93,7 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
 
     Args:
         graph: A network of spiking layers.
-        batch: (batch, *input shape), float32 levels.
+        batch: (batch, *input shape), levels; their precision is that of the computation.
         profiles: One for each layer, by its name.
     """
 

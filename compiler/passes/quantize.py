@@ -42,6 +42,7 @@ from snnc.compiler.passes.normalize import normalized_bias, normalized_weight
 from snnc.compiler.passes.weight_rounding import WeightRounding
 from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 from snnc.compiler.program.membrane_bounds import drive_bounds, highest_silenced, is_safe, window
+from snnc.compiler.solver.rounding import rounded_down
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
 
@@ -261,11 +262,14 @@ class Quantize(Pass):
         only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
         margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
         scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead, self._least_units)
+        if not spiking:
+            # A threshold is rounded to the chip's; this is written as it is.
+            scale = replace(scale, units=rounded_down(scale.units))
         indexed = [indices[source] for source in node.inputs]
         layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:
             # Rounding moved the range by a little more than the slack that was left for it.
-            scale = replace(scale, units=scale.units * 0.98)
+            scale = replace(scale, units=rounded_down(scale.units * 0.98))
             layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
         theta = layer.threshold.value if layer.threshold else scale.units
         deviation = self._input_deviation(node, normalized, theta, layer.synapses)
