@@ -7,6 +7,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+# Else importing torch.export, as of torch 2.3, starts a compiler's processes, which tests that count processes find.
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+
 import torch
 from hypothesis import HealthCheck, settings
 from joblib.externals.loky import reusable_executor
