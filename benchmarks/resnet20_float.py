@@ -45,6 +45,7 @@ from snnc.compiler.ir import (
     SpikingLayer,
     execute,
 )
+from snnc.compiler.ir.exact_sums import exact_sums
 from snnc.compiler.passes.fold_batch_norm import scaled
 from snnc.compiler.passes.profile_activations import profile_batch
 from snnc.compiler.solver import (
@@ -185,8 +186,9 @@ def profile(graph: Graph, images: torch.Tensor) -> dict[str, ActivationSketch]:
     """What each layer's channels do on the calibration images."""
     layers = graph.of_kind(SpikingLayer)
     profiles = {node.name: ActivationProfile.empty(node.shape[0], spiking=True) for node in layers}
+    sums = exact_sums(graph)
     for batch in torch.split(images, BATCH):
-        profile_batch(graph, batch, profiles)
+        profile_batch(graph, batch, profiles, sums)
     sketches = {name: each.activations for name, each in profiles.items()}
     return {name: sketch for name, sketch in sketches.items() if sketch is not None}
 

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnc.compiler.ir import ActivationProfile, AvgPool2d, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer
+from snnc.compiler.ir.exact_sums import exact_sums
 from snnc.compiler.passes.profile_activations import BATCH, profile_batch
 from snnc.compiler.program.freed_memory import keep_freed_memory
 from snnc.compiler.solver import ActivationSketch, Distribution, solve
@@ -96,8 +97,9 @@ def profile(graph: Graph, images: torch.Tensor, *, sketched: bool) -> None:
         node.name: ActivationProfile.empty(node.shape[0], spiking=sketched and isinstance(node.op, SpikingLayer))
         for node in graph.of_kind(SpikingLayer, Readout)
     }
+    sums = exact_sums(graph)
     for batch in torch.split(images, BATCH):
-        profile_batch(graph, batch, profiles)
+        profile_batch(graph, batch, profiles, sums)
 
 
 def add_searches(table: Table, repeats: int) -> None:

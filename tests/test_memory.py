@@ -84,7 +84,7 @@ def test_profiling_halves_its_batches_and_finds_the_same_samples(
     sizes: list[int] = []
     whole = profile_activations.profile_batch
     monkeypatch.setattr(
-        profile_activations, "profile_batch", lambda g, batch, p: (sizes.append(len(batch)), whole(g, batch, p))
+        profile_activations, "profile_batch", lambda g, batch, p, s: (sizes.append(len(batch)), whole(g, batch, p, s))
     )
     command = ["compile", str(tmp_path / "cnn.pt"), "--calib", "digits", "--calib-samples", "100", "-T", "2"]
     assert main([*command, "-o", str(tmp_path / "one.net")]) == 0

@@ -173,7 +173,7 @@ class Calibrator:
 def _error(layer: LayerData, op: SpikingLayer | Readout) -> float:
     wrong = total = 0.0
     for samples in layer.batches(slice(0, min(JUDGED, layer.samples))):
-        wanted = layer.ann_activation(samples)
+        wanted = layer.ann_activation(samples).double()
         if isinstance(op, SpikingLayer):
             found = layer.spikes(op, layer.drive(op, samples)).mean(0, dtype=torch.float64)
         else:
@@ -188,6 +188,6 @@ def _with_range(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | 
     assert op.profile is not None
     low, high = op.profile.drive_minimum, op.profile.drive_maximum
     for samples in layer.batches():
-        values = layer.mean_drive(op, samples).float().transpose(0, 1).flatten(1)
+        values = layer.mean_drive(op, samples).transpose(0, 1).flatten(1)
         low, high = np.minimum(low, values.amin(1).numpy()), np.maximum(high, values.amax(1).numpy())
     return replace(op, profile=replace(op.profile, drive_minimum=low, drive_maximum=high))

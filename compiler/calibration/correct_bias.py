@@ -33,7 +33,7 @@ def correct_bias(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer |
     if isinstance(op, Readout):
         missing = torch.zeros(layer.node.shape, dtype=torch.float64)
         for samples in layer.batches():
-            missing += (layer.ann_drive(samples) - layer.mean_drive(op, samples)).sum(0)
+            missing += (layer.ann_drive(samples) - layer.mean_drive(op, samples)).double().sum(0)
         mean = (missing / layer.samples).numpy()
         return with_bias(op, mean.reshape(len(mean), -1).mean(1))
     held = HeldDrives(layer, op)

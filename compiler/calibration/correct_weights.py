@@ -115,7 +115,7 @@ class _Regression:
         products = torch.zeros(len(self.mean), layer.node.shape[0], dtype=torch.float64)
         for samples in layer.batches():
             some = slice(samples.start % self.every, None, self.every)
-            missing = _by_position(_missing(layer, op, samples))[some]
+            missing = _by_position(_missing(layer, op, samples))[some].double()
             rows = _rows(self.synapse, layer.sources[0].rates(samples))[some].double()
             total += missing.sum(0)
             products.addmm_(rows.T, missing)

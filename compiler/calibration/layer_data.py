@@ -13,6 +13,7 @@ from snnc.compiler.calibration.exact_drive import exact_drive
 from snnc.compiler.calibration.received import Received
 from snnc.compiler.float_simulation.send import send
 from snnc.compiler.ir import Node, Readout, SpikingLayer
+from snnc.compiler.ir.exact_sums import ExactSums
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.ir.ops import FloatArray, as_tensor
 from snnc.compiler.passes.normalize import normalized_bias
@@ -47,6 +48,8 @@ class LayerData:
         self.samples = samples
         self.timesteps = timesteps
         self.lead = lead
+        # Batches follow one another with the same operation.
+        self._op, self._sums = node.op, ExactSums(node.op.synapses)
         neurons = math.prod(node.shape)
         fitting = max(LEAST_SAMPLES, DRIVES // (4 * timesteps * neurons))
         self.few = slice(0, min(samples, fitting))
@@ -60,13 +63,12 @@ class LayerData:
             yield slice(start, min(start + self._batch, end))
 
     def ann_drive(self, samples: slice) -> torch.Tensor:
-        """The input of the ANN's activation function, (samples, *shape), float64."""
-        op = self.node.op
-        assert isinstance(op, SpikingLayer | Readout)
-        return op.drive(*(channels_last(source.activations[samples].double()) for source in self.sources))
+        """The input of the ANN's activation function, (samples, *shape), float32."""
+        assert isinstance(self.node.op, SpikingLayer | Readout)
+        return self._summed(self.node.op, [source.activations[samples] for source in self.sources])
 
     def ann_activation(self, samples: slice) -> torch.Tensor:
-        """What the ANN puts out, (samples, *shape), float64."""
+        """What the ANN puts out, (samples, *shape), float32."""
         drive = self.ann_drive(samples)
         return self.node.op.activate(drive) if isinstance(self.node.op, SpikingLayer) else drive
 
@@ -85,8 +87,13 @@ class LayerData:
         return total
 
     def mean_drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
-        """The mean of :meth:`drive` over the steps, (samples, *shape), float64."""
-        return op.drive(*(channels_last(source.rates(samples).double()) for source in self.sources))
+        """The mean of :meth:`drive` over the steps, (samples, *shape), float32."""
+        return self._summed(op, [source.rates(samples) for source in self.sources])
+
+    def _summed(self, op: SpikingLayer | Readout, values: list[torch.Tensor]) -> torch.Tensor:
+        if op is not self._op:
+            self._op, self._sums = op, ExactSums(op.synapses)
+        return self._sums.drive(*(channels_last(each) for each in values))
 
     def spikes(self, op: SpikingLayer, drive: torch.Tensor) -> torch.Tensor:
         """What the layer sends for a drive, in units of its activations, (T, samples, *shape)."""

@@ -53,7 +53,7 @@ class Received:
         """Spikes for each step, (samples, *shape); of the input its levels."""
         if self.spikes is None:
             return self.activations[samples]
-        return self.spikes.get(samples).mean(0, dtype=torch.float64)
+        return self.spikes.get(samples).mean(0, dtype=torch.float64).float()
 
     def rates(self, samples: slice) -> torch.Tensor:
         """The mean of what arrives over the steps, (samples, *shape)."""

@@ -309,12 +309,19 @@ class Conv2d(Operation):
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Convolved input plus bias."""
         (x,) = inputs
-        weight = as_tensor(self.weight, x)
+        return self.convolved(x, as_tensor(self.weight, x)) + as_tensor(self.bias_map(), x)
+
+    def convolved(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Input convolved with other weights, without bias.
+
+        Args:
+            x: (batch, in_channels, height, width).
+            weight: Of the operation's shape, and of the input's type.
+        """
         order = convolution_order(tuple(x.shape[2:]), weight.shape[2:], self.padding, self.dilation)
         if order is torch.contiguous_format:
             x = x.contiguous()
-        y = F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
-        return y + as_tensor(self.bias_map(), x)
+        return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
 
     def bias_map(self) -> FloatArray:
         """The bias with axes (out_channels, height or 1, width or 1)."""

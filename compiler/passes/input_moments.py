@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, SpikingLayer, Weighted, execute
+from snnc.compiler.ir.exact_sums import exact_sums
 from snnc.compiler.ir.ops import FloatArray
 from snnc.compiler.ir.windows import windows
 
@@ -66,9 +67,13 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
                 assert isinstance(synapse, Conv2d | Linear)
                 sent = _rates(source.op, value) if isinstance(source.op, SpikingLayer) else whole
                 found[node.name, place] = measure_input_moments(synapse, sent)
-        return node.op.apply(*inputs)
+        if not isinstance(node.op, SpikingLayer | Readout):
+            return node.op.apply(*inputs)
+        drive = sums[node.name].drive(*inputs)
+        return node.op.activate(drive) if isinstance(node.op, SpikingLayer) else drive
 
-    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float64)
+    sums = exact_sums(graph)
+    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
     execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
     return found
 

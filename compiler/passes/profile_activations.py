@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from snnc.available_memory import available_memory
 from snnc.compiler.distributed import Processes
 from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
+from snnc.compiler.ir.exact_sums import ExactSums, exact_sums
 from snnc.compiler.ir.execute import channels_last
 from snnc.compiler.passes.conditions import profiled, spiking
 from snnc.compiler.passes.manager import Pass, PassResult
@@ -26,8 +27,8 @@ class ProfileActivations(Pass):
 
     One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
     processes share the batches; the batches themselves are the same, so that the profile is too.
-    It computes in float64: sums in float32 differ in their last bits between versions of PyTorch, numbers of threads
-    and sizes of batches, enough to move activations to other bins of the sketch.
+    It computes exact sums (:class:`ExactSums`): those of float32 differ in their last bits between versions of PyTorch,
+    numbers of threads and sizes of batches, enough to move activations to other bins of the sketch.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), of any number type.
@@ -60,9 +61,10 @@ class ProfileActivations(Pass):
         }
         # All processes have to cut the data into the same batches.
         size = self._processes.least(_batch_size(graph))
+        sums = exact_sums(graph)
         for start in self._processes.share(range(0, len(self._levels), size)):
-            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float64)
-            profile_batch(graph, batch, profiles)
+            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float32)
+            profile_batch(graph, batch, profiles, sums)
             if self._advance:
                 self._advance(min(start + size, len(self._levels)))
         for node in layers:
@@ -88,13 +90,16 @@ def _batch_size(graph: Graph) -> int:
     return size
 
 
-def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile]) -> None:
+def profile_batch(
+    graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile], sums: Mapping[str, ExactSums]
+) -> None:
     """Adds to each layer's profile what the layer does on a batch.
 
     Args:
         graph: A network of spiking layers.
-        batch: (batch, *input shape), levels; their precision is that of the computation.
+        batch: (batch, *input shape), levels, float32.
         profiles: One for each layer, by its name.
+        sums: What computes each layer's drive, by its name.
     """
 
     def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -102,7 +107,7 @@ def profile_batch(graph: Graph, batch: torch.Tensor, profiles: dict[str, Activat
         if node.name not in profiles:
             return node.op.apply(*arguments)
         assert isinstance(node.op, SpikingLayer | Readout)
-        drive = node.op.drive(*arguments)
+        drive = sums[node.name].drive(*arguments)
         if isinstance(node.op, Readout):
             profiles[node.name].add(drive)
             return drive
