@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from snnc.compiler.ir.digits import largest, take_digit
 from snnc.compiler.ir.graph import Graph
 from snnc.compiler.ir.ops import Conv2d, FloatArray, Linear
 from snnc.compiler.ir.sparse import Sparse, sparse_tensor
@@ -27,6 +28,8 @@ EXACT_BITS = 24
 DIGIT_BITS = 7
 # Weights have as many digits as it takes to come so near to the largest weight of their neuron, but no more than these.
 WEIGHT_BITS, DIGITS_MAXIMUM = 12, 4
+# Inputs of less than 2 ** -100 are nothing: what scales them up would overflow.
+LEAST_EXPONENT = -100
 # Of a neuron that is added up at once: the more there are, the fewer bits each has. No convolution has many more.
 INPUTS_MAXIMUM = 1 << 13
 
@@ -91,60 +94,33 @@ def _pieces(synapse: Weighted) -> list[tuple[Weighted, slice | None]]:
 def _digits(synapse: Weighted) -> list[tuple[torch.Tensor, FloatArray]]:
     """Integers and their grains, (neurons or channels,), which add up to a synapse's weights."""
     if isinstance(synapse, Sparse):
-        rows = np.repeat(np.arange(synapse.matrix.shape[0]), np.diff(synapse.matrix.indptr))
-        left, count = synapse.matrix.data, synapse.matrix.shape[0]
+        left, starts = synapse.matrix.data.copy(), synapse.matrix.indptr.astype(np.int64)
     else:
-        left, count = synapse.weight.reshape(len(synapse.weight), -1), len(synapse.weight)
-        rows = None
+        # A copy in any case: the digits are taken away from it.
+        left = np.array(synapse.weight, np.float64, order="C").reshape(-1)
+        starts = np.linspace(0, left.size, len(synapse.weight) + 1, dtype=np.int64)
     found: list[tuple[torch.Tensor, FloatArray]] = []
-    enough = _largest(left, rows, count) * 2.0**-WEIGHT_BITS
-    while not found or (len(found) < DIGITS_MAXIMUM and (_largest(left, rows, count) > enough).any()):
-        grain = _grain(left, rows, count)
-        each = grain[:, None] if rows is None else grain[rows]
-        whole = np.rint(left / each)
-        left = left - whole * each
+    enough = largest(left, starts) * 2.0**-WEIGHT_BITS
+    while not found or (len(found) < DIGITS_MAXIMUM and (largest(left, starts) > enough).any()):
+        whole, grain = np.empty(left.size, np.float32), np.empty(len(starts) - 1)
+        take_digit(left, starts, EXACT_BITS - DIGIT_BITS, whole, grain)
         found.append((_as_weight(synapse, whole), grain))
     return found
 
 
-def _grain(weights: FloatArray, rows: NDArray[np.intp] | None, count: int) -> FloatArray:
-    """For each neuron the least power of two in which all its weights together and an input's digit stay exact."""
-    _, exponent = np.frexp(_total(np.abs(weights), rows, count))
-    grain = np.ldexp(1.0, exponent - (EXACT_BITS - DIGIT_BITS))
-    while True:
-        each = grain[:, None] if rows is None else grain[rows]
-        excess = _total(np.abs(np.rint(weights / each)), rows, count) > 2.0 ** (EXACT_BITS - DIGIT_BITS)
-        if not excess.any():
-            return grain
-        grain = np.where(excess, 2 * grain, grain)
-
-
-def _total(values: FloatArray, rows: NDArray[np.intp] | None, count: int) -> FloatArray:
-    total: FloatArray = values.sum(1) if rows is None else np.bincount(rows, values, count).astype(np.float64)
-    return total
-
-
-def _largest(values: FloatArray, rows: NDArray[np.intp] | None, count: int) -> FloatArray:
-    if rows is None:
-        found: FloatArray = np.abs(values).max(1, initial=0)
-        return found
-    found = np.zeros(count)
-    np.maximum.at(found, rows, np.abs(values))
-    return found
-
-
-def _as_weight(synapse: Weighted, whole: FloatArray) -> torch.Tensor:
+def _as_weight(synapse: Weighted, whole: NDArray[np.float32]) -> torch.Tensor:
     if isinstance(synapse, Sparse):
         matrix = synapse.matrix.copy()
         matrix.data = whole
         return sparse_tensor(matrix, torch.empty(0))
-    return torch.as_tensor(whole.reshape(synapse.weight.shape), dtype=torch.float32)
+    return torch.from_numpy(whole.reshape(synapse.weight.shape))
 
 
 def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], values: torch.Tensor) -> torch.Tensor:
     """A synapse's output without its bias, (batch, *shape), float32."""
     batch = len(values)
     _, exponent = np.frexp(values.flatten(1).abs().amax(1).numpy())
+    exponent = np.maximum(exponent, LEAST_EXPONENT)
     # Products with powers of two are exact, so that only the integers themselves are rounded.
     scale = torch.as_tensor(np.ldexp(1.0, 2 * DIGIT_BITS - exponent), dtype=values.dtype)
     whole = (values * scale.reshape(-1, *(1,) * (values.ndim - 1))).float().round_()
