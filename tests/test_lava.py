@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import share
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from networks import Case, dense_cases, image_cases, pooled_cases
@@ -25,7 +26,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.mark.lava
 @pytest.mark.timeout(600)
-@settings(max_examples=10)
+@settings(max_examples=share(5))
 @given(
     st.one_of(image_cases(), pooled_cases(), dense_cases()),
     st.integers(1, 16),

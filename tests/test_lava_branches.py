@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from branching import branching
+from examples import share
 from hypothesis import assume, given, settings
 from programs import levels_for, programs
 from residual import residual
@@ -24,7 +25,7 @@ from snnc.runtime.simulator import Simulator
 
 @pytest.mark.lava
 @pytest.mark.timeout(600)
-@settings(max_examples=6)
+@settings(max_examples=share(5))
 @given(programs(timesteps=6))
 def test_random_programs(program: Program) -> None:
     levels = levels_for(program, 3)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from branching import branching
+from examples import share
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from networks import Case, dense_cases, image_cases, pooled_cases
@@ -25,7 +26,7 @@ from snnc.runtime.simulator import Simulator
 
 @pytest.mark.lava
 @pytest.mark.timeout(600)
-@settings(max_examples=8)
+@settings(max_examples=share(5))
 @given(
     st.one_of(image_cases(), pooled_cases(), dense_cases()),
     st.integers(1, 8),
@@ -44,7 +45,7 @@ def test_random_networks(case: Case, timesteps: int, target: str, data: st.DataO
 
 @pytest.mark.lava
 @pytest.mark.timeout(600)
-@settings(max_examples=10)
+@settings(max_examples=share(5))
 @given(programs(timesteps=8, leads=True))
 def test_random_programs(program: Program) -> None:
     levels = levels_for(program, 3)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from examples import share
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from networks import Case, dense_cases, image_cases, pooled_cases
@@ -32,7 +33,7 @@ from snnc.runtime.simulator.kernel import LayerKernel
 QUICK = settings.get_profile("quick").max_examples
 pytestmark = pytest.mark.timeout(300 if settings().max_examples <= QUICK else 0)
 # Each example of these builds Lava networks, or compiles one: some seconds.
-FEWER = max(5, settings().max_examples // 5)
+FEWER = share(5)
 seeds = st.integers(0, 2**20)
 
 
