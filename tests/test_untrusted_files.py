@@ -90,6 +90,36 @@ def test_an_array_made_of_others_is_refused_before_they_are_opened(tmp_path: Pat
         load(changed(tmp_path, change))
 
 
+def test_a_damaged_heap_is_found_before_an_array_is_opened(tmp_path: Path) -> None:
+    """Regression: HDF5 looped for ever in the heap that an array made of others has its names in."""
+
+    def change(file: h5py.File) -> None:
+        layout = h5py.VirtualLayout((2,), "f8")
+        layout[...] = h5py.VirtualSource("other", "x", (2,))
+        del file[UNIT]
+        file.create_virtual_dataset(UNIT, layout)
+
+    path = changed(tmp_path, change)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL\x01")
+    (size,) = struct.unpack_from("<Q", content, heap + 8)
+    # The free space behind the last object, whose index is 0.
+    free = heap + 16
+    while struct.unpack_from("<H", content, free)[0]:
+        free += 16 + -(-struct.unpack_from("<Q", content, free + 8)[0] // 8) * 8
+    assert struct.unpack_from("<Q", content, free + 8)[0] == heap + size - free
+    content[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="something lies in a damaged heap"):
+        load(path)
+    # Nor may heaps lie within one another, which would be read again and again.
+    content[free + 8 : free + 16] = struct.pack("<Q", heap + size - free)
+    content[free + 24 : free + 29] = b"GCOL\x01"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match="something lies in a damaged heap"):
+        load(path)
+
+
 def packed_twice(file: h5py.File) -> None:
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_chunk((2,))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 
-from snnc.compiler.emit.heap_text import CheckedHeaps
+from snnc.compiler.emit.heap_text import CheckedHeaps, check_all_heaps
 from snnc.errors import FormatError
 
 __all__ = ["Admitted", "check_plain_file", "has_member"]
@@ -90,6 +90,13 @@ class Admitted:
         Raises:
             FormatError: It holds something that is not admitted.
         """
+        # First of all: HDF5 may look into a heap as soon as it opens an array. What we wrote ourselves has no path.
+        if Path(file.filename).is_file():
+            with Path(file.filename).open("rb") as content:
+                try:
+                    check_all_heaps(content)
+                except ValueError as error:
+                    raise self._error(f"something {error}", file) from None
         self._group(file, 0)
 
     def _group(self, group: h5py.Group, depth: int) -> None:

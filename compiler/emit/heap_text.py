@@ -8,6 +8,7 @@ index).
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +18,11 @@ import h5py
 REFERENCE = struct.Struct("<IQI")
 HEAP_HEAD = struct.Struct("<4sB3xQ")
 OBJECT_HEAD = struct.Struct("<HH4xQ")
+# Its mark and version: what follows is not looked at by HDF5.
+HEAP_START = b"GCOL\x01"
 ALIGNMENT = 8
+# Bytes of a file that are searched at once.
+AT_ONCE = 1 << 24
 # No name of a neuron is nearly as long.
 TEXT_MAXIMUM = 256
 # A text that does not fit into the usual 4096 bytes has a heap of its own; NIR's descriptions are such texts.
@@ -41,6 +46,44 @@ def read_heap_text(dataset: h5py.Dataset) -> bytes:
     if found is None:
         raise ValueError("is missing from its heap")
     return _exactly(found[:length], length)
+
+
+def check_all_heaps(file: IO[bytes]) -> None:
+    """Looks over all that HDF5 may take for a heap, whatever refers to it.
+
+    To open an array is enough: one that claims to be put together of others has their names in a heap.
+
+    Args:
+        file: The whole file.
+
+    Raises:
+        ValueError: A heap is damaged, or lies within another one; says so.
+    """
+    end = 0
+    for address in _occurrences(file, HEAP_START):
+        # So that nothing is read twice, however many there are.
+        if address < end:
+            raise ValueError("lies in a damaged heap")
+        _heap(file, address)
+        file.seek(address)
+        _, _, size = HEAP_HEAD.unpack(file.read(HEAP_HEAD.size))
+        end = address + size
+
+
+def _occurrences(file: IO[bytes], wanted: bytes) -> Iterator[int]:
+    """Where some bytes are found in a file."""
+    start, before = 0, b""
+    file.seek(0)
+    while content := file.read(AT_ONCE):
+        resume = file.tell()
+        block = before + content
+        found = block.find(wanted)
+        while found >= 0:
+            yield start - len(before) + found
+            found = block.find(wanted, found + 1)
+        file.seek(resume)
+        start += len(content)
+        before = block[-(len(wanted) - 1) :]
 
 
 class CheckedHeaps:

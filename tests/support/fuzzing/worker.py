@@ -31,6 +31,7 @@ from fuzzing.change_hdf5 import change_hdf5  # noqa: E402
 from fuzzing.change_zip import change_zip  # noqa: E402
 from fuzzing.seeds import seeds  # noqa: E402
 from snnc.compiler.emit.admitted import Admitted  # noqa: E402
+from snnc.compiler.emit.heap_text import check_all_heaps  # noqa: E402
 from snnc.errors import SnncError  # noqa: E402
 
 
@@ -57,8 +58,8 @@ class Changes:
         if self._target in ("net", "netx", "nir"):
             return change_hdf5(content if _is_admitted(content) else draw.choice(self._seeds), draw)
         if self._target in ("torch", "exported"):
-            whole = content if zipfile.is_zipfile(io.BytesIO(content)) else draw.choice(self._seeds)
             try:
+                whole = content if zipfile.is_zipfile(io.BytesIO(content)) else draw.choice(self._seeds)
                 return change_zip(whole, draw, lambda record: bytes(atheris.Mutate(record, len(record) + 64)))
             except Exception:  # noqa: BLE001 # of a damaged archive, or a seed that is none
                 return None
@@ -68,6 +69,7 @@ class Changes:
 def _is_admitted(content: bytes) -> bool:
     """Whether the readers would go on to values, so that HDF5 may be trusted to change the file."""
     try:
+        check_all_heaps(io.BytesIO(content))
         with h5py.File(io.BytesIO(content), "r") as file:
             Admitted("").check(file)
     except (SnncError, OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError):
