@@ -12,6 +12,7 @@ import numpy as np
 CHANGES_AT_MOST = 4
 NUMBERS = (0, 1, -1, 2, 3, 7, 127, 128, 255, -256, 4096, 1 << 17, (1 << 31) - 1, -(1 << 31), 1 << 40, -(1 << 63))
 TYPES = ("i1", "u1", "i4", "u8", "f2", "f4", "f8", "S3", "?", "c8", "V4")
+NUMBERS_MAXIMUM = 1 << 22
 Change = Callable[[random.Random, h5py.File, str], None]
 
 
@@ -29,7 +30,7 @@ def change_hdf5(content: bytes, draw: random.Random) -> bytes:
             file.visit(names.append)
             try:
                 draw.choice(_CHANGES)(draw, file, draw.choice(names))
-            except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            except (OSError, RuntimeError, KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError):
                 continue
     return buffer.getvalue()
 
@@ -38,6 +39,9 @@ def _dataset(draw: random.Random, file: h5py.File, name: str) -> h5py.Dataset:
     found = file[name]
     if not isinstance(found, h5py.Dataset):
         raise TypeError(name)
+    # An earlier change may have claimed a size that no memory holds.
+    if found.size is not None and found.size > NUMBERS_MAXIMUM:
+        raise ValueError(name)
     return found
 
 

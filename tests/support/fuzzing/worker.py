@@ -56,7 +56,10 @@ class Changes:
 
     def _structured(self, content: bytes, draw: random.Random) -> bytes | None:
         if self._target in ("net", "netx", "nir"):
-            return change_hdf5(content if _is_admitted(content) else draw.choice(self._seeds), draw)
+            try:
+                return change_hdf5(content if _is_admitted(content) else draw.choice(self._seeds), draw)
+            except Exception:  # noqa: BLE001 # HDF5 of a file that is damaged where nobody looked
+                return None
         if self._target in ("torch", "exported"):
             try:
                 whole = content if zipfile.is_zipfile(io.BytesIO(content)) else draw.choice(self._seeds)
