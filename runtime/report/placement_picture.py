@@ -49,7 +49,7 @@ def placement_figure(placement: Placement, *, title: str | None = None) -> Figur
     chips = min(math.ceil(max(1, len(loads)) / placement.target.cores_per_chip), _CHIPS_AT_MOST)
     columns = min(chips, _CHIPS_IN_A_ROW)
     lines = math.ceil(placement.target.cores_per_chip / _COLUMNS)
-    names = [f"{index}  {layer.name}" for index, layer in enumerate(placement.program.layers)]
+    names = [f"{index}  layer {layer.name}" for index, layer in enumerate(placement.program.layers)]
     width = 0.32 * _COLUMNS * columns + 3.4
     height = max(0.36 * lines * math.ceil(chips / columns) + 1.3, 0.19 * (len(names) + 2) + 0.9)
     figure = Figure(figsize=(width, height), layout="constrained")
