@@ -257,7 +257,7 @@ def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuro
     """
     form = nir_form(neuron)
     write_nir(
-        spiking(as_program(program), "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
+        spiking(program, "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
         path,
         form,
     )
