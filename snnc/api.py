@@ -69,6 +69,10 @@ def compile(
 ) -> CompiledNetwork:
     """Compiles a trained network into a spiking network for a chip.
 
+    Source: Bojkovic, Anumasa, De Masi, Gu, Xiong: "Data driven threshold and potential initialization for spiking
+    neural networks", for thresholds and initial potentials; integers and lowering are our own (docs/method.md,
+    docs/lowering.md).
+
     Args:
         model: The network, or its file, of any format that docs/models.md lists.
         calibration: Data like those that the network was trained on: a spec (``digits``, ``mnist:ROOT``, a folder,
