@@ -118,6 +118,13 @@ def test_without_a_command_there_is_help(works: Call) -> None:
     assert "Exit codes: 0 all is well, 1 a check failed, 2 bad input" in text
 
 
+def test_the_list_of_commands_says_each_in_full(works: Call) -> None:
+    """Four of the lines ended in dots."""
+    text = works("--help")
+    assert all(f"  {command} " in text for command in COMMANDS)
+    assert "..." not in text.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(works: Call, command: str) -> None:
     text = works(command, "--help")

@@ -35,7 +35,7 @@ def inspect_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Show what a .net file holds, and which cores of the chip it takes.
+    """Show what a .net file holds, and the cores that it takes.
 
     That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance. Of a netx
     file that snnc did not write: layers, neurons, weights.
