@@ -69,6 +69,10 @@ def compile(
 ) -> CompiledNetwork:
     """Compiles a trained network into a spiking network for a chip.
 
+    Source: Bojkovic, Anumasa, De Masi, Gu, Xiong: "Data driven threshold and potential initialization for spiking
+    neural networks", for thresholds and initial potentials; integers and lowering are our own (docs/method.md,
+    docs/lowering.md).
+
     Args:
         model: The network, or its file, of any format that docs/models.md lists.
         calibration: Data like those that the network was trained on: a spec (``digits``, ``mnist:ROOT``, a folder,
@@ -257,7 +261,7 @@ def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuro
     """
     form = nir_form(neuron)
     write_nir(
-        spiking(as_program(program), "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
+        spiking(program, "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
         path,
         form,
     )

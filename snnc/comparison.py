@@ -115,7 +115,7 @@ def diagnose(
         SnncError: Anything that the user can mend.
     """
     return diagnose_program(
-        spiking(as_program(program), "diagnosis", "snnc validate shows the error of each of its layers"),
+        spiking(program, "diagnosis", "snnc validate shows the error of each of its layers"),
         as_module(model, arch=arch, trust=trust),
         evaluation_data(data, samples),
         device=chosen_device(device),

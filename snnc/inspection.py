@@ -105,7 +105,7 @@ def program_thresholds(
         ModelError: The model has other layers than the program.
         SnncError: Anything else that the user can mend.
     """
-    spikes = spiking(as_program(program), "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
+    spikes = spiking(program, "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
     network = as_module(model, arch=arch, trust=trust)
     dataset = calibration_data(calibration, calibration_samples)
     return measure.program_thresholds(spikes, network, dataset, advance=advance)

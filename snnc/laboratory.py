@@ -8,12 +8,15 @@ from pathlib import Path
 
 from snnc.compiler.program import CompiledNetwork
 from snnc.devices import chosen_device
-from snnc.inputs import Data, as_program, evaluation_data, input_levels
+from snnc.errors import OptionError
+from snnc.inputs import Data, evaluation_data, input_levels
 from snnc.neurons import spiking
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle
 
 BUNDLE_SAMPLES = 100
+# What a packed tar archive may be called: a laboratory has to know what to unpack it with.
+_SUFFIXES = (".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,16 @@ def bundle(
         What was packed.
 
     Raises:
-        OptionError: The program is of sigma-delta neurons.
+        OptionError: The program is of sigma-delta neurons, or the archive would have another suffix.
         BackendError: A membrane potential overflows on the samples, or a delay is longer than a synapse can hold.
         OutputError: The file cannot be written.
         SnncError: Anything else that the user can mend.
     """
     begin = progress or (lambda _title, _count: None)
     begin("reading the data", 1)
-    network = spiking(as_program(program), "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
+    network = spiking(program, "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
+    if not Path(path).name.endswith(_SUFFIXES):
+        raise OptionError("is no name of a packed tar archive", where=str(path), expected=" or ".join(_SUFFIXES))
     dataset = evaluation_data(data, samples)
     levels = input_levels(network, dataset)
     begin("running on sim", len(dataset))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from snnc.compiler.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.compiler.sigma_delta import SigmaDeltaOptions
 from snnc.compiler.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 from snnc.errors import OptionError
+from snnc.inputs import as_program
 
 
 def sigma_delta_options(
@@ -67,25 +69,27 @@ def check_delta_threshold(delta_threshold: int) -> None:
         )
 
 
-def spiking(program: CompiledNetwork, command: str, advice: str) -> Program:
+def spiking(program: CompiledNetwork | str | Path, command: str, advice: str) -> Program:
     """A program that spikes, for what looks at spikes.
 
     Args:
-        program: The program.
+        program: The program, or its file.
         command: What it is for.
         advice: What to do with another.
 
     Raises:
+        FormatError: The file cannot be read.
         OptionError: It is of sigma-delta neurons.
     """
-    if isinstance(program, SigmaDeltaProgram):
+    network = as_program(program)
+    if isinstance(network, SigmaDeltaProgram):
         raise OptionError(
             f"{command} is for networks of integrate-and-fire neurons",
-            where="NET",
+            where=str(program) if isinstance(program, str | Path) else "program",
             found="one of sigma-delta neurons",
             advice=advice,
         )
-    return program
+    return network
 
 
 def _as_text(value: object) -> str:

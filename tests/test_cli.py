@@ -118,6 +118,13 @@ def test_without_a_command_there_is_help(works: Call) -> None:
     assert "Exit codes: 0 all is well, 1 a check failed, 2 bad input" in text
 
 
+def test_the_list_of_commands_says_each_in_full(works: Call) -> None:
+    """Four of the lines ended in dots."""
+    text = works("--help")
+    assert all(f"  {command} " in text for command in COMMANDS)
+    assert "..." not in text.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(works: Call, command: str) -> None:
     text = works(command, "--help")
@@ -142,13 +149,13 @@ def test_compile_writes_the_file_and_says_what_it_did(made: Folder, here: Path, 
     )
     assert "conv 3×3, 1→16, pad 1" in text
     assert "12 (readout)" in text
-    assert "Quantize" in text
+    assert "quantising to the chip's integers" in text
     assert "wrote out.net and out.html" in text
     assert (here / "out.net").read_bytes() == made.net.read_bytes()
     assert sorted(each.name for each in here.iterdir()) == ["out.html", "out.net"]
     page = (here / "out.html").read_text()
     assert "<title>digits.pt</title>" in page
-    assert all(word in page for word in ("Layers", "after every pass", "reproduce", "energy", "ProfileActivations"))
+    assert all(word in page for word in ("Layers", "after every pass", "reproduce", "energy", "profiling activations"))
 
 
 def test_compile_writes_beside_the_model_unless_told_otherwise(made: Folder, here: Path, works: Call) -> None:

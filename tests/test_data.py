@@ -6,6 +6,7 @@ import pickle
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from snnc.errors import DataError, OptionError
-from snnc.models.data import Dataset, check_dataset, load_data, make_dataset
+from snnc.models.data import Dataset, check_dataset, folder, load_data, make_dataset
 from snnc.models.data.order import shuffled
 
 
@@ -217,8 +218,9 @@ def test_unusable_folders_are_explained(tmp_path: Path) -> None:
 def test_odd_images_are_named(tmp_path: Path) -> None:
     write_image(tmp_path / "size" / "a" / "0.png")
     write_image(tmp_path / "size" / "a" / "1.png", size=(5, 4))
+    odd = load_data(str(tmp_path / "size"), split="train")
     with pytest.raises(DataError, match=r"1\.png: .*expected 3 x 4 pixels, as 0\.png, found 5 x 4"):
-        load_data(str(tmp_path / "size"), split="train")
+        odd.subset(2, 0)
     write_image(tmp_path / "deep" / "a" / "0.png", mode="I;16")
     with pytest.raises(DataError, match=r"0\.png: the image has more than 8 bits per value"):
         load_data(str(tmp_path / "deep"), split="train")
@@ -226,6 +228,37 @@ def test_odd_images_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:45])
     with pytest.raises(DataError, match=r"0\.png: not a readable image"):
         load_data(str(tmp_path / "broken"), split="train")
+    write_image(tmp_path / "late" / "a" / "0.png")
+    (tmp_path / "late" / "a" / "1.png").write_text("no image")
+    with pytest.raises(DataError, match=r"1\.png: not a readable image"):
+        load_data(str(tmp_path / "late"), split="train")
+
+
+@pytest.mark.parametrize(("mode", "value"), [("L", 7), ("RGB", (7, 7, 7))])
+def test_of_a_large_folder_only_what_is_taken_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, value: Any
+) -> None:
+    """To draw 512 calibration samples, all 50,000 images of a folder were read."""
+    for number in range(40):
+        write_image(tmp_path / "ab"[number % 2] / f"{number:02}.png", mode, value=value)
+    decoded: list[str] = []
+    read = folder.read_picture
+
+    def counted(pillow: Any, files: Any, index: int, **options: Any) -> Any:
+        decoded.append(files.paths[index])
+        return read(pillow, files, index, **options)
+
+    monkeypatch.setattr(folder, "read_picture", counted)
+    dataset = load_data(str(tmp_path), split="train")
+    assert len(dataset) == 40 and len(decoded) == 1
+    some = dataset.subset(6, 0)
+    assert isinstance(some.images, np.ndarray) and (some.images == 7).all()
+    assert some.labels is not None and sorted(some.labels.tolist()) == [0, 0, 0, 1, 1, 1]
+    assert len(decoded) == 1 + 6
+    # What is used again, as in training, is not decoded again.
+    for _ in range(2):
+        assert np.asarray(dataset.images).shape == dataset.images.shape
+    assert len(decoded) == 1 + 40
 
 
 # ---- .npz files ----

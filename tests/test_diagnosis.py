@@ -81,7 +81,7 @@ def evidence(*accuracies: float, layers: tuple[LayerErrors, ...] = (FINE,), **ch
     accuracies = accuracies or (0.9, 0.9, 0.9, 0.9)
     stages = [Stage(name, accuracy, accuracy) for name, accuracy in zip(STAGES, accuracies, strict=True)]
     figures = {"wraps": (), "clipped": 0.0, "classes": 10, "timesteps": 4, "lead": 0}
-    options = {"corrected": False, "weighed": False, "per_channel": False}
+    options = {"corrections": (), "weighed": False, "per_channel": False}
     return Evidence(stages=stages, layers=layers, **{**figures, **options, **changes})
 
 
@@ -99,7 +99,7 @@ def test_nothing_stands_out_where_nothing_is_wrong() -> None:
         (evidence(clipped=0.02), "2.0 % of the input values", "calibrate on data like these"),
         (evidence(wraps=(("module b", 7),)), "overflowed 7 times", "compile again"),
         (evidence(layers=(dataclasses.replace(FINE, clipped=0.2),)), "20 % of its activations", "--threshold"),
-        (evidence(layers=(dataclasses.replace(FINE, shift=-0.3),)), "fall 30 % short", "--calibrate bias"),
+        (evidence(layers=(dataclasses.replace(FINE, shift=-0.3),)), "fall 30 % short", "--calibrate .*bias"),
         (evidence(layers=(dataclasses.replace(FINE, shift=0.3),)), "exceed the activations by 30 %", "--calibrate"),
         (
             evidence(layers=(dataclasses.replace(FINE, shift=0.3, memoryless=True),)),
@@ -118,9 +118,21 @@ def test_each_rule_says_what_is_wrong_and_what_to_try(shown: Evidence, what: str
 
 
 def test_what_was_done_already_is_not_advised() -> None:
-    (found,) = findings(evidence(0.9, 0.9, 0.9, 0.6, lead=2, corrected=True))
+    (found,) = findings(evidence(0.9, 0.9, 0.9, 0.6, lead=2, corrections=("weights", "bias")))
     assert "--calibrate" not in found.advice
     assert "--lead" not in found.advice
+    (found,) = findings(evidence(0.9, 0.9, 0.9, 0.6, corrections=("bias",)))
+    assert "--calibrate weights,spread,bias" in found.advice
+
+
+@pytest.mark.parametrize("shift", [-0.3, 0.3])
+def test_a_bias_that_was_corrected_is_not_to_be_corrected_again(shift: float) -> None:
+    """Networks compiled with --calibrate weights,bias were told to try --calibrate bias."""
+    layers = (dataclasses.replace(FINE, shift=shift),)
+    (done,) = findings(evidence(layers=layers, corrections=("weights", "bias")))
+    assert re.match("--lead 2; a larger T; more calibration samples", done.advice)
+    (in_part,) = findings(evidence(layers=layers, corrections=("weights",)))
+    assert in_part.advice == "--calibrate weights,bias"
 
 
 @pytest.mark.parametrize(

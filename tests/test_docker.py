@@ -84,12 +84,33 @@ def test_versions_are_pinned() -> None:
     for package in PROJECT["optional-dependencies"]["lava"]:
         assert "==" in package and f"python_version == '{version[1]}'" in package
     installing = " ".join(every("RUN"))
-    assert "--constraint constraints-lava.txt" in installing
-    # What comes without the constraints brings nothing with it.
-    for call in re.findall(r"pip install [^&]*", installing):
-        assert "--constraint" in call or "--no-deps" in call, call
+    calls = re.findall(r"pip install [^&;]*", installing)
+    assert len(calls) == 3
+    assert "--require-hashes --requirement tools/requirements-docker.txt" in calls[0]
+    assert "--constraint tools/constraints-lava.txt" in calls[1]
+    # snnc itself brings nothing with it, and is built by what is there.
+    assert "--no-deps --no-build-isolation" in calls[2]
     (extras,) = re.findall(r'"\.\[([\w,]+)\]"', installing)
     assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"]) and "lava" in extras
+
+
+def test_the_image_has_the_files_of_the_default_environment() -> None:
+    def blocks(path: Path) -> dict[str, str]:
+        found = re.split(r"^(?=\w)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        return {each.partition("==")[0]: each.strip() for each in found}
+
+    image, default = (blocks(ROOT / "tools" / f"requirements-{name}.txt") for name in ("docker", "lava"))
+    assert {name: default.get(name) for name in image} == image, "run make lock"
+    assert all("--hash=sha256:" in each for each in image.values())
+    (extras,) = re.findall(r'"\.\[([\w,]+)\]"', " ".join(every("RUN")))
+    wanted = [
+        *PROJECT["dependencies"],
+        *(line for each in extras.split(",") for line in PROJECT["optional-dependencies"][each]),
+    ]
+    missing = {re.split(r"[^\w-]", line)[0] for line in wanted} - set(image)
+    assert not missing, "run make lock"
+    # What builds snnc without isolation.
+    assert {"setuptools", "wheel"} <= set(image)
 
 
 def test_nobody_is_root() -> None:

@@ -103,6 +103,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_a_bundle_is_called_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A packed tar archive that was called lab.zip was written, and could not be unpacked by its name."""
+    path = tmp_path / "lab.zip"
+    assert main(["bundle", str(NET), "--data", "digits", "--samples", "2", "-o", str(path)]) == 2
+    assert "lab.zip: is no name of a packed tar archive (expected .tar.gz or .tgz)" in capsys.readouterr().err
+    assert not path.exists()
+
+
 @pytest.mark.lava
 @pytest.mark.timeout(280)
 @settings(max_examples=8)

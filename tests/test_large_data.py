@@ -98,6 +98,8 @@ def test_lazy_images_are_indexed_like_an_array() -> None:
     for index in (slice(2, 5), slice(None), np.array([4, 0, 4]), np.array([], int), slice(0, 0)):
         assert np.array_equal(lazy[index], values[index])
     assert np.array_equal(np.asarray(lazy), values)
+    assert np.array_equal(lazy[:, 1, 0], values[:, 1, 0]) and np.array_equal(lazy[2, 0], values[2, 0])
+    assert np.array_equal(lazy * 0.5, values * 0.5) and np.array_equal(np.minimum(lazy, 9), np.minimum(values, 9))
     with pytest.raises(IndexError):
         lazy[7]
 

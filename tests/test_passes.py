@@ -347,7 +347,7 @@ def test_the_manager_keeps_stats_and_reports_progress() -> None:
     manager = PassManager([DropIdentity(), LowerPooling()], lambda *each: told.append(each))
     graph = manager.run(small_graph())
     assert not graph.of_kind(Identity) or [node.op.kind for node in graph.of_kind(Identity)] == ["Output"]
-    assert told == [("dropping identities", 0, 2), ("lowering pooling", 1, 2)]
+    assert told == [("dropping what changes nothing", 0, 2), ("writing average pooling as convolutions", 1, 2)]
     assert [record.name for record in manager.records] == ["DropIdentity", "LowerPooling"]
     assert manager.records[0].result.stats == {"dropped": 1}
     assert [record.result.modified for record in manager.records] == [True, False]

@@ -156,7 +156,7 @@ def test_the_picture_and_the_table_show_all_layers(tmp_path: Path) -> None:
     # Letters are drawn as paths, with what they say in a comment.
     assert "<!-- chip 1 -->" in picture
     for index, layer in enumerate(program.layers):
-        assert f"<!-- {index}  {layer.name} -->" in picture
+        assert f"<!-- {index}  layer {layer.name} -->" in picture
         # The scale begins with 0.
         assert picture.count(f"<!-- {index} -->") == placement.layers[index].cores + (index == 0)
     console = Console(width=200, record=True, file=io.StringIO())

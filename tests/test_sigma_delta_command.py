@@ -103,7 +103,7 @@ def test_validate_compares_layer_by_layer(made: Folder, capsys: pytest.CaptureFi
 
 def test_compiling_writes_the_page_too(made: Folder) -> None:
     page = made.page.read_text(encoding="utf-8")
-    assert "QuantizeSigmaDelta" in page and "messages, the chip" in page
+    assert "quantising to sigma-delta neurons" in page and "messages, the chip" in page
     assert "Sigma-delta neurons have no T" in page
     assert "--neuron sdnn --target loihi " in page.replace("&#39;", "'")
 

@@ -125,6 +125,10 @@ def test_what_needs_spikes_is_refused_in_python(program: SigmaDeltaProgram, modu
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sigma_delta_network_is_placed(program: SigmaDeltaProgram) -> None:
+def test_a_sigma_delta_network_is_placed(program: SigmaDeltaProgram, tmp_path: Path) -> None:
     placement = snnc.place(program)
     assert placement.cores >= len(program.layers) and not placement.errors()
+    snnc.plot_placement(placement, tmp_path / "cores.svg", title="sigma-delta")
+    picture = (tmp_path / "cores.svg").read_text(encoding="utf-8")
+    # It has neither clocks nor biases.
+    assert "<!-- c  input neurons -->" in picture and "clock" not in picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from snnc.cli import main
+from snnc.compiler.passes.choose_thresholds import CANDIDATES, NEAREST, objective_met
 from snnc.compiler.pipeline import Options
 from snnc.compiler.solver import spike_counts
 from snnc.errors import ModelError, OutputError
@@ -64,9 +66,9 @@ Call = Callable[..., str]
 
 @pytest.fixture
 def works(capsys: pytest.CaptureFixture[str], here: Path) -> Call:
-    def call(*arguments: object) -> str:
+    def call(*arguments: object, command: str = "thresholds") -> str:
         capsys.readouterr()
-        assert main(["thresholds", *map(str, arguments)]) == 0
+        assert main([command, *map(str, arguments)]) == 0
         out, err = capsys.readouterr()
         assert err == ""
         return out
@@ -96,7 +98,7 @@ def layer(values: list[float], threshold: list[float], timesteps: int = 4, name:
     order = np.argsort(array / vth[channels], kind="stable")
     return LayerThresholds(
         name, (name,), timesteps, vth, vth / 2, array[order], channels[order], len(values), 2 * len(values) + 1,
-        max(values, default=0.0), float(array.mean()) if values else 0.0, 0.1,
+        max(values, default=0.0), float(array.mean()) if values else 0.0, 0.1, float(array.mean()) if values else 0.0,
     )  # fmt: skip
 
 
@@ -150,13 +152,28 @@ def test_figures_of_a_model_are_those_of_its_activations(per_channel: bool, time
     assert found.relative_errors(factors).min() >= found.relative_errors(np.ones(1))[0] - 0.005
 
 
+def test_with_objective_2_errors_are_squared_and_the_chosen_threshold_has_the_least() -> None:
+    """The picture showed absolute errors, beside whose least the thresholds of objective 2 did not lie."""
+    module, data = network(), calibration_data("digits", 200)
+    options = Options(threshold="data-driven", timesteps=8, per_channel=False, objective=2)
+    found = model_thresholds(module, data, options)[0]
+    assert found.objective == 2
+    rms = [np.sqrt((each**2).mean()) for each in (found.values - found.rates, found.values)]
+    assert [found.error, found.norm] == pytest.approx(rms, rel=1e-6)
+    assert found.relative_error == pytest.approx(found.error / found.norm)
+    factors = np.linspace(0.7, 1.4, 71)
+    assert found.relative_errors(factors).min() >= found.relative_errors(np.ones(1))[0] - 0.005
+    absolute = dataclasses.replace(found, objective=1)
+    assert absolute.relative_errors(factors).min() < absolute.relative_errors(np.ones(1))[0] - 0.005
+
+
 def test_no_more_activations_are_kept_than_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnc.thresholds.measure.DRAWN", 300)
     data = calibration_data("digits", 200)
     (first, _) = model_thresholds(network(), data, Options(per_channel=False))
     assert 200 <= len(first.values) <= 304
     assert first.positive > 10_000
-    assert first.error / first.mean == pytest.approx(float(first.relative_errors(np.ones(1))[0]), rel=0.3)
+    assert first.relative_error == pytest.approx(float(first.relative_errors(np.ones(1))[0]), rel=0.3)
 
 
 def test_a_compiled_network_gives_its_own_thresholds(model: Path, net: Path) -> None:
@@ -206,6 +223,26 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 
 # ---- the command ----
+
+
+def test_what_the_error_is_follows_the_objective(model: Path, works: Call, here: Path) -> None:
+    data = ("--calib", "digits")
+    for options, words in (
+        (("--threshold", "data-driven"), "of mean"),
+        (("--threshold", "data-driven", "--objective", 2), "of rms"),
+        (("--threshold", "mse"), "of rms"),
+    ):
+        assert words in works(model, *data, *options, "--plot", "a.svg")
+        picture = (here / "a.svg").read_text()
+        assert ("<!-- rms error (% of rms) -->" in picture) == (words == "of rms")
+        works(model, *data, *options, "-o", "a.net", command="compile")
+        assert words in works("a.net", "--model", model, *data)
+
+
+@pytest.mark.parametrize(("chosen", "objective"), [(NEAREST, 2), *((name, m) for name, _, m in CANDIDATES)])
+def test_the_objective_of_automatic_thresholds_is_that_of_the_way_taken(chosen: str, objective: int) -> None:
+    notes = ("another note", f"thresholds by {chosen} (of the variance ...)")
+    assert objective_met("auto", 1, notes) == objective
 
 
 def test_the_table_of_a_model(model: Path, works: Call) -> None:

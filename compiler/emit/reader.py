@@ -36,7 +36,11 @@ def load(path: str | Path) -> CompiledNetwork:
     name = str(path)
     check_plain_file(path)
     if not h5py.is_hdf5(name):
-        raise FormatError("is not an HDF5 file, or is truncated", where=name, advice="compile the network again")
+        raise FormatError(
+            "is not an HDF5 file, or is truncated",
+            where=name,
+            advice="give the .net file that snnc compile wrote, or compile the network again",
+        )
     try:
         with h5py.File(name, "r") as file:
             return _read(file, name)

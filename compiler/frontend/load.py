@@ -83,7 +83,8 @@ def load_model(
         raise ModelError(
             f"is a state_dict of {len(content)} tensors, without the network they belong to",
             where=where,
-            advice="give --arch module:factory, where factory() returns the network",
+            advice="give --arch module:factory, where factory() returns the network, or the name of one of ours, which "
+            "snnc init looks for",
         )
     network = build_network(arch) if isinstance(arch, str) else arch()
     load_state(network, content, where)

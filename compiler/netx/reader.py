@@ -50,7 +50,9 @@ def load_netx(path: str | Path, *, num_layers: int | None = None, skip_layers: i
             raise OptionError("is too small", where=option, expected=f"at least {least}", found=str(value))
     check_plain_file(path)
     if not h5py.is_hdf5(name):
-        raise FormatError("is not an HDF5 file, or is truncated", where=name)
+        raise FormatError(
+            "is not an HDF5 file, or is truncated", where=name, advice="give a .net file, of snnc compile or of lava-dl"
+        )
     try:
         with h5py.File(name, "r") as file:
             Admitted(name, advice=NetxFields.ADVICE, texts=True, numbers=NUMBERS_MAXIMUM).check(file)

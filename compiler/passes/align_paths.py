@@ -26,7 +26,7 @@ class AlignPaths(Pass):
         lead: Steps that a spiking layer integrates before it may fire.
     """
 
-    title = "aligning paths"
+    title = "aligning paths of different length"
     requires = (spiking,)
     ensures = (spiking,)
 

@@ -264,6 +264,23 @@ def _with_thresholds_of(op: SpikingLayer, uncorrected: Operation) -> SpikingLaye
     return replace(uncorrected, threshold=op.threshold, initial_potential=op.initial_potential)
 
 
+def objective_met(method: str, objective: int, notes: Sequence[str]) -> int:
+    """Which error thresholds were chosen for, m.
+
+    Args:
+        method: The way they were chosen, as on the command line.
+        objective: The option; of ways that look at no error, 1.
+        notes: What the compilation noted: with ``AUTOMATIC`` they say which way was taken.
+    """
+    if method == "mse":
+        return 2
+    if method != AUTOMATIC:
+        return objective
+    # What is nearest to each activation is so by its squared error.
+    squared = (*(name for name, _, m in CANDIDATES if m == 2), NEAREST)
+    return 2 if any(note.startswith(f"thresholds by {name}") for note in notes for name in squared) else 1
+
+
 def _sentence(chosen: str, left: Mapping[str, float], samples: int) -> str:
     tried = ", ".join(f"{name} {value:.1%}" for name, value in left.items())
     return (

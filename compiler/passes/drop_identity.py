@@ -16,7 +16,7 @@ class DropIdentity(Pass):
        A softmax anywhere else is refused.
     """
 
-    title = "dropping identities"
+    title = "dropping what changes nothing"
     ensures = (without(Softmax),)
 
     def run(self, graph: Graph) -> PassResult:

@@ -47,7 +47,7 @@ class FoldAffine(Pass):
        layer with a diagonal matrix.
     """
 
-    title = "folding input normalisation"
+    title = "folding normalisation into weights"
     ensures = (without(Affine),)
 
     def run(self, graph: Graph) -> PassResult:

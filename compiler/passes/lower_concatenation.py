@@ -16,7 +16,7 @@ class LowerConcatenation(Pass):
     synapse from each input.
     """
 
-    title = "lowering concatenation"
+    title = "writing concatenations as sums"
     ensures = (without(Concat),)
 
     def run(self, graph: Graph) -> PassResult:

@@ -47,7 +47,7 @@ class LowerMaxPooling(Pass):
         choices: The way for each maximum pooling, by the name of its node.
     """
 
-    title = "lowering maximum pooling"
+    title = "writing maximum pooling for spikes"
     ensures = (without(MaxPool2d),)
 
     def __init__(self, choices: Mapping[str, MaxPooling]) -> None:

@@ -16,7 +16,7 @@ class LowerPooling(Pass):
     layer of its own.
     """
 
-    title = "lowering pooling"
+    title = "writing average pooling as convolutions"
     ensures = (without(AvgPool2d),)
 
     def run(self, graph: Graph) -> PassResult:

@@ -13,7 +13,7 @@ from snnc.compiler.program.connections import convolution_matrix
 class LowerTransposed(Pass):
     """Writes every transposed convolution entry by entry, since neither netx nor Lava has one."""
 
-    title = "lowering transposed convolutions"
+    title = "writing transposed convolutions as sparse weights"
     ensures = (without(ConvTranspose2d),)
 
     def run(self, graph: Graph) -> PassResult:

@@ -35,9 +35,17 @@ class PassResult:
 
 @dataclass(frozen=True)
 class PassRecord:
-    """A pass that ran, for reports."""
+    """A pass that ran, for reports.
+
+    Attributes:
+        name: The class's name, for programs.
+        title: What it did, for people: ``folding batch normalisation``.
+        seconds: How long it took.
+        result: What came of it.
+    """
 
     name: str
+    title: str
     seconds: float
     result: PassResult
 
@@ -46,7 +54,7 @@ class Pass(ABC):
     """A step of the compiler.
 
     Attributes:
-        title: What a progress bar shows while it runs.
+        title: What it does, as progress bars and reports show it.
         requires: Conditions that must hold before.
         ensures: Conditions that hold afterwards.
     """
@@ -95,7 +103,7 @@ class PassManager:
             result = step.run(graph)
             seconds = time.perf_counter() - start
             self._check(step.ensures, result.graph, f"{step.name} ensures")
-            self.records.append(PassRecord(step.name, seconds, result))
+            self.records.append(PassRecord(step.name, step.title, seconds, result))
             graph = result.graph
         return graph
 

@@ -106,7 +106,7 @@ class Quantize(Pass):
         lead: Steps that a spiking layer integrates before it may fire, 0..T.
     """
 
-    title = "quantising"
+    title = "quantising to the chip's integers"
     requires = (profiled, thresholds_assigned)
     ensures = (quantized,)
 
@@ -130,6 +130,8 @@ class Quantize(Pass):
         self._least_units = least_units
         self._rounding = rounding or WeightRounding(target)
         self._calibrator = calibrator
+        if calibrator:
+            self.title = "correcting layers and quantising them"
 
     @property
     def name(self) -> str:

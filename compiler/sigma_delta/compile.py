@@ -30,6 +30,8 @@ DELTA_THRESHOLD_MAXIMUM = 511
 ATTEMPTS = 8
 # Beyond the margin, for what rounding the coarser weights moves.
 SPARE = 1.02
+# What quantising is called in progress bars and reports.
+_TITLE = "quantising to sigma-delta neurons"
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,11 @@ def compile_sigma_delta(
     pooled = (f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d))
     provenance = provenance_of(traced, levels, _recorded(options), (*pooled, *front.notes))
     if progress:
-        progress("quantising to sigma-delta neurons", 0, 1)
+        progress(_TITLE, 0, 1)
     began = time.perf_counter()
     made, rounds = _fitted(layers, coding, options, levels, traced, target.name, provenance)
     seconds = time.perf_counter() - began
-    record = PassRecord("QuantizeSigmaDelta", seconds, PassResult(traced, True, {"rounds": rounds}))
+    record = PassRecord("QuantizeSigmaDelta", _TITLE, seconds, PassResult(traced, True, {"rounds": rounds}))
     return Compilation(made, (*front.records, record)).placed(target, allow_oversize=options.allow_oversize)
 
 

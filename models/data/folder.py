@@ -1,18 +1,19 @@
-"""Images in class folders, on the disk or in zip files, all of one size and read into memory."""
+"""Images in class folders, on the disk or in zip files, all of one size: each read when it is first used."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from snnc.errors import DataError
 from snnc.models.data.class_folders import ImageFiles, find_images
-from snnc.models.data.dataset import Dataset, make_dataset
+from snnc.models.data.dataset import Dataset, check_dataset
+from snnc.models.data.lazy import LazyImages
 from snnc.models.data.optional import import_optional
-from snnc.models.data.pictures import read_picture
+from snnc.models.data.pictures import has_colour, read_picture
 
 FORM = "FOLDER or FILE.zip (of class folders of images)"
 
@@ -31,6 +32,9 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     like an image's are left out. If all images are grey they have one channel, else all have three; transparency is
     dropped.
 
+    Of a large folder ``take`` and ``subset`` read as many files as they give; what was read of all of them is kept in
+    memory. Only to see that none has colours the others are looked at too, as far as the heads of the files.
+
     Args:
         spec: The folder or zip file.
         split: ``train`` or ``test``.
@@ -40,14 +44,27 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
     Raises:
         DataError: There is no such folder; it has no class folders; one of them has no images, or (in ``test``) is
-            not in ``train``; a file cannot be read, has more than 8 bits per value, or another size than the first.
+            not in ``train``. Also, whenever an image is used: its file cannot be read, has more than 8 bits per value,
+            or another size than the first.
     """
     root = Path(spec).expanduser()
     if not root.is_dir() and not (root.is_file() and root.suffix == ".zip"):
         raise DataError("no such folder" if not root.exists() else "not a folder, .zip or .npz file", where=spec)
     files = find_images(root, split, spec)
-    images, order = _read_images(files, spec), files.mixed_order()
-    return make_dataset(files.name, images[order], files.labels[order], classes=files.classes)
+    pillow = import_optional("PIL.Image", "pillow", spec)
+    first = read_picture(pillow, files, 0)
+    # What comes first tells most often: a grey image may be one of several in a folder of colours.
+    colour = len(first) == 3 or any(has_colour(pillow, files, index) for index in range(len(files)))
+    order = files.mixed_order()
+
+    def read(number: int) -> npt.NDArray[np.uint8]:
+        return _read_image(pillow, files, int(order[number]), colour, first.shape[-2:])
+
+    height, width = first.shape[-2:]
+    images = LazyImages(len(files), (3 if colour else 1, height, width), read, keep=True)
+    dataset = Dataset(files.name, images, files.labels[order], 1 / 255, files.classes)
+    check_dataset(dataset)
+    return dataset
 
 
 def relocated(spec: str, base: Path) -> str:
@@ -56,20 +73,18 @@ def relocated(spec: str, base: Path) -> str:
     return path if "/" in path else f"./{path}"
 
 
-def _read_images(files: ImageFiles, spec: str) -> npt.NDArray[np.uint8]:
-    """Read images into one array of shape (N, channels, height, width)."""
-    pillow = import_optional("PIL.Image", "pillow", spec)
-    images: list[npt.NDArray[np.uint8]] = []
-    for index in range(len(files)):
-        images.append(read_picture(pillow, files, index))
-        (height, width), (first_height, first_width) = images[-1].shape[-2:], images[0].shape[-2:]
-        if (height, width) != (first_height, first_width):
-            raise DataError(
-                "the image has another size than the first",
-                where=files.where(index),
-                expected=f"{first_width} x {first_height} pixels, as {Path(files.paths[0]).name}",
-                found=f"{width} x {height}",
-                advice="bring all images to the size that the network takes, or give imagenet:ROOT for one of 224",
-            )
-    channels = max(len(image) for image in images)
-    return np.stack([np.broadcast_to(image, (channels, *image.shape[1:])) for image in images])
+def _read_image(
+    pillow: Any, files: ImageFiles, index: int, colour: bool, size: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
+    """Read one image of shape (channels, height, width), which has to be of the size (height, width) of the first."""
+    image = read_picture(pillow, files, index, colour=colour)
+    if image.shape[-2:] != size:
+        (height, width), (first_height, first_width) = image.shape[-2:], size
+        raise DataError(
+            "the image has another size than the first",
+            where=files.where(index),
+            expected=f"{first_width} x {first_height} pixels, as {Path(files.paths[0]).name}",
+            found=f"{width} x {height}",
+            advice="bring all images to the size that the network takes, or give imagenet:ROOT for one of 224",
+        )
+    return image

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from snnc.errors import DataError
 from snnc.models.data.class_folders import ImageFiles
 
-__all__ = ["centre_square", "read_picture"]
+__all__ = ["centre_square", "has_colour", "read_picture"]
 
 # Pillow goes by what a file holds, not by its name. Only the readers of the forms that names may end in are let near
 # it: faults in those of rare ones, such as PSD (CVE-2026-25990) and FITS, are then out of reach.
@@ -50,6 +50,24 @@ def read_picture(
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
         raise DataError("not a readable image", where=files.where(index), found=str(error)) from error
     raise DataError("the image has more than 8 bits per value", where=files.where(index), found=f"mode {mode}")
+
+
+def has_colour(pillow: Any, files: ImageFiles, index: int) -> bool:
+    """Say whether an image has colours, by the head of its file alone.
+
+    Args:
+        pillow: The module ``PIL.Image``.
+        files: The image files.
+        index: Which of them.
+
+    Raises:
+        DataError: The file is missing, or is none of an image.
+    """
+    try:
+        with files.open(index) as file, pillow.open(file, formats=_FORMATS) as image:
+            return image.mode not in _GREY_MODES
+    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
+        raise DataError("not a readable image", where=files.where(index), found=str(error)) from error
 
 
 def centre_square(pillow: Any, shorter_side: int, side: int) -> Callable[[Any], Any]:

@@ -45,8 +45,8 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
     4. A name that ends in ``.npz``: an array file with ``x`` and perhaps ``y``, or ``x_train``, ``x_test`` and perhaps
        ``y_train``, ``y_test``.
     5. An existing folder, or a name that contains ``/`` or ends in ``.zip``: a folder or zip file with one folder of
-       images per class. It may have these in folders or zip files ``train`` and ``test`` (or ``val``). A
-       folder named like one of the above is written ``./NAME``.
+       images per class, all of one size and each decoded when it is first used. It may have these in folders or zip
+       files ``train`` and ``test`` (or ``val``). A folder named like one of the above is written ``./NAME``.
     6. ``module:attribute``: whatever that Python object holds (see ``reference.py``). This runs the module's code.
 
     Args:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.placement import RULES, PlacedLayer, Placement
 from snnc.pictures import check_picture, save_picture
-from snnc.runtime.report.placement_table import placement_sentence
+from snnc.runtime.report.placement_table import control_neurons, placement_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def placement_figure(placement: Placement, *, title: str | None = None) -> Figur
     chips = min(math.ceil(max(1, len(loads)) / placement.target.cores_per_chip), _CHIPS_AT_MOST)
     columns = min(chips, _CHIPS_IN_A_ROW)
     lines = math.ceil(placement.target.cores_per_chip / _COLUMNS)
-    names = [f"{index}  {layer.name}" for index, layer in enumerate(placement.program.layers)]
+    names = [f"{index}  layer {layer.name}" for index, layer in enumerate(placement.program.layers)]
     width = 0.32 * _COLUMNS * columns + 3.4
     height = max(0.36 * lines * math.ceil(chips / columns) + 1.3, 0.19 * (len(names) + 2) + 0.9)
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -67,7 +67,9 @@ def placement_figure(placement: Placement, *, title: str | None = None) -> Figur
     legend.set_axis_off()
     unseen = len(loads) - chips * placement.target.cores_per_chip
     notes = [f"and {unseen:,} more cores, not drawn"] if unseen > 0 else []
-    legend.text(0, 1, "\n".join([*names, "c  clock and bias neurons", *notes]), va="top", fontsize=7.5, color=INK)
+    legend.text(
+        0, 1, "\n".join([*names, f"c  {control_neurons(placement)}", *notes]), va="top", fontsize=7.5, color=INK
+    )
     bar = figure.colorbar(image, ax=legend, location="bottom", fraction=0.04, pad=0.02)
     bar.set_label("largest share of a limit that the core uses (%)", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, color=GREY, labelcolor=INK)

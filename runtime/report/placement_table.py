@@ -44,7 +44,7 @@ def placement_sentence(placement: Placement) -> str:
     chips = f"{placement.chips:,} chip{'s' * (placement.chips != 1)}"
     text = f"{placement.cores:,} cores of {chips} ({placement.target.cores_per_chip:,} each)"
     if placement.control_cores:
-        what = "input neurons" if isinstance(placement.program, SigmaDeltaProgram) else "clock and bias neurons"
+        what = control_neurons(placement)
         text += f", {placement.control_cores:,} of them for {placement.control_neurons:,} {what}"
     missing = sum(placed.broken is not None for placed in placement.layers)
     return f"{text}; {missing} layer{'s' * (missing != 1)} cannot be placed" if missing else text
@@ -55,6 +55,11 @@ def placement_legend(placement: Placement) -> str:
     unknown = [rule.name for rule in RULES if rule.available(placement.target) is None]
     text = "the most that one core of the layer uses, and the share of what there is; an estimate (docs/chip-fit.md)"
     return f"{text}; limits of {' and '.join(unknown)} are not published" if unknown else text
+
+
+def control_neurons(placement: Placement) -> str:
+    """What stands on the cores that hold no layer."""
+    return "input neurons" if isinstance(placement.program, SigmaDeltaProgram) else "clock and bias neurons"
 
 
 def _used(placement: Placement, placed: PlacedLayer, rule: Rule) -> str:

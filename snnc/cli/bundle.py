@@ -33,7 +33,7 @@ def bundle_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Pack a network for a laboratory with a Loihi 2 board, where snnc is not installed.
+    """Pack a network for a laboratory where snnc is not installed.
 
     The bundle holds the network, samples, every spike and readout that the simulator gives for them, and a script that
     needs only Lava and numpy: it runs the samples on a board, or on Lava's CPU simulator, compares, measures time and

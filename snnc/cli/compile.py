@@ -311,7 +311,7 @@ def compile_command(
     if verbose:
         for record in compilation.records:
             figures = wording.figures(record.result.stats)
-            screen.show(f"{record.seconds:8.3f} s  {record.name}{f' ({figures})' if figures else ''}")
+            screen.show(f"{record.seconds:8.3f} s  {record.title}{f' ({figures})' if figures else ''}")
     for note in program.provenance.notes:
         screen.note(note)
     if measured is not None:
@@ -327,7 +327,12 @@ def compile_command(
             "bytes": destination.stat().st_size,
             "seconds": seconds,
             "passes": [
-                {"name": record.name, "seconds": record.seconds, "stats": dict(record.result.stats)}
+                {
+                    "name": record.name,
+                    "title": record.title,
+                    "seconds": record.seconds,
+                    "stats": dict(record.result.stats),
+                }
                 for record in compilation.records
             ],
             **program_form(program),

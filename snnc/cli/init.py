@@ -32,7 +32,7 @@ def init_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write a commented snnc.toml beside a model, with what can be seen of the model.
+    """Write a commented snnc.toml beside a model, by looking at it.
 
     Commands take from that file what is not given on the command line.
     """

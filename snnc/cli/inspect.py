@@ -35,7 +35,7 @@ def inspect_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Show what a .net file holds, and which cores of the chip it takes.
+    """Show what a .net file holds, and the cores that it takes.
 
     That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance. Of a netx
     file that snnc did not write: layers, neurons, weights.
@@ -77,7 +77,7 @@ def inspect_command(
     energies = ", ".join(f"{wording.joules(value)} by {name}" for name, value in ann_joules(program).items())
     screen.show(f"the ANN takes {macs:,} multiply-accumulates per sample ({energies}, an estimate)")
     provenance = program.provenance
-    options = ", ".join(f"{name} {value}" for name, value in provenance.options.items())
+    options = ", ".join(f"{name} {value or 'none'}" for name, value in provenance.options.items())
     screen.show(f"compiled by snnc {provenance.snnc} with {options}")
     screen.show(
         f"model {provenance.model[:16]}, calibrated on {provenance.calibration_samples:,} samples "

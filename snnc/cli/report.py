@@ -71,7 +71,7 @@ def report_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write a page on a conversion, or show what came back from a laboratory.
+    """Write a page on a conversion, or show a laboratory's result.
 
     The page is one file: the network as a picture, accuracy after every pass and against T, each layer beside the
     ANN's, spikes and energy, fit to the chip, how to reproduce it. snnc compile --report writes it too.

@@ -96,7 +96,8 @@ def thresholds_command(
     """Show thresholds beside the activations that they stand for.
 
     For each layer: threshold Vth, initial potential v0 as a share of it, the activations of the ANN, and the error: the
-    mean distance of a positive activation from what a neuron sends that is given this activation at every step.
+    mean distance of a positive activation from what a neuron sends that is given this activation at every step. Where
+    thresholds are chosen for the least squared error, it is the root of the mean square (rms).
 
     Of a model the thresholds are those that snnc compile would choose. Of a .net file they are its own; T and
     normalisation are then the file's too, and --model says where the activations come from.

@@ -115,7 +115,7 @@ def diagnose_program(
         classes=program.readout.neurons,
         timesteps=program.timesteps,
         lead=program.lead,
-        corrected=bool(program.provenance.options.get("calibrate")),
+        corrections=program.provenance.options.get("calibrate", "").split(),
         weighed=program.provenance.options.get("threshold") == "auto",
         per_channel=program.provenance.options.get("per_channel") == "True",
     )

@@ -21,7 +21,7 @@ class Evidence:
         classes: Number of outputs.
         timesteps: T.
         lead: k.
-        corrected: Whether the layers were corrected on calibration data.
+        corrections: What was corrected of the layers on calibration data (``--calibrate``).
         weighed: Whether several ways to choose thresholds were tried and the best one taken (``--threshold auto``).
         per_channel: Whether each channel has a threshold of its own.
     """
@@ -33,7 +33,7 @@ class Evidence:
     classes: int
     timesteps: int
     lead: int
-    corrected: bool
+    corrections: Sequence[str]
     weighed: bool
     per_channel: bool
 

@@ -14,6 +14,8 @@ WORTH = 1.0
 NAMED = 3
 # The largest weight of a layer whose weights are coarse.
 COARSE = 32
+# The corrections that are worth their time wherever accuracy counts.
+RECOMMENDED = "weights,spread,bias"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def _rounding(evidence: Evidence) -> Iterable[Finding]:
 
 def _spikes(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(3)) >= WORTH:
-        fit = "--calibrate weights,spread,bias, which fits layers to the spikes they receive"
-        ways = [] if evidence.corrected else [fit]
+        fit = f"--calibrate {RECOMMENDED}, which fits layers to the spikes they receive"
+        ways = [] if "weights" in evidence.corrections else [fit]
         if not evidence.lead:
             ways.append(f"--lead {max(1, evidence.timesteps // 2)}, which lets layers wait until spikes are in")
         ways.append(f"a T above {evidence.timesteps}")
@@ -98,6 +100,16 @@ def _larger_thresholds(evidence: Evidence) -> str:
     if evidence.weighed:
         return "a larger T, since --threshold auto has weighed larger thresholds against coarser levels already"
     return "--threshold auto, or data-driven with --objective 2, which choose larger thresholds; a larger T"
+
+
+def _truer(evidence: Evidence) -> str:
+    if "bias" in evidence.corrections:
+        ways = [] if evidence.lead else [f"--lead {max(1, evidence.timesteps // 2)}"]
+        ways += ["a larger T", "more calibration samples, since --calibrate bias has corrected it on these already"]
+        return "; ".join(ways)
+    if evidence.corrections:
+        return f"--calibrate {','.join((*evidence.corrections, 'bias'))}"
+    return f"--calibrate {RECOMMENDED}, or bias alone, which is sooner done"
 
 
 def _sooner(evidence: Evidence) -> str:
@@ -146,13 +158,13 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: 0.0 if layer.memoryless else -layer.shift,
         0.1,
         "its rates fall {:.0f} % short of the activations on average",
-        "--calibrate bias, or weights,spread,bias",
+        _truer,
     ),
     _layer_rule(
         lambda layer: 0.0 if layer.memoryless else layer.shift,
         0.1,
         "its rates exceed the activations by {:.0f} % on average",
-        "--calibrate bias, or weights,spread,bias",
+        _truer,
     ),
     _layer_rule(
         lambda layer: layer.shift if layer.memoryless else 0.0,

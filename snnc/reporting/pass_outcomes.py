@@ -14,7 +14,8 @@ class PassOutcome:
     """The network as a pass left it.
 
     Attributes:
-        name: The pass; "" where the line before is of the same pass.
+        name: The pass, for programs; "" where the line before is of the same pass.
+        title: What it does, for people; "" likewise.
         meaning: What the network is by then.
         accuracy: Share of right predictions, 0..1; None without labels.
         agreement: Share of samples with the ANN's prediction, 0..1.
@@ -24,6 +25,7 @@ class PassOutcome:
     """
 
     name: str
+    title: str
     meaning: str
     accuracy: float | None
     agreement: float
@@ -55,13 +57,15 @@ def pass_outcomes(
         The model first and the program last.
     """
 
-    def outcome(name: str, what: str, found: Predictions, record: PassRecord | None = None) -> PassOutcome:
+    def outcome(title: str, what: str, found: Predictions, record: PassRecord | None = None) -> PassOutcome:
         accuracy = None if labels is None else float((found == labels).mean())
         agreement = float((found == ann).mean())
         if record is None:
-            return PassOutcome(name, what, accuracy, agreement)
+            return PassOutcome(title, title, what, accuracy, agreement)
         result = record.result
-        return PassOutcome(name, what, accuracy, agreement, result.modified, record.seconds, result.stats)
+        return PassOutcome(
+            record.name, record.title, what, accuracy, agreement, result.modified, record.seconds, result.stats
+        )
 
     outcomes = [outcome("the model", ANN, ann)]
     before: PassRecord | None = None
@@ -69,7 +73,7 @@ def pass_outcomes(
         if each.record is before:
             outcomes.append(outcome("", each.meaning, each.predictions))
         else:
-            outcomes.append(outcome(each.record.name, each.meaning, each.predictions, each.record))
+            outcomes.append(outcome(each.record.title, each.meaning, each.predictions, each.record))
         before = each.record
-    outcomes.append(outcome(last.name if last else "the .net file", meaning, final, last))
+    outcomes.append(outcome(last.title if last else "the .net file", meaning, final, last))
     return tuple(outcomes)

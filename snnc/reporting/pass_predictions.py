@@ -71,7 +71,9 @@ def replayed_passes(program: Program, module: torch.nn.Module) -> tuple[PassReco
         op = graph[name].op
         assert isinstance(op, SpikingLayer)
         graph.replace(name, replace(op, threshold=threshold, initial_potential=potential))
-    chosen = PassRecord("thresholds of the .net file", 0.0, PassResult(graph, modified=True))
+    chosen = PassRecord(
+        "thresholds of the .net file", "thresholds of the .net file", 0.0, PassResult(graph, modified=True)
+    )
     return (*lowered, *align.records, chosen)
 
 

@@ -26,7 +26,7 @@ def passes_table(report: Report | SigmaDeltaReport) -> RenderableType:
     for each in report.passes:
         if each.changed:
             accuracy = "-" if each.accuracy is None else share(each.accuracy)
-            table.add_row(each.name, each.meaning, accuracy, share(each.agreement))
+            table.add_row(each.title, each.meaning, accuracy, share(each.agreement))
     return Group("", table)
 
 

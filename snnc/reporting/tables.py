@@ -11,6 +11,7 @@ from snnc.compiler.targets import Target, get_target
 from snnc.reporting.cells import Cell, Table, layer_name, modules, number, percent, table
 from snnc.reporting.collect import Report
 from snnc.reporting.layer_energy import LayerEnergy
+from snnc.reporting.pass_outcomes import PassOutcome
 from snnc.reporting.sigma_delta_report import SigmaDeltaReport
 from snnc.runtime.energy import ENERGY_MODELS
 from snnc.runtime.report import wording
@@ -27,7 +28,7 @@ def passes_table(report: Report | SigmaDeltaReport) -> Table:
         change = "" if before is None or value == before else f"{100 * (value - before):+.1f}"
         rows.append(
             [
-                Cell(each.name, "name", small=wording.figures(each.figures or {}) if each.changed else "nothing to do"),
+                Cell(each.title, small=_figures(each) if each.changed else "nothing to do"),
                 Cell(each.meaning),
                 *([percent(each.accuracy)] if report.labelled else []),
                 percent(each.agreement),
@@ -39,6 +40,11 @@ def passes_table(report: Report | SigmaDeltaReport) -> Table:
         before = value
     titles = ["pass", "the network is then", *(["accuracy, %"] if report.labelled else []), "as the ANN, %"]
     return table([*titles, "points", "", *([] if report.replayed else ["seconds"])], rows)
+
+
+def _figures(outcome: PassOutcome) -> str:
+    """What a pass counted, but for zeros."""
+    return wording.figures({name: value for name, value in (outcome.figures or {}).items() if value})
 
 
 def steps_table(report: Report) -> Table:

@@ -28,7 +28,10 @@ class LayerThresholds:
         largest: The largest activation; 0 where none is positive.
         mean: Mean of the positive activations; 0 where there are none.
         error: Mean of |activation - rate| over all positive activations, each neuron being given its activation at
-            every step; in units of the activations.
+            every step; with ``objective`` 2 the root of its mean square. In units of the activations.
+        norm: The same of the positive activations themselves: their mean, or the root of their mean square; 0 where
+            there are none.
+        objective: m, 1 or 2: which error the thresholds were chosen for.
     """
 
     name: str
@@ -43,11 +46,13 @@ class LayerThresholds:
     largest: float
     mean: float
     error: float
+    norm: float
+    objective: int = 1
 
     @property
     def relative_error(self) -> float:
-        """The error as a share of the mean positive activation; 0 where there are none."""
-        return self.error / self.mean if self.mean else 0.0
+        """The error as a share of ``norm``; 0 where there are no positive activations."""
+        return self.error / self.norm if self.norm else 0.0
 
     @property
     def uniform(self) -> bool:
@@ -65,7 +70,7 @@ class LayerThresholds:
         return rate(self.values, self.threshold[self.channels], self.potential[self.channels], self.timesteps)
 
     def relative_errors(self, factors: FloatArray) -> FloatArray:
-        """The error with other thresholds, as a share of the mean activation, estimated from the drawn activations.
+        """The error with other thresholds, as a share of ``norm``, both estimated from the drawn activations.
 
         Args:
             factors: By what to multiply every threshold and potential, (candidates,), > 0.
@@ -75,10 +80,14 @@ class LayerThresholds:
         """
         threshold, potential = self.threshold[self.channels], self.potential[self.channels]
         errors = [
-            np.abs(self.values - rate(self.values, factor * threshold, factor * potential, self.timesteps)).mean()
+            self._mean(self.values - rate(self.values, factor * threshold, factor * potential, self.timesteps))
             for factor in factors
         ]
-        return np.asarray(errors, np.float64) / float(self.values.mean())
+        return np.asarray(errors, np.float64) / self._mean(self.values)
+
+    def _mean(self, values: FloatArray) -> float:
+        """The m-th root of the mean of |value| ** m."""
+        return float((np.abs(values) ** self.objective).mean() ** (1 / self.objective))
 
 
 def rate(values: FloatArray, threshold: FloatArray, potential: FloatArray, timesteps: int) -> FloatArray:

@@ -13,6 +13,7 @@ from torch import nn
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.lowering import lowering
+from snnc.compiler.passes.choose_thresholds import objective_met
 from snnc.compiler.passes.manager import PassManager, Progress
 from snnc.compiler.passes.profile_activations import ProfileActivations
 from snnc.compiler.pipeline import Options, max_pooling, threshold_pass
@@ -38,7 +39,9 @@ class _Sums:
     total: int = 0
     largest: float = 0.0
     sum: float = 0.0
-    error: float = 0.0
+    # Of |value| ** m.
+    powers: float = 0.0
+    errors: float = 0.0
 
 
 def model_thresholds(
@@ -74,14 +77,16 @@ def model_thresholds(
     traced = trace(module, coding.shape)
     ways = max_pooling(traced, coding, levels, options).ways
     passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options, levels, coding)]
-    graph = PassManager(passes, progress).run(traced)
+    manager = PassManager(passes, progress)
+    graph = manager.run(traced)
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
     for node in graph.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)
         assert node.op.threshold is not None and node.op.initial_potential is not None
         chosen[node.name] = (node.op.threshold, node.op.initial_potential)
     seen = _second_half(advance, len(levels))
-    return _measure(graph, levels, chosen, options.timesteps, seen)
+    objective = objective_met(options.threshold, options.objective, manager.notes)
+    return _measure(graph, levels, chosen, options.timesteps, objective, seen)
 
 
 def program_thresholds(
@@ -101,7 +106,11 @@ def program_thresholds(
     """
     levels = input_levels(program, dataset).values
     graph = lowered_module(program, module)[-1].result.graph
-    return _measure(graph, levels, program_levels(program), program.timesteps, advance)
+    recorded = program.provenance.options
+    objective = objective_met(
+        recorded.get("threshold", ""), int(recorded.get("objective", 1)), program.provenance.notes
+    )
+    return _measure(graph, levels, program_levels(program), program.timesteps, objective, advance)
 
 
 def _second_half(advance: Callable[[int], None] | None, samples: int) -> Callable[[int], None] | None:
@@ -113,6 +122,7 @@ def _measure(
     levels: NDArray[np.uint8],
     chosen: dict[str, tuple[FloatArray, FloatArray]],
     timesteps: int,
+    objective: int,
     advance: Callable[[int], None] | None,
 ) -> tuple[LayerThresholds, ...]:
     generator = np.random.default_rng(_SEED)
@@ -124,10 +134,10 @@ def _measure(
         values = execute(graph, batch, keep=sums)
         for node in layers:
             rows = values[node.name].transpose(0, 1).flatten(1).numpy()
-            _add(sums[node.name], rows, *chosen[node.name], timesteps, -(-DRAWN // batches), generator)
+            _add(sums[node.name], rows, *chosen[node.name], timesteps, objective, -(-DRAWN // batches), generator)
         if advance:
             advance(min(start + BATCH, len(levels)))
-    return tuple(_layer(node, sums[node.name], *chosen[node.name], timesteps) for node in layers)
+    return tuple(_layer(node, sums[node.name], *chosen[node.name], timesteps, objective) for node in layers)
 
 
 def _add(
@@ -136,6 +146,7 @@ def _add(
     threshold: FloatArray,
     potential: FloatArray,
     timesteps: int,
+    objective: int,
     drawn: int,
     generator: np.random.Generator,
 ) -> None:
@@ -146,7 +157,8 @@ def _add(
     sums.total += rows.size
     sums.positive += len(values)
     sums.sum += float(values.sum())
-    sums.error += float(np.abs(values - rates).sum())
+    sums.powers += float((values**objective).sum())
+    sums.errors += float((np.abs(values - rates) ** objective).sum())
     sums.largest = max(sums.largest, float(values.max(initial=0)))
     if len(values) > drawn:
         # Not every n-th: neighbours in an image resemble each other.
@@ -156,7 +168,9 @@ def _add(
     sums.channels.append(channels)
 
 
-def _layer(node: Node, sums: _Sums, threshold: FloatArray, potential: FloatArray, timesteps: int) -> LayerThresholds:
+def _layer(
+    node: Node, sums: _Sums, threshold: FloatArray, potential: FloatArray, timesteps: int, objective: int
+) -> LayerThresholds:
     values, channels = np.concatenate(sums.values), np.concatenate(sums.channels)
     order = np.argsort(values / threshold[channels], kind="stable")
     return LayerThresholds(
@@ -171,5 +185,7 @@ def _layer(node: Node, sums: _Sums, threshold: FloatArray, potential: FloatArray
         total=sums.total,
         largest=sums.largest,
         mean=sums.sum / sums.positive if sums.positive else 0.0,
-        error=sums.error / sums.positive if sums.positive else 0.0,
+        error=(sums.errors / sums.positive) ** (1 / objective) if sums.positive else 0.0,
+        norm=(sums.powers / sums.positive) ** (1 / objective) if sums.positive else 0.0,
+        objective=objective,
     )

@@ -35,7 +35,7 @@ def plot_thresholds(layers: Sequence[LayerThresholds], path: str | Path, *, titl
     Left: the positive activations in ascending order, and what the neuron makes of each (its steps); what lies between
     is the error. Where thresholds differ from channel to channel, activations are given in thresholds of their own
     channel. Right: the error over the threshold, with the one that was chosen; thresholds per channel are varied all
-    by one factor.
+    by one factor. It is the error that the thresholds were chosen for: the mean, or the root of the mean square.
 
     Args:
         layers: At least one.
@@ -127,7 +127,7 @@ def draw_activations(axes: Axes, layer: LayerThresholds) -> None:
 
 
 def _draw_errors(axes: Axes, layer: LayerThresholds) -> None:
-    axes.set_ylabel("error (% of mean)")
+    axes.set_ylabel("error (% of mean)" if layer.objective == 1 else "rms error (% of rms)")
     if not len(layer.values):
         axes.set_xticks([])
         axes.set_yticks([])
@@ -155,11 +155,12 @@ def _legend(figure: Figure, layers: Sequence[LayerThresholds], title: str) -> No
     from matplotlib.patches import Patch
 
     height = float(figure.get_size_inches()[1])
+    squared = layers[0].objective == 2
     figure.text(0.008, 1 - 0.1 / height, title, fontsize=11, fontweight="bold", color=INK, va="top", parse_math=False)
     handles = [
         Line2D([], [], color=ACTIVATIONS, linewidth=1.5, label="activations, sorted"),
         Line2D([], [], color=STEPS, linewidth=1.3, label=f"neuron's output, T = {layers[0].timesteps}"),
-        Patch(color=STEPS, alpha=0.25, linewidth=0, label="error"),
+        Patch(color=STEPS, alpha=0.25, linewidth=0, label="error, squared" if squared else "error"),
         Line2D(
             [], [], color=STEPS, marker="o", markersize=7, markeredgecolor="white", linestyle="", label="chosen Vth"
         ),

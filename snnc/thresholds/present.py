@@ -16,7 +16,8 @@ def thresholds_table(layers: Sequence[LayerThresholds]) -> RenderableType:
     """One row for each layer; Vth, v0, activations and errors in the ANN's units."""
     table = plain_table()
     table.add_column("layer", no_wrap=True)
-    for title in ("channels", "Vth", "v0 / Vth", "largest activation", "positive", "mean", "error", "of mean"):
+    measures = ("mean", "error", "of mean") if layers[0].objective == 1 else ("rms", "rms error", "of rms")
+    for title in ("channels", "Vth", "v0 / Vth", "largest activation", "positive", *measures):
         table.add_column(title, justify="right")
     for layer in layers:
         table.add_row(
@@ -26,7 +27,7 @@ def thresholds_table(layers: Sequence[LayerThresholds]) -> RenderableType:
             wording.scales(np.round(layer.potential / layer.threshold, 3)),
             f"{layer.largest:.3g}",
             wording.share(layer.positive / layer.total),
-            f"{layer.mean:.3g}",
+            f"{layer.norm:.3g}",
             f"{layer.error:.3g}",
             wording.share(layer.relative_error),
         )
@@ -45,6 +46,7 @@ def thresholds_form(layers: Sequence[LayerThresholds]) -> list[dict[str, object]
             "positive_activations": layer.positive,
             "largest_activation": layer.largest,
             "mean_positive_activation": layer.mean,
+            "objective": layer.objective,
             "error_per_positive_activation": layer.error,
             "relative_error": layer.relative_error,
         }

@@ -44,9 +44,12 @@ def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
             markersize=6,
             color=color,
             label=name,
+            # Those of the first and the last layer lie on the edges.
+            clip_on=False,
+            zorder=3,
         )
     axes.set_yticks(list(places), [each.name for each in layers])
-    axes.invert_yaxis()
+    axes.set_ylim(len(layers) - 0.5, -0.5)
     axes.margins(x=0.05)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter("J"))

@@ -7,7 +7,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -60,6 +60,8 @@ def forgotten(folder: Path) -> Iterator[None]:
     finally:
         for name, module in list(sys.modules.items()):
             # A folder without __init__.py has a path and no file.
-            places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-            if any(place and Path(place).is_relative_to(folder) for place in places):
+            # Newer versions of PyTorch have modules that invent each attribute they are asked for.
+            path = getattr(module, "__path__", ())
+            places = [getattr(module, "__file__", None), *(path if isinstance(path, Iterable) else ())]
+            if any(isinstance(place, str) and Path(place).is_relative_to(folder) for place in places):
                 del sys.modules[name]
