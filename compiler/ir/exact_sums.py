@@ -119,6 +119,7 @@ def _as_weight(synapse: Weighted, whole: NDArray[np.float32]) -> torch.Tensor:
 def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], values: torch.Tensor) -> torch.Tensor:
     """A synapse's output without its bias, (batch, *shape), float32."""
     batch = len(values)
+    values = values if values.is_floating_point() else values.float()
     _, exponent = np.frexp(values.flatten(1).abs().amax(1).numpy())
     exponent = np.maximum(exponent, LEAST_EXPONENT)
     # Products with powers of two are exact, so that only the integers themselves are rounded.
