@@ -1,7 +1,7 @@
 # Every target sets up what it needs first; see tools/setup.
 BIN := .venv/bin
 # Two tests at a time, also where there are more cores: several start processes of their own.
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist worksteal
 SPEED_ARGS ?=
 MINUTES ?= 60
 FUZZ_ARGS ?=
