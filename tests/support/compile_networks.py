@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 import snnc
-from snnc.compiler.calibration import layer_data
 from snnc.compiler.passes import profile_activations
 
 DATA = Path(__file__).parents[1] / "data"
@@ -75,14 +74,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, help="samples that are profiled at once")
+    parser.add_argument(
+        "--batch", type=int, help="samples that are profiled at once, of which little memory allows fewer"
+    )
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--resnet20", nargs=2, type=Path, metavar=("CHECKPOINT", "IMAGES"))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.batch:
         profile_activations.BATCH = given.batch
-        layer_data.BATCH_VALUES //= given.batch
     given.folder.mkdir(parents=True, exist_ok=True)
     for name in given.cases:
         CASES[name]().save(given.folder / f"{name}.net")
