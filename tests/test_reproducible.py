@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from snnc.compiler.calibration.exact_drive import exact_drive
 from snnc.compiler.ir import Conv2d, Linear, Sparse
 from snnc.compiler.passes.normalize import normalized_weight
-from snnc.compiler.solver.rounding import rounded, rounded_down
+from snnc.compiler.solver.rounding import rounded, rounded_down, rounded_together
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -94,6 +94,17 @@ def test_rounding_hides_the_last_bits(value: float) -> None:
     fraction, _ = np.frexp(near)
     assert fraction * 2**16 == int(fraction * 2**16)
     assert value * (1 - 2.0**-15) <= rounded_down(value) <= value
+
+
+@given(arrays.arrays(np.float64, (3, 5), elements=st.floats(-1e3, 1e3)))
+def test_rounding_together_goes_by_the_largest_of_a_row(values: np.ndarray) -> None:
+    near = rounded_together(values)
+    assert np.all(np.abs(near - values) <= 2.0**-12 * np.abs(values).max(1, keepdims=True))
+    # Nothing but a largest number that was rounded up to a power of two makes the next ones coarser.
+    assert np.all(np.abs(rounded_together(near) - near) <= 2.0**-12 * np.abs(values).max(1, keepdims=True))
+    noise = np.abs(values).max(1, keepdims=True) * 1e-13
+    for other in (values + noise, values - noise):
+        assert np.mean(rounded_together(other) == near) > 0.5
 
 
 def test_rounded_values_absorb_noise() -> None:

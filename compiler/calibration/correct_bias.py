@@ -11,6 +11,7 @@ from snnc.compiler.calibration.held_drives import HeldDrives
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Readout, SpikingLayer
 from snnc.compiler.ir.ops import FloatArray
+from snnc.compiler.solver.rounding import rounded_together
 
 # A shift of the drive moves the rates of the neurons that fire only, so that once does not suffice.
 ROUNDS = 4
@@ -35,14 +36,14 @@ def correct_bias(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer |
         for samples in layer.batches():
             missing += (layer.ann_drive(samples) - layer.mean_drive(op, samples)).double().sum(0)
         mean = (missing / layer.samples).numpy()
-        return with_bias(op, mean.reshape(len(mean), -1).mean(1))
+        return with_bias(op, rounded_together(mean.reshape(1, len(mean), -1).mean(2))[0])
     held = HeldDrives(layer, op)
     total = np.zeros(layer.node.shape[0])
     for _ in range(ROUNDS):
         shift = held.missing(op)
         held.shift(shift)
         total += shift
-    return with_bias(op, total)
+    return with_bias(op, rounded_together(total[None])[0])
 
 
 def with_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:

@@ -11,6 +11,7 @@ from snnc.compiler.calibration.correct_bias import with_bias
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Conv2d, Linear, Readout, SpikingLayer
 from snnc.compiler.ir.windows import windows
+from snnc.compiler.solver.rounding import rounded_together
 
 # Beyond so many inputs of a neuron the normal equations take too long.
 FAN_IN_MAXIMUM = 2304
@@ -49,8 +50,11 @@ def correct_weights(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLaye
         change, shift = regression.solve(layer, op)
         first, others = movable(layer, op), op.synapses[1:]
         assert first is not None
-        weight = first.weight + change.numpy().reshape(first.weight.shape)
-        op = with_bias(replace(op, synapses=(replace(first, weight=weight), *others)), shift.numpy())
+        # So that the last bits of the solution, which depend on the number of threads, are lost.
+        weight = rounded_together(first.weight + change.numpy().reshape(first.weight.shape))
+        op = with_bias(
+            replace(op, synapses=(replace(first, weight=weight), *others)), rounded_together(shift.numpy()[None])[0]
+        )
     return op
 
 
