@@ -78,7 +78,7 @@ def _layer(graph: Any, index: int) -> Layer:
         name=form["name"],
         modules=tuple(form["modules"]),
         shape=shape,
-        synapses=tuple(_synapse(graph.nodes[name]) for name in names),
+        synapses=tuple(_synapse(graph.nodes[name], index) for name in names),
         bias=_bias(graph, index, graph.nodes[names[0]], tuple(form["bias_shape"]), shape),
         threshold=None if threshold is None else _scaled(*threshold),
         initial_potential=_initial_potential(node, threshold),
@@ -112,6 +112,13 @@ def _exponent(value: object) -> int:
     return value
 
 
+def _source(value: object, index: int) -> int:
+    """What a layer reads: the input, -1, or a layer before it. In a circle the longest path would have no end."""
+    if not isinstance(value, int) or not -1 <= value < index:
+        raise ValueError(f"layer {index} reads {value}, not the input or a layer before it")
+    return value
+
+
 def _bias(graph: Any, index: int, first: Any, bias_shape: tuple[int, ...], shape: tuple[int, ...]) -> Bias:
     separate = graph.nodes.get(f"layer{index}_bias")
     values = np.asarray(first.bias if separate is None else separate.v_leak)
@@ -121,7 +128,7 @@ def _bias(graph: Any, index: int, first: Any, bias_shape: tuple[int, ...], shape
     return values.reshape(bias_shape).astype(np.int32)
 
 
-def _synapse(node: Any) -> Synapse:
+def _synapse(node: Any, index: int) -> Synapse:
     form = described(node.metadata)
     kind, groups, exponent = form["kind"], int(form["groups"]), _exponent(form["exponent"])
     entries = None
@@ -135,7 +142,7 @@ def _synapse(node: Any) -> Synapse:
     if kind == "conv":
         options = {name: _pair(getattr(node, name)) for name in ("stride", "padding", "dilation")}
     return Synapse(
-        form["source"],
+        _source(form["source"], index),
         kind,
         weight,
         groups=groups,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+import shlex
 import sys
 import tempfile
 import warnings
@@ -89,7 +90,9 @@ def main() -> None:
         def one(content: bytes) -> None:
             TARGETS[target].check(content, Path(folder))
 
-        atheris.Setup([sys.argv[0], *arguments], one, custom_mutator=Changes(target))
+        # To merge files libFuzzer starts itself again, by its own name, through a shell.
+        command = f"{shlex.quote(sys.executable)} -m fuzzing.worker {target}"
+        atheris.Setup([command, *arguments], one, custom_mutator=Changes(target))
         atheris.Fuzz()
 
 
