@@ -134,12 +134,15 @@ def test_the_float_simulation_of_the_file_is_the_network_that_was_trained(
 def test_the_integers_do_what_was_trained(ann: nn.Module, data: Data, timesteps: int) -> None:
     network, history = trained(ann, data, replace(SETTINGS, timesteps=timesteps, quantize=True))
     program = compile_network(network, data.training, timesteps=timesteps, threshold="learned", calibration_samples=64)
-    images = torch.as_tensor(raw_values(data.test), dtype=torch.float32)
+    # All images there are: of 100 alone one more or less would be a point.
+    digits = load_data("digits", split="test")
+    images = torch.as_tensor(raw_values(digits), dtype=torch.float32)
     with torch.no_grad():
         expected = network.spiking_logits(images).argmax(1).numpy()
-    result = run(program, data.test)
+    result = run(program, digits)
     assert (result.readout.argmax(1) == expected).mean() >= 0.95
-    assert float((expected == data.test.labels).mean()) == history[-1].test_accuracy
+    first = len(data.test)
+    assert float((expected[:first] == data.test.labels).mean()) == history[-1].test_accuracy
 
 
 def test_the_conversion_keeps_the_weights(ann: nn.Module, data: Data) -> None:
