@@ -48,8 +48,9 @@ class LayerData:
         self.samples = samples
         self.timesteps = timesteps
         self.lead = lead
+        self._ann_sums = ExactSums(node.op.synapses)
         # Batches follow one another with the same operation.
-        self._op, self._sums = node.op, ExactSums(node.op.synapses)
+        self._op, self._sums = node.op, self._ann_sums
         neurons = math.prod(node.shape)
         fitting = max(LEAST_SAMPLES, DRIVES // (4 * timesteps * neurons))
         self.few = slice(0, min(samples, fitting))
@@ -64,8 +65,7 @@ class LayerData:
 
     def ann_drive(self, samples: slice) -> torch.Tensor:
         """The input of the ANN's activation function, (samples, *shape), float32."""
-        assert isinstance(self.node.op, SpikingLayer | Readout)
-        return self._summed(self.node.op, [source.activations[samples] for source in self.sources])
+        return self._ann_sums.drive(*(channels_last(source.activations[samples]) for source in self.sources))
 
     def ann_activation(self, samples: slice) -> torch.Tensor:
         """What the ANN puts out, (samples, *shape), float32."""
@@ -88,12 +88,9 @@ class LayerData:
 
     def mean_drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
         """The mean of :meth:`drive` over the steps, (samples, *shape), float32."""
-        return self._summed(op, [source.rates(samples) for source in self.sources])
-
-    def _summed(self, op: SpikingLayer | Readout, values: list[torch.Tensor]) -> torch.Tensor:
         if op is not self._op:
             self._op, self._sums = op, ExactSums(op.synapses)
-        return self._sums.drive(*(channels_last(each) for each in values))
+        return self._sums.drive(*(channels_last(source.rates(samples)) for source in self.sources))
 
     def spikes(self, op: SpikingLayer, drive: torch.Tensor) -> torch.Tensor:
         """What the layer sends for a drive, in units of its activations, (T, samples, *shape)."""
