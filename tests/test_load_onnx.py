@@ -30,6 +30,8 @@ helper, FLOAT = onnx.helper, onnx.TensorProto.FLOAT
 
 # The newer exporter, torch's default since 2.9, needs a package more.
 HAS_CHOICE = "dynamo" in inspect.signature(torch.onnx.export).parameters
+# Before, ONNX's own interpreter gives a convolution that has auto_pad other outputs than the standard.
+PADS_AS_THE_STANDARD = tuple(map(int, onnx.__version__.split(".")[:2])) >= (1, 23)
 EXPORTERS = [False, True] if HAS_CHOICE and importlib.util.find_spec("onnxscript") else [False]
 
 
@@ -119,6 +121,9 @@ def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> An
 def reference(made: Any, batch: torch.Tensor) -> torch.Tensor:
     from onnx.reference import ReferenceEvaluator
 
+    pads = any(each.op_type == "Conv" and "auto_pad" in {a.name for a in each.attribute} for each in made.graph.node)
+    if pads and not PADS_AS_THE_STANDARD:
+        pytest.skip("onnx before 1.23 computes convolutions with auto_pad otherwise than the standard")
     return torch.as_tensor(ReferenceEvaluator(made).run(None, {"x": batch.numpy()})[0])
 
 

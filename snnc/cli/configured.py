@@ -28,7 +28,9 @@ class ConfiguredCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses twice: to find the file, and then with its values as defaults."""
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        if not ctx.resilient_parsing and not given.get("help"):
+        # Its name differs between versions of click.
+        help_option = self.get_help_option(ctx)
+        if not ctx.resilient_parsing and not (help_option and given.get(help_option.name)):
             configuration = self._configuration(ctx, given)
             if configuration is not None:
                 self._apply(ctx, configuration, given)
