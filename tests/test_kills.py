@@ -79,10 +79,13 @@ def test_compile_that_is_killed_leaves_the_file_before_or_the_new_one(made: Path
 def test_finetune_that_is_killed_goes_on_from_its_checkpoint(made: Path, tmp_path: Path, kills: int) -> None:
     command = ("finetune", made / "plain.pt", "--data", made / "data.npz", "-T", "2", "--epochs", "30", "-o", "out.pt")
     (tmp_path / "whole").mkdir()
-    seconds = seconds_of(tmp_path / "whole", *command, "--threads", "1")
+    whole = seconds_of(tmp_path / "whole", *command, "--threads", "1")
     expected = torch.load(tmp_path / "whole" / "out.pt", weights_only=False).state_dict()
+    # What is left of a run that has nothing left to train.
+    least = min(whole, seconds_of(tmp_path / "whole", *command, "--threads", "1", "--resume"))
     killed = epochs = 0
-    for moment in moments(seconds, kills):
+    for share in moments(1, kills):
+        moment = share * (least + (whole - least) * (1 - epochs / 30))
         killed += kill_after(moment, tmp_path, *command, "--threads", "1", "--resume")
         assert files(tmp_path) <= {"whole", "out.pt", "out.checkpoint", "out.json"}
         if (tmp_path / "out.checkpoint").exists():
@@ -98,7 +101,8 @@ def test_finetune_that_is_killed_goes_on_from_its_checkpoint(made: Path, tmp_pat
             for name in ("out.pt", "out.checkpoint", "out.json"):
                 (tmp_path / name).unlink(missing_ok=True)
             epochs = 0
-    assert killed > kills // 2
+    # Less surely than of the others: how long the rest takes is a guess.
+    assert killed > kills // 4
     succeed(tmp_path, *command, "--threads", "1", "--resume")
     found = torch.load(tmp_path / "out.pt", weights_only=False).state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -84,6 +85,21 @@ def test_the_audit_fails_for_what_is_not_explained(tmp_path: Path, name: str, co
     assert done.returncode == code, done.stderr
     assert f"torch {torch}: CVE-2099-1, {name}" in done.stdout.replace(f"{name}, CVE-2099-1", f"CVE-2099-1, {name}")
     assert "PYSEC-2099-2" not in done.stdout and ("NOT EXPLAINED" in done.stdout) == bool(code)
+
+
+@pytest.mark.parametrize("specifier, code", [("<99", 1), ("<1.0.6", 0)])
+def test_the_audit_reads_specifiers_too(tmp_path: Path, specifier: str, code: int) -> None:
+    (tmp_path / "data").mkdir()
+    asteval = pins(LOCK)["asteval"]
+    known = {"Asteval": ["<0.1", specifier], "numpy": ["<0.1"]}
+    (tmp_path / "data" / "insecure.json").write_text(json.dumps({"$meta": {"timestamp": 0}, **known}))
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "audit", "--advisories", tmp_path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert f"asteval {asteval}: asteval " in done.stdout and "numpy" not in done.stdout
+    assert ("NOT EXPLAINED" in done.stdout) == bool(code)
 
 
 def test_an_audit_without_advisories_does_not_pass(tmp_path: Path) -> None:
