@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.compiler.calibration import CORRECTIONS, Calibrator
+from snnc.compiler.calibration import ALL, CORRECTIONS, Calibrator
 from snnc.compiler.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
 from snnc.compiler.compilation import Compilation, provenance_of
 from snnc.compiler.distributed import Processes
@@ -120,7 +120,7 @@ class Options:
             raise OptionError(
                 "unknown correction",
                 where="calibrate (--calibrate)",
-                expected=", ".join(CORRECTIONS),
+                expected=", ".join((*CORRECTIONS, ALL)),
                 found=repr(unknown[0]),
             )
         if self.objective not in OBJECTIVES:

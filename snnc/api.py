@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from snnc.compiler.calibration import named_corrections
 from snnc.compiler.compilation import Compilation
 from snnc.compiler.distributed import Processes
 from snnc.compiler.exchange import Form, nir_form
@@ -53,7 +54,7 @@ def compile(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
-    calibrate: Sequence[str] = (),
+    calibrate: str | Sequence[str] = (),
     lead: int = 0,
     allow_oversize: bool = False,
     strict: bool = False,
@@ -94,8 +95,8 @@ def compile(
             large activations less; other ways to choose thresholds minimise nothing and take only 1.
         calibrate: Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the
             spikes that a layer receives), ``thresholds`` (chosen for them), ``spread`` (initial potentials
-            that come over the steps), ``potentials`` and ``bias`` (what a channel's rates miss on average), or several
-            of them.
+            that come over the steps), ``potentials`` and ``bias`` (what a channel's rates miss on average), several
+            of them, or ``all``.
         lead: k, 0..T: steps that each layer integrates its input before it may fire. It removes most of the error of
             spikes that come unevenly; a sample then takes T + k + 1 steps, and its result k steps more for each layer.
         allow_oversize: Go on where a layer fits no core of the chip, with a note among the program's notes: for runs
@@ -159,7 +160,7 @@ def compile_recorded(
     per_channel: bool = True,
     max_pool: str = "auto",
     objective: int = 1,
-    calibrate: Sequence[str] = (),
+    calibrate: str | Sequence[str] = (),
     lead: int = 0,
     allow_oversize: bool = False,
     strict: bool = False,
@@ -193,7 +194,7 @@ def compile_recorded(
                 "threshold": (threshold, "auto"),
                 "per_channel": (per_channel, True),
                 "objective": (objective, 1),
-                "calibrate": (tuple(calibrate), ()),
+                "calibrate": (named_corrections(calibrate), ()),
                 "lead": (lead, 0),
                 "strict": (strict, False),
             },
@@ -207,7 +208,7 @@ def compile_recorded(
             per_channel=per_channel,
             max_pool=max_pool,
             objective=objective,
-            calibrate=tuple(calibrate),
+            calibrate=named_corrections(calibrate),
             lead=lead,
             allow_oversize=allow_oversize,
             strict=strict,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from snnc.compiler.calibration import CORRECTIONS, Calibrator
+import snnc
+from snnc.compiler.calibration import CORRECTIONS, Calibrator, named_corrections
 from snnc.compiler.calibration.correct_bias import correct_bias
 from snnc.compiler.calibration.correct_potentials import correct_potentials
 from snnc.compiler.calibration.correct_thresholds import correct_thresholds
@@ -248,6 +249,18 @@ def test_corrections_are_the_same_each_time() -> None:
 def test_an_unknown_correction_is_refused() -> None:
     with pytest.raises(OptionError, match=r"calibrate \(--calibrate\): unknown correction.*weights, thresholds"):
         compiled("magic")
+
+
+@pytest.mark.parametrize("names", ["all", ["all"], "bias, all", list(CORRECTIONS)])
+def test_all_stands_for_every_correction(names: str | list[str]) -> None:
+    assert named_corrections(names) == tuple(CORRECTIONS)
+
+
+def test_corrections_may_be_named_as_on_the_command_line() -> None:
+    program = snnc.compile(network(), images(96), timesteps=2, calibrate="bias,weights", std=255.0)
+    assert program.provenance.options["calibrate"] == "bias weights"
+    expected = snnc.compile(network(), images(96), timesteps=2, calibrate=["bias", "weights"], std=255.0)
+    assert np.array_equal(program.layers[0].bias, expected.layers[0].bias)
 
 
 def test_rates_are_told_in_spikes_and_in_activations(second_layer: LayerData) -> None:

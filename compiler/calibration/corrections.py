@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from snnc.compiler.calibration.correct_bias import correct_bias
@@ -25,3 +25,18 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
         "bias": correct_bias,
     }
 )
+ALL = "all"
+
+
+def named_corrections(names: str | Iterable[str]) -> tuple[str, ...]:
+    """The names of corrections as users give them, one by one.
+
+    Args:
+        names: Names, or one text with commas between them; ``all`` stands for every correction there is.
+
+    Returns:
+        The names. Those that are unknown are among them.
+    """
+    given = names.split(",") if isinstance(names, str) else names
+    chosen = tuple(filter(None, (each.strip() for each in given)))
+    return tuple(CORRECTIONS) if ALL in chosen else chosen
