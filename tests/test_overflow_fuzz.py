@@ -19,9 +19,8 @@ from runs import assert_equal_results
 from torch import nn
 from worst_inputs import worst_inputs
 
-from snnc.compiler.passes.quantize import smallest_gate
 from snnc.compiler.pipeline import Options, compile_module
-from snnc.compiler.program import Program
+from snnc.compiler.program import Gate, Program
 from snnc.compiler.program.membrane_bounds import drive_bounds, highest_silenced, is_safe, window
 from snnc.compiler.program.safety import program_safety
 from snnc.compiler.targets import get_target
@@ -52,7 +51,7 @@ def with_sufficient_gates(program: Program) -> Program:
             drive = drive_of(program, index)
             bounds = window(*drive, layer.threshold.value, layer.firing_level, program.timesteps, lead)
             needed = highest_silenced(bounds, max(0, int(layer.bias.max())), lead) - layer.firing_level + 1
-            layer = replace(layer, gate=smallest_gate(needed))
+            layer = replace(layer, gate=Gate.above(needed))
         layers.append(layer)
     return replace(program, layers=tuple(layers))
 

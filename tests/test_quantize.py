@@ -20,9 +20,9 @@ from snnc.compiler.lowering import lowering
 from snnc.compiler.passes.assign_thresholds import AssignThresholds
 from snnc.compiler.passes.manager import PassManager
 from snnc.compiler.passes.profile_activations import ProfileActivations
-from snnc.compiler.passes.quantize import Quantize, smallest_gate
+from snnc.compiler.passes.quantize import Quantize
 from snnc.compiler.pipeline import Options, compile_module
-from snnc.compiler.program import InputCoding, Program, Scaled
+from snnc.compiler.program import Gate, InputCoding, Program, Scaled
 from snnc.compiler.solver import METHODS, spike_counts
 from snnc.compiler.targets import get_target
 from snnc.errors import DataError, OptionError, SnncError, TargetError
@@ -337,7 +337,7 @@ def test_a_number_is_stored_below_and_above_itself(limit: float) -> None:
 
 @given(st.floats(-10, 2**18))
 def test_the_gate_is_as_strong_as_needed_and_hardly_stronger(needed: float) -> None:
-    gate = smallest_gate(needed)
+    gate = Gate.above(needed)
     assert gate.value >= needed
     assert gate.value <= max(1, needed * (1 + 1 / 64) + gate.count)
     assert 0 <= gate.pulse.mantissa <= 255 and 0 <= gate.pulse.exponent <= 7

@@ -13,8 +13,8 @@ from snnc.compiler.emit.layout import REFRACTORY_DELAY, VOLTAGE_DECAY, current_d
 from snnc.compiler.emit.read_head import read_shape
 from snnc.compiler.emit.read_synapses import read_hold, read_synapse
 from snnc.compiler.program import Bias, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
+from snnc.compiler.program.layer import EXPONENT_MAX
 
-EXPONENT_MAXIMUM = 7
 # Any membrane potential, and the largest bias.
 STATE = 1 << 40
 BIAS_MAXIMUM = 1 << 24
@@ -189,8 +189,8 @@ def read_scale(own: Fields, shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _scaled(own: Fields, mantissa: int, exponent: int) -> Scaled:
-    if exponent > EXPONENT_MAXIMUM:
-        raise own.error("threshold or gate are out of range", expected=f"exponents 0..{EXPONENT_MAXIMUM}")
+    if exponent > EXPONENT_MAX:
+        raise own.error("threshold or gate are out of range", expected=f"exponents 0..{EXPONENT_MAX}")
     return Scaled(mantissa, exponent)
 
 

@@ -14,9 +14,9 @@ from snnc.compiler.emit.grouping import joined_groups, original_groups
 from snnc.compiler.emit.layout import GROUPS_MAXIMUM
 from snnc.compiler.emit.read_head import SIZE_MAXIMUM
 from snnc.compiler.program import Entries, Synapse
+from snnc.compiler.program.layer import EXPONENT_MAX
 from snnc.compiler.program.window_output import window_output
 
-EXPONENT_MAXIMUM = 7
 # As long as no target waits longer; what one can do is checked where it runs.
 HOLD_MAXIMUM = 1 << 16
 
@@ -53,7 +53,7 @@ def read_synapse(
         shape: The shape of the layer that it feeds.
     """
     kind = netx.choice("type", "conv", "dense") if netx else own.choice("kind", "conv", "dense", "sparse")
-    exponent = own.integer("exponent", 1, EXPONENT_MAXIMUM) if own.has("exponent") else 0
+    exponent = own.integer("exponent", 1, EXPONENT_MAX) if own.has("exponent") else 0
     if kind == "sparse":
         synapse = _sparse(own, source, (math.prod(shape), math.prod(read)))
     elif kind == "dense":

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from snnc.compiler.emit.read_layers import EXPONENT_MAXIMUM
 from snnc.compiler.exchange.layout import HALF, KEY
 from snnc.compiler.exchange.weights import synapse_weight
 from snnc.compiler.program import (
@@ -24,6 +23,7 @@ from snnc.compiler.program import (
     Scaled,
     Synapse,
 )
+from snnc.compiler.program.layer import EXPONENT_MAX
 
 __all__ = ["described", "rebuilt"]
 
@@ -107,8 +107,8 @@ def _scaled(mantissa: int, exponent: int) -> Scaled:
 
 def _exponent(value: object) -> int:
     """A number of bits to shift by, before anything is shifted: without bounds it would fill the memory."""
-    if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAXIMUM:
-        raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAXIMUM}")
+    if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAX:
+        raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAX}")
     return value
 
 

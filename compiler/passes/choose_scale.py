@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
-from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.program import Entries, Scaled, Synapse
-from snnc.compiler.program.layer import IntegerArray
+from snnc.compiler.passes.normalized_layer import NormalizedLayer
+from snnc.compiler.passes.synapse_form import as_synapse, has_netx_form
+from snnc.compiler.program import Scaled
 from snnc.compiler.program.membrane_bounds import (
     Window,
     drive_bounds,
@@ -24,40 +23,13 @@ from snnc.errors import TargetError
 
 # A bias reaches the neuron through a synapse of multiples of 256 and one of -128..127.
 BIAS_MAXIMUM = 127 * 256
-THRESHOLD_MAXIMUM = Scaled(255, 7).value
+THRESHOLD_MAXIMUM = Scaled.largest().value
 # Rounding of weights, bias and gate, kept free when the scale is chosen before it is known.
 SLACK = 1024
 # A proof that costs at most half a bit of the weights is worth it.
 PROOF_WORTH = math.sqrt(2)
 # How many times the calibration data's range a membrane holds where its range is not proven.
 USUAL_MARGIN = 2.0
-
-
-@dataclass(frozen=True, eq=False)
-class NormalizedLayer:
-    """A float layer in units of its threshold; the readout in units of the logits.
-
-    Attributes:
-        synapses: What the layer computes.
-        weights: The weights of each synapse in thresholds per spike of its source.
-        bias: In thresholds, with the layer's axes.
-        start: Initial potential v0 / Vth, 0..1; 0 for the readout.
-        sources: For each synapse the shape of what it reads and the largest value that one neuron of it sends.
-        shape: Shape of the layer.
-        measured: Smallest and largest input of the ReLU on the calibration data.
-        spiking: Whether it fires; the readout does not.
-        where: What errors call it.
-    """
-
-    synapses: tuple[Weighted, ...]
-    weights: tuple[FloatArray, ...]
-    bias: FloatArray
-    start: float
-    sources: tuple[tuple[Shape, int], ...]
-    shape: Shape
-    measured: tuple[float, float]
-    spiking: bool
-    where: str
 
 
 @dataclass(frozen=True)
@@ -192,34 +164,3 @@ def _room(
         step = largest_step((low, high), 1.0, gate, (bias_low, bias_high), lead)
         limits.append((target.input_limit - SLACK) / step)
     return min(limits), bounds
-
-
-def has_netx_form(synapse: Weighted) -> bool:
-    """Whether netx can load such a synapse, as the first of a layer."""
-    return isinstance(synapse, Conv2d | Linear)
-
-
-def as_synapse(synapse: Weighted, weight: IntegerArray, source: int, exponent: int = 0) -> Synapse:
-    """The operation's connections with other weights.
-
-    Args:
-        synapse: The operation.
-        weight: In the shape of its weights; for a sparse one those of its entries.
-        source: Index of the layer that it reads.
-        exponent: Of all weights.
-    """
-    if isinstance(synapse, Linear):
-        return Synapse(source, "dense", weight, exponent=exponent)
-    if isinstance(synapse, Sparse):
-        entries = Entries(synapse.matrix.indptr.astype(np.int32), synapse.matrix.indices.astype(np.int32))
-        return Synapse(source, "sparse", weight, exponent=exponent, entries=entries)
-    return Synapse(
-        source,
-        "conv",
-        weight,
-        synapse.stride,
-        synapse.padding,
-        synapse.dilation,
-        synapse.groups,
-        exponent,
-    )

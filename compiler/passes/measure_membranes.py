@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.compiler.passes.quantize import smallest_gate
-from snnc.compiler.program import Layer, Program
+from snnc.compiler.program import Gate, Layer, Program
 from snnc.compiler.targets import Target
 
 
@@ -57,10 +56,10 @@ def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> L
         beside = high - min(low, -layer.initial_potential) if lead else int(abs(layer.bias).max())
         allowed = min(allowed, target.input_limit - beside)
     if needed > allowed:
-        return replace(layer, gate=smallest_gate(max(layer.gate.value, (needed + allowed) / 2)))
+        return replace(layer, gate=Gate.above(max(layer.gate.value, (needed + allowed) / 2)))
     # Both ends can go equally many times as far, a threshold further each, as spikes come unevenly.
     assert layer.threshold is not None
     above, below = high + layer.threshold.value, layer.threshold.value - low
     room = target.membrane_limit + bias[0] - bias[1] + layer.firing_level
     equal = room * above / (above + below) + bias[1] - layer.firing_level
-    return replace(layer, gate=smallest_gate(max(layer.gate.value, min(max(needed, equal), allowed))))
+    return replace(layer, gate=Gate.above(max(layer.gate.value, min(max(needed, equal), allowed))))

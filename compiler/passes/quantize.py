@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
@@ -22,26 +21,19 @@ from snnc.compiler.ir import (
     Relay,
     SpikeMax2d,
     SpikingLayer,
-    Weighted,
 )
 from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.passes.choose_scale import (
-    BIAS_MAXIMUM,
-    PROOF_WORTH,
-    NormalizedLayer,
-    Scale,
-    as_synapse,
-    choose_scale,
-    has_netx_form,
-)
+from snnc.compiler.passes.choose_scale import PROOF_WORTH, choose_scale
 from snnc.compiler.passes.conditions import profiled, quantized, thresholds_assigned
 from snnc.compiler.passes.dequantize import dequantized
-from snnc.compiler.passes.input_moments import SAMPLES_MAXIMUM, Place, has_moments, measure_input_moments
+from snnc.compiler.passes.input_moments import SAMPLES_MAXIMUM, has_moments, measure_input_moments
 from snnc.compiler.passes.manager import Pass, PassResult
+from snnc.compiler.passes.memoryless_layer import memoryless_layer
 from snnc.compiler.passes.normalize import normalized_bias, normalized_weight
+from snnc.compiler.passes.normalized_layer import NormalizedLayer
+from snnc.compiler.passes.round_layer import LayerRounding
 from snnc.compiler.passes.weight_rounding import WeightRounding
-from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
-from snnc.compiler.program.membrane_bounds import drive_bounds, highest_silenced, is_safe, window
+from snnc.compiler.program import InputCoding, Layer
 from snnc.compiler.solver.rounding import rounded_down
 from snnc.compiler.targets import Target
 from snnc.errors import TargetError
@@ -64,7 +56,7 @@ class _Outcome:
     Attributes:
         layer: The layer.
         proven: Whether no input can make its membrane leave the chip's range.
-        input_deviation: See :meth:`Quantize._input_deviation`.
+        input_deviation: See :meth:`LayerRounding.input_deviation`.
         bits_given: By how many bits its scale is smaller than with the usual margin, so that its range is proven.
     """
 
@@ -130,6 +122,7 @@ class Quantize(Pass):
         self._least_units = least_units
         self._rounding = rounding or WeightRounding(target)
         self._calibrator = calibrator
+        self._rounder = LayerRounding(target, timesteps, coding, self._rounding, lead)
         if calibrator:
             self.title = "correcting layers and quantising them"
 
@@ -268,59 +261,14 @@ class Quantize(Pass):
             # A threshold is rounded to the chip's; this is written as it is.
             scale = replace(scale, units=rounded_down(scale.units))
         indexed = [indices[source] for source in node.inputs]
-        layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
+        layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
         while scale.proven and not is_proven:
             # Rounding moved the range by a little more than the slack that was left for it.
             scale = replace(scale, units=rounded_down(scale.units * 0.98))
-            layer, is_proven = self._rounded_layer(node, normalized, unit, scale, indexed)
+            layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
         theta = layer.threshold.value if layer.threshold else scale.units
-        deviation = self._input_deviation(node, normalized, theta, layer.synapses)
+        deviation = self._rounder.input_deviation(node, normalized, theta, layer.synapses)
         return _Outcome(layer, is_proven, deviation, math.log2(scale.usual / scale.units))
-
-    def _rounded_layer(
-        self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
-    ) -> tuple[Layer, bool]:
-        """The layer at a scale, and whether no input can make its membrane leave the chip's range."""
-        threshold = Scaled.below(scale.units) if normalized.spiking else None
-        theta = threshold.value if threshold else scale.units
-        synapses = tuple(
-            self._rounded_synapse((node.name, place), synapse, weight * theta, source)
-            for place, (synapse, weight, source) in enumerate(
-                zip(normalized.synapses, normalized.weights, sources, strict=True)
-            )
-        )
-        if all(not synapse.weight.any() for synapse in synapses):
-            raise TargetError(
-                "all weights round to zero in the chip's integers",
-                where=node.where,
-                advice="the layer ignores its input; choose a smaller T or other thresholds",
-            )
-        bias = self._rounded_bias(node, normalized, theta, synapses)
-        potential = min(round(normalized.start * theta), threshold.value - 1) if threshold else 0
-        firing = threshold.value - potential if threshold else math.inf
-        low, high = drive_bounds(node.shape, synapses, normalized.sources)
-        drive = (int((low + bias).min()), int((high + bias).max()))
-        lead = self._lead if threshold else 0
-        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps, lead)
-        gate = None
-        if threshold:
-            silenced = bounds if scale.proven else scale.window.scaled(theta)
-            gate = smallest_gate(highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1)
-        layer = Layer(
-            name=node.name,
-            modules=node.modules,
-            shape=node.shape,
-            synapses=synapses,
-            bias=bias,
-            threshold=threshold,
-            initial_potential=potential,
-            gate=gate,
-            scale=unit if threshold else np.full(node.shape[0], 1 / theta),
-            membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
-        )
-        return layer, is_safe(
-            layer, drive, self._timesteps, self._target.membrane_limit, lead, self._target.input_limit
-        )
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]
@@ -329,92 +277,3 @@ class Quantize(Pass):
             (shape, self._coding.largest if isinstance(graph[source].op, Input) else 1)
             for shape, source in zip(shapes, node.inputs, strict=True)
         )
-
-    def _rounded_synapse(self, place: Place, op: Weighted, weight: FloatArray, source: int) -> Synapse:
-        exponent = 0
-        if place[1] or not has_netx_form(op):
-            while exponent < self._target.weight_exponent_maximum and not self._fits(weight / 2**exponent):
-                exponent += 1
-        return as_synapse(op, self._rounding.rounded(place, weight / 2**exponent), source, exponent)
-
-    def _rounded_bias(
-        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
-    ) -> NDArray[np.int32]:
-        """The bias, less what the rounding of the weights adds to the drive on average."""
-        bias = normalized.bias * theta
-        for place, (op, weight, synapse) in enumerate(
-            zip(normalized.synapses, normalized.weights, synapses, strict=True)
-        ):
-            if isinstance(op, Conv2d | Linear) and self._rounding.knows((node.name, place)):
-                change = synapse.scaled_weight - weight * theta
-                added = self._rounding.mean_change((node.name, place), op, change, self._levels(synapse))
-                if bias.size < added.size:
-                    added = added.mean(axis=tuple(range(1, added.ndim)), keepdims=True)
-                bias = bias - added
-        rounded: NDArray[np.int32] = np.rint(bias).clip(-BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
-        return rounded
-
-    def _input_deviation(
-        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
-    ) -> float:
-        """How far rounding the weights for the input moves the drive of a step, in thresholds, mean of the channels."""
-        worst = 0.0
-        for index, (weight, synapse) in enumerate(zip(normalized.weights, synapses, strict=True)):
-            place = (node.name, index)
-            if synapse.source < 0 and self._rounding.knows(place):
-                change = synapse.scaled_weight - weight * theta
-                worst = max(worst, float(self._rounding.deviation(place, change, self._levels(synapse)).mean() / theta))
-        return worst
-
-    def _levels(self, synapse: Synapse) -> int:
-        """The levels that one unit of what a synapse reads stands for."""
-        return self._coding.levels_per_unit if synapse.source < 0 else 1
-
-    def _fits(self, weight: FloatArray) -> bool:
-        half = self._target.weight_step / 2
-        low, high = weight.min(initial=0), weight.max(initial=0)
-        return bool(self._target.weight_minimum - half <= low and high <= self._target.weight_maximum + half)
-
-
-def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:
-    """A population that fires in the same step whenever a spike arrives.
-
-    Args:
-        node: A ``SpikeMax2d`` or ``Relay``.
-        source_shape: Shape of what it reads.
-        source: Index of that layer.
-        scale: What a spike of it stands for, (channels,).
-    """
-    threshold = Scaled(2, 0)
-    if isinstance(node.op, SpikeMax2d):
-        kernel, stride, padding = node.op.kernel, node.op.stride, node.op.padding
-    else:
-        kernel, stride, padding = (1, 1), (1, 1), (0, 0)
-    hold = node.op.hold if isinstance(node.op, Relay) else 0
-    if len(node.shape) == 3:
-        weight = np.full((node.shape[0], 1, *kernel), threshold.value, np.int16)
-        synapse = Synapse(source, "conv", weight, stride, padding, groups=node.shape[0], hold=hold)
-    else:
-        size = node.shape[0]
-        entries = Entries(np.arange(size + 1, dtype=np.int32), np.arange(size, dtype=np.int32))
-        synapse = Synapse(source, "sparse", np.full(size, threshold.value, np.int16), hold=hold, entries=entries)
-    return Layer(
-        name=node.name,
-        modules=node.modules,
-        shape=node.shape,
-        synapses=(synapse,),
-        bias=np.zeros((node.shape[0], *(1,) * (len(node.shape) - 1)), np.int32),
-        threshold=threshold,
-        initial_potential=0,
-        gate=None,
-        scale=scale,
-        membrane=Membrane((0, threshold.value * math.prod(kernel))),
-        memoryless=True,
-    )
-
-
-def smallest_gate(needed: float) -> Gate:
-    """The weakest gate of at least ``needed`` weight units."""
-    largest = Scaled(255, 7)
-    count = max(1, math.ceil(needed / largest.value))
-    return Gate(Scaled.above(max(1.0, needed / count)), count)

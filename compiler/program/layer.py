@@ -18,6 +18,7 @@ from snnc.compiler.program.connections import convolution_matrix
 from snnc.compiler.program.neuron_layer import NeuronLayer
 
 MANTISSA_MAX = 255
+EXPONENT_MAX = 7
 
 IntegerArray = NDArray[np.signedinteger[Any]]
 
@@ -38,6 +39,11 @@ class Scaled:
     def value(self) -> int:
         """The number itself."""
         return self.mantissa << self.exponent
+
+    @classmethod
+    def largest(cls) -> Scaled:
+        """The largest representable number."""
+        return cls(MANTISSA_MAX, EXPONENT_MAX)
 
     @classmethod
     def below(cls, limit: float) -> Scaled:
@@ -153,6 +159,12 @@ class Gate:
     def value(self) -> int:
         """Total, in weight units."""
         return self.pulse.value * self.count
+
+    @classmethod
+    def above(cls, needed: float) -> Gate:
+        """The weakest gate of at least ``needed`` weight units."""
+        count = max(1, math.ceil(needed / Scaled.largest().value))
+        return cls(Scaled.above(max(1.0, needed / count)), count)
 
 
 @dataclass(frozen=True)
