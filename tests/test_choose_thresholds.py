@@ -13,6 +13,7 @@ from torch import nn
 
 from snnc.compiler.compilation import Compilation
 from snnc.compiler.ir import SpikingLayer
+from snnc.compiler.passes import choose_thresholds
 from snnc.compiler.passes.assign_thresholds import WIDEST, AssignThresholds
 from snnc.compiler.passes.choose_thresholds import CANDIDATES, NEAREST, ChooseThresholds, unexplained
 from snnc.compiler.passes.manager import PassRecord
@@ -140,3 +141,27 @@ def test_large_networks_are_tried_on_fewer_samples(monkeypatch: pytest.MonkeyPat
     assert any("m = 2: the network is too large" in note for note in tried.program.provenance.notes)
     for layer, expected in zip(tried.program.layers, one.program.layers, strict=True):
         assert np.array_equal(layer.scale, expected.scale)
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "unnamed"),
+    [
+        ({"timesteps": 1}, ["--calibrate weights,spread,bias", "--lead 1", "snnc finetune"], []),
+        ({"timesteps": 2, "lead": 1}, ["--calibrate weights,spread,bias"], ["--lead"]),
+        ({"timesteps": 1, "calibrate": ("weights",)}, ["--lead 1"], ["--calibrate"]),
+    ],
+)
+def test_what_helps_where_much_is_lost_is_what_is_not_in_use(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], named: list[str], unnamed: list[str]
+) -> None:
+    monkeypatch.setattr(choose_thresholds, "MUCH", 0.0)
+    notes = record(compiled(**options), "ChooseThresholds").result.notes
+    (advice,) = (each for each in notes if "much is lost" in each)
+    assert all(each in advice for each in named) and not any(each in advice for each in unnamed)
+
+
+@pytest.mark.parametrize(("timesteps", "much"), [(1, True), (64, False)])
+def test_that_much_is_lost_is_said_where_it_is(timesteps: int, much: bool) -> None:
+    result = record(compiled(timesteps=timesteps), "ChooseThresholds").result
+    left = result.stats[f"unexplained ({result.stats['chosen']})"]
+    assert any("much is lost" in each for each in result.notes) == much == (left >= choose_thresholds.MUCH)

@@ -26,6 +26,8 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
     }
 )
 ALL = "all"
+# Those that are worth their time wherever accuracy counts.
+RECOMMENDED = "weights,spread,bias"
 
 
 def named_corrections(names: str | Iterable[str]) -> tuple[str, ...]:

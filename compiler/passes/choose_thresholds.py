@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.calibration import Calibrator
+from snnc.compiler.calibration import RECOMMENDED, Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.calibration.spread_potentials import parted
@@ -48,6 +48,8 @@ SAMPLES, LEAST_SAMPLES = 128, 8
 VALUES_MAXIMUM = 1 << 27
 # Multiplications of one try, over samples and steps: some seconds for each on one core.
 PRODUCTS = 3 * 10**10
+# A share of the ANN's output whose loss is worth advice.
+MUCH = 0.1
 
 
 class ChooseThresholds(Pass):
@@ -105,14 +107,25 @@ class ChooseThresholds(Pass):
         left = {name: self._tried(fitted, judged, [candidate])[1] for name, candidate in graphs.items()}
         graphs[NEAREST], left[NEAREST] = self._tried(fitted, judged, list(graphs.values()))
         chosen = min(left, key=lambda name: left[name])
-        notes = (*assigned[CANDIDATES[0][0]].notes, _sentence(chosen, left, len(judged)))
+        notes = [*assigned[CANDIDATES[0][0]].notes, _sentence(chosen, left, len(judged))]
+        if left[chosen] >= MUCH:
+            notes.append(self._advice(left[chosen]))
         figures: dict[str, int | float | str] = {"chosen": chosen}
         figures |= {f"unexplained ({name})": value for name, value in left.items()}
-        return PassResult(graphs[chosen], True, figures, notes)
+        return PassResult(graphs[chosen], True, figures, tuple(notes))
 
     def _assigned(self, graph: Graph, method: str, objective: int) -> PassResult:
         assign = AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective)
         return assign.run(graph)
+
+    def _advice(self, left: float) -> str:
+        ways = [] if "weights" in self._corrections else [f"--calibrate {RECOMMENDED}"]
+        ways += [] if self._lead else [f"--lead {max(1, self._timesteps // 2)}"]
+        ways += [f"a T above {self._timesteps}"] if self._timesteps > 4 else ["a larger T", "snnc finetune"]
+        return (
+            f"much is lost on the way to spikes: {left:.0%} of the ANN's output stays unexplained at T = "
+            f"{self._timesteps}; what helps: {', '.join(ways)}"
+        )
 
     def _untried(self, graph: Graph) -> PassResult:
         """The first candidate, for networks that are too large to be run with several."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from snnc.compiler.calibration import RECOMMENDED
 from snnc.diagnosis.evidence import Evidence
 from snnc.diagnosis.layer_errors import LayerErrors
 
@@ -14,8 +15,6 @@ WORTH = 1.0
 NAMED = 3
 # The largest weight of a layer whose weights are coarse.
 COARSE = 32
-# The corrections that are worth their time wherever accuracy counts.
-RECOMMENDED = "weights,spread,bias"
 
 
 @dataclass(frozen=True)
