@@ -54,10 +54,11 @@ reliability: setup  ## check every promise of docs/reliability.md the long way, 
 	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
 	$(MAKE) fuzz reproducible audit sbom least newest
 
-# RESNET20="CHECKPOINT IMAGES" adds a pretrained ResNet20 and CIFAR-10 images in class folders.
+# RESNET20="CHECKPOINT IMAGES" adds a pretrained ResNet20 and CIFAR-10 images in class folders, PYTHONS="PYTHON ..."
+# further environments that snnc is installed in.
 reproducible: setup  ## compare the bytes of .net files over threads, batch sizes, Pythons and PyTorchs
 	@tools/setup --newest
-	tools/reproducible $(if $(RESNET20),--resnet20 $(RESNET20)) -- $(BIN)/python .venv-newest/bin/python
+	tools/reproducible $(if $(RESNET20),--resnet20 $(RESNET20)) -- $(BIN)/python .venv-newest/bin/python $(PYTHONS)
 
 audit: setup  ## look the pinned versions up among known vulnerabilities; SECURITY.md explains what is found
 	@tools/setup --tools
