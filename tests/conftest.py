@@ -1,10 +1,11 @@
-"""What all tests share: one torch thread, hypothesis profiles, and skipping where Lava is missing."""
+"""What tests share: one torch thread, hypothesis profiles, skipping where Lava is missing, folders, commands."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,11 @@ import pytest
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 
 import torch
+from command_line import Call, Folder
 from hypothesis import HealthCheck, settings
 from joblib.externals.loky import reusable_executor
+
+from snnc.cli import main
 
 # Two workers on two cores are faster than one that fights itself, and sums do not depend on the machine's cores.
 torch.set_num_threads(1)
@@ -49,3 +53,55 @@ def no_workers_are_left() -> Iterator[None]:
     yield
     if reusable_executor._executor is not None:
         reusable_executor._executor.shutdown(wait=True, kill_workers=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all examples of a property."""
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A trained network and its .net file."""
+    return Folder(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def works(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command that must succeed without a word on stderr, and returns what it printed."""
+
+    def call(*arguments: object, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main([str(each) for each in arguments]) == code
+        out, err = capsys.readouterr()
+        assert code != 0 or err == ""
+        return out
+
+    return call
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], here: Path) -> Call:
+    """Runs a command that must be refused: exit code 2, one line on stderr, no new file; returns the line."""
+
+    def call(*arguments: object, code: int = 2) -> str:
+        capsys.readouterr()
+        before = sorted(here.rglob("*"))
+        assert main([str(each) for each in arguments]) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1
+        assert sorted(here.rglob("*")) == before
+        return err
+
+    return call

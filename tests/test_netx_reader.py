@@ -21,12 +21,6 @@ from snnc.compiler.netx.dense_weights import loihi_dense_weights
 from snnc.errors import FormatError, OptionError, SnncError
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all examples of a property."""
-    return tmp_path_factory.mktemp("netx")
-
-
 def example(path: Path, *, block: bool = True) -> Path:
     return random_file(np.random.default_rng(1), block=block, delays=False).write(path)
 

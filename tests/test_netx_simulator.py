@@ -18,12 +18,6 @@ from snnc.runtime.netx import NetxResult, NetxSchedule, NetxSimulator
 SEEDS = st.integers(0, 1 << 32)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all examples of a property."""
-    return tmp_path_factory.mktemp("netx")
-
-
 def inputs_for(
     rng: np.random.Generator, network: NetxNetwork, samples: int, steps: int, *, largest: int = 1
 ) -> np.ndarray:
