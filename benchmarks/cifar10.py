@@ -98,7 +98,7 @@ def measure(arguments: argparse.Namespace, way: Way, calibration: Dataset, test:
         per_channel=way.grain == "channel",
         mean=arguments.mean,
         std=arguments.std,
-        calibrate=[each for each in arguments.calibrate.split(",") if each],
+        calibrate=arguments.calibrate,
         lead=way.timesteps // 2 if arguments.lead == "half" else int(arguments.lead),
         calibration_samples=len(calibration),
         arch=arguments.arch,
