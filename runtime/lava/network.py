@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +100,7 @@ class LavaNetwork(RunningNetwork):
             return []
         from lava.lib.dl.netx import hdf5
 
-        path = Path(self._folder.name) / "network.net"
+        path = self._folder.path / "network.net"
         save(self.program, path)
         self._netx = hdf5.Network(
             net_config=str(path),
@@ -145,7 +144,7 @@ class LavaNetwork(RunningNetwork):
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's spikes."""
-        return str(Path(self._folder.name) / f"spikes-{index}")
+        return str(self._folder.path / f"spikes-{index}")
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class NetxLavaNetwork(RunningNetwork):
 
     def _record(self, index: int) -> str:
         """The file that holds a block's spikes."""
-        return str(Path(self._folder.name) / f"spikes-{index}")
+        return str(self._folder.path / f"spikes-{index}")
 
 
 def lava_order(values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -11,6 +10,7 @@ from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.engine import Engine
 from snnc.runtime.lava.models import check_models
 from snnc.runtime.lava.population import Process
+from snnc.runtime.lava.record_folder import RecordFolder
 from snnc.runtime.lava.registration import Registration
 from snnc.runtime.lava.timeout import DEFAULT_TIMEOUT
 
@@ -28,7 +28,7 @@ class RunningNetwork:
     def __init__(self) -> None:
         import_lava()
         self._registration = Registration()
-        self._folder = tempfile.TemporaryDirectory(prefix="snnc-lava-")
+        self._folder = RecordFolder()
 
     def _complete(self, process: Process, models: str, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Makes the network ready to run.
@@ -58,7 +58,7 @@ class RunningNetwork:
             self._engine.stop(failed=failed)
         finally:
             self._registration.remove()
-            self._folder.cleanup()
+            self._folder.remove()
 
 
 Network = TypeVar("Network", bound=RunningNetwork)

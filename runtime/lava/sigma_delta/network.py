@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ class SigmaDeltaNetwork(RunningNetwork):
 
         self._program = program
         self._samples = len(levels)
-        path = Path(self._folder.name) / "network.net"
+        path = self._folder.path / "network.net"
         save(program, path)
         self._netx = hdf5.Network(net_config=str(path))
         self._netx.net_config.f.close()
@@ -89,7 +88,7 @@ class SigmaDeltaNetwork(RunningNetwork):
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's messages."""
-        return str(Path(self._folder.name) / f"messages-{index}")
+        return str(self._folder.path / f"messages-{index}")
 
 
 def _stream(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> NDArray[np.int32]:
