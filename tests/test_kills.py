@@ -124,6 +124,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(made: Path, tmp_path: Path, k
         assert files(tmp_path) <= {"cnn.net", "cnn.net.unfinished"}
         left += "cnn.net.unfinished" in files(tmp_path)
         assert not (text := (tmp_path / "out").read_text()) or text == expected
-    assert killed > kills // 2
+    # Less surely than of compile: what is left of a run that goes on takes less time.
+    assert killed > kills // 4
     assert succeed(tmp_path, *command, "--resume", limits=limits) == expected
     assert files(tmp_path) == {"cnn.net"}
