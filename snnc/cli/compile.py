@@ -123,8 +123,8 @@ def compile_command(
             help="Correct the layers on the calibration data, without labels: weights (fitted to the spikes that a "
             "layer receives), thresholds (chosen for them), spread (a quarter of the initial potentials comes over the "
             "steps, which keeps early spikes back), potentials, bias (what a channel's rates miss on average); "
-            "several with commas between them. weights,spread,bias is a good choice; all gains a little more and takes "
-            "twice the time.  [default: none]",
+            "several with commas between them. weights,spread,bias is a good choice; all stands for every one, and "
+            "takes twice the time.  [default: none]",
         ),
     ] = None,
     lead: Annotated[
