@@ -75,7 +75,7 @@ def measure(arguments: argparse.Namespace, cell: Cell, calibration: Dataset, tes
         objective=int(objective or 1),
         mean=arguments.mean,
         std=arguments.std,
-        calibrate=[each for each in cell.calibrate.split(",") if each],
+        calibrate=cell.calibrate,
         lead=cell.lead,
         calibration_samples=len(calibration),
     )

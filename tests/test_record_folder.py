@@ -88,13 +88,23 @@ def test_what_has_another_name_or_is_no_folder_stays(place: Path) -> None:
     assert sorted(place.iterdir()) == sorted(others)
 
 
-def test_no_handle_is_left() -> None:
-    def handles() -> int:
-        return len(list(Path("/proc/self/fd").iterdir()))
-
+def handles() -> int:
     if sys.platform != "linux":
         pytest.skip("Linux lists a process's handles")
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_no_handle_is_left() -> None:
     before = handles()
     for _ in range(3):
         RecordFolder().remove()
     assert handles() == before
+
+
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
+def test_neither_handle_nor_folder_is_left_of_one_that_nobody_removed(place: Path) -> None:
+    before = handles()
+    folder = RecordFolder()
+    assert folder.path.exists()
+    del folder
+    assert handles() == before and list(place.iterdir()) == []

@@ -36,14 +36,19 @@ def correct_bias(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer |
         for samples in layer.batches():
             missing += (layer.ann_drive(samples) - layer.mean_drive(op, samples)).double().sum(0)
         mean = (missing / layer.samples).numpy()
-        return with_bias(op, rounded_together(mean.reshape(1, len(mean), -1).mean(2))[0])
+        return with_rounded_bias(op, mean.reshape(len(mean), -1).mean(1))
     held = HeldDrives(layer, op)
     total = np.zeros(layer.node.shape[0])
     for _ in range(ROUNDS):
         shift = held.missing(op)
         held.shift(shift)
         total += shift
-    return with_bias(op, rounded_together(total[None])[0])
+    return with_rounded_bias(op, total)
+
+
+def with_rounded_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:
+    """As :func:`with_bias`, for a shift whose last bits depend on the order of sums."""
+    return with_bias(op, rounded_together(shift[None])[0])
 
 
 def with_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from snnc.compiler.calibration.correct_bias import with_bias
+from snnc.compiler.calibration.correct_bias import with_rounded_bias
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.ir import Conv2d, Linear, Readout, SpikingLayer
 from snnc.compiler.ir.windows import windows
@@ -52,9 +52,7 @@ def correct_weights(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLaye
         assert first is not None
         # So that the last bits of the solution, which depend on the number of threads, are lost.
         weight = rounded_together(first.weight + change.numpy().reshape(first.weight.shape))
-        op = with_bias(
-            replace(op, synapses=(replace(first, weight=weight), *others)), rounded_together(shift.numpy()[None])[0]
-        )
+        op = with_rounded_bias(replace(op, synapses=(replace(first, weight=weight), *others)), shift.numpy())
     return op
 
 

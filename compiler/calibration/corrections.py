@@ -26,8 +26,6 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
     }
 )
 ALL = "all"
-# Those that are worth their time wherever accuracy counts.
-RECOMMENDED = "weights,spread,bias"
 
 
 def named_corrections(names: str | Iterable[str]) -> tuple[str, ...]:

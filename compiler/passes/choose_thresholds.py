@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.compiler.calibration import RECOMMENDED, Calibrator
+from snnc.compiler.advice import CALIBRATE_OPTION, lead_option
+from snnc.compiler.calibration import Calibrator
 from snnc.compiler.calibration.layer_data import LayerData
 from snnc.compiler.calibration.rate_errors import rate_errors
 from snnc.compiler.calibration.spread_potentials import parted
@@ -119,8 +120,8 @@ class ChooseThresholds(Pass):
         return assign.run(graph)
 
     def _advice(self, left: float) -> str:
-        ways = [] if "weights" in self._corrections else [f"--calibrate {RECOMMENDED}"]
-        ways += [] if self._lead else [f"--lead {max(1, self._timesteps // 2)}"]
+        ways = [] if "weights" in self._corrections else [CALIBRATE_OPTION]
+        ways += [] if self._lead else [lead_option(self._timesteps)]
         ways += [f"a T above {self._timesteps}"] if self._timesteps > 4 else ["a larger T", "snnc finetune"]
         return (
             f"much is lost on the way to spikes: {left:.0%} of the ANN's output stays unexplained at T = "

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 _PREFIX = "snnc-lava-"
@@ -29,13 +30,15 @@ class RecordFolder:
         _remove_abandoned(Path(tempfile.gettempdir()))
         self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
         self.path = Path(self._folder.name)
-        self._handle = os.open(self.path, os.O_RDONLY)
+        handle = os.open(self.path, os.O_RDONLY)
+        # Of a network that could not be made nobody removes the folder: then both go with this object.
+        self._close = weakref.finalize(self, os.close, handle)
         with contextlib.suppress(OSError):  # where there are no locks nothing can be locked to be removed either
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX)
 
     def remove(self) -> None:
         """Removes the folder and everything in it."""
-        os.close(self._handle)
+        self._close()
         self._folder.cleanup()
 
 

@@ -21,7 +21,6 @@ from snnc.cli.options import (
     NoConfig,
     Trust,
     Verbose,
-    names,
     numbers,
 )
 from snnc.cli.outputs import check_writable
@@ -267,7 +266,7 @@ def compile_command(
             per_channel=per_channel,
             max_pool=max_pool,
             objective=objective,
-            calibrate=names(calibrate),
+            calibrate=calibrate or "",
             lead=lead,
             allow_oversize=allow_oversize,
             strict=strict,

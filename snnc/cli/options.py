@@ -167,8 +167,3 @@ def numbers(text: str, option: str) -> tuple[float, ...]:
             expected="a number, or one for each channel with commas between them",
             found=repr(text),
         ) from None
-
-
-def names(text: str | None) -> tuple[str, ...]:
-    """``weights,bias`` as names; none for None."""
-    return tuple(each.strip() for each in text.split(",") if each.strip()) if text else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from snnc.compiler.calibration import RECOMMENDED
+from snnc.compiler.advice import CALIBRATE_OPTION, lead_option
 from snnc.diagnosis.evidence import Evidence
 from snnc.diagnosis.layer_errors import LayerErrors
 
@@ -83,10 +83,10 @@ def _rounding(evidence: Evidence) -> Iterable[Finding]:
 
 def _spikes(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(3)) >= WORTH:
-        fit = f"--calibrate {RECOMMENDED}, which fits layers to the spikes they receive"
+        fit = f"{CALIBRATE_OPTION}, which fits layers to the spikes they receive"
         ways = [] if "weights" in evidence.corrections else [fit]
         if not evidence.lead:
-            ways.append(f"--lead {max(1, evidence.timesteps // 2)}, which lets layers wait until spikes are in")
+            ways.append(f"{lead_option(evidence.timesteps)}, which lets layers wait until spikes are in")
         ways.append(f"a T above {evidence.timesteps}")
         yield Finding(
             f"spikes that come unevenly, errors handed on from layer to layer and integer weights cost {lost:.1f} "
@@ -103,12 +103,12 @@ def _larger_thresholds(evidence: Evidence) -> str:
 
 def _truer(evidence: Evidence) -> str:
     if "bias" in evidence.corrections:
-        ways = [] if evidence.lead else [f"--lead {max(1, evidence.timesteps // 2)}"]
+        ways = [] if evidence.lead else [lead_option(evidence.timesteps)]
         ways += ["a larger T", "more calibration samples, since --calibrate bias has corrected it on these already"]
         return "; ".join(ways)
     if evidence.corrections:
         return f"--calibrate {','.join((*evidence.corrections, 'bias'))}"
-    return f"--calibrate {RECOMMENDED}, or bias alone, which is sooner done"
+    return f"{CALIBRATE_OPTION}, or bias alone, which is sooner done"
 
 
 def _sooner(evidence: Evidence) -> str:
