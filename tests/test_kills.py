@@ -101,7 +101,8 @@ def test_finetune_that_is_killed_goes_on_from_its_checkpoint(made: Path, tmp_pat
             for name in ("out.pt", "out.checkpoint", "out.json"):
                 (tmp_path / name).unlink(missing_ok=True)
             epochs = 0
-    assert killed > kills // 2
+    # Less surely than of compile: how long the rest takes is a guess.
+    assert killed > kills // 4
     succeed(tmp_path, *command, "--threads", "1", "--resume")
     found = torch.load(tmp_path / "out.pt", weights_only=False).state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
