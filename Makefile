@@ -39,7 +39,7 @@ format: setup  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 coverage: setup  ## run the test suite and show what it doesn't reach
-	$(BIN)/python -m pytest --cov=compiler --cov=runtime --cov=models --cov=snnc $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov=snnc $(PYTEST_ARGS)
 
 newest:  ## run the tests that need no Lava under the newest Python with the newest PyTorch
 	@tools/setup --newest
@@ -51,7 +51,7 @@ least:  ## run the tests that need no Lava with the least versions that pyprojec
 
 reliability: setup  ## check every promise of docs/reliability.md the long way, which takes hours
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m reliability $(PYTEST_ARGS)
-	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/test_overflow_fuzz.py $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=reliability $(BIN)/python -m pytest tests/compiler/test_overflow_fuzz.py $(PYTEST_ARGS)
 	$(MAKE) fuzz reproducible audit sbom least newest
 
 # RESNET20="CHECKPOINT IMAGES" adds a pretrained ResNet20 and CIFAR-10 images in class folders, PYTHONS="PYTHON ..."
@@ -75,7 +75,7 @@ lock:  ## pin the default environment anew, each file by its SHA-256 (LOCK_ARGS=
 check-nir:  ## let SpikingJelly read our NIR graphs, under the newest Python
 	@tools/setup --newest
 	.venv-newest/bin/python -m pip install -qq 'spikingjelly>=2' nirtorch
-	.venv-newest/bin/python -m pytest tests/test_nir_spikingjelly.py "tests/test_docs.py::test_the_blocks_of_a_page_work[docs/exchange.md]"
+	.venv-newest/bin/python -m pytest tests/program/test_nir_spikingjelly.py "tests/project/test_docs.py::test_the_blocks_of_a_page_work[docs/exchange.md]"
 
 # Material warns of MkDocs 2, which pyproject.toml rules out.
 docs: setup  ## build the documentation as a site, in site/; a dead link fails
@@ -85,12 +85,12 @@ docs-serve: setup  ## show the documentation in a browser, and build it anew at 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --livereload
 
 public-api: setup  ## write down the public interface anew, after a change on purpose
-	PYTHONPATH=tests/support $(BIN)/python tests/support/public_api.py > tests/data/public_api.txt
+	PYTHONPATH=tests $(BIN)/python tests/support/public_api.py > tests/data/public_api.txt
 
 # Newer versions of it have no wheel for Python 3.10.
 fuzz: setup  ## damage files of all kinds and read them, for MINUTES=60; FUZZ_ARGS=--keep keeps what matters
 	test -d .venv-fuzz || $(BIN)/python -m pip install -qq --no-deps --only-binary :all: --target .venv-fuzz 'atheris>=2.3'
-	PYTHONPATH=tests/support:.venv-fuzz OMP_NUM_THREADS=1 nice $(BIN)/python -m fuzzing --minutes $(MINUTES) $(FUZZ_ARGS)
+	PYTHONPATH=tests:.venv-fuzz OMP_NUM_THREADS=1 nice $(BIN)/python -m support.fuzzing --minutes $(MINUTES) $(FUZZ_ARGS)
 
 benchmark-mnist: setup  ## measure a LeNet-class network on MNIST (MNIST=FOLDER that holds MNIST/raw)
 	$(BIN)/python benchmarks/mnist.py --root "$(MNIST)"

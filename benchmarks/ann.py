@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from snnc.inputs import chunks, raw_values
+from snnc.inputs.data import chunks, raw_values
 from snnc.models.data import Dataset
 
 

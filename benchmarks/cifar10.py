@@ -26,9 +26,9 @@ from result_file import ResultFile
 from rich.console import Console
 from rich.table import Table
 
-from snnc.api import compile_recorded
-from snnc.compiler.float_simulation import simulate
-from snnc.inputs import as_module, calibration_data, evaluation_data, input_levels
+from snnc.api.compile import compile_recorded
+from snnc.compiler.conversion.float_simulation import simulate
+from snnc.inputs.data import as_module, calibration_data, evaluation_data, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.agreement import compare_runs
 from snnc.runtime.lava import lava_available, run_lava

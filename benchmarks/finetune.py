@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 import snnc
-from snnc.inputs import as_module, evaluation_data, input_levels
+from snnc.common.atomic_write import write_whole
+from snnc.common.plotting import check_picture, save_picture
+from snnc.inputs.data import as_module, evaluation_data, input_levels
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
-from snnc.pictures import check_picture, save_picture
 from snnc.runtime.agreement import compare_runs
 from snnc.runtime.lava import lava_available, run_lava
 from snnc.runtime.simulator import Simulator
-from snnc.whole_file import write_whole
 
 # What the paper's networks lose by fine-tuning for T steps, in points: VGG16, 95.89 to 92.45, 92.97 and 93.96 for
 # T = 1, 2 and 4; ResNet18, 96.80 to 94.19 for T = 4 (table 4).

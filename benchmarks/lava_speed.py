@@ -32,8 +32,8 @@ from rich.table import Table
 
 import snnc
 from snnc.compiler.pipeline import Options, compile_module
-from snnc.compiler.program import Program
 from snnc.models import lenet, resnet20
+from snnc.program import Program
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.simulator import Simulator
 
@@ -96,7 +96,7 @@ def start_in_lava_runtime(network: LavaNetwork) -> None:
 def products(network: LavaNetwork) -> Callable[[], None]:
     """One step's matrix products of a fast network that has run."""
     from snnc.runtime.lava.fast.conv import FastConvModel
-    from snnc.runtime.lava.fast.dense import FastDenseModel
+    from snnc.runtime.lava.fast.synapses import FastDenseModel
 
     models = network._read.runtime.models
     convolutions = [each for model in models if isinstance(model, FastConvModel) for each in model.products]

@@ -25,7 +25,7 @@ from rich.progress import Progress, track
 from rich.table import Table
 
 import snnc
-from snnc.compiler.frontend.load import load_model
+from snnc.compiler.frontend.files.load import load_model
 from snnc.models import accuracy, lenet, train
 from snnc.models.data import Dataset, load_data
 from snnc.runtime.lava import lava_available, run_lava

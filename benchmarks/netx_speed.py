@@ -20,11 +20,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler.netx import NetxNetwork, load_netx
-from snnc.runtime.lava.netx_network import NetxLavaNetwork
+from snnc.program.netx import NetxNetwork, load_netx
+from snnc.runtime.lava.netx import NetxLavaNetwork
 from snnc.runtime.lava.running_network import stopped_at_the_end
 from snnc.runtime.netx import NetxSchedule, NetxSimulator
-from snnc.runtime.netx.arriving import checked_values
+from snnc.runtime.netx.schedule import checked_values
 
 NETWORKS = {
     "tinynet": ("tiny.net", 16),

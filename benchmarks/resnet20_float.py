@@ -32,7 +32,17 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler.float_simulation import NEURONS, Neuron, simulate
+from snnc.compiler.conversion.float_simulation import NEURONS, Neuron, simulate
+from snnc.compiler.conversion.profile import profile_batch
+from snnc.compiler.conversion.solver import (
+    METHODS,
+    OBJECTIVES,
+    SEARCHES,
+    ActivationSketch,
+    solve,
+    solve_distributions,
+    spike_counts,
+)
 from snnc.compiler.ir import (
     ActivationProfile,
     BatchNorm,
@@ -46,17 +56,7 @@ from snnc.compiler.ir import (
     execute,
 )
 from snnc.compiler.ir.exact_sums import exact_sums
-from snnc.compiler.passes.fold_batch_norm import scaled
-from snnc.compiler.passes.profile_activations import profile_batch
-from snnc.compiler.solver import (
-    METHODS,
-    OBJECTIVES,
-    SEARCHES,
-    ActivationSketch,
-    solve,
-    solve_distributions,
-    spike_counts,
-)
+from snnc.compiler.lowering.fold import scaled
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WIDTHS, BLOCKS, SIDE = (16, 32, 64), 3, 32

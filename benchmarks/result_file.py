@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from snnc.whole_file import write_whole
+from snnc.common.atomic_write import write_whole
 
 
 class ResultFile:

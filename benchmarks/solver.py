@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from snnc.common.memory import keep_freed_memory
+from snnc.compiler.conversion.profile import BATCH, profile_batch
+from snnc.compiler.conversion.solver import ActivationSketch, Distribution, solve
 from snnc.compiler.ir import ActivationProfile, AvgPool2d, Conv2d, Graph, Input, Linear, Output, Readout, SpikingLayer
 from snnc.compiler.ir.exact_sums import exact_sums
-from snnc.compiler.passes.profile_activations import BATCH, profile_batch
-from snnc.compiler.program.freed_memory import keep_freed_memory
-from snnc.compiler.solver import ActivationSketch, Distribution, solve
 
 SIDE, CLASSES = 32, 10
 # Output channels of the convolutions, one tuple for each size of the image.

@@ -18,20 +18,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snnc.api import compile, export_nir, load, run
-    from snnc.comparison import diagnose, report, validate
-    from snnc.compiler.placement import PlacedLayer, Placement
-    from snnc.compiler.program import (
-        InputCoding,
-        Layer,
-        Program,
-        Provenance,
-        SigmaDeltaLayer,
-        SigmaDeltaProgram,
-        Synapse,
-    )
-    from snnc.diagnosis import Diagnosis, Finding, LayerErrors, Stage
-    from snnc.errors import (
+    from snnc.analysis.diagnosis import Diagnosis, Finding, LayerErrors, Stage
+    from snnc.analysis.thresholds import LayerThresholds
+    from snnc.analysis.validation import LayerComparison, Validation
+    from snnc.api.analyse import diagnose, report, validate
+    from snnc.api.bundle import Bundle, bundle
+    from snnc.api.compile import compile, export_nir, load, run
+    from snnc.api.inspect import estimate_energy, model_thresholds, place, program_thresholds
+    from snnc.api.netx import NetxNetwork, NetxResult, load_netx, run_netx
+    from snnc.common.errors import (
         BackendError,
         DataError,
         FormatError,
@@ -46,20 +41,17 @@ if TYPE_CHECKING:
         UntrustedModelError,
     )
     from snnc.finetuning import FinetuneSettings, FineTuning, finetune
-    from snnc.inspection import estimate_energy, model_thresholds, place, program_thresholds
-    from snnc.laboratory import Bundle, bundle
     from snnc.models.data import Dataset, load_data
     from snnc.models.training import Epoch
-    from snnc.netx import NetxNetwork, NetxResult, load_netx, run_netx
-    from snnc.reporting import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
+    from snnc.program import InputCoding, Layer, Program, Provenance, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
+    from snnc.program.placement import PlacedLayer, Placement
+    from snnc.reporting.conversion import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
+    from snnc.reporting.placement_picture import plot_placement
+    from snnc.reporting.thresholds import plot_thresholds
     from snnc.runtime.agreement import Agreement, LayerAgreement
     from snnc.runtime.energy import EnergyEstimate, OperationCounts
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
-    from snnc.runtime.report import plot_placement
     from snnc.runtime.result import RunResult
-    from snnc.thresholds import LayerThresholds
-    from snnc.thresholds.plot import plot_thresholds
-    from snnc.validation import LayerComparison, Validation
 
     __version__: str
 
@@ -132,12 +124,12 @@ __all__ = [
     "validate",
 ]
 
-# Where the public names are defined; those that are not here are in snnc.errors.
+# Where the public names are defined; those that are not here are in snnc.common.errors.
 _HOMES = {
-    "snnc.api": ("compile", "export_nir", "load", "run"),
-    "snnc.comparison": ("diagnose", "report", "validate"),
-    "snnc.compiler.placement": ("PlacedLayer", "Placement"),
-    "snnc.compiler.program": (
+    "snnc.api.compile": ("compile", "export_nir", "load", "run"),
+    "snnc.api.analyse": ("diagnose", "report", "validate"),
+    "snnc.program.placement": ("PlacedLayer", "Placement"),
+    "snnc.program": (
         "InputCoding",
         "Layer",
         "Program",
@@ -146,22 +138,22 @@ _HOMES = {
         "SigmaDeltaProgram",
         "Synapse",
     ),
-    "snnc.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
+    "snnc.analysis.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
     "snnc.finetuning": ("FineTuning", "FinetuneSettings", "finetune"),
-    "snnc.inspection": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),
-    "snnc.laboratory": ("Bundle", "bundle"),
+    "snnc.api.inspect": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),
+    "snnc.api.bundle": ("Bundle", "bundle"),
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training": ("Epoch",),
-    "snnc.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
-    "snnc.reporting": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
+    "snnc.api.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
+    "snnc.reporting.conversion": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
     "snnc.runtime.energy": ("EnergyEstimate", "OperationCounts"),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),
-    "snnc.runtime.report": ("plot_placement",),
+    "snnc.reporting.placement_picture": ("plot_placement",),
     "snnc.runtime.result": ("RunResult",),
-    "snnc.thresholds": ("LayerThresholds",),
-    "snnc.thresholds.plot": ("plot_thresholds",),
-    "snnc.validation": ("LayerComparison", "Validation"),
+    "snnc.analysis.thresholds": ("LayerThresholds",),
+    "snnc.reporting.thresholds": ("plot_thresholds",),
+    "snnc.analysis.validation": ("LayerComparison", "Validation"),
 }
 
 
@@ -172,7 +164,7 @@ def __getattr__(name: str) -> object:
 
         value: object = version("snnc")
     elif name in __all__:
-        home = next((module for module, names in _HOMES.items() if name in names), "snnc.errors")
+        home = next((module for module, names in _HOMES.items() if name in names), "snnc.common.errors")
         value = getattr(importlib.import_module(home), name)
     else:
         raise AttributeError(f"module 'snnc' has no attribute {name!r}")

@@ -13,9 +13,9 @@ import pytest
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 
 import torch
-from command_line import Call, Folder
 from hypothesis import HealthCheck, settings
 from joblib.externals.loky import reusable_executor
+from support.command_line import Call, Folder
 
 from snnc.cli import main
 

@@ -7,7 +7,7 @@ from statistics import median
 
 from networks import Network
 
-from snnc.api import compile_recorded
+from snnc.api.compile import compile_recorded
 
 
 def measure(network: Network, timesteps: int, repeats: int) -> dict[str, object]:

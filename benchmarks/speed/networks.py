@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 import snnc
-from snnc.compiler.program import Program
 from snnc.models import cifarnet, digits_cnn, resnet18, resnet20, vgg16
+from snnc.program import Program
 
 FACTORIES = {
     "digits_cnn": digits_cnn,

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.amounts import memory_size
-from snnc.cli.options import Config, Data, Device, Json, Memory, Net, NoConfig, Verbose
+from snnc.cli.options import Config, Data, Device, Json, Memory, Net, NoConfig, Verbose, memory_size
 from snnc.cli.outputs import check_writable
 from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
@@ -42,7 +41,7 @@ def bundle_command(
     screen = Screen(json=as_json, config=config)
     bytes_at_once = memory_size(memory)
     check_writable(output, instead_of=net)
-    from snnc.laboratory import bundle
+    from snnc.api.bundle import bundle
 
     with screen.steps() as steps:
         packed = bundle(

@@ -25,18 +25,18 @@ from snnc.cli.options import (
 )
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, told_in
-from snnc.compiler.distributed import connected, launched
-from snnc.compiler.targets import SIGMA_DELTA
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
+from snnc.compiler.parallel import connected, launched
+from snnc.program.targets import SIGMA_DELTA
 
 if TYPE_CHECKING:
     from torch import nn
 
     from snnc.cli.screen import Steps
     from snnc.compiler.compilation import Compilation
-    from snnc.compiler.program import Program, SigmaDeltaProgram
     from snnc.models.data import Dataset
-    from snnc.reporting import Report, SigmaDeltaReport, Sources
+    from snnc.program import Program, SigmaDeltaProgram
+    from snnc.reporting.conversion import Report, SigmaDeltaReport, Sources
 
 EXAMPLES = """\b
 Examples:
@@ -240,13 +240,14 @@ def compile_command(
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
-    from snnc.api import compile_recorded
-    from snnc.inputs import as_module
-    from snnc.inputs import report_data as report_data_of
+    from snnc.api.compile import compile_recorded
+    from snnc.inputs.data import as_module
+    from snnc.inputs.data import report_data as report_data_of
     from snnc.models.data import load_data
-    from snnc.reporting import Sources
-    from snnc.reporting.present import outcome_line, report_form
-    from snnc.runtime.report import program_form, program_table, wording
+    from snnc.reporting import wording
+    from snnc.reporting.conversion import Sources
+    from snnc.reporting.conversion.present import outcome_line, report_form
+    from snnc.reporting.program import program_form, program_table
 
     reported, sampled = report_data or calibration, REPORT_SAMPLES if report_samples is None else report_samples
     start = time.perf_counter()
@@ -363,8 +364,8 @@ def _write_report(
     sources: Sources,
     steps: Steps,
 ) -> Report | SigmaDeltaReport:
-    from snnc.inputs import calibration_data
-    from snnc.reporting import measure_report, write_report
+    from snnc.inputs.data import calibration_data
+    from snnc.reporting.conversion import measure_report, write_report
 
     assert sources.calibration_samples is not None
     advance = told_in(steps)

@@ -9,12 +9,12 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from snnc.cli.configuration import Configuration, find_configuration, read_configuration
+from snnc.cli.configuration.read import options_for
 from snnc.cli.options import Invocation
 from snnc.cli.screen import Screen
-from snnc.compiler.distributed import launched
-from snnc.configuration import Configuration, find_configuration, read_configuration
-from snnc.configuration.apply import options_for
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
+from snnc.compiler.parallel import launched
 
 __all__ = ["ConfiguredCommand", "is_from_file"]
 

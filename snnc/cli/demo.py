@@ -13,13 +13,13 @@ from snnc.cli.options import Json, Verbose
 from snnc.cli.outputs import check_writable, save_model
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
-from snnc.errors import OptionError, OutputError
+from snnc.common.errors import OptionError, OutputError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from snnc.compiler.program import CompiledNetwork
     from snnc.models.data import Dataset
+    from snnc.program import CompiledNetwork
     from snnc.runtime.agreement import Agreement
 
 EXAMPLES = """\b
@@ -70,14 +70,14 @@ def demo_command(
     check_writable(output)
     check_writable(model)
     screen = Screen(json=as_json)
-    from snnc.api import compile, run
-    from snnc.errors import BackendError
+    from snnc.api.compile import compile, run
+    from snnc.common.errors import BackendError
     from snnc.models.data import load_data
+    from snnc.reporting.run import energy_table, run_form, run_table
+    from snnc.reporting.validation import agreement_form, agreement_lines
+    from snnc.reporting.wording import share, timing
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.lava import lava_available
-    from snnc.runtime.report import energy_table, run_form, run_table
-    from snnc.runtime.report.wording import share, timing
-    from snnc.validation.present import agreement_form, agreement_lines
 
     missing = lava_available() if lava is not False else None
     if lava and missing:
@@ -144,7 +144,7 @@ def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
     """Trains the network, the same one every time, and saves it."""
     import torch
 
-    from snnc.inputs import raw_values
+    from snnc.inputs.data import raw_values
     from snnc.models import accuracy, digits_cnn, train
     from snnc.models.data import load_data
 
@@ -172,7 +172,7 @@ def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
 
 def _compare(program: CompiledNetwork, data: Dataset, steps: Steps) -> Agreement:
     """Runs a few images on both backends."""
-    from snnc.inputs import input_levels
+    from snnc.inputs.data import input_levels
     from snnc.runtime.agreement import compare_runs
     from snnc.runtime.backends import run_levels
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.amounts import memory_size
-from snnc.cli.options import Architecture, Config, Data, Device, Json, Memory, NoConfig, Trust, Verbose
+from snnc.cli.options import Architecture, Config, Data, Device, Json, Memory, NoConfig, Trust, Verbose, memory_size
 from snnc.cli.screen import Screen
 
 EXAMPLES = """\b
@@ -37,11 +36,11 @@ def diagnose_command(
     layers with the largest errors first, split by cause; and in words what stands out.
     """
     screen = Screen(json=as_json, config=config)
-    from snnc.api import load
-    from snnc.comparison import diagnose
-    from snnc.diagnosis.present import diagnosis_form, finding_lines, layers_table, stages_table
-    from snnc.inputs import evaluation_data
-    from snnc.runtime.report.wording import timing
+    from snnc.api.analyse import diagnose
+    from snnc.api.compile import load
+    from snnc.inputs.data import evaluation_data
+    from snnc.reporting.diagnosis import diagnosis_form, finding_lines, layers_table, stages_table
+    from snnc.reporting.wording import timing
 
     with screen.steps() as steps:
         steps.begin("reading the model and the data")

@@ -1,23 +1,47 @@
 """The entry point: runs a command and turns what went wrong into one line and an exit code.
 
-Exit codes: 0 all is well; 1 a check failed; 2 bad input (a :class:`snnc.errors.SnncError`, or wrong use of the
+Exit codes: 0 all is well; 1 a check failed; 2 bad input (a :class:`snnc.common.errors.SnncError`, or wrong use of the
 command line); 3 an error that nobody foresaw, which is a bug in snnc; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import typer
 
 from snnc.cli.application import application
 from snnc.cli.options import Invocation
-from snnc.cli.termination import Terminated, termination_raises
-from snnc.errors import SnncError
+from snnc.common.errors import SnncError
+
+
+class Terminated(BaseException):
+    """Someone asked us to end; like KeyboardInterrupt no error that anything but the entry point may catch."""
+
+
+@contextlib.contextmanager
+def termination_raises() -> Iterator[None]:
+    """Within it, SIGTERM raises :class:`Terminated` in the main thread, where signals are handled."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
 
 # Disks, quotas and file sizes that are used up.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

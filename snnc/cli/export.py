@@ -10,7 +10,7 @@ import typer
 from snnc.cli.options import Json, Verbose
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Examples:
@@ -48,10 +48,10 @@ def export_command(
     if to == "net" and neuron != "if":
         raise OptionError("is for --to nir", where="--neuron", found=neuron)
     check_writable(output, instead_of=net)
-    from snnc.api import export_nir, load
-    from snnc.compiler.exchange.notes import export_notes
-    from snnc.compiler.program import Program
-    from snnc.runtime.report.wording import timing
+    from snnc.api.compile import export_nir, load
+    from snnc.program import Program
+    from snnc.program.nir.layout import export_notes
+    from snnc.reporting.wording import timing
 
     program = load(net)
     notes: tuple[str, ...] = ()

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Json, Trust, Verbose, numbers
-from snnc.cli.outputs import save_model
-from snnc.cli.run_files import RunFiles
+from snnc.cli.outputs import RunFiles, save_model
 from snnc.cli.screen import Screen
-from snnc.cli.training_log import augmentations, epoch_line, list_option, log_content, run_form
-from snnc.compiler.distributed import connected, launched
-from snnc.errors import DataError, OptionError
+from snnc.cli.train import augmentations, epoch_line, list_option, log_content, run_form
+from snnc.common.errors import DataError, OptionError
+from snnc.compiler.parallel import connected, launched
 
 if TYPE_CHECKING:
     from torch import nn
@@ -166,7 +165,9 @@ def finetune_command(
         files.check(model, resume=resume)
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
     # Imported late, since torch takes seconds.
-    from snnc.devices import chosen_device
+    from snnc.api.train import class_count, file_hash
+    from snnc.common.atomic_write import write_whole
+    from snnc.common.devices import chosen_device
     from snnc.finetuning import (
         KEEP,
         Data,
@@ -177,11 +178,9 @@ def finetune_command(
         is_finetuned,
         spiking_network,
     )
-    from snnc.inputs import as_module, calibration_data
+    from snnc.inputs.data import as_module, calibration_data
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, recipe
-    from snnc.training import class_count, file_hash
-    from snnc.whole_file import write_whole
 
     place = chosen_device(device)
     with connected(processes), screen.steps() as steps:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from snnc.cli.configuration import FILE_NAME
 from snnc.cli.options import Architecture, Json, Trust, Verbose
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
-from snnc.configuration import FILE_NAME
-from snnc.errors import OutputError
+from snnc.common.errors import OutputError
 
 EXAMPLES = """\b
 Examples:
@@ -43,10 +43,10 @@ def init_command(
         raise OutputError("is there already", where=str(path), advice="add --force to replace it")
     from dataclasses import asdict
 
-    from snnc.configuration.write import configuration_text
-    from snnc.first_look import look_at_model
-    from snnc.runtime.report.wording import shape
-    from snnc.whole_file import write_whole
+    from snnc.analysis.first_look import look_at_model
+    from snnc.cli.configuration.write import configuration_text
+    from snnc.common.atomic_write import write_whole
+    from snnc.reporting.wording import shape
 
     with screen.steps() as steps:
         steps.begin("looking at the model")

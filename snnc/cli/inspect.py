@@ -7,11 +7,26 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.inspect_netx import inspect_netx_file
-from snnc.cli.netx_options import refuse
 from snnc.cli.options import Json, Net, Verbose
+from snnc.cli.run_netx import refuse
 from snnc.cli.screen import Screen
-from snnc.pictures import check_picture
+from snnc.common.plotting import check_picture
+
+
+def inspect_netx_file(screen: Screen, net: Path) -> int:
+    """Shows what the file describes."""
+    from snnc.program.netx import load_netx
+    from snnc.reporting.netx import input_sentence, netx_form, netx_table, output_sentence
+
+    network = load_netx(net)
+    screen.show(f"{net}: netx of lava-dl, {input_sentence(network)}")
+    screen.show(netx_table(network))
+    screen.show(output_sentence(network))
+    for note in network.notes:
+        screen.note(note)
+    screen.emit({"net": str(net), "bytes": net.stat().st_size, **netx_form(network)})
+    return 0
+
 
 EXAMPLES = """\b
 Examples:
@@ -43,17 +58,18 @@ def inspect_command(
     screen = Screen(json=as_json)
     if plot is not None:
         check_picture(plot)
-    from snnc.compiler.netx import is_netx
+    from snnc.program.netx import is_netx
 
     if is_netx(net):
         refuse({"--target": chip, "--plot": plot}, f"{net}, which snnc did not write")
         return inspect_netx_file(screen, net)
-    from snnc.api import load
-    from snnc.compiler.targets import get_target
-    from snnc.inspection import place
-    from snnc.runtime.report import placement_table, plot_placement, program_form, program_table, wording
-    from snnc.runtime.report.placement_table import placement_sentence
-    from snnc.runtime.report.program_form import ann_joules, resources
+    from snnc.api.compile import load
+    from snnc.api.inspect import place
+    from snnc.program.targets import get_target
+    from snnc.reporting import wording
+    from snnc.reporting.placement import placement_sentence, placement_table
+    from snnc.reporting.placement_picture import plot_placement
+    from snnc.reporting.program import ann_joules, program_form, program_table, resources
 
     program = load(net)
     target = get_target(program.target)

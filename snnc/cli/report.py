@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.amounts import memory_size
 from snnc.cli.configured import ConfiguredCommand, long_names
 from snnc.cli.options import (
     DATA_FORMS,
@@ -21,10 +20,11 @@ from snnc.cli.options import (
     NoConfig,
     Trust,
     Verbose,
+    memory_size,
 )
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen, told_in
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Examples:
@@ -94,9 +94,9 @@ def report_command(
     destination = output or net.with_suffix(".html")
     for source in (model, net):
         check_writable(destination, instead_of=source)
-    from snnc.comparison import report
-    from snnc.reporting.present import outcome_line, passes_table, report_form
-    from snnc.runtime.report.wording import timing
+    from snnc.api.analyse import report
+    from snnc.reporting.conversion.present import outcome_line, passes_table, report_form
+    from snnc.reporting.wording import timing
 
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
@@ -125,8 +125,8 @@ def report_command(
 def _show_lab(screen: Screen, lab: Path) -> int:
     from dataclasses import asdict
 
+    from snnc.reporting.lab import lab_energy_table, lab_layer_table, lab_sentences
     from snnc.runtime.hardware.lab import read_lab_result
-    from snnc.runtime.report.lab_table import lab_energy_table, lab_layer_table, lab_sentences
 
     result = read_lab_result(lab)
     place = {"cpu": "Lava's CPU simulator", "loihi2": "Loihi 2"}[result.backend]

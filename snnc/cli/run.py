@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.amounts import memory_size, step_numbers
 from snnc.cli.configured import ConfiguredCommand
-from snnc.cli.duration import long_run
-from snnc.cli.netx_options import (
-    InputBits,
-    Mean,
-    NumLayers,
-    ResetInterval,
-    ResetOffset,
-    SkipLayers,
-    Std,
-    Timesteps,
-    refuse,
-)
 from snnc.cli.options import (
     Cluster,
     Config,
@@ -35,16 +22,29 @@ from snnc.cli.options import (
     NoConfig,
     Verbose,
     Workers,
+    memory_size,
+    step_numbers,
 )
-from snnc.cli.run_netx import NetxRunOptions, run_netx_file
-from snnc.cli.run_output import check_output, write_output
-from snnc.cli.screen import Screen
-from snnc.cli.unfinished import unfinished_path
-from snnc.compiler.distributed import connected, launched
+from snnc.cli.outputs import check_output, unfinished_path, write_output
+from snnc.cli.run_netx import (
+    InputBits,
+    Mean,
+    NetxRunOptions,
+    NumLayers,
+    ResetInterval,
+    ResetOffset,
+    SkipLayers,
+    Std,
+    Timesteps,
+    refuse,
+    run_netx_file,
+)
+from snnc.cli.screen import Screen, long_run
+from snnc.compiler.parallel import connected, launched
 
 if TYPE_CHECKING:
-    from snnc.compiler.program import CompiledNetwork
     from snnc.models.data import Dataset
+    from snnc.program import CompiledNetwork
     from snnc.runtime.result import RunResult
 
 EXAMPLES = """\b
@@ -76,7 +76,7 @@ class RunCommand(ConfiguredCommand):
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
         """What is for the other kind of file."""
-        from snnc.compiler.netx import is_netx
+        from snnc.program.netx import is_netx
 
         return frozenset(_NOT_NETX if is_netx(str(given.get("net"))) else _NETX_ONLY)
 
@@ -151,7 +151,7 @@ def run_command(
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
-    from snnc.compiler.netx import is_netx
+    from snnc.program.netx import is_netx
 
     options = NetxRunOptions(
         timesteps=timesteps,
@@ -178,13 +178,12 @@ def run_command(
     check_output(output, net)
     unfinished = unfinished_path(net, processes) if resume else None
     # Imported late, since torch takes seconds.
-    from snnc.api import load
-    from snnc.devices import chosen_device
-    from snnc.inputs import evaluation_data, input_levels
-    from snnc.resumption import run_identity
+    from snnc.api.compile import load
+    from snnc.api.runs import run_identity, run_shared
+    from snnc.common.devices import chosen_device
+    from snnc.inputs.data import evaluation_data, input_levels
     from snnc.runtime.backends import run_levels
     from snnc.runtime.resumable import ResumableRun
-    from snnc.shared_run import run_shared
 
     with ResumableRun(unfinished) as resumable:
         with connected(processes), screen.steps() as steps:
@@ -240,9 +239,9 @@ def _present(
     output: Path | None,
 ) -> None:
     """Shows a result, for people or as JSON."""
+    from snnc.reporting.run import earlier_table, energy_table, run_form, run_table
+    from snnc.reporting.wording import timing
     from snnc.runtime.energy import count_operations, estimate_energy
-    from snnc.runtime.report import earlier_table, energy_table, run_form, run_table
-    from snnc.runtime.report.wording import timing
 
     if output is not None:
         arrays = {"readout": result.readout, "predictions": result.predictions, "labels": dataset.labels}
@@ -275,7 +274,7 @@ def _present(
 
 def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -> int:
     """Says which membrane potentials overflowed; 1 if any did, else 0."""
-    from snnc.runtime.overflow import overflow_messages
+    from snnc.runtime.agreement import overflow_messages
 
     messages = overflow_messages(program, result)
     for message in messages:
@@ -294,7 +293,7 @@ def clipping_notes(clipped: float) -> list[str]:
 
 
 def _outcome(result: RunResult, dataset: Dataset) -> str:
-    from snnc.runtime.report.wording import predictions_sentence, share
+    from snnc.reporting.wording import predictions_sentence, share
 
     if dataset.labels is not None:
         right = int((result.predictions == dataset.labels).sum())

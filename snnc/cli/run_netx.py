@@ -2,18 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from snnc.cli.options import numbers
-from snnc.cli.run_output import check_output, write_output
+from snnc.cli.outputs import check_output, write_output
 from snnc.cli.screen import Screen
+from snnc.common.errors import OptionError
 
 if TYPE_CHECKING:
-    from snnc.compiler.netx import NetxNetwork
-    from snnc.netx_inputs import NetxInput
+    from snnc.inputs.netx import NetxInput
+    from snnc.program.netx import NetxNetwork
     from snnc.runtime.netx import NetxResult
+
+_ONLY = "Others' netx files:"
+
+Timesteps = Annotated[
+    int | None,
+    typer.Option(
+        "-T",
+        "--timesteps",
+        help=f"{_ONLY} steps of a sample.  [default: those of the events or, of images, what the file says]",
+    ),
+]
+ResetInterval = Annotated[
+    int | None,
+    typer.Option(
+        "--reset-interval",
+        help=f"{_ONLY} netx's reset_interval, steps from one reset of the neurons to the next; 0: never.  "
+        "[default: T, as each sample reaches a layer]",
+    ),
+]
+ResetOffset = Annotated[
+    int | None,
+    typer.Option(
+        "--reset-offset", help=f"{_ONLY} netx's reset_offset.  [default: what resets with the first input of a sample]"
+    ),
+]
+InputBits = Annotated[
+    int | None,
+    typer.Option(
+        "--input-bits", help=f"{_ONLY} netx's input_message_bits: numbers of so many bits arrive.  [default: 0, spikes]"
+    ),
+]
+NumLayers = Annotated[
+    int | None,
+    typer.Option("--num-layers", help=f"{_ONLY} run the first so many entries, as netx counts.  [default: all]"),
+]
+SkipLayers = Annotated[
+    int | None,
+    typer.Option("--skip-layers", help=f"{_ONLY} leave out so many of these at the beginning.  [default: 0]"),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        "--mean", metavar="X[,X,X]", help=f"{_ONLY} what is subtracted from images for an input block.  [default: 0]"
+    ),
+]
+Std = Annotated[
+    str | None, typer.Option("--std", metavar="X[,X,X]", help=f"{_ONLY} what they are divided by then.  [default: 1]")
+]
+
+
+def refuse(given: Mapping[str, object], what: str) -> None:
+    """Refuses options that are for another kind of file.
+
+    Args:
+        given: By option its value, None where it was left out.
+        what: What they are not for.
+
+    Raises:
+        OptionError: One was given.
+    """
+    for option, value in given.items():
+        if value is not None:
+            raise OptionError(f"is not for {what}", where=option, found=str(value), advice="leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +106,11 @@ def run_netx_file(
 ) -> int:
     """Runs the file and shows what it gave; 1 where a neuron's state left its 24 bits, else 0."""
     check_output(output, net)
-    from snnc.compiler.netx import load_netx
-    from snnc.netx import netx_schedule
-    from snnc.netx_inputs import netx_input
-    from snnc.runtime.netx import run_netx
-    from snnc.runtime.report.netx_form import netx_run_form
-    from snnc.runtime.report.netx_table import netx_run_table, schedule_sentence
+    from snnc.api.netx import netx_schedule
+    from snnc.inputs.netx import netx_input
+    from snnc.program.netx import load_netx
+    from snnc.reporting.netx import netx_run_form, netx_run_table, schedule_sentence
+    from snnc.runtime.backends import run_netx
 
     bits = options.input_bits or 0
     with screen.steps() as steps:
@@ -117,7 +183,7 @@ def _write(output: Path, network: NetxNetwork, given: NetxInput, result: NetxRes
 
 
 def _outcome(network: NetxNetwork, result: NetxResult, given: NetxInput) -> str:
-    from snnc.runtime.report.wording import predictions_sentence, share
+    from snnc.reporting.wording import predictions_sentence, share
 
     scores = result.scores(network)
     by = "membrane potential" if network.blocks[-1].neurons.is_readout else "number of spikes"

@@ -12,7 +12,7 @@ from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import DATA_FORMS, OBJECTIVE_HELP, Architecture, Config, Json, NoConfig, Trust, Verbose, numbers
 from snnc.cli.outputs import check_writable
 from snnc.cli.screen import Screen
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Examples:
@@ -114,11 +114,11 @@ def thresholds_command(
     }
     _check(source, is_net=is_net, model=model, given=given)
     if plot is not None:
-        from snnc.pictures import check_picture
+        from snnc.common.plotting import check_picture
 
         check_writable(plot, instead_of=source)
         check_picture(plot)
-    from snnc.inspection import model_thresholds, program_thresholds
+    from snnc.api.inspect import model_thresholds, program_thresholds
 
     with screen.steps() as steps:
         if is_net:
@@ -151,11 +151,11 @@ def thresholds_command(
             )
         title = f"{source.name} on {calibration}, T = {layers[0].timesteps}"
         if plot is not None:
-            from snnc.thresholds.plot import plot_thresholds
+            from snnc.reporting.thresholds import plot_thresholds
 
             steps.begin("drawing")
             plot_thresholds(layers, plot, title=f"Thresholds of {title}")
-    from snnc.thresholds.present import thresholds_form, thresholds_table
+    from snnc.reporting.thresholds import thresholds_form, thresholds_table
 
     screen.show(title)
     screen.show(thresholds_table(layers))

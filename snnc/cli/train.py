@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnc.cli.options import DATA_FORMS, Json, Trust, Verbose, numbers
-from snnc.cli.outputs import save_model
-from snnc.cli.run_files import RunFiles
+from snnc.cli.outputs import RunFiles, save_model
 from snnc.cli.screen import Screen
-from snnc.cli.training_log import augmentations, epoch_line, list_option, log_content, run_form
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
 
 if TYPE_CHECKING:
-    from snnc.models.training import Epoch
+    from snnc.models.training import Epoch, TrainingSettings
+
+__all__ = ["EXAMPLES", "augmentations", "epoch_line", "list_option", "log_content", "run_form", "train_command"]
+
+
+def augmentations(text: str) -> tuple[str, ...]:
+    """``crop,flip`` as names; none for ``none``."""
+    return () if text == "none" else tuple(text.split(","))
+
+
+def list_option(values: Sequence[float]) -> str:
+    """Numbers as an option takes them: ``0.5,0.25``."""
+    return ",".join(f"{value:g}" for value in values)
+
+
+def epoch_line(epoch: Epoch, epochs: int) -> str:
+    """An epoch of so many, in one line; accuracy on held-out images where there are any."""
+    held_out = "" if epoch.held_out_accuracy is None else f"held out {100 * epoch.held_out_accuracy:6.2f} %  "
+    return (
+        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  learning rate {epoch.learning_rate:<9.4g} "
+        f"loss {epoch.loss:<8.4f} train {100 * epoch.train_accuracy:6.2f} %  {held_out}"
+        f"test {100 * epoch.test_accuracy:6.2f} %  {epoch.seconds:.1f} s"
+    )
+
+
+def run_form(settings: TrainingSettings, history: Sequence[Epoch]) -> dict[str, object]:
+    """Settings and epochs of a run as a JSON object."""
+    return {"settings": settings.form(), "epochs": [asdict(epoch) for epoch in history]}
+
+
+def log_content(settings: TrainingSettings, history: Sequence[Epoch]) -> bytes:
+    """The same as the content of a file."""
+    return (json.dumps(run_form(settings, history), indent=2, allow_nan=False) + "\n").encode()
+
 
 EXAMPLES = """\b
 Examples:
@@ -131,11 +165,11 @@ def train_command(
     # Imported late, since torch takes seconds.
     import torch
 
-    from snnc.devices import chosen_device
+    from snnc.api.train import chosen_architecture, class_count, file_hash, start_from
+    from snnc.common.atomic_write import write_whole
+    from snnc.common.devices import chosen_device
     from snnc.models.data import load_data
     from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
-    from snnc.training import chosen_architecture, class_count, file_hash, start_from
-    from snnc.whole_file import write_whole
 
     place = chosen_device(device)
     with screen.steps() as steps:

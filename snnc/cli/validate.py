@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.amounts import memory_size
-from snnc.cli.duration import long_run
 from snnc.cli.options import (
     Architecture,
     Cluster,
@@ -24,10 +22,11 @@ from snnc.cli.options import (
     Trust,
     Verbose,
     Workers,
+    memory_size,
 )
 from snnc.cli.run import clipping_notes
-from snnc.cli.screen import Screen
-from snnc.errors import OptionError
+from snnc.cli.screen import Screen, long_run
+from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Example:
@@ -78,12 +77,12 @@ def validate_command(
     is further from the ANN than its rounding can take it, or if the accuracy drops by more than --max-drop.
     """
     screen = Screen(json=as_json, config=config)
-    from snnc.api import load
-    from snnc.comparison import validate
-    from snnc.inputs import evaluation_data
-    from snnc.runtime.report.program_form import timing_form
-    from snnc.runtime.report.wording import timing
-    from snnc.validation.present import validation_form, validation_lines, validation_table
+    from snnc.api.analyse import validate
+    from snnc.api.compile import load
+    from snnc.inputs.data import evaluation_data
+    from snnc.reporting.program import timing_form
+    from snnc.reporting.validation import validation_form, validation_lines, validation_table
+    from snnc.reporting.wording import timing
 
     if maximum_drop is not None and not maximum_drop >= 0:
         raise OptionError("is out of range", where="--max-drop", expected="0 or more points", found=str(maximum_drop))

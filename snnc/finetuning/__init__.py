@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from snnc.finetuning.session import Data, finetune_network
 from snnc.finetuning.settings import KEEP, FinetuneSettings
-from snnc.finetuning.start import is_finetuned, spiking_network
-from snnc.finetuning.teacher import distilled_ann
+from snnc.finetuning.start import distilled_ann, is_finetuned, spiking_network
 from snnc.finetuning.whole_run import FineTuning, finetune
 
 __all__ = [

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snnc.common.arrays import FloatArray
+from snnc.common.errors import UnsupportedError
 from snnc.compiler.ir import (
     Add,
     AvgPool2d,
@@ -24,10 +26,8 @@ from snnc.compiler.ir import (
     Output,
     ReLU,
 )
-from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.passes.drop_identity import DropIdentity
-from snnc.compiler.passes.lower_max_pooling import rectify
-from snnc.errors import UnsupportedError
+from snnc.compiler.lowering.max_pooling import rectify
+from snnc.compiler.lowering.simplify import DropIdentity
 from snnc.models.spiking import INPUT, Concatenation, IntegrateAndFire, SpikingNetwork, Sum
 
 __all__ = ["build_network", "trainable_graph"]

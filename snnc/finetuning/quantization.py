@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnc.compiler.passes.choose_scale import THRESHOLD_MAXIMUM
-from snnc.compiler.program import Scaled
-from snnc.compiler.targets import Target
-from snnc.errors import UnsupportedError
+from snnc.common.errors import UnsupportedError
+from snnc.compiler.quantization.scale import THRESHOLD_MAXIMUM
 from snnc.models.spiking import INPUT, Concatenation, IntegrateAndFire, SpikingNetwork, Sum
+from snnc.program import Scaled
+from snnc.program.targets import Target
 
 __all__ = ["WeightQuantizer"]
 
@@ -43,7 +43,7 @@ class _Synapse:
 
 
 class WeightQuantizer:
-    """Rounds the weights of a network to what its integers can say, as :class:`snnc.compiler.passes.quantize.Quantize`.
+    """Rounds the weights of a network to what its integers can say, as ``Quantize`` does.
 
     In units of the thresholds, ``W' = diag(1/Vth) W diag(Vth of the source)``, a layer gets the largest
     ``theta = mantissa * 2**exponent`` for which its first synapse fits, and the weights are

@@ -11,21 +11,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from snnc.compiler.distributed import Processes
-from snnc.compiler.targets import get_target
-from snnc.errors import DataError, SnncError
-from snnc.finetuning.loop import Trainer
-from snnc.finetuning.processes import Together
+from snnc.common.errors import DataError, SnncError
+from snnc.compiler.parallel import Processes
+from snnc.finetuning.loop import Together, Trainer
 from snnc.finetuning.quantization import WeightQuantizer
 from snnc.finetuning.settings import FinetuneSettings
 from snnc.models.data import Dataset
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training import CheckpointFile, Epoch
 from snnc.models.training.augmentation import Augmentation
-from snnc.models.training.batches import DatasetBatches
+from snnc.models.training.batches import DatasetBatches, check_batch
 from snnc.models.training.checkpoint import Checkpoint, plain_state, state_before
 from snnc.models.training.loop import set_format, threads_set_to
-from snnc.models.training.memory import check_batch
+from snnc.program.targets import get_target
 
 __all__ = ["Data", "finetune_network"]
 

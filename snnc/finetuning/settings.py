@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from snnc.errors import OptionError
+from snnc.common.errors import OptionError
 from snnc.models.training import TrainingSettings
 
 __all__ = ["KEEP", "PRECISIONS", "FinetuneSettings"]

@@ -1,24 +1,67 @@
-"""The spiking network that fine-tuning starts from."""
+"""The ANN whose logits are distilled into a spiking network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from snnc.compiler.frontend import trace
-from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU
-from snnc.compiler.ir.ops import FloatArray
-from snnc.compiler.pipeline import Options
-from snnc.errors import OptionError, UnsupportedError
+from snnc.common.arrays import FloatArray
+from snnc.common.errors import OptionError, UnsupportedError
+from snnc.compiler.conversion.profile import ProfileActivations
+from snnc.compiler.frontend import choose_coding, trace
+from snnc.compiler.ir import Graph, IntegrateAndFire, MaxPool2d, ReLU, SpikingLayer
+from snnc.compiler.ir.passes import PassManager
+from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.pipeline import Options, threshold_pass
 from snnc.finetuning.build_network import build_network, trainable_graph
-from snnc.finetuning.initial_neurons import initial_neurons
 from snnc.finetuning.settings import KEEP, FinetuneSettings
+from snnc.inputs.data import as_module, raw_values
 from snnc.models.data import Dataset
 from snnc.models.spiking import SpikingNetwork
 
-__all__ = ["is_finetuned", "spiking_network"]
+__all__ = ["distilled_ann", "initial_neurons", "is_finetuned", "spiking_network"]
+
+
+def initial_neurons(
+    graph: Graph, calibration: Dataset, options: Options, advance: Callable[[int], None] | None = None
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Vth and v0 of each channel of each ReLU, as ``snnc compile`` chooses them from the data.
+
+    Args:
+        graph: A network as :func:`snnc.finetuning.build_network.trainable_graph` gives it.
+        calibration: Data to look at activations on.
+        options: T, method, objective, mean and standard deviation.
+        advance: Told how many samples were looked at.
+
+    Returns:
+        By the name of the ReLU's node.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    target = options.check()
+    raw = raw_values(calibration)
+    unit = calibration.unit if calibration.images.dtype == np.uint8 else None
+    coding = choose_coding(
+        raw, "graded" if target.graded_input else "rate", unit=unit, mean=options.mean, std=options.std
+    )
+    levels = coding.levels(raw)
+    passes = (
+        *lowering(coding, {node.name: "or" for node in graph.of_kind(MaxPool2d)}),
+        ProfileActivations(levels, advance),
+        threshold_pass(options, levels, coding),
+    )
+    lowered = PassManager(passes).run(graph)
+    found = {}
+    for node in lowered.of_kind(SpikingLayer):
+        assert isinstance(node.op, SpikingLayer)
+        assert node.op.threshold is not None and node.op.initial_potential is not None
+        found[node.name] = (node.op.threshold, node.op.initial_potential)
+    return found
 
 
 def is_finetuned(module: nn.Module) -> bool:
@@ -82,3 +125,39 @@ def _kept(graph: Graph) -> dict[str, tuple[FloatArray, FloatArray]]:
             )
         found[node.name] = (node.op.thresholds, node.op.potentials)
     return found
+
+
+def distilled_ann(
+    module: nn.Module,
+    teacher: nn.Module | str | Path | None,
+    distill: float,
+    *,
+    name: str = "the model",
+    arch: str | None = None,
+    trust: bool = False,
+) -> nn.Module | None:
+    """The ANN that teaches; None where nothing is distilled.
+
+    Args:
+        module: The network that is fine-tuned; an ANN teaches itself.
+        teacher: Another one, or its file; None: the network itself.
+        distill: Share of the loss that it decides, 0..1; 0: none.
+        name: What errors call the network that is fine-tuned.
+        arch: As for :func:`snnc.compile`, where ``teacher`` is a file.
+        trust: As for :func:`snnc.compile`.
+
+    Raises:
+        OptionError: There is a teacher and nothing to distil, or the network is a spiking one and there is none.
+        SnncError: The teacher's file cannot be read.
+    """
+    if not distill:
+        if teacher is not None:
+            raise OptionError("has nothing to teach", where="--teacher", expected="--distill above 0")
+        return None
+    if teacher is not None:
+        return as_module(teacher, arch=arch, trust=trust)
+    if is_finetuned(module):
+        raise OptionError(
+            "is missing", where="--teacher", expected="the ANN to distil", found=f"{name}, a spiking network"
+        )
+    return module

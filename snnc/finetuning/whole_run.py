@@ -9,19 +9,18 @@ from typing import Literal
 
 from torch import nn
 
-from snnc.compiler.distributed import Processes
-from snnc.devices import chosen_device
+from snnc.api.train import class_count, file_hash
+from snnc.common.atomic_write import write_whole
+from snnc.common.devices import chosen_device
+from snnc.compiler.parallel import Processes
 from snnc.finetuning.session import Data, finetune_network
 from snnc.finetuning.settings import FinetuneSettings
-from snnc.finetuning.start import spiking_network
-from snnc.finetuning.teacher import distilled_ann
-from snnc.inputs import Data as Source
-from snnc.inputs import as_module, calibration_data, evaluation_data
+from snnc.finetuning.start import distilled_ann, spiking_network
+from snnc.inputs.data import Data as Source
+from snnc.inputs.data import as_module, calibration_data, evaluation_data
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training import CheckpointFile, Epoch
-from snnc.training import class_count, file_hash
-from snnc.whole_file import write_whole
 
 __all__ = ["FineTuning", "finetune"]
 

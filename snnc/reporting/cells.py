@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from snnc.compiler.program import NeuronLayer
-from snnc.runtime.report import wording
+from snnc.program import NeuronLayer
+from snnc.reporting import wording
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.program import Entries, Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
+from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
 
 
 def branching() -> Program:

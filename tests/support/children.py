@@ -18,10 +18,10 @@ from typing import Any
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     [
-        "snnc.api",
+        "snnc.api.compile",
         "snnc.cli.application",
         "snnc.finetuning",
-        "snnc.runtime.report",
+        "snnc.reporting.program",
         "snnc.runtime.resumable",
         "snnc.runtime.simulator",
     ]

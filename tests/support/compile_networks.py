@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import snnc
-from snnc.compiler.passes import profile_activations
+from snnc.compiler.conversion import profile as profile_activations
 
 DATA = Path(__file__).parents[1] / "data"
 ALL = ("weights", "spread", "bias")

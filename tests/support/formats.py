@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from networks import randomize
 from torch import nn
-from tracing import output_of
 
 from snnc.compiler.frontend import trace
-from snnc.compiler.frontend.load import load_model
+from snnc.compiler.frontend.files.load import load_model
 from snnc.models import lenet, resnet20
+from support.networks import randomize
+from support.tracing import output_of
 
 Shape = tuple[int, ...]
 

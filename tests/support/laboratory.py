@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.program import Program
 from snnc.runtime.hardware.lab import write_bundle
 from snnc.runtime.simulator import Simulator
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.compiler.netx import Block, Connections, NetxNetwork
+from snnc.program.netx import Block, Connections, NetxNetwork
 
 
 def signed(value: int, bits: int) -> int:

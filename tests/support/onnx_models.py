@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from formats import assert_close
 from torch import nn
-from tracing import output_of
 
 from snnc.compiler.frontend import trace
-from snnc.compiler.frontend.load import load_model
+from snnc.compiler.frontend.files.load import load_model
+from support.formats import assert_close
+from support.tracing import output_of
 
 # Where it is missing, whatever imports this module is skipped.
 onnx = pytest.importorskip("onnx")

@@ -6,21 +6,10 @@ from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
-from networks import pairs
 
-from snnc.compiler.program import (
-    AnnLayer,
-    Entries,
-    Gate,
-    InputCoding,
-    Layer,
-    Membrane,
-    Program,
-    Provenance,
-    Scaled,
-    Synapse,
-)
-from snnc.compiler.program.window_output import window_output
+from snnc.program import AnnLayer, Entries, Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
+from snnc.program.connections import window_output
+from support.networks import pairs
 
 LIMIT = 1 << 17
 SIZES = st.integers(1, 5)

@@ -13,7 +13,7 @@ from types import GenericAlias, ModuleType
 from typing import Any
 
 # The packages whose __all__ users may rely on.
-PUBLIC = ("snnc", "snnc.models", "snnc.compiler.solver")
+PUBLIC = ("snnc", "snnc.models", "snnc.compiler.conversion.solver")
 
 
 def exported(package: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from snnc.compiler.program import Program, Synapse
+from snnc.program import Program, Synapse
 
 
 def convolve(x: np.ndarray, synapse: Synapse) -> np.ndarray:

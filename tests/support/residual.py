@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from networks import randomize
 from torch import nn
+
+from support.networks import randomize
 
 
 class Residual(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.program import Program
 from snnc.runtime.lava import LAVA_MODELS, run_lava
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from snnc.errors import SnncError
+from snnc.common.errors import SnncError
 
 
 def small_network() -> nn.Sequential:

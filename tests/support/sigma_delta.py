@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
-from networks import Case, affines, output_shape, randomize
 from torch import nn
 
 import snnc
 from snnc.compiler.ir import Affine
-from snnc.compiler.program import SigmaDeltaProgram
 from snnc.models.data import Dataset
+from snnc.program import SigmaDeltaProgram
+from support.networks import Case, affines, output_shape, randomize
 
 
 @st.composite

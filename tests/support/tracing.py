@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from networks import assert_equal_values, randomize, run_double
 from torch import nn
 
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, execute
+from support.networks import assert_equal_values, randomize, run_double
 
 IMAGE = (2, 4, 4)
 FEATURES = 32

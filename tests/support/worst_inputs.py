@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.compiler.program import Program
+from snnc.program import Program
 
 SEQUENCES = 8
 

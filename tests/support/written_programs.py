@@ -6,18 +6,8 @@ import functools
 
 import numpy as np
 
-from snnc.compiler.emit.writer import to_bytes
-from snnc.compiler.program import (
-    AnnLayer,
-    Gate,
-    InputCoding,
-    Layer,
-    Membrane,
-    Program,
-    Provenance,
-    Scaled,
-    Synapse,
-)
+from snnc.program import AnnLayer, Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
+from snnc.program.net.writer import to_bytes
 
 
 def sample(*, groups: int = 2, seed: int = 0) -> Program:

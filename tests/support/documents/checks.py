@@ -18,10 +18,10 @@ import typer
 import yaml
 from torch.distributed.run import get_args_parser
 
-from documents.commands import working_in
-from documents.shell import Answer, Call
 from snnc.cli.application import application
 from snnc.cli.options import Invocation
+from support.documents.commands import working_in
+from support.documents.shell import Answer, Call
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from documents.shell import Answer, Call
 from snnc.cli import main
+from support.documents.shell import Answer, Call
 
 CARRIED_OUT = ("snnc", "python")
 # They change the machine, or take long.

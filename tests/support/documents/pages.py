@@ -12,12 +12,12 @@ from typing import Any
 
 import yaml
 
-from documents.blocks import READ, RUN, Block, read_blocks
-from documents.checks import CHECKS, PRELUDE, check
-from documents.commands import CARRIED_OUT, REFUSED, carry_out, forgotten, working_in
-from documents.output import check_output
-from documents.python_blocks import check_python, run_python
-from documents.shell import console_input, run_shell
+from support.documents.blocks import READ, RUN, Block, read_blocks
+from support.documents.checks import CHECKS, PRELUDE, check
+from support.documents.commands import CARRIED_OUT, REFUSED, carry_out, forgotten, working_in
+from support.documents.output import check_output
+from support.documents.python_blocks import check_python, run_python
+from support.documents.shell import console_input, run_shell
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,7 +7,7 @@ import importlib
 import inspect
 from typing import Any
 
-from documents.blocks import Block
+from support.documents.blocks import Block
 
 
 def run_python(block: Block, namespace: dict[str, Any]) -> None:

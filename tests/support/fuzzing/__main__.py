@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from fuzzing.corpus import corpus, keep
+from support.fuzzing.corpus import corpus, keep
 
 # .net files come from the internet, and HDF5 is the largest of the parsers.
 SHARES = {"net": 6, "netx": 3, "nir": 2, "torch": 3, "exported": 1, "onnx": 2, "safetensors": 1, "lab": 1}
@@ -54,7 +54,7 @@ def main() -> int:
 
 def _fuzz(kind: str, folder: Path, seconds: float, name: str) -> tuple[int, int]:
     """Files that were read, and those of them that are findings."""
-    from fuzzing.seeds import seeds
+    from support.fuzzing.seeds import seeds
 
     files, found = folder / kind, folder / "found"
     for each in (files, found):
@@ -96,7 +96,7 @@ def _keep(kind: str, folder: Path) -> int:
 
 
 def _worker(kind: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "fuzzing.worker", kind, *arguments]
+    return [sys.executable, "-m", "support.fuzzing.worker", kind, *arguments]
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from branching import branching
-from lab_result import RESULT
-from netx_files import random_file
 from torch import nn
 
-from snnc.compiler.emit.writer import to_bytes
-from snnc.compiler.exchange import FORMS, export_nir
-from snnc.compiler.program import Program
+from snnc.program import Program
+from snnc.program.net.writer import to_bytes
+from snnc.program.nir import FORMS, export_nir
+from support.branching import branching
+from support.lab_result import RESULT
+from support.netx_files import random_file
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from torch import nn
 
-from fuzzing.limits import FREE_BYTES, within_memory
-from snnc.compiler.emit import load
-from snnc.compiler.emit.writer import to_bytes
-from snnc.compiler.exchange import load_nir
-from snnc.compiler.frontend.load import load_model, read_state
-from snnc.compiler.netx import load_netx
-from snnc.compiler.netx.network import NetxNetwork
-from snnc.compiler.program import Program
-from snnc.errors import ModelError, SnncError
+from snnc.common.errors import ModelError, SnncError
+from snnc.compiler.frontend.files.load import load_model, read_state
+from snnc.program import Program
+from snnc.program.net import load
+from snnc.program.net.writer import to_bytes
+from snnc.program.netx import load_netx
+from snnc.program.netx.network import NetxNetwork
+from snnc.program.nir import load_nir
 from snnc.runtime.hardware.lab.result import LabResult, read_lab_result
+from support.fuzzing.limits import FREE_BYTES, within_memory
 
 
 @dataclass(frozen=True)

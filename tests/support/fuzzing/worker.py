@@ -1,4 +1,4 @@
-"""One process of libFuzzer on one kind of file: ``python -m fuzzing.worker TARGET FOLDER... -OPTION=VALUE...``.
+"""One process of libFuzzer on one kind of file: ``python -m support.fuzzing.worker TARGET FOLDER... -OPTION=VALUE...``.
 
 libFuzzer ends the process at an exception, a signal, a hang or too much memory, and leaves the file that caused it.
 """
@@ -19,21 +19,20 @@ import h5py
 
 # Modules whose branches are counted; numba compiles others, which must not be changed for that.
 COUNTED = [
-    "snnc.compiler.emit",
-    "snnc.compiler.exchange",
+    "snnc.program.net",
+    "snnc.program.nir",
     "snnc.compiler.frontend",
-    "snnc.compiler.netx",
+    "snnc.program.netx",
     "snnc.runtime.hardware.lab",
 ]
 with atheris.instrument_imports(include=COUNTED):
-    from fuzzing.targets import TARGETS
+    from support.fuzzing.targets import TARGETS
 
-from fuzzing.change_hdf5 import change_hdf5  # noqa: E402
-from fuzzing.change_zip import change_zip  # noqa: E402
-from fuzzing.seeds import seeds  # noqa: E402
-from snnc.compiler.emit.admitted import Admitted  # noqa: E402
-from snnc.compiler.emit.heap_text import check_all_heaps  # noqa: E402
-from snnc.errors import SnncError  # noqa: E402
+from snnc.common.errors import SnncError  # noqa: E402
+from snnc.program.net.hdf5_safety import Admitted, check_all_heaps  # noqa: E402
+from support.fuzzing.change_hdf5 import change_hdf5  # noqa: E402
+from support.fuzzing.change_zip import change_zip  # noqa: E402
+from support.fuzzing.seeds import seeds  # noqa: E402
 
 
 class Changes:
@@ -91,7 +90,7 @@ def main() -> None:
             TARGETS[target].check(content, Path(folder))
 
         # To merge files libFuzzer starts itself again, by its own name, through a shell.
-        command = f"{shlex.quote(sys.executable)} -m fuzzing.worker {target}"
+        command = f"{shlex.quote(sys.executable)} -m support.fuzzing.worker {target}"
         atheris.Setup([command, *arguments], one, custom_mutator=Changes(target))
         atheris.Fuzz()
 

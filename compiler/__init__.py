@@ -1,1 +1,0 @@
-"""The compiler: a trained PyTorch network goes in, a :class:`~snnc.compiler.program.Program` comes out."""

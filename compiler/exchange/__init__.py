@@ -1,7 +1,0 @@
-"""Programs as graphs of NIR, the Neuromorphic Intermediate Representation, and back."""
-
-from snnc.compiler.exchange.export import export_nir, nir_graph
-from snnc.compiler.exchange.layout import FORMS, Form, nir_form
-from snnc.compiler.exchange.program_file import is_nir, load_nir
-
-__all__ = ["FORMS", "Form", "export_nir", "is_nir", "load_nir", "nir_form", "nir_graph"]

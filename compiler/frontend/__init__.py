@@ -1,6 +1,0 @@
-"""From model files and modules to the graph."""
-
-from snnc.compiler.frontend.choose_coding import choose_coding
-from snnc.compiler.frontend.trace import trace
-
-__all__ = ["choose_coding", "trace"]

@@ -1,5 +1,0 @@
-"""Reads graphs of NIR as networks to compile, whoever wrote them."""
-
-from snnc.compiler.frontend.nir_graphs.read import read_nir
-
-__all__ = ["read_nir"]

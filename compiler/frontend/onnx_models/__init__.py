@@ -1,5 +1,0 @@
-"""Reads ONNX models, with the package ``onnx``, which only takes the file apart."""
-
-from snnc.compiler.frontend.onnx_models.read import read_onnx
-
-__all__ = ["read_onnx"]

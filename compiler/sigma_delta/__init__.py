@@ -1,5 +1,0 @@
-"""The second lowering: a chain of convolutions and dense layers to sigma-delta neurons, which netx has."""
-
-from snnc.compiler.sigma_delta.compile import SigmaDeltaOptions, compile_sigma_delta
-
-__all__ = ["SigmaDeltaOptions", "compile_sigma_delta"]

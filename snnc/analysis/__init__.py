@@ -1,0 +1,1 @@
+"""The spiking network beside the ANN: validation, diagnosis, thresholds, first looks."""

@@ -1,0 +1,120 @@
+"""Running a conversion beside its ANN to see what it loses, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrors, LayerErrorSums, Stage, staged_predictions
+from snnc.analysis.diagnosis.findings import Finding, findings
+from snnc.analysis.validation.pairs import Pair, PairedRuns, threshold_of
+from snnc.inputs.data import chunks, input_levels
+from snnc.models.data import Dataset
+from snnc.program import Layer, Program
+from snnc.runtime.simulator import Simulator
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        samples: Number of samples.
+        stages: What is left of the accuracy at each step from the ANN to the simulator.
+        layers: Errors of each spiking layer that stands for a value of the ANN, in network order.
+        findings: What is wrong, in words; none where nothing stands out.
+        notes: What the user should know besides, one sentence each.
+    """
+
+    samples: int
+    stages: tuple[Stage, ...]
+    layers: tuple[LayerErrors, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def worst_first(self) -> tuple[LayerErrors, ...]:
+        """The layers by their total error."""
+        return tuple(sorted(self.layers, key=lambda layer: layer.total, reverse=True))
+
+
+def diagnose_program(
+    program: Program,
+    module: nn.Module,
+    dataset: Dataset,
+    *,
+    device: str | torch.device = "cpu",
+    memory: int | None = None,
+    stop_at: Sequence[int] = (),
+    watch: Callable[[Pair], None] | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Says what a conversion loses.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+        dataset: At least one sample; with labels, accuracies are looked at, else agreement with the ANN.
+        device: Where the simulator computes, as torch names it.
+        memory: Bytes that it may take for what it computes at once; None: what is fastest.
+        stop_at: Numbers of steps after which the simulator reports too, for who watches.
+        watch: Told of each batch as both have run it.
+        advance: Told of the samples done, and of all.
+
+    Raises:
+        DataError: The data do not fit the network.
+        ModelError: The module has another number of outputs than the program.
+    """
+    levels = input_levels(program, dataset)
+    simulator = Simulator(program, device, memory=memory)
+    runs = PairedRuns(program, module, partial(simulator.run, record=True, stop_at=stop_at))
+    compared = [layer for layer in runs.compared if isinstance(layer, Layer)]
+    thresholds = {layer.name: threshold_of(layer) for layer in compared}
+    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in compared}
+    wraps = np.zeros(len(program.layers), np.int64)
+    predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
+    done = 0
+    for chunk in chunks(dataset, runs.batch_size):
+        pair = runs.run(chunk, levels.values[done : done + len(chunk)])
+        assert pair.result.wraps is not None
+        wraps += np.asarray(pair.result.wraps)
+        for name, each in sums.items():
+            each.add(pair.activations[name], pair.rates[name])
+        middle = staged_predictions(runs.graph, pair.images, sums, thresholds, runs.logits_name)
+        found = (pair.outputs.argmax(axis=1), *middle, pair.result.predictions)
+        for kept, batch in zip(predictions, found, strict=True):
+            kept.append(batch)
+        if watch:
+            watch(pair)
+        done += len(chunk)
+        if advance:
+            advance(done, len(dataset))
+    joined = [np.concatenate(each) for each in predictions]
+    stages = tuple(
+        Stage(
+            name=name,
+            accuracy=None if dataset.labels is None else float((each == dataset.labels).mean()),
+            agreement=float((each == joined[0]).mean()),
+        )
+        for name, each in zip(STAGES, joined, strict=True)
+    )
+    layers = tuple(each.result() for each in sums.values())
+    evidence = Evidence(
+        stages=stages,
+        layers=layers,
+        wraps=[(layer.where, int(count)) for layer, count in zip(program.layers, wraps, strict=True) if count],
+        clipped=levels.clipped,
+        classes=program.readout.neurons,
+        timesteps=program.timesteps,
+        lead=program.lead,
+        corrections=program.provenance.options.get("calibrate", "").split(),
+        weighed=program.provenance.options.get("threshold") == "auto",
+        per_channel=program.provenance.options.get("per_channel") == "True",
+    )
+    return Diagnosis(len(dataset), stages, layers, findings(evidence), runs.notes)

@@ -1,0 +1,246 @@
+"""Looks at every layer's activations, once its thresholds are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.analysis.thresholds.layer import LayerThresholds, rate
+from snnc.common.arrays import FloatArray
+from snnc.common.errors import ModelError
+from snnc.compiler.conversion.choose_max_pooling import ways_taken
+from snnc.compiler.conversion.choose_thresholds import objective_met
+from snnc.compiler.conversion.profile import ProfileActivations
+from snnc.compiler.frontend import choose_coding, trace
+from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
+from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
+from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.pipeline import Options, max_pooling, threshold_pass
+from snnc.inputs.data import input_levels, raw_values
+from snnc.models.data import Dataset
+from snnc.program import Program
+
+
+def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
+    """The passes that turn a network into the spiking layers of a program; nothing is profiled or quantised.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+
+    Returns:
+        What each pass did; the graph of the last one has the program's spiking layers, and takes input levels.
+
+    Raises:
+        ModelError: The model has other layers than the program.
+    """
+    traced = trace(module, program.coding.shape)
+    manager = PassManager(lowering(program.coding, ways_taken(traced, program)))
+    graph = manager.run(traced)
+    found = {node.name: node.shape for node in graph.of_kind(SpikingLayer)}
+    # What is memoryless has the thresholds of what it reads.
+    expected = {layer.name: layer.shape for layer in program.spiking_layers if not layer.memoryless}
+    check_layers(found, expected)
+    return tuple(manager.records)
+
+
+def check_layers(found: Collection[str], expected: Collection[str]) -> None:
+    """Makes sure that a model has the layers of a program.
+
+    Args:
+        found: The model's, by name; a mapping where more than the names has to be equal.
+        expected: The program's, likewise.
+
+    Raises:
+        ModelError: It has others.
+    """
+    if found != expected:
+        raise ModelError(
+            "is not the network that the .net file was compiled from",
+            where="model (--model)",
+            expected=f"the layers {', '.join(expected)}",
+            found=", ".join(found),
+        )
+
+
+def program_levels(program: Program) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Threshold Vth and initial potential v0 of each channel, (channels,) in units of the activations, by layer."""
+    chosen = {}
+    for layer in program.spiking_layers:
+        if not layer.memoryless:
+            assert layer.threshold is not None
+            chosen[layer.name] = (layer.scale, layer.scale * (layer.initial_potential / layer.threshold.value))
+    return chosen
+
+
+# Activations of a layer that are kept to be drawn; the figures are of all.
+DRAWN = 50_000
+BATCH = 64
+_SEED = 0
+
+
+@dataclass
+class _Sums:
+    """What is added up over the batches."""
+
+    values: list[FloatArray] = field(default_factory=list)
+    channels: list[NDArray[np.intp]] = field(default_factory=list)
+    positive: int = 0
+    total: int = 0
+    largest: float = 0.0
+    sum: float = 0.0
+    # Of |value| ** m.
+    powers: float = 0.0
+    errors: float = 0.0
+
+
+def model_thresholds(
+    module: nn.Module,
+    dataset: Dataset,
+    options: Options,
+    *,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> tuple[LayerThresholds, ...]:
+    """Thresholds that ``compile`` would choose, beside the activations that they are chosen from.
+
+    Args:
+        module: The network.
+        dataset: Calibration data.
+        options: As for a compilation.
+        progress: Told of each pass as it begins.
+        advance: Told how many samples were looked at, of twice their number: once to choose, once to judge.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    target = options.check()
+    raw = raw_values(dataset)
+    coding = choose_coding(
+        raw,
+        "graded" if target.graded_input else "rate",
+        unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
+        mean=options.mean,
+        std=options.std,
+    )
+    levels = coding.levels(raw)
+    traced = trace(module, coding.shape)
+    ways = max_pooling(traced, coding, levels, options).ways
+    passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options, levels, coding)]
+    manager = PassManager(passes, progress)
+    graph = manager.run(traced)
+    chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
+    for node in graph.of_kind(SpikingLayer):
+        assert isinstance(node.op, SpikingLayer)
+        assert node.op.threshold is not None and node.op.initial_potential is not None
+        chosen[node.name] = (node.op.threshold, node.op.initial_potential)
+    seen = _second_half(advance, len(levels))
+    objective = objective_met(options.threshold, options.objective, manager.notes)
+    return _measure(graph, levels, chosen, options.timesteps, objective, seen)
+
+
+def program_thresholds(
+    program: Program, module: nn.Module, dataset: Dataset, *, advance: Callable[[int], None] | None = None
+) -> tuple[LayerThresholds, ...]:
+    """Thresholds of a compiled network, beside the activations of the model that it was compiled from.
+
+    Args:
+        program: The program; T, input coding and thresholds are its own.
+        module: The network that it was compiled from.
+        dataset: Data like those it was calibrated on.
+        advance: Told how many samples were looked at.
+
+    Raises:
+        ModelError: The model has other layers than the program.
+        DataError: The data do not fit the program.
+    """
+    levels = input_levels(program, dataset).values
+    graph = lowered_module(program, module)[-1].result.graph
+    recorded = program.provenance.options
+    objective = objective_met(
+        recorded.get("threshold", ""), int(recorded.get("objective", 1)), program.provenance.notes
+    )
+    return _measure(graph, levels, program_levels(program), program.timesteps, objective, advance)
+
+
+def _second_half(advance: Callable[[int], None] | None, samples: int) -> Callable[[int], None] | None:
+    return None if advance is None else lambda done: advance(samples + done)
+
+
+def _measure(
+    graph: Graph,
+    levels: NDArray[np.uint8],
+    chosen: dict[str, tuple[FloatArray, FloatArray]],
+    timesteps: int,
+    objective: int,
+    advance: Callable[[int], None] | None,
+) -> tuple[LayerThresholds, ...]:
+    generator = np.random.default_rng(_SEED)
+    layers = graph.of_kind(SpikingLayer)
+    sums = {node.name: _Sums() for node in layers}
+    batches = -(-len(levels) // BATCH)
+    for start in range(0, len(levels), BATCH):
+        batch = torch.as_tensor(levels[start : start + BATCH], dtype=torch.float32)
+        values = execute(graph, batch, keep=sums)
+        for node in layers:
+            rows = values[node.name].transpose(0, 1).flatten(1).numpy()
+            _add(sums[node.name], rows, *chosen[node.name], timesteps, objective, -(-DRAWN // batches), generator)
+        if advance:
+            advance(min(start + BATCH, len(levels)))
+    return tuple(_layer(node, sums[node.name], *chosen[node.name], timesteps, objective) for node in layers)
+
+
+def _add(
+    sums: _Sums,
+    rows: NDArray[np.float32],
+    threshold: FloatArray,
+    potential: FloatArray,
+    timesteps: int,
+    objective: int,
+    drawn: int,
+    generator: np.random.Generator,
+) -> None:
+    """Adds the activations (channels, values) of a batch."""
+    channels, places = np.nonzero(rows > 0)
+    values = rows[channels, places].astype(np.float64)
+    rates = rate(values, threshold[channels], potential[channels], timesteps)
+    sums.total += rows.size
+    sums.positive += len(values)
+    sums.sum += float(values.sum())
+    sums.powers += float((values**objective).sum())
+    sums.errors += float((np.abs(values - rates) ** objective).sum())
+    sums.largest = max(sums.largest, float(values.max(initial=0)))
+    if len(values) > drawn:
+        # Not every n-th: neighbours in an image resemble each other.
+        some = generator.choice(len(values), drawn, replace=False)
+        values, channels = values[some], channels[some]
+    sums.values.append(values)
+    sums.channels.append(channels)
+
+
+def _layer(
+    node: Node, sums: _Sums, threshold: FloatArray, potential: FloatArray, timesteps: int, objective: int
+) -> LayerThresholds:
+    values, channels = np.concatenate(sums.values), np.concatenate(sums.channels)
+    order = np.argsort(values / threshold[channels], kind="stable")
+    return LayerThresholds(
+        name=node.name,
+        modules=node.modules,
+        timesteps=timesteps,
+        threshold=threshold,
+        potential=potential,
+        values=values[order],
+        channels=channels[order],
+        positive=sums.positive,
+        total=sums.total,
+        largest=sums.largest,
+        mean=sums.sum / sums.positive if sums.positive else 0.0,
+        error=(sums.errors / sums.positive) ** (1 / objective) if sums.positive else 0.0,
+        norm=(sums.powers / sums.positive) ** (1 / objective) if sums.positive else 0.0,
+        objective=objective,
+    )

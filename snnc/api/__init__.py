@@ -1,0 +1,1 @@
+"""What ``import snnc`` offers, a file for each subject."""

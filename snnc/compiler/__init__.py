@@ -1,0 +1,1 @@
+"""The compiler: a trained PyTorch network goes in, a :class:`~snnc.program.Program` comes out."""

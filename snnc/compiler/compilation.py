@@ -1,0 +1,110 @@
+"""What a compilation gives, whatever the neurons: a program, how it came about, and what it fits on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from snnc.compiler.ir import Graph
+from snnc.compiler.ir.passes import PassRecord
+from snnc.program import CompiledNetwork, Provenance
+from snnc.program.placement import place
+from snnc.program.targets import Target
+
+# Corrections that are worth their time wherever accuracy counts.
+CALIBRATE_OPTION = "--calibrate weights,spread,bias"
+
+
+def lead_option(timesteps: int) -> str:
+    """The lead that most often helps: half of T."""
+    return f"--lead {max(1, timesteps // 2)}"
+
+
+Made = TypeVar("Made", bound=CompiledNetwork)
+
+
+@dataclass(frozen=True)
+class Compilation(Generic[Made]):
+    """A program and how it came about.
+
+    Attributes:
+        program: The result.
+        records: What each pass did, in order.
+    """
+
+    program: Made
+    records: tuple[PassRecord, ...]
+
+    def noted(self, notes: tuple[str, ...]) -> Compilation[Made]:
+        """The same with further notes in the program's provenance."""
+        if not notes:
+            return self
+        provenance = replace(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
+        return replace(self, program=replace(self.program, provenance=provenance))
+
+    def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:
+        """The same, with a note for each layer that fits no core of the chip.
+
+        Args:
+            target: The chip.
+            allow_oversize: Go on with notes.
+
+        Raises:
+            TargetError: A layer fits no core, and that is not allowed.
+        """
+        oversize = place(self.program, target).errors()
+        if oversize and not allow_oversize:
+            raise oversize[0]
+        return self.noted(tuple(map(str, oversize)))
+
+
+def provenance_of(
+    traced: Graph, levels: NDArray[np.uint8], options: Mapping[str, str], notes: tuple[str, ...]
+) -> Provenance:
+    """What a program is made from.
+
+    Args:
+        traced: The ANN.
+        levels: Calibration data as input levels, (samples, *input shape).
+        options: What shaped the compilation, by name.
+        notes: What users should know of it.
+    """
+    return Provenance(
+        snnc=importlib.metadata.version("snnc"),
+        model=graph_hash(traced),
+        calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
+        calibration_samples=len(levels),
+        options=dict(options),
+        notes=notes,
+    )
+
+
+def graph_hash(graph: Graph) -> str:
+    """SHA-256 of a traced network: its operations, their parameters and connections."""
+    digest = hashlib.sha256()
+    for node in graph:
+        digest.update(repr((node.name, node.op.kind, node.inputs, node.shape)).encode())
+        for key, value in sorted(vars(node.op).items()):
+            if value is None:
+                continue  # what the operation does not use
+            digest.update(key.encode())
+            for part in _hashed_parts(value):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def _hashed_parts(value: object) -> Iterator[bytes]:
+    if isinstance(value, csr_matrix):
+        # repr() of a matrix shows its shape and how many entries it has, but none of them.
+        yield repr(value.shape).encode()
+        for array in (value.data, value.indices.astype(np.int64), value.indptr.astype(np.int64)):
+            yield array.tobytes()
+    else:
+        yield value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()

@@ -1,0 +1,1 @@
+"""From activations to thresholds, initial potentials and corrected layers."""

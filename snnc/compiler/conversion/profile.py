@@ -1,0 +1,124 @@
+"""What every layer does on the calibration data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snnc.common.memory import available_memory, keep_freed_memory
+from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
+from snnc.compiler.ir.exact_sums import ExactSums, exact_sums
+from snnc.compiler.ir.graph import channels_last
+from snnc.compiler.ir.passes import Pass, PassResult, profiled, spiking
+from snnc.compiler.parallel import Processes
+
+BATCH = 64
+
+
+class ProfileActivations(Pass):
+    """Runs the ANN on the calibration data and sketches, for each layer, the activations and the ReLU's input range.
+
+    One pass over the data, batch by batch; nothing is kept of a batch but what the profile says of it. Several
+    processes share the batches; the batches themselves are the same, so that the profile is too.
+    It computes exact sums (:class:`ExactSums`): those of float32 differ in their last bits between versions of PyTorch,
+    numbers of threads and sizes of batches, enough to move activations to other bins of the sketch.
+
+    Args:
+        levels: Calibration data as input levels, (samples, *input shape), of any number type.
+        advance: Called with the number of samples done after each batch.
+        processes: Those that share the work.
+    """
+
+    title = "profiling activations"
+    requires = (spiking,)
+    ensures = (profiled,)
+
+    def __init__(
+        self,
+        levels: NDArray[np.generic],
+        advance: Callable[[int], None] | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        self._levels = levels
+        self._advance = advance
+        self._processes = processes or Processes()
+
+    def run(self, graph: Graph) -> PassResult:
+        """Adds a profile to each layer."""
+        keep_freed_memory()
+        graph = graph.copy()
+        layers = graph.of_kind(SpikingLayer, Readout)
+        profiles = {
+            node.name: ActivationProfile.empty(node.shape[0], spiking=isinstance(node.op, SpikingLayer))
+            for node in layers
+        }
+        # All processes have to cut the data into the same batches.
+        size = self._processes.least(_batch_size(graph))
+        sums = exact_sums(graph)
+        for start in self._processes.share(range(0, len(self._levels), size)):
+            batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float32)
+            profile_batch(graph, batch, profiles, sums)
+            if self._advance:
+                self._advance(min(start + size, len(self._levels)))
+        for node in layers:
+            self._processes.merge(profiles[node.name])
+        dead = 0
+        for node in layers:
+            assert isinstance(node.op, SpikingLayer | Readout)
+            profile = profiles[node.name]
+            dead += int((profile.drive_maximum <= 0).sum()) if isinstance(node.op, SpikingLayer) else 0
+            graph.replace(node.name, replace(node.op, profile=profile))
+        return PassResult(graph, True, {"samples": len(self._levels), "dead_channels": dead})
+
+
+def _batch_size(graph: Graph) -> int:
+    """Samples that are run at once: halved until memory holds what a layer reads, sums and gives of them."""
+    available = available_memory()
+    widest = max(
+        2 * math.prod(node.shape) + sum(math.prod(graph[each].shape) for each in node.inputs) for node in graph
+    )
+    size = BATCH
+    while available is not None and size > 1 and 8 * size * widest > available:
+        size //= 2
+    return size
+
+
+def profile_batch(
+    graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile], sums: Mapping[str, ExactSums]
+) -> None:
+    """Adds to each layer's profile what the layer does on a batch.
+
+    Args:
+        graph: A network of spiking layers.
+        batch: (batch, *input shape), levels, float32.
+        profiles: One for each layer, by its name.
+        sums: What computes each layer's drive, by its name.
+    """
+
+    def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        arguments = tuple(channels_last(each) for each in inputs)
+        if node.name not in profiles:
+            return node.op.apply(*arguments)
+        assert isinstance(node.op, SpikingLayer | Readout)
+        drive = sums[node.name].drive(*arguments)
+        if isinstance(node.op, Readout):
+            profiles[node.name].add(drive)
+            return drive
+        if node.op.is_rectified_only:
+            # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
+            profiles[node.name].add(drive)
+            return drive.relu_()
+        if isinstance(node.op.activation, IntegrateAndFire):
+            # Its rates say nothing of the thresholds that would suit the drive, whose positive part does.
+            profiles[node.name].add(drive)
+            return node.op.activate(drive)
+        activations = node.op.activate(drive)
+        profiles[node.name].add(drive, activations)
+        return activations
+
+    execute(graph, batch, apply=observed)

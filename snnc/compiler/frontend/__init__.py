@@ -1,0 +1,6 @@
+"""From model files and modules to the graph."""
+
+from snnc.compiler.frontend.coding import choose_coding
+from snnc.compiler.frontend.trace import trace
+
+__all__ = ["choose_coding", "trace"]

@@ -1,0 +1,107 @@
+"""Activations that carry a threshold, recognised by what they offer and checked by what they compute.
+
+The compiler imports no models. Whatever module says by an attribute of its class, ``snnc_activation``, that it is a
+truncated ReLU or a staircase, and has the ``threshold`` (and ``steps``) of one, is taken at its word only as far as
+the word can be checked: its outputs on a probe have to be those of the operation that stands for it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import nn
+
+from snnc.common.arrays import FloatArray
+from snnc.compiler.frontend.support import Call
+from snnc.compiler.ir import IntegrateAndFire, ReLU
+
+CLIPPED_RELU, QCFS, INTEGRATE_AND_FIRE = "clipped_relu", "qcfs", "integrate_and_fire"
+# The protocol's attribute; see snnc.models.activations.
+MARK = "snnc_activation"
+# Probe values from -2 to 3 thresholds; odd in number and shifted, so that none lies on the edge of a step.
+_PROBES = 4099
+_PROBE_SHIFT = math.sqrt(2) / 1e4
+
+
+def is_activation(module: nn.Module) -> bool:
+    """Whether a module's class says that it is an activation with a threshold."""
+    # Of the class: an attribute of an instance may come out of a file that nobody trusts.
+    return getattr(type(module), MARK, None) is not None
+
+
+def activation(module: nn.Module, call: Call) -> ReLU:
+    """The operation of an activation with a threshold.
+
+    Raises:
+        UnsupportedError: It is of a kind that is not known, its threshold or steps cannot be used, or it computes
+            something else than its kind says.
+    """
+    kind, name = getattr(type(module), MARK), type(module).__name__
+    if kind == INTEGRATE_AND_FIRE:
+        operation: ReLU = _integrate_and_fire(module, call)
+    elif kind in (CLIPPED_RELU, QCFS):
+        operation = ReLU(_threshold(module, call), _steps(module, call) if kind == QCFS else None)
+    else:
+        raise call.unsupported(
+            f"{name} has the unknown {MARK} {kind!r}", f"{CLIPPED_RELU}, {QCFS} or {INTEGRATE_AND_FIRE}"
+        )
+    if not _computes(module, operation):
+        raise call.unsupported(f"{name} does not compute what its {MARK} {kind!r} says")
+    return operation
+
+
+def _threshold(module: nn.Module, call: Call) -> float:
+    threshold = getattr(module, "threshold", None)
+    if not isinstance(threshold, torch.Tensor) or threshold.numel() != 1:
+        raise call.unsupported(f"{type(module).__name__} has no threshold that is one number", "a tensor of one value")
+    value = float(threshold)
+    if not 0 < value < math.inf:
+        raise call.unsupported(
+            f"the threshold of {type(module).__name__} is {value:g}", "a number above 0; train it again from another"
+        )
+    return value
+
+
+def _steps(module: nn.Module, call: Call) -> int:
+    steps = getattr(module, "steps", None)
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise call.unsupported(f"{type(module).__name__} has {steps!r} steps", "a whole number from 1 on")
+    return steps
+
+
+def _integrate_and_fire(module: nn.Module, call: Call) -> IntegrateAndFire:
+    thresholds, potentials = (_channels(module, name, call) for name in ("threshold", "potential"))
+    if not bool((thresholds > 0).all()) or not bool(((potentials >= 0) & (potentials <= thresholds)).all()):
+        raise call.unsupported(
+            f"{type(module).__name__} has thresholds or potentials out of range",
+            "thresholds above 0, and potentials from 0 to the threshold",
+        )
+    steps = None if getattr(module, "steps", None) is None else _steps(module, call)
+    return IntegrateAndFire(thresholds=thresholds, potentials=potentials, timesteps=steps)
+
+
+def _channels(module: nn.Module, name: str, call: Call) -> FloatArray:
+    """One finite number for each channel."""
+    values = getattr(module, name, None)
+    channels = call.shapes[0][1]
+    if not isinstance(values, torch.Tensor) or values.shape != (channels,) or not bool(values.isfinite().all()):
+        raise call.unsupported(
+            f"{type(module).__name__} has no {name} of finite numbers",
+            f"a tensor of {channels} values, for as many channels",
+        )
+    found: FloatArray = values.detach().cpu().double().numpy()
+    return found
+
+
+def _computes(module: nn.Module, operation: ReLU) -> bool:
+    levels = torch.linspace(-2, 3, _PROBES, dtype=torch.float64) + _PROBE_SHIFT
+    if isinstance(operation, IntegrateAndFire):
+        probe = levels[:, None] * torch.from_numpy(operation.thresholds)
+    else:
+        assert operation.threshold is not None
+        probe = levels * operation.threshold
+    with torch.no_grad():
+        found = copy.deepcopy(module).double().eval()(probe.clone())
+    return isinstance(found, torch.Tensor) and torch.allclose(found, operation.apply(probe), rtol=1e-9, atol=0)

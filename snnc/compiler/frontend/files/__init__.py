@@ -1,0 +1,1 @@
+"""Model files of all kinds, read without running what is in them."""

@@ -1,0 +1,322 @@
+"""PyTorch's operators, as torch.export and TorchScript write them down, in the functions that the frontend knows.
+
+Both formats name the same operators (ATen's) with the same arguments; https://github.com/pytorch/pytorch/blob/main/
+aten/src/ATen/native/native_functions.yaml lists them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+
+from snnc.compiler.frontend.files.assembly import ARITHMETIC, Assembly
+
+__all__ = ["Operators"]
+
+# An operator's arguments by their names in its schema; those left out have their defaults.
+Arguments = Mapping[str, Any]
+# The value, or those of an operator that gives several.
+Translator = Callable[["Operators", Arguments], Any]
+
+
+@dataclass(frozen=True)
+class Operators:
+    """Translates operators, one after the other, into calls.
+
+    Attributes:
+        network: Takes the calls.
+        batch: Number of samples that the file was written for, where its shapes hold it as a number; else None.
+    """
+
+    network: Assembly
+    batch: int | None = None
+
+    def apply(self, name: str, given: Arguments) -> Any:
+        """What an operator gives: a node; a tensor where it only rearranges parameters; or a tuple of these.
+
+        Args:
+            name: The operator, without ``aten`` and overload: ``conv2d``.
+            given: Its arguments.
+
+        Raises:
+            UnsupportedError: It cannot be compiled.
+        """
+        translator = _OPERATORS.get(name)
+        if translator is None:
+            kind = name.rstrip("_") or name
+            raise self.network.place.unsupported(f"{kind} is not supported", kind=kind)
+        return translator(self, given)
+
+    def arithmetic(self, name: str, first: Any, second: Any) -> Any:
+        """What arithmetic on sizes gives: a number, or a node of one that is known once the network runs.
+
+        Args:
+            name: ``add``, ``sub``, ``mul`` or ``floordiv``.
+            first: A number or such a node.
+            second: The same.
+
+        Raises:
+            UnsupportedError: It is another operation, or not on sizes.
+        """
+        function = ARITHMETIC.get(name)
+        if function is None or not all(isinstance(each, int | torch.fx.Node) for each in (first, second)):
+            raise self.network.place.unsupported(f"{name} of sizes is not supported", ", ".join(ARITHMETIC))
+        if isinstance(first, int) and isinstance(second, int):
+            return function(first, second)
+        return self.network.call(function, first, second)
+
+    def reshape(self, tensor: Any, sizes: list[Any]) -> Any:
+        """A tensor in another shape; the number of samples stays open, whatever the file was written for."""
+        if isinstance(tensor, torch.Tensor):
+            return tensor.reshape(sizes)
+        if sizes and self.batch is not None and sizes[0] == self.batch:
+            sizes = [self.network.size(tensor, 0), *sizes[1:]]
+        return self.network.call(torch.reshape, tensor, sizes)
+
+
+def _one(function: Callable[..., Any]) -> Translator:
+    """An operator that is a function of one tensor and nothing else."""
+    return lambda operators, given: operators.network.call(function, _tensor(given))
+
+
+def _tensor(given: Arguments) -> Any:
+    """An operator's first argument, which schemas call by two names."""
+    return given["input"] if "input" in given else given["self"]
+
+
+def _same(operators: Operators, given: Arguments) -> Any:
+    return _tensor(given)
+
+
+def _clone(operators: Operators, given: Arguments) -> Any:
+    tensor = given["self"]
+    # A copy of its own: what is written into one of the two must not show in the other.
+    return tensor if isinstance(tensor, torch.Tensor) else operators.network.call(torch.clone, tensor)
+
+
+def _convolution(operators: Operators, given: Arguments) -> Any:
+    if given.get("transposed", False):
+        return _conv_transpose2d(operators, given)
+    return operators.network.call(
+        F.conv2d,
+        given["input"],
+        given["weight"],
+        given.get("bias"),
+        given.get("stride", 1),
+        given.get("padding", 0),
+        given.get("dilation", 1),
+        given.get("groups", 1),
+    )
+
+
+def _conv_transpose2d(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(
+        F.conv_transpose2d,
+        given["input"],
+        given["weight"],
+        given.get("bias"),
+        given.get("stride", 1),
+        given.get("padding", 0),
+        given.get("output_padding", 0),
+        given.get("groups", 1),
+        given.get("dilation", 1),
+    )
+
+
+def _linear(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(F.linear, given["input"], given["weight"], given.get("bias"))
+
+
+def _addmm(operators: Operators, given: Arguments) -> Any:
+    if given.get("beta", 1) != 1 or given.get("alpha", 1) != 1:
+        raise operators.network.place.unsupported("addmm with alpha or beta", "alpha=1, beta=1")
+    return _product(operators, given["mat1"], given["mat2"], given["self"])
+
+
+def _matmul(operators: Operators, given: Arguments) -> Any:
+    return _product(operators, given["self"], given["other"] if "other" in given else given["mat2"], None)
+
+
+def _product(operators: Operators, tensor: Any, weight: Any, bias: Any) -> Any:
+    if not isinstance(weight, torch.Tensor) or weight.dim() != 2:
+        raise operators.network.place.unsupported("matmul of two computed values is not supported", kind="matmul")
+    return operators.network.call(F.linear, tensor, weight.t(), bias)
+
+
+def _batch_norm(operators: Operators, given: Arguments) -> Any:
+    if given.get("training", False):
+        raise operators.network.place.unsupported(
+            "batch normalisation normalises by the batch here",
+            "running statistics",
+            advice="call network.eval() before the network is exported",
+        )
+    return operators.network.call(
+        F.batch_norm,
+        given["input"],
+        given.get("running_mean"),
+        given.get("running_var"),
+        given.get("weight"),
+        given.get("bias"),
+        False,
+        given.get("momentum", 0.1),
+        given.get("eps", 1e-5),
+    )
+
+
+def _batch_norm_with_statistics(operators: Operators, given: Arguments) -> Any:
+    return (_batch_norm(operators, given), None, None)
+
+
+def _dropout(operators: Operators, given: Arguments) -> Any:
+    if given.get("train", True):
+        raise operators.network.place.unsupported(
+            "dropout is active here", "a network without it", advice="call network.eval() before it is exported"
+        )
+    return _tensor(given)
+
+
+def _max_pool2d(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(
+        F.max_pool2d,
+        given["self"],
+        given["kernel_size"],
+        given.get("stride") or None,
+        given.get("padding", 0),
+        given.get("dilation", 1),
+        given.get("ceil_mode", False),
+    )
+
+
+def _max_pool2d_with_indices(operators: Operators, given: Arguments) -> Any:
+    return (_max_pool2d(operators, given), None)
+
+
+def _average_pool2d(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(
+        F.avg_pool2d,
+        given["self"],
+        given["kernel_size"],
+        given.get("stride") or None,
+        given.get("padding", 0),
+        given.get("ceil_mode", False),
+        given.get("count_include_pad", True),
+        given.get("divisor_override"),
+    )
+
+
+def _adaptive_average_pool2d(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(F.adaptive_avg_pool2d, given["self"], given["output_size"])
+
+
+def _adaptive_max_pool2d(operators: Operators, given: Arguments) -> Any:
+    return (operators.network.call(F.adaptive_max_pool2d, given["self"], given["output_size"]), None)
+
+
+def _mean(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(torch.mean, given["self"], given.get("dim"), given.get("keepdim", False))
+
+
+def _flatten(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(torch.flatten, given["self"], given.get("start_dim", 0), given.get("end_dim", -1))
+
+
+def _reshape(operators: Operators, given: Arguments) -> Any:
+    return operators.reshape(_tensor(given), list(given["size"] if "size" in given else given["shape"]))
+
+
+def _transpose(operators: Operators, given: Arguments) -> Any:
+    tensor = given["self"]
+    if not isinstance(tensor, torch.Tensor):
+        raise operators.network.place.unsupported("transpose is not supported", kind="transpose")
+    if "dims" in given:
+        return tensor.permute(given["dims"])
+    return tensor.transpose(given["dim0"], given["dim1"]) if "dim0" in given else tensor.t()
+
+
+def _add(operators: Operators, given: Arguments) -> Any:
+    alpha = given.get("alpha", 1)
+    scale = {} if alpha == 1 else {"alpha": alpha}
+    return operators.network.call(torch.add, given["self"], given["other"], **scale)
+
+
+def _add_in_place(operators: Operators, given: Arguments) -> Any:
+    if given.get("alpha", 1) != 1:
+        return _add(operators, given)
+    return operators.network.call(operator.iadd, given["self"], given["other"])
+
+
+def _concatenate(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(torch.cat, list(given["tensors"]), given.get("dim", 0))
+
+
+def _slice(operators: Operators, given: Arguments) -> Any:
+    axis = given.get("dim", 0)
+    if not isinstance(axis, int) or axis < 0:
+        raise operators.network.place.unsupported("a slice over an axis counted from behind", "axes 1, 2 and 3")
+    last = given.get("end")
+    # Up to the end is written as the largest number.
+    end = None if isinstance(last, int) and last >= 2**62 else last
+    taken = slice(given.get("start"), end, given.get("step", 1))
+    if axis == 0 and (taken.start or 0, taken.stop, taken.step) == (0, None, 1):
+        return given["self"]
+    return operators.network.call(operator.getitem, given["self"], (*[slice(None)] * axis, taken))
+
+
+def _pad(operators: Operators, given: Arguments) -> Any:
+    # A string in a file is compared here and goes no further.
+    if given.get("mode", "constant") != "constant":
+        raise operators.network.place.unsupported(
+            "padding with other than a constant", "mode='constant'", advice="pad with zeros instead"
+        )
+    return operators.network.call(F.pad, given["self"], given["pad"], "constant", given.get("value"))
+
+
+def _softmax(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(F.softmax, given["self"], given["dim"])
+
+
+def _log_softmax(operators: Operators, given: Arguments) -> Any:
+    return operators.network.call(F.log_softmax, given["self"], given["dim"])
+
+
+def _size(operators: Operators, given: Arguments) -> torch.fx.Node:
+    return operators.network.size(given["self"], given["dim"])
+
+
+_OPERATORS: dict[str, Translator] = {
+    **dict.fromkeys(("conv2d", "convolution", "_convolution"), _convolution),
+    "conv_transpose2d": _conv_transpose2d,
+    "linear": _linear,
+    "addmm": _addmm,
+    **dict.fromkeys(("matmul", "mm"), _matmul),
+    "batch_norm": _batch_norm,
+    **dict.fromkeys(("_native_batch_norm_legit_no_training", "_batch_norm_no_update"), _batch_norm_with_statistics),
+    "relu": _one(F.relu),
+    "relu_": _one(torch.relu_),
+    **dict.fromkeys(("dropout", "dropout_", "feature_dropout", "feature_dropout_", "native_dropout"), _dropout),
+    "max_pool2d": _max_pool2d,
+    "max_pool2d_with_indices": _max_pool2d_with_indices,
+    "avg_pool2d": _average_pool2d,
+    **dict.fromkeys(("adaptive_avg_pool2d", "_adaptive_avg_pool2d"), _adaptive_average_pool2d),
+    "adaptive_max_pool2d": _adaptive_max_pool2d,
+    "mean": _mean,
+    "clone": _clone,
+    "flatten": _flatten,
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_copy", "view_copy"), _reshape),
+    **dict.fromkeys(("t", "transpose", "permute", "numpy_T"), _transpose),
+    "add": _add,
+    "add_": _add_in_place,
+    **dict.fromkeys(("cat", "concat", "concatenate"), _concatenate),
+    "slice": _slice,
+    **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
+    **dict.fromkeys(("softmax", "_softmax"), _softmax),
+    **dict.fromkeys(("log_softmax", "_log_softmax"), _log_softmax),
+    **dict.fromkeys(("size", "sym_size"), _size),
+    **dict.fromkeys(("alias", "contiguous", "detach", "detach_"), _same),
+}

@@ -1,0 +1,337 @@
+"""ONNX's pooling, and means."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from snnc.compiler.frontend.files.onnx.call import Known, OnnxCall, Value, padded, sides_of
+
+__all__ = ["LAYERS", "POOLING"]
+
+# Pooling and convolutions are of images.
+_IMAGE_AXES = 2
+# ONNX's numbers of floating-point types, all of which are read as float32.
+_FLOATING = (1, 10, 11, 16)
+
+
+def pair(call: OnnxCall, name: str, default: list[int] | None) -> tuple[int, int]:
+    """An attribute of two numbers.
+
+    Raises:
+        UnsupportedError: It has another number of them: the operator is not over images.
+    """
+    given = call.attributes.get(name, default)
+    if not isinstance(given, list) or len(given) != _IMAGE_AXES or not all(isinstance(each, int) for each in given):
+        raise call.unsupported(f"{name}={given} of {call.operator}", "two numbers, for rows and columns")
+    return given[0], given[1]
+
+
+def _convolution(call: OnnxCall) -> Value:
+    value, weight = call.plain(), _image_weight(call)
+    kernel = (weight.shape[2], weight.shape[3])
+    stride, dilation = pair(call, "strides", [1, 1]), pair(call, "dilations", [1, 1])
+    node, padding = padded(call, value.node, sides_of(call, kernel, stride, dilation))
+    node = call.network.call(
+        F.conv2d, node, weight, call.constant(2, "bias"), stride, padding, dilation, call.attribute("group", 1)
+    )
+    return Value(node, value.order, len(weight))
+
+
+def _transposed_convolution(call: OnnxCall) -> Value:
+    value, weight = call.plain(), _image_weight(call)
+    if "output_shape" in call.attributes or call.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        raise call.unsupported("ConvTranspose with output_shape or auto_pad", "pads")
+    groups, stride, dilation = (
+        call.attribute("group", 1),
+        pair(call, "strides", [1, 1]),
+        pair(call, "dilations", [1, 1]),
+    )
+    extra = pair(call, "output_padding", [0, 0])
+    sides = sides_of(call, (weight.shape[2], weight.shape[3]), stride, dilation)
+    assert sides is not None
+    # Less padding behind than in front is more output there; more is some to cut off.
+    padding = tuple(first for first, _ in sides)
+    surplus = tuple(more + first - last for more, (first, last) in zip(extra, sides, strict=True))
+    node = call.network.call(
+        F.conv_transpose2d,
+        value.node,
+        weight,
+        call.constant(2, "bias"),
+        stride,
+        padding,
+        tuple(max(each, 0) for each in surplus),
+        groups,
+        dilation,
+    )
+    if any(each < 0 for each in surplus):
+        cut = [slice(None, each) if each < 0 else slice(None) for each in surplus]
+        node = call.network.call(operator.getitem, node, (slice(None), slice(None), *cut))
+    return Value(node, value.order, weight.shape[1] * groups)
+
+
+def _image_weight(call: OnnxCall) -> torch.Tensor:
+    weight = call.required(1, "weight")
+    if weight.dim() != 2 + _IMAGE_AXES:
+        raise call.unsupported(f"{call.operator} with weights of shape {tuple(weight.shape)}", "images: four axes")
+    return weight
+
+
+def _gemm(call: OnnxCall) -> Value:
+    value, weight, bias = call.plain(), call.required(1, "weight"), call.constant(2, "bias")
+    if call.attribute("transA", 0) or call.attribute("alpha", 1.0) != 1 or call.attribute("beta", 1.0) != 1:
+        raise call.unsupported("Gemm with transA, alpha or beta", "transA=0, alpha=1, beta=1")
+    weight = weight if call.attribute("transB", 0) else weight.t()
+    if bias is not None:
+        if bias.numel() not in (1, len(weight)):
+            raise call.unsupported(f"Gemm with a bias of shape {tuple(bias.shape)}", "one for each output")
+        bias = bias.flatten().expand(len(weight))
+    return _linear(call, value, weight, bias)
+
+
+def _matmul(call: OnnxCall) -> Value:
+    weight = call.inputs[1] if len(call.inputs) > 1 else None
+    if not isinstance(weight, torch.Tensor) or weight.dim() != 2:
+        raise call.unsupported("MatMul of two values that the network computes", "a matrix of constants behind")
+    return _linear(call, call.plain(), weight.t(), None)
+
+
+def _linear(call: OnnxCall, value: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
+    node = call.network.call(F.linear, value.node, weight, bias)
+    return Value(node, value.order, len(weight) if len(value.order) == 2 else None)
+
+
+def _batch_norm(call: OnnxCall) -> Value:
+    if call.attribute("training_mode", 0):
+        raise call.unsupported(
+            "BatchNormalization in training mode", "training_mode=0", advice="call network.eval() before exporting"
+        )
+    value = call.plain()
+    scale, shift, mean, variance = (
+        call.required(position, name) for position, name in enumerate(("scale", "B", "mean", "var"), 1)
+    )
+    return _normalized(call, value, mean, variance, scale, shift, call.attribute("epsilon", 1e-5))
+
+
+def _normalized(
+    call: OnnxCall,
+    value: Value,
+    mean: torch.Tensor,
+    variance: torch.Tensor,
+    scale: torch.Tensor,
+    shift: torch.Tensor,
+    epsilon: float,
+) -> Value:
+    node = call.network.call(F.batch_norm, value.node, mean, variance, scale, shift, False, 0.0, epsilon)
+    return Value(node, value.order, len(mean))
+
+
+def _relu(call: OnnxCall) -> Value:
+    value = call.value()
+    return value.with_node(call.network.call(F.relu, value.node))
+
+
+def _clip(call: OnnxCall) -> Value:
+    """A ReLU, where nothing is cut off above."""
+    bounds: list[float] = []
+    for position, (name, default) in enumerate((("min", -torch.inf), ("max", torch.inf)), 1):
+        given = call.constant(position, name)
+        bounds.append(float(call.attributes.get(name, default)) if given is None else float(given))
+    if bounds[0] != 0 or bounds[1] < torch.finfo(torch.float32).max:
+        raise call.unsupported(f"Clip to {bounds[0]:g} to {bounds[1]:g}", "ReLU: no upper bound, 0 below")
+    return _relu(call)
+
+
+def _add(call: OnnxCall) -> Value:
+    first, second = call.inputs
+    if isinstance(first, Value) and isinstance(second, Value):
+        return _sum(call, first, second)
+    value, constant = _with_constant(call)
+    return _affine(call, value, None, constant)
+
+
+def _sum(call: OnnxCall, first: Value, second: Value) -> Value:
+    if first.order != second.order:
+        raise call.unsupported("a sum of values whose axes are in different orders", "one order")
+    node = call.network.call(torch.add, first.node, second.node)
+    return Value(node, first.order, first.channels or second.channels)
+
+
+def _sum_of_several(call: OnnxCall) -> Value:
+    total = call.value()
+    for position in range(1, len(call.inputs)):
+        total = _sum(call, total, call.value(position))
+    return total
+
+
+def _subtract(call: OnnxCall) -> Value:
+    value, constant = _with_constant(call)
+    if isinstance(call.inputs[0], Value):
+        return _affine(call, value, None, -constant)
+    return _affine(call, value, -torch.ones(1), constant)
+
+
+def _multiply(call: OnnxCall) -> Value:
+    value, constant = _with_constant(call)
+    return _affine(call, value, constant, None)
+
+
+def _divide(call: OnnxCall) -> Value:
+    value, constant = _with_constant(call)
+    if not isinstance(call.inputs[0], Value):
+        raise call.unsupported("Div by what the network computes", "division by a constant")
+    return _affine(call, value, 1 / constant.float(), None)
+
+
+def _with_constant(call: OnnxCall) -> tuple[Value, torch.Tensor]:
+    """The two operands, one of them computed."""
+    given = list(call.inputs)
+    for value, constant in (given, given[::-1]):
+        if isinstance(value, Value) and isinstance(constant, torch.Tensor):
+            return value, constant
+    raise call.unsupported(f"{call.operator} of two values", "one value and a constant for each channel")
+
+
+def _affine(call: OnnxCall, value: Value, scale: torch.Tensor | None, shift: torch.Tensor | None) -> Value:
+    """A factor and a summand for each channel: batch normalisation of mean 0 and variance 1."""
+    parts = [_for_channels(call, value, each) for each in (scale, shift) if each is not None]
+    channels = max(map(len, parts)) if value.channels is None else value.channels
+    if value.channels is None and channels == 1:
+        raise call.unsupported(
+            f"{call.operator} with one number",
+            "one for each channel",
+            advice="export the model with a fixed input shape",
+        )
+    # Views of one number: whatever number of channels a file declares takes no memory.
+    zeros, ones = torch.zeros(1).expand(channels), torch.ones(1).expand(channels)
+    scales = ones if scale is None else _for_channels(call, value, scale).expand(channels)
+    shifts = zeros if shift is None else _for_channels(call, value, shift).expand(channels)
+    return _normalized(call, value, zeros, ones, scales, shifts, 0.0)
+
+
+def _for_channels(call: OnnxCall, value: Value, constant: torch.Tensor) -> torch.Tensor:
+    """A constant that varies over channels only, as (channels,) or (1,)."""
+    behind = len(value.order) - constant.dim()
+    axes = [value.order[behind + axis] for axis, size in enumerate(constant.shape) if size != 1] if behind >= 0 else [0]
+    if axes not in ([], [1]) or (axes and value.channels not in (None, constant.numel())):
+        raise call.unsupported(
+            f"{call.operator} with a constant of shape {tuple(constant.shape)}", "one number for each channel"
+        )
+    return constant.flatten()
+
+
+def _same(call: OnnxCall) -> Known:
+    given = call.inputs[0]
+    assert given is not None
+    return given
+
+
+def _cast(call: OnnxCall) -> Known:
+    if isinstance(call.inputs[0], Value) and call.attribute("to", 0) not in _FLOATING:
+        raise call.unsupported("Cast to whole numbers is not supported", "floating-point numbers")
+    return _same(call)
+
+
+def _dropout(call: OnnxCall) -> Known:
+    training = call.constant(2, "training_mode")
+    if training is not None and bool(training.any()):
+        raise call.unsupported("Dropout in training mode", "a network without it", advice="call network.eval() first")
+    return _same(call)
+
+
+def _softmax(call: OnnxCall) -> Value:
+    value = call.value()
+    axis = call.attribute("axis", -1 if call.version >= 13 else 1)
+    function: Any = F.log_softmax if call.operator == "LogSoftmax" else F.softmax
+    return value.with_node(call.network.call(function, value.node, value.axis(axis)))
+
+
+LAYERS: dict[str, Callable[[OnnxCall], Known]] = {
+    "Conv": _convolution,
+    "ConvTranspose": _transposed_convolution,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "BatchNormalization": _batch_norm,
+    "Relu": _relu,
+    "Clip": _clip,
+    "Add": _add,
+    "Sum": _sum_of_several,
+    "Sub": _subtract,
+    "Mul": _multiply,
+    "Div": _divide,
+    "Identity": _same,
+    "Cast": _cast,
+    "Dropout": _dropout,
+    "Softmax": _softmax,
+    "LogSoftmax": _softmax,
+}
+
+
+def _max_pool(call: OnnxCall) -> Value:
+    value = call.plain()
+    kernel, stride, dilation = _window(call)
+    sides = sides_of(call, kernel, stride, dilation)
+    if sides is None or any(first != last for first, last in sides):
+        # Zeros around an image are not what maximum pooling pads with.
+        raise call.unsupported("MaxPool with padding that differs between the sides", "equal padding", advice=_PADDING)
+    padding = (sides[0][0], sides[1][0])
+    node = call.network.call(
+        F.max_pool2d, value.node, kernel, stride, padding, dilation, bool(call.attribute("ceil_mode", 0))
+    )
+    return value.with_node(node)
+
+
+def _window(call: OnnxCall) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Size, stride and dilation."""
+    return pair(call, "kernel_shape", None), pair(call, "strides", [1, 1]), pair(call, "dilations", [1, 1])
+
+
+def _average_pool(call: OnnxCall) -> Value:
+    value = call.plain()
+    kernel, stride, dilation = _window(call)
+    sides = sides_of(call, kernel, stride, dilation)
+    if dilation != (1, 1):
+        raise call.unsupported("AveragePool with dilations", "dense windows")
+    counted = bool(call.attribute("count_include_pad", 0))
+    if sides is None or (not counted and any(first != last for first, last in sides)):
+        raise call.unsupported("AveragePool with padding that is not counted", "count_include_pad=1", advice=_PADDING)
+    node, padding = padded(call, value.node, sides)
+    ceil_mode = bool(call.attribute("ceil_mode", 0))
+    return value.with_node(call.network.call(F.avg_pool2d, node, kernel, stride, padding, ceil_mode, counted))
+
+
+_PADDING = "pad with zeros in a layer of its own, or choose sizes that need no padding"
+
+
+def _global(function: Callable[..., Any]) -> Callable[[OnnxCall], Value]:
+    def translate(call: OnnxCall) -> Value:
+        value = call.plain()
+        return value.with_node(call.network.call(function, value.node, 1))
+
+    return translate
+
+
+def _mean(call: OnnxCall) -> Value:
+    value, axes = call.value(), call.integers(1, "axes")
+    if axes is None:
+        raise call.unsupported("ReduceMean over all axes", "both image axes")
+    over = sorted(value.axis(axis) for axis in axes)
+    keep = bool(call.attribute("keepdims", 1))
+    node = call.network.call(torch.mean, value.node, over, keep)
+    if keep:
+        return value.with_node(node)
+    left = [axis for axis in value.order if axis not in over]
+    return Value(node, tuple(sorted(left).index(axis) for axis in left), value.channels if 1 in left else None)
+
+
+POOLING: dict[str, Callable[[OnnxCall], Known]] = {
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": _global(F.adaptive_avg_pool2d),
+    "GlobalMaxPool": _global(F.adaptive_max_pool2d),
+    "ReduceMean": _mean,
+}

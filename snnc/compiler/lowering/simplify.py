@@ -1,0 +1,152 @@
+"""Concatenation as a sum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.common.errors import UnsupportedError
+from snnc.compiler.ir import (
+    Add,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    ConvTranspose2d,
+    Graph,
+    Identity,
+    Linear,
+    Output,
+    Shape,
+    Softmax,
+    Sparse,
+    Weighted,
+)
+from snnc.compiler.ir.passes import Pass, PassResult, without
+from snnc.program.connections import convolution_matrix
+
+
+class DropIdentity(Pass):
+    """Removes dropout and identities, and a softmax at the very end.
+
+    1. ``Identity`` (``nn.Identity``, ``nn.Dropout``) does nothing at inference.
+    2. ``Softmax`` before the output keeps the order of the classes: the readout then gives logits, and a note says so.
+       A softmax anywhere else is refused.
+    """
+
+    title = "dropping what changes nothing"
+    ensures = (without(Softmax),)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Removes the nodes."""
+        graph = graph.copy()
+        dropped = 0
+        notes = []
+        # Identities first: one behind a softmax does not put it inside the network.
+        for node in (*graph.of_kind(Identity), *graph.of_kind(Softmax)):
+            if isinstance(node.op, Output):
+                continue
+            if isinstance(node.op, Softmax):
+                if any(not isinstance(consumer.op, Output) for consumer in graph.consumers(node.name)):
+                    raise UnsupportedError(
+                        "a softmax inside the network cannot be computed by spiking neurons",
+                        where=node.where,
+                        advice="only a softmax at the output is taken off",
+                    )
+                notes.append(f"{node.where}: the softmax at the output was taken off, the readout gives logits")
+            graph.remove(node.name)
+            dropped += 1
+        return PassResult(graph, dropped > 0, {"dropped": dropped}, tuple(notes))
+
+
+class LowerPooling(Pass):
+    """Writes every average pooling as the depthwise convolution that it is.
+
+    A later pass folds it into the linear operation that follows, where that is exact, and else makes it a spiking
+    layer of its own.
+    """
+
+    title = "writing average pooling as convolutions"
+    ensures = (without(AvgPool2d),)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Replaces the nodes."""
+        graph = graph.copy()
+        nodes = graph.of_kind(AvgPool2d)
+        for node in nodes:
+            pool = node.op
+            assert isinstance(pool, AvgPool2d)
+            channels, (height, width) = node.shape[0], pool.kernel
+            weight = np.full((channels, 1, height, width), 1 / (height * width))
+            convolution = Conv2d(weight, np.zeros(channels), pool.stride, pool.padding, groups=channels)
+            graph.replace(node.name, convolution)
+        return PassResult(graph, bool(nodes), {"pooling": len(nodes)})
+
+
+class LowerTransposed(Pass):
+    """Writes every transposed convolution entry by entry, since neither netx nor Lava has one."""
+
+    title = "writing transposed convolutions as sparse weights"
+    ensures = (without(ConvTranspose2d),)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Replaces the nodes."""
+        graph = graph.copy()
+        nodes = graph.of_kind(ConvTranspose2d)
+        for node in nodes:
+            assert isinstance(node.op, ConvTranspose2d)
+            graph.replace(node.name, transposed(node.op, graph[node.inputs[0]].shape))
+        return PassResult(graph, bool(nodes), {"transposed": len(nodes)})
+
+
+def transposed(op: ConvTranspose2d, shape: Shape) -> Sparse:
+    """The operation entry by entry.
+
+    Args:
+        op: A transposed convolution.
+        shape: Shape of its input.
+    """
+    output = op.output_shape(shape)
+    # Its kernel, read as a convolution's, leads from the output's shape back to the input's.
+    forward = convolution_matrix(
+        op.weight, output, stride=op.stride, padding=op.padding, dilation=op.dilation, groups=op.groups
+    )
+    matrix = forward.T.tocsr()
+    matrix.sort_indices()
+    bias = np.broadcast_to(op.bias.reshape(-1, 1, 1), output).copy()
+    return Sparse(matrix, bias, output, shape)
+
+
+class LowerConcatenation(Pass):
+    """Writes every concatenation as the sum of its inputs, each put at its channels among zeros.
+
+    The maps that do so fold into the linear operations around them, so that nothing of a concatenation is left but a
+    synapse from each input.
+    """
+
+    title = "writing concatenations as sums"
+    ensures = (without(Concat),)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Replaces the nodes."""
+        graph = graph.copy()
+        nodes = graph.of_kind(Concat)
+        for node in nodes:
+            first = 0
+            placed = []
+            for source in node.inputs:
+                shape = graph[source].shape
+                name = graph.free_name(f"{node.name}:{source}")
+                graph.add(name, _placed(shape, first, node.shape), (source,), modules=node.modules)
+                placed.append(name)
+                first += shape[0]
+            graph.replace(node.name, Add(), tuple(placed))
+        return PassResult(graph, bool(nodes), {"concatenations": len(nodes)})
+
+
+def _placed(shape: Shape, first: int, joined: Shape) -> Weighted:
+    """The map that puts a value's channels at ``first`` and so on among those of the joined value."""
+    channels = np.arange(shape[0])
+    weight = np.zeros((joined[0], shape[0]))
+    weight[first + channels, channels] = 1
+    if len(shape) == 1:
+        return Linear(weight, np.zeros(joined[0]))
+    return Conv2d(weight[:, :, None, None], np.zeros(joined[0]))

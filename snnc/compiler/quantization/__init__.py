@@ -1,0 +1,1 @@
+"""From float layers to the chip's integers."""

@@ -1,0 +1,120 @@
+"""What a synapse reads on the calibration data: the means and the covariance of its windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from snnc.common.arrays import FloatArray
+from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, SpikingLayer, Weighted, execute
+from snnc.compiler.ir.exact_sums import exact_sums
+from snnc.compiler.ir.pooling import windows
+
+# Beyond so many inputs of a neuron a covariance takes too long and needs more samples than there are, and rounding
+# errors of that many average out.
+FAN_IN_MAXIMUM = 1152
+# Samples that are looked at: of layers, and of the input, which needs no computing.
+SAMPLES_MAXIMUM, INPUT_SAMPLES_MAXIMUM = 128, 512
+# Windows that are looked at: as many as this many multiplications allow, within bounds.
+PRODUCTS = 1 << 33
+WINDOWS_MAXIMUM = 1 << 17
+WINDOWS_PER_INPUT = 4
+# Windows whose products are summed in one step: adding the sums up takes as long as some tens of windows.
+WINDOWS_AT_ONCE = 512
+# Of the mean square of an input, what its variance is held above.
+NOISE = 1e-9
+
+# A synapse of a network: the name of its layer, and its place among the layer's synapses.
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class InputMoments:
+    """Moments of what one synapse reads, padded zeros included.
+
+    Attributes:
+        mean: The mean value of every neuron of the source, (*source shape): of the input in levels, of a layer in
+            spikes for each step.
+        covariance: Of the values within a window, for each group, (groups, fan-in, fan-in), where fan-in counts
+            channels first, then rows and columns of the kernel, as the weights do.
+        windows: Number of windows that they were measured on.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    windows: int
+
+
+def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputMoments]:
+    """The moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
+
+    Args:
+        graph: A network of spiking layers with thresholds.
+        levels: Calibration data as input levels, (samples, *input shape). Of the input up to 512 of them are looked at,
+            of layers up to 128; a layer's rates are taken to be the ANN's activations in thresholds, 1 at most.
+    """
+    found: dict[Place, InputMoments] = {}
+
+    def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        if isinstance(node.op, SpikingLayer | Readout):
+            for place, (synapse, name, value) in enumerate(zip(node.op.synapses, node.inputs, inputs, strict=True)):
+                source = graph[name]
+                if not has_moments(synapse) or not isinstance(source.op, Input | SpikingLayer):
+                    continue
+                assert isinstance(synapse, Conv2d | Linear)
+                sent = _rates(source.op, value) if isinstance(source.op, SpikingLayer) else whole
+                found[node.name, place] = measure_input_moments(synapse, sent)
+        if not isinstance(node.op, SpikingLayer | Readout):
+            return node.op.apply(*inputs)
+        drive = sums[node.name].drive(*inputs)
+        return node.op.activate(drive) if isinstance(node.op, SpikingLayer) else drive
+
+    sums = exact_sums(graph)
+    whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
+    execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
+    return found
+
+
+def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
+    """Spikes for each step."""
+    threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
+    return (activations / threshold.view(-1, *(1,) * (activations.dim() - 2))).clamp(max=1)
+
+
+def has_moments(synapse: Weighted) -> bool:
+    """Whether the moments of what a synapse reads are measured."""
+    return isinstance(synapse, Conv2d | Linear) and bool(synapse.weight[0].size <= FAN_IN_MAXIMUM)
+
+
+def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> InputMoments:
+    """The moments of what a synapse reads.
+
+    Args:
+        synapse: The operation.
+        values: What its source sends, (samples, *source shape).
+    """
+    groups = synapse.groups if isinstance(synapse, Conv2d) else 1
+    fan_in = synapse.weight[0].size
+    wanted = min(max(PRODUCTS // fan_in**2, WINDOWS_PER_INPUT * fan_in), WINDOWS_MAXIMUM)
+    total = torch.zeros(groups, fan_in, dtype=torch.float64)
+    products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
+    count = 0
+    positions = windows(synapse, values[:1]).shape[2]
+    # Every so manyeth window, in each sample from another one on.
+    skipped = max(1, len(values) * positions // wanted)
+    together = max(1, WINDOWS_AT_ONCE * skipped // positions)
+    for begin in range(0, len(values), together):
+        some = values[begin : begin + together]
+        read = windows(synapse, some.double()).reshape(len(some), groups, fan_in, positions)
+        chosen = torch.cat([each[:, :, (begin + index) % skipped :: skipped] for index, each in enumerate(read)], 2)
+        total += chosen.sum(2)
+        products += chosen @ chosen.transpose(1, 2)
+        count += chosen.shape[2]
+    mean = total / count
+    covariance = products / count - mean[:, :, None] * mean[:, None, :]
+    # What rounding leaves of the variance of a constant may be below 0.
+    covariance += torch.diag_embed(NOISE * products.diagonal(dim1=1, dim2=2) / count)
+    return InputMoments(values.double().mean(0).numpy(), covariance.numpy(), count)

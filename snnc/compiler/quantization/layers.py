@@ -1,0 +1,209 @@
+"""A float layer that computes what its integers do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.common.arrays import FloatArray
+from snnc.common.errors import TargetError
+from snnc.compiler.ir import Conv2d, Linear, Node, Readout, Relay, Shape, Sparse, SpikeMax2d, SpikingLayer, Weighted
+from snnc.compiler.quantization.input_moments import Place
+from snnc.compiler.quantization.normalized import NormalizedLayer, as_synapse, has_netx_form, normalized_weight
+from snnc.compiler.quantization.scale import BIAS_MAXIMUM, Scale
+from snnc.compiler.quantization.weights import WeightRounding
+from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
+from snnc.program.bounds import drive_bounds, highest_silenced, is_safe, window
+from snnc.program.targets import Target
+
+
+def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:
+    """A population that fires in the same step whenever a spike arrives.
+
+    Args:
+        node: A ``SpikeMax2d`` or ``Relay``.
+        source_shape: Shape of what it reads.
+        source: Index of that layer.
+        scale: What a spike of it stands for, (channels,).
+    """
+    threshold = Scaled(2, 0)
+    if isinstance(node.op, SpikeMax2d):
+        kernel, stride, padding = node.op.kernel, node.op.stride, node.op.padding
+    else:
+        kernel, stride, padding = (1, 1), (1, 1), (0, 0)
+    hold = node.op.hold if isinstance(node.op, Relay) else 0
+    if len(node.shape) == 3:
+        weight = np.full((node.shape[0], 1, *kernel), threshold.value, np.int16)
+        synapse = Synapse(source, "conv", weight, stride, padding, groups=node.shape[0], hold=hold)
+    else:
+        size = node.shape[0]
+        entries = Entries(np.arange(size + 1, dtype=np.int32), np.arange(size, dtype=np.int32))
+        synapse = Synapse(source, "sparse", np.full(size, threshold.value, np.int16), hold=hold, entries=entries)
+    return Layer(
+        name=node.name,
+        modules=node.modules,
+        shape=node.shape,
+        synapses=(synapse,),
+        bias=np.zeros((node.shape[0], *(1,) * (len(node.shape) - 1)), np.int32),
+        threshold=threshold,
+        initial_potential=0,
+        gate=None,
+        scale=scale,
+        membrane=Membrane((0, threshold.value * math.prod(kernel))),
+        memoryless=True,
+    )
+
+
+class LayerRounding:
+    """Rounds weights, biases and initial potentials of layers whose scale is chosen.
+
+    Args:
+        target: The chip.
+        timesteps: T.
+        coding: How data become input.
+        rounding: Rounds the weights.
+        lead: Steps that a spiking layer integrates before it may fire, 0..T.
+    """
+
+    def __init__(
+        self, target: Target, timesteps: int, coding: InputCoding, rounding: WeightRounding, lead: int
+    ) -> None:
+        self._target = target
+        self._timesteps = timesteps
+        self._coding = coding
+        self._rounding = rounding
+        self._lead = lead
+
+    def layer(
+        self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
+    ) -> tuple[Layer, bool]:
+        """The layer at a scale, and whether no input can make its membrane leave the chip's range."""
+        threshold = Scaled.below(scale.units) if normalized.spiking else None
+        theta = threshold.value if threshold else scale.units
+        synapses = tuple(
+            self._rounded_synapse((node.name, place), synapse, weight * theta, source)
+            for place, (synapse, weight, source) in enumerate(
+                zip(normalized.synapses, normalized.weights, sources, strict=True)
+            )
+        )
+        if all(not synapse.weight.any() for synapse in synapses):
+            raise TargetError(
+                "all weights round to zero in the chip's integers",
+                where=node.where,
+                advice="the layer ignores its input; choose a smaller T or other thresholds",
+            )
+        bias = self._rounded_bias(node, normalized, theta, synapses)
+        potential = min(round(normalized.start * theta), threshold.value - 1) if threshold else 0
+        firing = threshold.value - potential if threshold else math.inf
+        low, high = drive_bounds(node.shape, synapses, normalized.sources)
+        drive = (int((low + bias).min()), int((high + bias).max()))
+        lead = self._lead if threshold else 0
+        bounds = window(*drive, theta if threshold else math.inf, firing, self._timesteps, lead)
+        gate = None
+        if threshold:
+            silenced = bounds if scale.proven else scale.window.scaled(theta)
+            gate = Gate.above(highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1)
+        layer = Layer(
+            name=node.name,
+            modules=node.modules,
+            shape=node.shape,
+            synapses=synapses,
+            bias=bias,
+            threshold=threshold,
+            initial_potential=potential,
+            gate=gate,
+            scale=unit if threshold else np.full(node.shape[0], 1 / theta),
+            membrane=Membrane((math.floor(bounds.low), math.ceil(bounds.high))),
+        )
+        return layer, is_safe(
+            layer, drive, self._timesteps, self._target.membrane_limit, lead, self._target.input_limit
+        )
+
+    def _rounded_synapse(self, place: Place, op: Weighted, weight: FloatArray, source: int) -> Synapse:
+        exponent = 0
+        if place[1] or not has_netx_form(op):
+            while exponent < self._target.weight_exponent_maximum and not self._fits(weight / 2**exponent):
+                exponent += 1
+        return as_synapse(op, self._rounding.rounded(place, weight / 2**exponent), source, exponent)
+
+    def _rounded_bias(
+        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
+    ) -> NDArray[np.int32]:
+        """The bias, less what the rounding of the weights adds to the drive on average."""
+        bias = normalized.bias * theta
+        for place, (op, weight, synapse) in enumerate(
+            zip(normalized.synapses, normalized.weights, synapses, strict=True)
+        ):
+            if isinstance(op, Conv2d | Linear) and self._rounding.knows((node.name, place)):
+                change = synapse.scaled_weight - weight * theta
+                added = self._rounding.mean_change((node.name, place), op, change, self._levels(synapse))
+                if bias.size < added.size:
+                    added = added.mean(axis=tuple(range(1, added.ndim)), keepdims=True)
+                bias = bias - added
+        rounded: NDArray[np.int32] = np.rint(bias).clip(-BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
+        return rounded
+
+    def input_deviation(
+        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
+    ) -> float:
+        """How far rounding the weights for the input moves the drive of a step, in thresholds, mean of the channels."""
+        worst = 0.0
+        for index, (weight, synapse) in enumerate(zip(normalized.weights, synapses, strict=True)):
+            place = (node.name, index)
+            if synapse.source < 0 and self._rounding.knows(place):
+                change = synapse.scaled_weight - weight * theta
+                worst = max(worst, float(self._rounding.deviation(place, change, self._levels(synapse)).mean() / theta))
+        return worst
+
+    def _levels(self, synapse: Synapse) -> int:
+        """The levels that one unit of what a synapse reads stands for."""
+        return self._coding.levels_per_unit if synapse.source < 0 else 1
+
+    def _fits(self, weight: FloatArray) -> bool:
+        half = self._target.weight_step / 2
+        low, high = weight.min(initial=0), weight.max(initial=0)
+        return bool(self._target.weight_minimum - half <= low and high <= self._target.weight_maximum + half)
+
+
+def dequantized(
+    op: SpikingLayer | Readout, layer: Layer, thresholds: Sequence[FloatArray], shapes: Sequence[Shape]
+) -> SpikingLayer | Readout:
+    """The layer with the weights, biases and initial potentials that its integers stand for.
+
+    Args:
+        op: The layer before it was quantised.
+        layer: Its integers.
+        thresholds: For each synapse what a spike of each channel of its source stands for, (channels,).
+        shapes: For each synapse the shape of its source.
+    """
+    unit = op.threshold if isinstance(op, SpikingLayer) and op.threshold is not None else np.ones(layer.shape[0])
+    theta = float(layer.threshold.value) if layer.threshold else 1 / float(layer.scale[0])
+    synapses: list[Weighted] = []
+    for synapse, integers, threshold, shape in zip(op.synapses, layer.synapses, thresholds, shapes, strict=True):
+        ones = _with_weight(synapse, np.ones(integers.weight.shape))
+        weight = integers.scaled_weight / theta / normalized_weight(ones, unit, threshold, shape)
+        synapses.append(replace(_with_weight(synapse, weight), bias=np.zeros_like(synapse.bias)))
+    bias = layer.bias / theta * unit.reshape(-1, *(1,) * (layer.bias.ndim - 1))
+    if isinstance(synapses[0], Sparse):
+        bias = np.broadcast_to(bias, layer.shape)
+    elif bias.size == len(bias):
+        bias = bias.reshape(-1)
+    synapses[0] = replace(synapses[0], bias=bias)
+    op = replace(op, synapses=tuple(synapses))
+    if isinstance(op, SpikingLayer):
+        # Half a unit more, which no integer sees: floating point then cannot miss a potential that meets the threshold.
+        potential = unit * ((layer.initial_potential + 0.5) / theta)
+        return replace(op, initial_potential=potential)
+    return op
+
+
+def _with_weight(synapse: Weighted, weight: FloatArray) -> Weighted:
+    if isinstance(synapse, Sparse):
+        matrix = synapse.matrix.copy()
+        matrix.data = weight
+        return replace(synapse, matrix=matrix)
+    return replace(synapse, weight=weight)

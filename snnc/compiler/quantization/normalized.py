@@ -1,0 +1,99 @@
+"""A float operation's connections as the synapse that is to hold them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.common.arrays import FloatArray
+from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
+from snnc.program import Entries, Synapse
+from snnc.program.layer import IntegerArray
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizedLayer:
+    """A float layer in units of its threshold; the readout in units of the logits.
+
+    Attributes:
+        synapses: What the layer computes.
+        weights: The weights of each synapse in thresholds per spike of its source.
+        bias: In thresholds, with the layer's axes.
+        start: Initial potential v0 / Vth, 0..1; 0 for the readout.
+        sources: For each synapse the shape of what it reads and the largest value that one neuron of it sends.
+        shape: Shape of the layer.
+        measured: Smallest and largest input of the ReLU on the calibration data.
+        spiking: Whether it fires; the readout does not.
+        where: What errors call it.
+    """
+
+    synapses: tuple[Weighted, ...]
+    weights: tuple[FloatArray, ...]
+    bias: FloatArray
+    start: float
+    sources: tuple[tuple[Shape, int], ...]
+    shape: Shape
+    measured: tuple[float, float]
+    spiking: bool
+    where: str
+
+
+def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Weights in thresholds of the layer per spike of the source; for a sparse operation those of its entries.
+
+    Args:
+        synapse: The float operation.
+        unit: Threshold of each channel of the layer.
+        source: Threshold of each channel of the source.
+        shape: Shape of the source.
+    """
+    if isinstance(synapse, Sparse):
+        rows = np.repeat(1 / unit, math.prod(synapse.shape[1:]))
+        columns = np.repeat(source, math.prod(shape[1:]))
+        entry_rows = np.repeat(np.arange(len(rows)), np.diff(synapse.matrix.indptr))
+        return np.asarray(synapse.matrix.data * columns[synapse.matrix.indices] * rows[entry_rows])
+    if isinstance(synapse, Linear):
+        return synapse.weight * np.repeat(source, math.prod(shape[1:])) / unit[:, None]
+    grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
+    scaled: FloatArray = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
+    return scaled.reshape(synapse.weight.shape) / unit.reshape(-1, 1, 1, 1)
+
+
+def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
+    """Sum of the biases, shaped to be added to a layer with that many axes."""
+    biases = [synapse.bias_map() for synapse in synapses]
+    total = sum(biases[1:], start=biases[0])
+    return total.reshape(-1, *(1,) * (axes - 1)) if total.ndim < axes else total
+
+
+def has_netx_form(synapse: Weighted) -> bool:
+    """Whether netx can load such a synapse, as the first of a layer."""
+    return isinstance(synapse, Conv2d | Linear)
+
+
+def as_synapse(synapse: Weighted, weight: IntegerArray, source: int, exponent: int = 0) -> Synapse:
+    """The operation's connections with other weights.
+
+    Args:
+        synapse: The operation.
+        weight: In the shape of its weights; for a sparse one those of its entries.
+        source: Index of the layer that it reads.
+        exponent: Of all weights.
+    """
+    if isinstance(synapse, Linear):
+        return Synapse(source, "dense", weight, exponent=exponent)
+    if isinstance(synapse, Sparse):
+        entries = Entries(synapse.matrix.indptr.astype(np.int32), synapse.matrix.indices.astype(np.int32))
+        return Synapse(source, "sparse", weight, exponent=exponent, entries=entries)
+    return Synapse(
+        source,
+        "conv",
+        weight,
+        synapse.stride,
+        synapse.padding,
+        synapse.dilation,
+        synapse.groups,
+        exponent,
+    )

@@ -1,0 +1,275 @@
+"""From float layers to the chip's integers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnc.common.arrays import FloatArray
+from snnc.common.digits import rounded_down
+from snnc.common.errors import TargetError
+from snnc.compiler.conversion.calibration import Calibrator
+from snnc.compiler.conversion.calibration.layer_data import LayerData
+from snnc.compiler.ir import (
+    Conv2d,
+    Graph,
+    Input,
+    Linear,
+    Node,
+    QuantizedLayer,
+    Readout,
+    Relay,
+    SpikeMax2d,
+    SpikingLayer,
+)
+from snnc.compiler.ir.passes import Pass, PassResult, profiled, quantized, thresholds_assigned
+from snnc.compiler.quantization.input_moments import SAMPLES_MAXIMUM, has_moments, measure_input_moments
+from snnc.compiler.quantization.layers import LayerRounding, dequantized, memoryless_layer
+from snnc.compiler.quantization.normalized import NormalizedLayer, normalized_bias, normalized_weight
+from snnc.compiler.quantization.scale import PROOF_WORTH, choose_scale
+from snnc.compiler.quantization.weights import WeightRounding
+from snnc.program import InputCoding, Layer
+from snnc.program.targets import Target
+
+# Below this many weight units between two levels, rounding weights and biases blurs them.
+UNITS_PER_LEVEL = 2
+
+# Among the pass's figures: how far rounding the weights for the input moves a step's drive, in thresholds (standard
+# deviation, the mean of a layer's channels).
+INPUT_DEVIATION = "input_deviation"
+
+# Of the room that membranes have beyond the calibration data's range, the share of those that the input alone feeds.
+INPUT_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A quantised layer.
+
+    Attributes:
+        layer: The layer.
+        proven: Whether no input can make its membrane leave the chip's range.
+        input_deviation: See :meth:`LayerRounding.input_deviation`.
+        bits_given: By how many bits its scale is smaller than with the usual margin, so that its range is proven.
+    """
+
+    layer: Layer
+    proven: bool
+    input_deviation: float
+    bits_given: float
+
+
+class Quantize(Pass):
+    """Chooses each layer's scale and rounds its weights, bias and initial potential.
+
+    1. The layer is normalised to a threshold of 1: ``W' = diag(1/Vth) W diag(Vth of the source)``; thresholds per
+       channel vanish in the weights, since a population has one threshold.
+    2. theta is the largest ``mantissa * 2**exponent`` for which the weights fit, the bias fits and the membrane stays
+       within the state's width over the window and the gate's pulse (:func:`choose_scale`).
+    3. ``w = 2 round(W' theta / 2)`` (even numbers, design.md 4), ``b = round(b' theta)``, ``v0 = round(v0' theta)``.
+       Where it is known what a synapse reads, a weight is rounded up or down as makes least of the errors of all of a
+       neuron's weights together, and the bias takes what they change on average (:class:`WeightRounding`).
+       Synapses that netx does not load have an exponent, the smallest with which their weights fit: the weights of a
+       shortcut need not be of the size of those beside it.
+    4. Where channels want different ``v0 / Vth`` (T = 1), the population starts at their mean, and the rest, divided
+       by T, joins the bias; at T = 1 that is the same.
+    5. The readout has no threshold; its scale is the largest that fits.
+    6. What is memoryless passes spikes on: one spike is all that a neuron of it needs, and its spikes stand for what
+       those of its source stand for.
+
+    Args:
+        target: The chip.
+        timesteps: T.
+        coding: How data become input.
+        margin: How many times the calibration data's range a membrane must hold where its range is not proven;
+            infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
+            quarter only.
+        least_units: Weight units that a threshold has to keep at a proven scale, if weights and bias leave it as many.
+        rounding: Rounds the weights; None: each to the nearest.
+        calibrator: Corrects each layer before it is quantised, on the spikes of those that already are; None: nothing
+            is corrected.
+        lead: Steps that a spiking layer integrates before it may fire, 0..T.
+    """
+
+    title = "quantising to the chip's integers"
+    requires = (profiled, thresholds_assigned)
+    ensures = (quantized,)
+
+    def __init__(
+        self,
+        target: Target,
+        timesteps: int,
+        coding: InputCoding,
+        *,
+        margin: float,
+        least_units: float = 1.0,
+        rounding: WeightRounding | None = None,
+        calibrator: Calibrator | None = None,
+        lead: int = 0,
+    ) -> None:
+        self._lead = lead
+        self._target = target
+        self._timesteps = timesteps
+        self._coding = coding
+        self._margin = margin
+        self._least_units = least_units
+        self._rounding = rounding or WeightRounding(target)
+        self._calibrator = calibrator
+        self._rounder = LayerRounding(target, timesteps, coding, self._rounding, lead)
+        if calibrator:
+            self.title = "correcting layers and quantising them"
+
+    @property
+    def name(self) -> str:
+        """The class's name; another one where layers are corrected too, since both runs are recorded."""
+        return "CorrectAndQuantize" if self._calibrator else super().name
+
+    def run(self, graph: Graph) -> PassResult:
+        """Quantises every layer."""
+        graph = graph.copy()
+        indices: dict[str, int] = {graph.input.name: -1}
+        thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
+        proven = 0
+        input_deviation = 0.0
+        notes = []
+        given: dict[str, float] = {}
+        for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
+            if isinstance(node.op, SpikeMax2d | Relay):
+                (source,) = node.inputs
+                self._check_relayed(graph[source])
+                thresholds[node.name] = thresholds[source]
+                layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source])
+                indices[node.name] = len(indices) - 1
+                proven += 1
+                graph.replace(node.name, QuantizedLayer(node.op, layer))
+                if self._calibrator:
+                    self._calibrator.pass_on(node)
+                continue
+            assert isinstance(node.op, SpikingLayer | Readout)
+            data = self._calibrator.layer(node) if self._calibrator else None
+            corrected = node if data is None else self._corrected(data)
+            outcome = self._layer(graph, corrected, indices, thresholds)
+            layer = outcome.layer
+            if self._calibrator and data:
+                assert isinstance(corrected.op, SpikingLayer | Readout)
+                sources = [thresholds[source] for source in node.inputs]
+                shapes = [graph[source].shape for source in node.inputs]
+                self._calibrator.send(data, dequantized(corrected.op, layer, sources, shapes))
+            proven += outcome.proven
+            input_deviation = max(input_deviation, outcome.input_deviation)
+            if outcome.bits_given > math.log2(PROOF_WORTH):
+                given[node.where] = outcome.bits_given
+            if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
+                notes.append(
+                    f"{node.where}: {layer.threshold.value} weight units are too few for T = {self._timesteps} levels "
+                    "in a 24-bit membrane; a smaller T is as accurate"
+                )
+            indices[node.name] = len(indices) - 1
+            if isinstance(corrected.op, SpikingLayer):
+                assert corrected.op.threshold is not None
+                thresholds[node.name] = corrected.op.threshold
+            # The activations have done their work; a large network's would fill the memory.
+            graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
+        if given:
+            most = max(given, key=lambda where: given[where])
+            notes.append(
+                f"so that no input can overflow, {len(given)} of {len(indices) - 1} layers have smaller weights than "
+                f"the calibration data call for; {most} gives most, {given[most]:.1f} bits"
+            )
+        figures: dict[str, int | float | str] = {
+            "layers": len(indices) - 1,
+            "layers_proven": proven,
+            INPUT_DEVIATION: input_deviation,
+        }
+        if self._calibrator:
+            figures |= {f"error_{stage}": error for stage, error in self._calibrator.mean_errors.items()}
+            notes.extend(self._calibrator.notes)
+        return PassResult(graph, True, figures, tuple(notes))
+
+    def _corrected(self, data: LayerData) -> Node:
+        """The layer, corrected; its weights will be rounded for what it now reads."""
+        assert self._calibrator
+        op = self._calibrator.corrected(data)
+        for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
+            if has_moments(synapse):
+                assert isinstance(synapse, Conv2d | Linear)
+                rates = source.spike_rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
+                self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
+        return replace(data.node, op=op)
+
+    def _check_relayed(self, source: Node) -> None:
+        """What is memoryless fires or not: it cannot pass on numbers, as graded input has them."""
+        if isinstance(source.op, Input) and self._coding.largest > 1:
+            raise TargetError(
+                "would have to wait longer than a synapse can hold it back, and a relay passes no numbers on",
+                where="input",
+                expected=f"at most {self._target.maximum_delay} steps",
+                advice="choose a smaller lead, or loihi1, whose input is rate-coded",
+            )
+
+    def _input_threshold(self) -> FloatArray:
+        """The levels that one input spike of each channel stands for."""
+        return np.full(self._coding.shape[0], float(self._coding.levels_per_unit))
+
+    def _layer(
+        self, graph: Graph, node: Node, indices: Mapping[str, int], thresholds: Mapping[str, FloatArray]
+    ) -> _Outcome:
+        op = node.op
+        assert isinstance(op, SpikingLayer | Readout) and op.profile is not None
+        spiking = isinstance(op, SpikingLayer)
+        channels = node.shape[0]
+        unit = op.threshold if isinstance(op, SpikingLayer) and op.threshold is not None else np.ones(channels)
+        shapes = [graph[source].shape for source in node.inputs]
+        weights = [
+            normalized_weight(synapse, unit, thresholds[source], shape)
+            for synapse, source, shape in zip(op.synapses, node.inputs, shapes, strict=True)
+        ]
+        per_channel = (-1,) + (1,) * (len(node.shape) - 1)
+        bias = normalized_bias(op.synapses, len(node.shape)) / unit.reshape(per_channel)
+        start = 0.0
+        if isinstance(op, SpikingLayer) and op.initial_potential is not None:
+            fractions = op.initial_potential / unit
+            start = float(fractions.mean())
+            bias = bias + (fractions - start).reshape(per_channel) / self._timesteps
+
+        normalized = NormalizedLayer(
+            synapses=op.synapses,
+            weights=tuple(weights),
+            bias=bias,
+            start=start,
+            sources=self._sources(graph, node, shapes),
+            shape=node.shape,
+            measured=(
+                float((op.profile.drive_minimum / unit).min()),
+                float((op.profile.drive_maximum / unit).max()),
+            ),
+            spiking=spiking,
+            where=node.where,
+        )
+        # The input comes evenly, so that a membrane that only the input feeds does what the calibration data say.
+        only_input = all(isinstance(graph[source].op, Input) for source in node.inputs)
+        margin = 1 + (self._margin - 1) * INPUT_SHARE if only_input else self._margin
+        scale = choose_scale(normalized, self._target, self._timesteps, margin, self._lead, self._least_units)
+        if not spiking:
+            # A threshold is rounded to the chip's; this is written as it is.
+            scale = replace(scale, units=rounded_down(scale.units))
+        indexed = [indices[source] for source in node.inputs]
+        layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
+        while scale.proven and not is_proven:
+            # Rounding moved the range by a little more than the slack that was left for it.
+            scale = replace(scale, units=rounded_down(scale.units * 0.98))
+            layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
+        theta = layer.threshold.value if layer.threshold else scale.units
+        deviation = self._rounder.input_deviation(node, normalized, theta, layer.synapses)
+        return _Outcome(layer, is_proven, deviation, math.log2(scale.usual / scale.units))
+
+    def _sources(
+        self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]
+    ) -> tuple[tuple[tuple[int, ...], int], ...]:
+        return tuple(
+            (shape, self._coding.largest if isinstance(graph[source].op, Input) else 1)
+            for shape, source in zip(shapes, node.inputs, strict=True)
+        )

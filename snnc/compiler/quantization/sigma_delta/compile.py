@@ -1,0 +1,188 @@
+"""The whole way from a module and calibration data to a sigma-delta program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.common.errors import OptionError, TargetError
+from snnc.compiler.compilation import Compilation, provenance_of
+from snnc.compiler.conversion.profile import ProfileActivations
+from snnc.compiler.frontend import choose_coding, trace
+from snnc.compiler.ir import Graph, MaxPool2d
+from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult, Progress
+from snnc.compiler.parallel import Processes
+from snnc.compiler.pipeline import count_macs
+from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, check_traced, front_passes, short_of
+from snnc.compiler.quantization.sigma_delta.quantize import quantize
+from snnc.compiler.quantization.sigma_delta.units import MARGIN
+from snnc.program import InputCoding, Provenance, SigmaDeltaProgram
+from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
+from snnc.program.targets import SIGMA_DELTA, get_target
+
+
+def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[SigmaDeltaProgram, tuple[float, ...]]:
+    """Runs the simulator.
+
+    Args:
+        program: The program.
+        levels: Calibration data as input levels.
+
+    Returns:
+        The program with measured ranges, and for each layer the share of its ranges that was used: 1 is where a value
+        leaves them, or no longer fits the single precision of Lava's convolutions.
+    """
+    # As in measure_membranes: what is measured is what will run.
+    from snnc.runtime.sigma_delta import SigmaDeltaSimulator
+
+    simulator = SigmaDeltaSimulator(program)
+    simulator.run(levels)
+    assert simulator.extremes is not None
+    layers, shares = [], []
+    for layer, found in zip(program.layers, simulator.extremes, strict=True):
+        measured = replace(layer.membrane, measured=(found.low, found.high), samples=len(levels))
+        layers.append(replace(layer, membrane=measured))
+        highest = STATE_LIMIT if layer.delta_threshold is None else ACTIVATION_LIMIT
+        sums = (max(-found.low, found.drive) / STATE_LIMIT, found.high / highest, found.size / EXACT_LIMIT)
+        shares.append(max(sums))
+    return replace(program, layers=tuple(layers)), tuple(shares)
+
+
+DELTA_THRESHOLD_MAXIMUM = 511
+# Each makes the units of what overflows coarser; one is enough but where a layer before changes too.
+ATTEMPTS = 8
+# Beyond the margin, for what rounding the coarser weights moves.
+SPARE = 1.02
+# What quantising is called in progress bars and reports.
+_TITLE = "quantising to sigma-delta neurons"
+
+
+@dataclass(frozen=True)
+class SigmaDeltaOptions:
+    """What shapes a compilation to sigma-delta neurons.
+
+    Attributes:
+        target: Name of the chip: ``loihi`` or ``loihi2``.
+        delta_threshold: Changes of an activation that are smaller are held back, in units of 64 messages' units (netx's
+            ``vThMant``), 0..511; 0: none.
+        average_pooling: Whether maximum pooling becomes average pooling; else it is refused.
+        allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
+        mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
+        std: Divided by after that.
+    """
+
+    target: str = "loihi"
+    delta_threshold: int = 0
+    average_pooling: bool = False
+    allow_oversize: bool = False
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def check(self) -> None:
+        """Makes sure that everything is in range.
+
+        Raises:
+            OptionError: An option is out of range.
+            TargetError: The chip has no graded spikes, or there is no such chip.
+        """
+        if not 0 <= self.delta_threshold <= DELTA_THRESHOLD_MAXIMUM:
+            raise OptionError(
+                "is out of range",
+                where="delta threshold (--delta-threshold)",
+                expected=f"0..{DELTA_THRESHOLD_MAXIMUM}",
+                found=str(self.delta_threshold),
+            )
+        target = get_target(self.target)
+        if not target.graded_input:
+            raise TargetError(
+                "sigma-delta neurons send graded spikes, which this chip has not",
+                where=f"target {target.name}",
+                advice="compile for loihi2, or with --neuron if",
+            )
+
+
+def compile_sigma_delta(
+    module: nn.Module,
+    raw: NDArray[np.generic],
+    options: SigmaDeltaOptions,
+    *,
+    unit: float | None = None,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+    processes: Processes | None = None,
+) -> Compilation[SigmaDeltaProgram]:
+    """Compiles a module to sigma-delta neurons; arguments as for :func:`snnc.compiler.pipeline.compile_module`.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    options.check()
+    target = get_target(options.target)
+    coding = choose_coding(raw, "graded", unit=unit, mean=options.mean, std=options.std)
+    levels = coding.levels(raw)
+    traced = trace(module, coding.shape)
+    check_traced(traced, average_pooling=options.average_pooling)
+    shifted = (levels + short_of(coding)).astype(np.float32)
+    front = PassManager([*front_passes(traced, coding), ProfileActivations(shifted, advance, processes)], progress)
+    layers = chain(front.run(traced))
+    pooled = (f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d))
+    provenance = provenance_of(traced, levels, _recorded(options), (*pooled, *front.notes))
+    if progress:
+        progress(_TITLE, 0, 1)
+    began = time.perf_counter()
+    made, rounds = _fitted(layers, coding, options, levels, traced, target.name, provenance)
+    seconds = time.perf_counter() - began
+    record = PassRecord("QuantizeSigmaDelta", _TITLE, seconds, PassResult(traced, True, {"rounds": rounds}))
+    return Compilation(made, (*front.records, record)).placed(target, allow_oversize=options.allow_oversize)
+
+
+def _fitted(
+    layers: Sequence[ChainLayer],
+    coding: InputCoding,
+    options: SigmaDeltaOptions,
+    levels: NDArray[np.uint8],
+    traced: Graph,
+    target: str,
+    provenance: Provenance,
+) -> tuple[SigmaDeltaProgram, int]:
+    """Quantises with the finest units for which the calibration data leave the margin in every layer.
+
+    Returns:
+        The program, and how often it was quantised.
+    """
+    coarser = np.ones(len(layers))
+    for attempt in range(1, ATTEMPTS + 1):
+        program = SigmaDeltaProgram(
+            target=target,
+            coding=coding,
+            layers=quantize(layers, coding, options.delta_threshold, coarser.tolist()),
+            ann=count_macs(traced),
+            provenance=provenance,
+        )
+        program, shares = measure(program, levels)
+        excess = np.array(shares[1:]) * MARGIN
+        # What rounding adds to a layer that was to fill its range exactly is no reason to begin anew.
+        if (excess <= SPARE).all():
+            return program, attempt
+        coarser = coarser * np.where(excess > SPARE, excess * SPARE, 1.0)
+    worst = program.layers[1 + int(excess.argmax())]
+    raise TargetError(
+        "its sums do not fit 24 bits on the calibration data", where=worst.where, advice="compile with --neuron if"
+    )
+
+
+def _recorded(options: SigmaDeltaOptions) -> dict[str, str]:
+    """The options by name, mean and standard deviation as other programs have them."""
+    recorded = {
+        "neuron": SIGMA_DELTA,
+        "target": options.target,
+        "delta_threshold": str(options.delta_threshold),
+        "mean": " ".join(map(str, options.mean)),
+        "std": " ".join(map(str, options.std)),
+    }
+    return {**recorded, "max_pool": "avg"} if options.average_pooling else recorded

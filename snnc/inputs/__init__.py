@@ -1,0 +1,1 @@
+"""Whatever a user hands in: models, data, names of networks."""

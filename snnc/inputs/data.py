@@ -1,0 +1,228 @@
+"""Whatever a user hands in as model or data, turned into what the compiler and the backends take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Dataset as TorchDataset
+
+from snnc.common.errors import DataError, OptionError
+from snnc.common.memory import check_memory
+from snnc.compiler.frontend.files.load import load_model
+from snnc.inputs.architectures import architecture
+from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
+from snnc.models.data.dataset import shuffled
+from snnc.program import CompiledNetwork
+from snnc.program.net import load as load_program
+from snnc.program.nir import is_nir, load_nir
+
+# What the functions of the API take as data.
+Data = Dataset | str | Path | NDArray[Any] | torch.Tensor | tuple[Any, Any] | TorchDataset[Any] | DataLoader[Any]
+
+CALIBRATION_SEED = 0
+# Another one, so that of data without splits other samples are drawn than were calibrated on, as far as there are any.
+REPORT_SEED = 1
+# Values that are turned into float64 at once.
+_VALUES_AT_ONCE = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Input levels of a data set.
+
+    Attributes:
+        values: (samples, *input shape), 0..255.
+        clipped: Share of values that lay outside what the calibration data spanned and were clipped to it, 0..1.
+    """
+
+    values: NDArray[np.uint8]
+    clipped: float
+
+
+def evaluation_data(data: Data, samples: int | None = None) -> Dataset:
+    """Data to run a network on: the test split where the source has one.
+
+    Args:
+        data: A data set, a spec such as ``digits``, an array or tensor (uint8 stands for 1/255 a step, floats for
+            themselves), a tuple of images and labels, a torch Dataset or a DataLoader.
+        samples: Take the first so many; None: all.
+
+    Raises:
+        DataError: It holds no usable data.
+        OptionError: ``samples`` is less than 1.
+    """
+    _check_samples(samples, "samples (--samples)")
+    dataset = _dataset(data, "test", samples, shuffle=False)
+    return dataset if samples is None else dataset.take(samples)
+
+
+def calibration_data(data: Data, samples: int) -> Dataset:
+    """Data to calibrate on: of the training split where the source has one, in equal numbers for each class.
+
+    Args:
+        data: As for :func:`evaluation_data`.
+        samples: How many to draw, always the same ones; all where there are fewer.
+
+    Raises:
+        DataError: It holds no usable data.
+        OptionError: ``samples`` is less than 1.
+    """
+    _check_samples(samples, "calibration samples (--calib-samples)")
+    return _dataset(data, "train", samples, shuffle=True).subset(samples, CALIBRATION_SEED)
+
+
+def report_data(data: Data, samples: int) -> Dataset:
+    """Data to report on: of the test split where the source has one, in equal numbers for each class.
+
+    Args:
+        data: As for :func:`evaluation_data`.
+        samples: How many to draw, always the same ones; all where there are fewer.
+
+    Raises:
+        DataError: It holds no usable data.
+        OptionError: ``samples`` is less than 1.
+    """
+    _check_samples(samples, "samples to report on (--samples, --report-samples)")
+    return _dataset(data, "test", samples, shuffle=True).subset(samples, REPORT_SEED)
+
+
+def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:
+    """A network, read from its file where it is not one already.
+
+    See :func:`snnc.compiler.frontend.files.load.load_model`. ``arch`` may also be the name of one of our networks, such
+    as ``resnet20:100``; see :mod:`snnc.inputs.architectures`.
+
+    Raises:
+        SnncError: The file cannot be read, does not fit ``arch``, or needs ``trust``.
+    """
+    if isinstance(model, nn.Module):
+        return model
+    return load_model(model, arch=None if arch is None else architecture(arch).build, trust=trust)
+
+
+def as_program(program: CompiledNetwork | str | Path) -> CompiledNetwork:
+    """A program, read from its .net file, or a NIR graph that was exported, where it is not one already.
+
+    Raises:
+        FormatError: The file cannot be read.
+    """
+    if not isinstance(program, str | Path):
+        return program
+    return load_nir(program) if is_nir(program) else load_program(program)
+
+
+def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
+    """One number, or one for each channel, as a tuple.
+
+    Raises:
+        OptionError: There is none, or one is not finite.
+    """
+    numbers = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise OptionError(
+            "is not a finite number, or one for each channel",
+            where=f"{name} (--{name})",
+            found=" ".join(map(str, numbers)) or "no number",
+        )
+    return numbers
+
+
+def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:
+    """Images in the units that mean and standard deviation are given in: float32, or float64 for integer images."""
+    images: NDArray[Any] = np.asarray(dataset.images)
+    if images.dtype == np.uint8:
+        return np.asarray(images * np.float64(dataset.unit))
+    return np.asarray(images * np.float32(dataset.unit)) if dataset.unit != 1 else images
+
+
+def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
+    """A data set in pieces.
+
+    Args:
+        dataset: The data set.
+        size: Samples in each; None: as many as fit comfortably into memory as floats.
+    """
+    per_sample = max(1, dataset.images[0].size)
+    size = size or max(1, _VALUES_AT_ONCE // per_sample)
+    for start in range(0, len(dataset), size):
+        labels = None if dataset.labels is None else dataset.labels[start : start + size]
+        yield Dataset(dataset.name, dataset.images[start : start + size], labels, dataset.unit, dataset.classes)
+
+
+def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
+    """What the network receives for each sample.
+
+    Raises:
+        DataError: The shape of a sample does not fit the network.
+    """
+    coding = program.coding
+    if dataset.images.shape[1:] != coding.shape:
+        raise DataError(
+            "the data do not fit the network",
+            where=dataset.name,
+            expected=f"samples of shape {coding.shape}",
+            found=str(tuple(dataset.images.shape[1:])),
+        )
+    # Pieces of them are joined.
+    check_memory(2 * dataset.images.size, f"{len(dataset):,} samples of {dataset.name}", "take fewer with --samples")
+    per_channel = (-1,) + (1,) * (len(coding.shape) - 1)
+    # Half a step beyond the ends still rounds to a level.
+    lowest = (coding.offset - coding.unit / 2).reshape(per_channel)
+    highest = (coding.offset + coding.unit * (coding.highest + 0.5)).reshape(per_channel)
+    values, clipped = [], 0
+    for chunk in chunks(dataset):
+        raw = raw_values(chunk)
+        values.append(coding.levels(raw))
+        clipped += int(((raw < lowest) | (raw > highest)).sum())
+    return Levels(np.concatenate(values), clipped / dataset.images.size)
+
+
+def _check_samples(samples: int | None, name: str) -> None:
+    if samples is not None and samples < 1:
+        raise OptionError("is too small", where=name, expected="at least 1", found=str(samples))
+
+
+def _dataset(data: Data, split: Literal["train", "test"], samples: int | None, *, shuffle: bool) -> Dataset:
+    if isinstance(data, str | Path):
+        return load_data(str(data), split=split)
+    if isinstance(data, Dataset):
+        check_dataset(data)
+        return data
+    if isinstance(data, DataLoader):
+        return _from_loader(data, samples)
+    if isinstance(data, TorchDataset) and samples is not None and hasattr(data, "__len__"):
+        # Reading all of a large data set for a few hundred samples would take hours.
+        order = shuffled(len(data), CALIBRATION_SEED) if shuffle else range(len(data))
+        return as_dataset(Subset(data, [int(index) for index in order[:samples]]), "data")
+    return as_dataset(data, "data")
+
+
+def _from_loader(loader: DataLoader[Any], samples: int | None) -> Dataset:
+    """The first batches of a loader, as many as are needed; it may shuffle as it likes."""
+    images: list[Any] = []
+    labels: list[Any] = []
+    for batch in loader:
+        pair = isinstance(batch, list | tuple)
+        if pair and len(batch) != 2:
+            raise DataError(
+                "a batch has the wrong form", where="data", expected="(images, labels)", found=f"{len(batch)} items"
+            )
+        images.append(batch[0] if pair else batch)
+        if pair:
+            labels.append(batch[1])
+        if samples is not None and sum(map(len, images)) >= samples:
+            break
+    if not images:
+        raise DataError("there are no images", where="data", found="a DataLoader without batches")
+    joined = torch.cat([torch.as_tensor(each) for each in images])
+    answers = torch.cat([torch.as_tensor(each) for each in labels]) if labels else None
+    return as_dataset((joined, answers) if answers is not None else joined, "data")

@@ -1,0 +1,292 @@
+"""The data set that everything else works with, and the checks that it has to pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from snnc.common.errors import DataError, OptionError
+
+__all__ = ["Dataset", "Images", "check_dataset", "make_dataset", "shuffled"]
+
+
+def shuffled(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Shuffle the numbers from 0 to ``count - 1``.
+
+    numpy promises the same raw numbers of a bit generator for all time, but not the same ``Generator.permutation``; a
+    calibration set that changed with numpy would change the compiled network.
+
+    Args:
+        count: How many numbers.
+        seed: Any number from 0.
+
+    Returns:
+        A permutation of shape (count,).
+    """
+    raw = np.asarray(np.random.PCG64(seed).random_raw(count), dtype=np.uint64)
+    return np.argsort(raw, kind="stable").astype(np.int64)
+
+
+# Of float images this many values are looked at together: isfinite() makes a temporary array of the same length.
+_VALUES_AT_ONCE = 1 << 24
+
+
+class Images(Protocol):
+    """What a data set needs of its images: an array has it, and so have images that are read from files when used."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W) or (N, features)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 or float32."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 4 or 2."""
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images in memory, or read from files when they are used, with labels where they are known.
+
+    A network's input is ``(images * unit - mean) / std``, with the mean and standard deviation it was trained with.
+
+    Attributes:
+        name: What to call it in messages and reports.
+        images: Shape (N, C, H, W) or (N, features); uint8 in 0..255, or float32. An array, or what gives one when it
+            is indexed.
+        labels: Shape (N,), int64, from 0; or None.
+        unit: The value of one integer step, as the network was fed it in training before mean and standard deviation
+            were applied: 1/255 for 8-bit images, 1/16 for the digits, 1.0 for float data.
+        classes: The names of the classes, where they are known.
+    """
+
+    name: str
+    images: Images
+    labels: npt.NDArray[np.int64] | None = None
+    unit: float = 1.0
+    classes: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, n: int) -> Dataset:
+        """Take the first samples.
+
+        Args:
+            n: How many, at least 1. Where there are fewer, all are taken.
+
+        Returns:
+            A data set of ``min(n, len(self))`` samples, which shares their memory where they were in memory.
+
+        Raises:
+            OptionError: ``n`` is less than 1.
+        """
+        _check_count(n)
+        labels = None if self.labels is None else self.labels[:n]
+        return replace(self, images=self.images[:n], labels=labels)
+
+    def subset(self, n: int, seed: int) -> Dataset:
+        """Draw samples at random, without repetition, and in equal numbers per class where labels are known.
+
+        The numbers per class differ by at most one, unless a class has too few samples: then the others fill its
+        places. The same seed draws the same samples with every version of numpy.
+
+        Args:
+            n: How many, at least 1. Where there are fewer, all are drawn.
+            seed: Any number from 0; another one draws other samples.
+
+        Returns:
+            A data set of ``min(n, len(self))`` samples in random order.
+
+        Raises:
+            OptionError: ``n`` is less than 1, or ``seed`` is negative.
+        """
+        return self._pick(self._drawn(n, seed))
+
+    def split(self, n: int, seed: int) -> tuple[Dataset, Dataset]:
+        """Draw samples as ``subset`` does, and keep the others too.
+
+        Args:
+            n: How many to draw, at least 1.
+            seed: Any number from 0.
+
+        Returns:
+            What was drawn, and all others in their order.
+
+        Raises:
+            OptionError: As for ``subset``.
+        """
+        drawn = self._drawn(n, seed)
+        return self._pick(drawn), self._pick(np.setdiff1d(np.arange(len(self)), drawn))
+
+    def _drawn(self, n: int, seed: int) -> npt.NDArray[np.int64]:
+        _check_count(n)
+        if seed < 0:
+            raise OptionError("the seed is negative", expected="a number from 0", found=str(seed))
+        order = shuffled(len(self), seed)
+        if self.labels is None:
+            return order[:n]
+        labels = self.labels[order]
+        by_class = np.argsort(labels, kind="stable")
+        _, starts, sizes = np.unique(labels[by_class], return_index=True, return_counts=True)
+        # The first sample of every class, then the second of every class, ...; in each round classes come at random.
+        round_of, class_of = np.empty(len(self), np.int64), np.empty(len(self), np.int64)
+        round_of[by_class] = np.arange(len(self)) - np.repeat(starts, sizes)
+        class_of[by_class] = np.repeat(shuffled(len(sizes), seed + 1), sizes)
+        drawn = order[np.lexsort((class_of, round_of))[:n]]
+        chosen: npt.NDArray[np.int64] = drawn[shuffled(len(drawn), seed + 2)]
+        return chosen
+
+    def _pick(self, indices: npt.NDArray[np.int64]) -> Dataset:
+        labels = None if self.labels is None else self.labels[indices]
+        return replace(self, images=self.images[indices], labels=labels)
+
+
+def _check_count(n: int) -> None:
+    if n < 1:
+        raise OptionError("the number of samples is too small", expected="at least 1", found=str(n))
+
+
+def make_dataset(
+    name: str,
+    images: object,
+    labels: object = None,
+    *,
+    unit: float | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Make a data set of arrays or tensors, converting their types where that loses nothing that matters.
+
+    Args:
+        name: What to call it, also in errors.
+        images: Shape (N, C, H, W) or (N, features); uint8, or any float type, which becomes float32.
+        labels: Shape (N,), any integer type; or None.
+        unit: The value of one integer step; None for 1/255 for uint8 images and 1.0 for float ones.
+        classes: The names of the classes.
+
+    Returns:
+        The data set, checked.
+
+    Raises:
+        DataError: As ``check_dataset``, or the types are none of these.
+    """
+    array = _array(images, name, "images")
+    if array.dtype != np.uint8:
+        if not np.issubdtype(array.dtype, np.floating):
+            raise DataError(
+                "the images have the wrong type",
+                where=name,
+                expected="uint8 in 0..255, or floats",
+                found=str(array.dtype),
+                advice="convert them to the floats that the network was trained on",
+            )
+        with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, which the check below reports.
+            array = array.astype(np.float32)
+    answers = None
+    if labels is not None:
+        answers = _array(labels, name, "labels")
+        if not np.issubdtype(answers.dtype, np.integer):
+            raise DataError(
+                "the labels have the wrong type", where=name, expected="whole numbers", found=str(answers.dtype)
+            )
+        answers = answers.astype(np.int64)
+    if unit is None:
+        unit = 1 / 255 if array.dtype == np.uint8 else 1.0
+    dataset = Dataset(name, array, answers, unit, classes)
+    check_dataset(dataset)
+    return dataset
+
+
+def _array(values: object, name: str, what: str) -> npt.NDArray[Any]:
+    """Turn an array, tensor or list into an array."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()  # A tensor may require gradients or lie on another device.
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"the {what} are not an array", where=name, found=str(error)) from error
+    if array.dtype == object:
+        raise DataError(f"the {what} are not an array of numbers", where=name, found=f"a {type(values).__name__}")
+    return array
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Check that a data set can be used.
+
+    Args:
+        dataset: The data set.
+
+    Raises:
+        DataError: It is empty; the images have the wrong number of axes, an axis of length 0, or the wrong type, or
+            hold NaN or infinity; the labels are not one int64 per image, are negative, or are not among the classes;
+            the unit is not positive.
+    """
+    images, labels, where = dataset.images, dataset.labels, dataset.name
+    if images.ndim not in (2, 4):
+        raise DataError(
+            "the images have the wrong shape",
+            where=where,
+            expected="(N, channels, height, width) or (N, features)",
+            found=str(images.shape),
+            advice="give grey images a channel axis of length 1" if images.ndim == 3 else None,
+        )
+    if images.size == 0:
+        raise DataError("there are no images", where=where, found=f"images of shape {images.shape}")
+    if images.dtype not in (np.uint8, np.float32):
+        raise DataError(
+            "the images have the wrong type", where=where, expected="uint8 or float32", found=str(images.dtype)
+        )
+    if not 0 < dataset.unit < float("inf"):
+        raise DataError("the unit is wrong", where=where, expected="a positive number", found=str(dataset.unit))
+    _check_finite(images, where)
+    if labels is None:
+        return
+    if labels.shape != (len(images),):
+        raise DataError(
+            "the labels do not fit the images",
+            where=where,
+            expected=f"shape ({len(images)},), one class number per image",
+            found=f"shape {labels.shape}",
+        )
+    if labels.dtype != np.int64:
+        raise DataError("the labels have the wrong type", where=where, expected="int64", found=str(labels.dtype))
+    if labels.min() < 0:
+        raise DataError(
+            "a label is negative", where=where, found=f"{labels.min()} at index {int(np.argmax(labels < 0))}"
+        )
+    if dataset.classes is not None and labels.max() >= len(dataset.classes):
+        raise DataError(
+            "a label has no class",
+            where=where,
+            expected=f"labels below {len(dataset.classes)}, the number of classes",
+            found=str(labels.max()),
+        )
+
+
+def _check_finite(images: Images, where: str) -> None:
+    if images.dtype == np.uint8:
+        return
+    samples = max(1, _VALUES_AT_ONCE * len(images) // images.size)
+    for start in range(0, len(images), samples):
+        finite = np.isfinite(images[start : start + samples])
+        if not finite.all():
+            index = (start, *[0] * (images.ndim - 1)) + np.argwhere(~finite)[0]
+            raise DataError(
+                "the images hold NaN or infinity",
+                where=where,
+                found=f"{images[tuple(index)]} at index {tuple(index.tolist())}",
+            )

@@ -1,0 +1,91 @@
+"""Tells the kinds of data sources apart, and loads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+from snnc.common.errors import DataError
+from snnc.models.data import digits, folder, imagenet, npz, reference, torchvision_sets
+from snnc.models.data.dataset import Dataset
+
+__all__ = ["load_data", "names_code", "relocated"]
+
+
+class _Source(Protocol):
+    """What each file of a kind of source has to define."""
+
+    FORM: str
+    """How a spec of this kind looks, for the list of what is possible."""
+
+    def matches(self, spec: str) -> bool:
+        """Say whether a spec is of this kind."""
+
+    def load(self, spec: str, split: Literal["train", "test"]) -> Dataset:
+        """Load what a spec of this kind names."""
+
+    def relocated(self, spec: str, base: Path) -> str:
+        """The spec with its path, where it has a relative one, taken from the folder ``base``."""
+
+
+# In the order in which they are asked.
+_SOURCES: tuple[_Source, ...] = (digits, torchvision_sets, imagenet, npz, folder, reference)
+
+
+def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
+    """Load a data set.
+
+    What ``spec`` is, is decided by the first of these that fits:
+
+    1. ``digits``: the 1,797 digits of 8 x 8 pixels that scikit-learn embeds, 1,437 of them for training.
+    2. ``mnist:ROOT``, ``fashion-mnist:ROOT``, ``cifar10:ROOT``, ``cifar100:ROOT``: a torchvision data set that was
+       downloaded to the folder ROOT.
+    3. ``imagenet:ROOT``: folders ``train`` and ``val`` of class folders of images of any size, which are brought to
+       224 x 224 and read only where they are used.
+    4. A name that ends in ``.npz``: an array file with ``x`` and perhaps ``y``, or ``x_train``, ``x_test`` and perhaps
+       ``y_train``, ``y_test``.
+    5. An existing folder, or a name that contains ``/`` or ends in ``.zip``: a folder or zip file with one folder of
+       images per class, all of one size and each decoded when it is first used. It may have these in folders or zip
+       files ``train`` and ``test`` (or ``val``). A folder named like one of the above is written ``./NAME``.
+    6. ``module:attribute``: whatever that Python object holds (see ``reference.py``). This runs the module's code.
+
+    Args:
+        spec: Where the data is.
+        split: Which part to load. Sources that have only one part give it for both.
+
+    Returns:
+        The data set, checked by ``check_dataset``.
+
+    Raises:
+        DataError: The spec is of no known kind; the data or what is needed to read it is missing; the data is
+            damaged or cannot be used.
+    """
+    for source in _SOURCES:
+        if source.matches(spec):
+            return source.load(spec, split)
+    raise DataError(
+        "no such data set, file or folder",
+        where=repr(spec),
+        expected=" | ".join(source.FORM for source in _SOURCES),
+    )
+
+
+def relocated(spec: str, base: Path) -> str:
+    """The spec of data that somebody named from another folder.
+
+    Args:
+        spec: As for :func:`load_data`, with paths that begin at ``base``.
+        base: The folder.
+
+    Returns:
+        The same data's spec as seen from the working folder; what holds no relative path is left as it is.
+    """
+    for source in _SOURCES:
+        if source.matches(spec) or (source is folder and (base / spec).is_dir()):
+            return source.relocated(spec, base)
+    return spec
+
+
+def names_code(spec: str) -> bool:
+    """Whether :func:`load_data` would run code that the spec names."""
+    return next((source is reference for source in _SOURCES if source.matches(spec)), False)

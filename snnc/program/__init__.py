@@ -1,0 +1,25 @@
+"""The compiled network as data: what the compiler makes, a .net file holds and the backends run."""
+
+from snnc.program.coding import InputCoding
+from snnc.program.layer import Bias, Entries, Gate, Layer, Membrane, NeuronLayer, Scaled, Synapse
+from snnc.program.network import CompiledNetwork
+from snnc.program.program import AnnLayer, Program, Provenance
+from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
+
+__all__ = [
+    "AnnLayer",
+    "Bias",
+    "CompiledNetwork",
+    "Entries",
+    "Gate",
+    "InputCoding",
+    "Layer",
+    "Membrane",
+    "NeuronLayer",
+    "Program",
+    "Provenance",
+    "Scaled",
+    "SigmaDeltaLayer",
+    "SigmaDeltaProgram",
+    "Synapse",
+]

@@ -1,0 +1,232 @@
+"""Writing typed fields into HDF5, the same bytes for the same values."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.common.errors import FormatError
+from snnc.program.layer import Layer
+from snnc.program.net.hdf5_safety import has_member
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+FORMAT_VERSION = 1
+# Files of sigma-delta neurons, which snnc could not read at first.
+SIGMA_DELTA_VERSION = 2
+
+GROUP = "snnc"
+LAYERS = "layer"
+
+# Lava's LIF holds u and never lets it decay, and v is u (design.md 5); that of a memoryless layer forgets all of u.
+CURRENT_DECAY = 0
+FORGETTING_DECAY = 4096
+VOLTAGE_DECAY = 4096
+REFRACTORY_DELAY = 1
+# The largest 17-bit threshold: the membrane wraps before it gets there, so the readout never fires.
+READOUT_THRESHOLD = (1 << 17) - 1
+
+# Lava keeps a convolution's groups in eight signed bits.
+GROUPS_MAXIMUM = 127
+
+
+def current_decay(layer: Layer) -> int:
+    """What a layer's neurons lose of u in a step, in 4096ths, as netx writes it: Lava's du is one less."""
+    return FORGETTING_DECAY if layer.memoryless else CURRENT_DECAY
+
+
+def fired_above(layer: Layer) -> int:
+    """The threshold of Lava, which fires above it and not, as the neuron of the paper does, from it on."""
+    return layer.firing_level - 1 if layer.threshold else READOUT_THRESHOLD
+
+
+class Fields:
+    """One HDF5 group, read field by field; what was not read is an error at the end.
+
+    The file has to be looked over before (:mod:`snnc.program.net.hdf5_safety`): here links are followed, and arrays are
+    read whatever their size.
+
+    Args:
+        group: The group.
+        file: Name of the file, for errors.
+
+    Attributes:
+        ADVICE: What the user can do about a file that is wrong.
+    """
+
+    ADVICE = "compile the network again"
+
+    def __init__(self, group: h5py.Group, file: str) -> None:
+        self._group = group
+        self._file = file
+        self._read: set[str] = set()
+
+    def error(self, problem: str, *, expected: str | None = None, found: str | None = None) -> FormatError:
+        """The error for this group."""
+        return FormatError(
+            problem,
+            where=f"{self._file}:{self._group.name}",
+            expected=expected,
+            found=found,
+            advice=self.ADVICE,
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether an attribute or a member of that name exists."""
+        return name in self._group.attrs or has_member(self._group, name)
+
+    def group(self, name: str) -> Self:
+        """A subgroup."""
+        return type(self)(self._member(name, h5py.Group), self._file)
+
+    def groups(self) -> list[Self]:
+        """The subgroups ``0``, ``1``, ... that make up a list; anything else in the group is an error."""
+        self._read.update(self._group)
+        self.finish()
+        names = [str(index) for index in range(len(self._group))]
+        return [self.group(name) for name in names]
+
+    def text(self, name: str) -> str:
+        """A string, as an attribute or as netx's one-element dataset."""
+        if name in self._group.attrs:
+            value = self._attribute(name)
+        else:
+            dataset = self._member(name, h5py.Dataset)
+            if dataset.shape != (1,) or dataset.dtype.kind != "S":
+                raise self.error(f"{name} is not a string", found=f"{dataset.dtype} of shape {dataset.shape}")
+            value = dataset[0]
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if not isinstance(value, str):
+            raise self.error(f"{name} is not a string", found=type(value).__name__)
+        self._check_shown(name, value)
+        return value
+
+    def choice(self, name: str, *choices: str) -> str:
+        """A string out of several."""
+        value = self.text(name)
+        if value not in choices:
+            raise self.error(f"unknown {name}", expected=" or ".join(choices), found=repr(value))
+        return value
+
+    def json(self, name: str) -> object:
+        """A JSON text."""
+        try:
+            value = json.loads(self.text(name))
+        except (ValueError, RecursionError) as error:
+            raise self.error(f"{name} is not JSON") from error
+        self._check_shown(name, value)
+        return value
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer within [low, high]."""
+        return self.integers(name, (), low, high).item()
+
+    def integers(self, name: str, shape: tuple[int | None, ...], low: int, high: int) -> NDArray[np.int64]:
+        """Integers within [low, high].
+
+        Args:
+            name: Attribute or dataset.
+            shape: What the shape must be; None inside it: any length.
+            low: Smallest allowed value.
+            high: Largest allowed value.
+        """
+        return self._within(name, self._array(name, shape, "iu"), low, high)
+
+    def _within(self, name: str, array: NDArray[np.generic], low: int, high: int) -> NDArray[np.int64]:
+        """The array, if all of it lies within [low, high]."""
+        if array.size and (array.min() < low or array.max() > high):
+            raise self.error(
+                f"{name} is out of range", expected=f"{low}..{high}", found=f"{array.min()}..{array.max()}"
+            )
+        return array.astype(np.int64)
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """The shape of a dataset, of which nothing is read."""
+        shape: tuple[int, ...] = self._member(name, h5py.Dataset).shape
+        return shape
+
+    def floats(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+        """Finite floating-point numbers."""
+        array = self._array(name, shape, "f").astype(np.float64)
+        if not np.isfinite(array).all():
+            raise self.error(f"{name} holds NaN or infinity")
+        return array
+
+    def finish(self) -> None:
+        """Everything in the group must have been read: what is not understood must not be ignored."""
+        unknown = sorted(({*self._group.attrs} | {*self._group}) - self._read)
+        if unknown:
+            raise self.error(f"unknown field {unknown[0]!r}")
+
+    def _check_shown(self, name: str, value: object) -> None:
+        """Texts are shown on terminals, which they must not steer."""
+        if isinstance(value, str):
+            if not value.isprintable():
+                raise self.error(f"{name} holds control characters")
+        elif isinstance(value, dict):
+            for each in (*value, *value.values()):
+                self._check_shown(name, each)
+        elif isinstance(value, list):
+            for each in value:
+                self._check_shown(name, each)
+
+    def _member(self, name: str, kind: type[h5py.Group] | type[h5py.Dataset]) -> h5py.Group | h5py.Dataset:
+        self._read.add(name)
+        if not has_member(self._group, name):
+            raise self.error(f"{name} is missing")
+        member = self._group[name]
+        if not isinstance(member, kind):
+            raise self.error(f"{name} is not a {kind.__name__.lower()}")
+        return member
+
+    def _attribute(self, name: str) -> object:
+        self._read.add(name)
+        return self._group.attrs[name]
+
+    def _array(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[np.generic]:
+        source = self._attribute(name) if name in self._group.attrs else self._member(name, h5py.Dataset)
+        if not isinstance(source, h5py.Dataset):
+            source = np.asarray(source)
+        if source.shape is None or source.dtype.kind not in kinds:
+            raise self.error(f"{name} has the wrong type", found=str(source.dtype))
+        fits = len(shape) == len(source.shape) and all(
+            want in (None, have) for want, have in zip(shape, source.shape, strict=True)
+        )
+        if not fits:
+            wanted = tuple("any" if axis is None else axis for axis in shape)
+            raise self.error(f"{name} has the wrong shape", expected=str(wanted), found=str(source.shape))
+        return np.asarray(source[()])
+
+
+# Of gzip: the highest takes twenty times as long for one part in a hundred.
+LEVEL = 4
+
+
+def write_dataset(group: h5py.Group, name: str, value: object) -> None:
+    """Numbers, compressed where they are many."""
+    data = np.asarray(value)
+    # Small arrays grow when compressed.
+    options = {"compression": "gzip", "compression_opts": LEVEL, "shuffle": True} if data.size > 256 else {}
+    group.create_dataset(name, data=data, track_times=False, **options)
+
+
+def write_text(group: h5py.Group, name: str, value: str) -> None:
+    """A string as netx reads it: one fixed-length ASCII entry."""
+    group.create_dataset(name, (1,), "S10", data=[value.encode("ascii")], track_times=False)
+
+
+def write_string(group: h5py.Group, name: str, value: str) -> None:
+    """A string of fixed length: those of variable length lie in a heap, in which a damaged file makes HDF5 hang."""
+    group.attrs[name] = np.bytes_(value.encode("utf-8"))
+
+
+def write_json(group: h5py.Group, name: str, value: object) -> None:
+    """A structure of any size: an attribute ends at 64 KiB."""
+    data = json.dumps(value, sort_keys=True).encode("ascii")
+    group.create_dataset(name, (1,), f"S{len(data)}", data=[data], track_times=False)

@@ -1,0 +1,105 @@
+"""What every .net file of snnc begins with: version, target, provenance, the ANN's operations and the coding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Literal, cast
+
+import h5py
+import numpy as np
+
+from snnc.program.coding import InputCoding
+from snnc.program.net.form import Fields, write_dataset, write_json, write_string
+from snnc.program.network import CompiledNetwork
+from snnc.program.program import AnnLayer, Provenance
+
+SIZE_MAXIMUM = 1 << 31
+
+
+def read_shape(fields: Fields) -> tuple[int, ...]:
+    """The shape of a layer or of the input: (channels, height, width) or (features,)."""
+    shape = tuple(int(size) for size in fields.integers("shape", (None,), 1, SIZE_MAXIMUM))
+    if len(shape) not in (1, 3):
+        raise fields.error("shape has the wrong number of axes", expected="1 or 3", found=str(len(shape)))
+    return shape
+
+
+def read_coding(fields: Fields) -> InputCoding:
+    """The group ``coding``."""
+    shape = read_shape(fields)
+    arrays = {name: fields.floats(name, (shape[0],)) for name in ("unit", "offset", "scale", "shift")}
+    if not (arrays["unit"] > 0).all():
+        raise fields.error("unit is not positive")
+    coding = InputCoding(
+        kind=cast(Literal["graded", "rate"], fields.choice("kind", "graded", "rate")),
+        shape=shape,
+        divisor=fields.integer("divisor", 1, 256),
+        highest=fields.integer("highest", 1, 255),
+        **arrays,
+    )
+    fields.finish()
+    return coding
+
+
+def read_ann(own: Fields) -> tuple[AnnLayer, ...]:
+    """The entry ``ann`` of the group ``snnc``."""
+    entries = own.json("ann")
+    if not isinstance(entries, list):
+        raise own.error("ann is not a list")
+    for entry in entries:
+        if not (
+            isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], int)
+        ):
+            raise own.error("ann holds something else than [module, macs]")
+    return tuple(AnnLayer(module, macs) for module, macs in entries)
+
+
+def read_provenance(own: Fields) -> Provenance:
+    """The entry ``provenance`` of the group ``snnc``."""
+    value = own.json("provenance")
+    wanted: dict[str, Callable[[object], bool]] = {
+        "snnc": lambda each: isinstance(each, str),
+        "model": lambda each: isinstance(each, str),
+        "calibration": lambda each: isinstance(each, str),
+        "calibration_samples": lambda each: isinstance(each, int),
+        "options": lambda each: isinstance(each, dict) and all(isinstance(v, str) for v in each.values()),
+        "notes": lambda each: isinstance(each, list) and all(isinstance(v, str) for v in each),
+    }
+    if not isinstance(value, dict) or set(value) != set(wanted):
+        raise own.error("provenance has the wrong fields", expected=", ".join(wanted))
+    for key, check in wanted.items():
+        if not check(value[key]):
+            raise own.error(f"provenance has a wrong {key}")
+    return Provenance(
+        value["snnc"],
+        value["model"],
+        value["calibration"],
+        value["calibration_samples"],
+        value["options"],
+        tuple(value["notes"]),
+    )
+
+
+def write_head(group: h5py.Group, program: CompiledNetwork, version: int, **numbers: int) -> None:
+    """Writes what :mod:`snnc.program.net.head` reads.
+
+    Args:
+        group: The group ``snnc``.
+        program: What the file holds.
+        version: The file's format.
+        numbers: What programs of this kind have beside that, by name.
+    """
+    group.attrs["format_version"] = np.int64(version)
+    write_string(group, "target", program.target)
+    for name, number in numbers.items():
+        group.attrs[name] = np.int64(number)
+    write_json(group, "provenance", asdict(program.provenance))
+    write_json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
+    coding = group.create_group("coding")
+    write_string(coding, "kind", program.coding.kind)
+    coding.attrs["divisor"] = np.int64(program.coding.divisor)
+    coding.attrs["highest"] = np.int64(program.coding.highest)
+    write_dataset(coding, "shape", np.array(program.coding.shape, np.int64))
+    for name in ("unit", "offset", "scale", "shift"):
+        write_dataset(coding, name, getattr(program.coding, name))

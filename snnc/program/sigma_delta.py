@@ -1,0 +1,182 @@
+"""A compiled network of sigma-delta neurons, which netx loads and runs with nothing attached.
+
+Integers, with the names of Lava's processes (lava/proc/sdn/models.py, the fixed-point models) and the exponents that
+netx gives them (lava/lib/dl/netx/hdf5.py, ``get_neuron_params``: ``state_exp`` and ``spike_exp`` of 6)::
+
+    sigma = sigma + weight * messages
+    act'  = max(sigma + 2^12 bias, 0)
+    delta = act' - act + residue
+    s_out = delta >> 6  if |delta| >= 2^12 delta_threshold, else 0
+    residue = 0 if a message was sent, else delta
+    act   = act'
+
+A message is a change of an activation, and sums of messages are activations: ``scale`` says what one unit of such a
+sum stands for. The shift rounds down and Lava does not keep what it rounds away, so each message loses less than one
+unit. The input passes a Delta process, which sends ``64 * level`` once, and the readout is a Sigma process, whose
+output is its sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.program.coding import InputCoding
+from snnc.program.layer import Membrane, NeuronLayer, Synapse
+from snnc.program.program import AnnLayer, Provenance
+from snnc.program.saving import write
+
+# What netx sets, whatever the file says.
+STATE_EXPONENT = 6
+SPIKE_EXPONENT = 6
+# What one unit of a message is, in units of sigma.
+UNIT = 1 << STATE_EXPONENT
+# What one unit of a bias, of a threshold and of the input's level is, in units of sigma.
+BIAS_UNIT = 1 << (STATE_EXPONENT + SPIKE_EXPONENT)
+# netx declares messages of 16 bits, signed, and reads no other number out of a file.
+MESSAGE_LIMIT = 1 << 15
+# First activation whose message would be too long.
+ACTIVATION_LIMIT = MESSAGE_LIMIT << STATE_EXPONENT
+# sigma and what arrives in a step: 24 bits, signed (lava/proc/sdn/models.py; Lava's Conv clamps to as many).
+STATE_LIMIT = 1 << 23
+# Lava's Conv adds up in single precision, which is exact below this sum of sizes.
+EXACT_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class SigmaDeltaLayer(NeuronLayer):
+    """A population of SigmaDelta neurons, or the readout's Sigma neurons, and the synapse that feeds it.
+
+    No module stands behind the relay that follows the input; shapes include the channel of constants.
+
+    Attributes:
+        synapse: It reads the layer before; ``conv`` of one group or ``dense``, weights -127..127, no exponent.
+        bias: int32, (channels,), in units of 2^12; zeros for the readout, which has none.
+        delta_threshold: Changes below it are held back, in units of 2^12 of sigma, 0..511; None for the readout.
+        scale: Activation that one unit of a sum of messages stands for, (channels,); for the readout the logit of one
+            unit of sigma. Behind the relay levels of the input stand for activations.
+        membrane: Range of sigma plus bias, in units of sigma, over a sample.
+        has_constant: Whether the last channel holds a number, for the biases of the next layer, and no activation.
+    """
+
+    synapse: Synapse
+    bias: NDArray[np.int32]
+    delta_threshold: int | None
+    scale: NDArray[np.float64]
+    membrane: Membrane
+    has_constant: bool
+
+    @property
+    def values(self) -> int:
+        """Number of neurons that stand for a value of the ANN: constants do not."""
+        return self.neurons - self.has_constant * self.neurons // self.shape[0]
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether its neurons only add up: their sum is the result."""
+        return self.delta_threshold is None
+
+    @property
+    def synapses(self) -> tuple[Synapse, ...]:
+        """The synapse, as layers have it that may have several."""
+        return (self.synapse,)
+
+    @property
+    def offset(self) -> NDArray[np.int64]:
+        """What is added to sigma, of a shape that fits the layer's."""
+        return (self.bias.astype(np.int64) * BIAS_UNIT).reshape(-1, *(1,) * (len(self.shape) - 1))
+
+    @property
+    def held_back(self) -> int:
+        """Changes below this, in units of sigma, are not sent."""
+        return (self.delta_threshold or 0) * BIAS_UNIT
+
+
+@dataclass(frozen=True, eq=False)
+class SigmaDeltaProgram:
+    """A chain of sigma-delta layers.
+
+    A network starts with all neurons at zero. From step 0 on biases send messages, which pass on layer by layer until
+    the network is at rest. A sample finds it there, and its levels are held at the input until the readout has seen all
+    of them: layer i, from 0, gets them in step i + 1, and sends no more after that. Where the first sample is there
+    from the start, it follows the biases one step behind and finds each layer as it is at rest too.
+
+    Attributes:
+        target: Name of the chip, ``loihi2``.
+        coding: How data become levels.
+        layers: The relay behind the input, the ANN's layers, the readout; each reads the one before.
+        ann: The ANN's linear layers.
+        provenance: Where it came from.
+    """
+
+    target: str
+    coding: InputCoding
+    layers: tuple[SigmaDeltaLayer, ...]
+    ann: tuple[AnnLayer, ...]
+    provenance: Provenance
+
+    @property
+    def readout(self) -> SigmaDeltaLayer:
+        """The layer whose sigma holds the result."""
+        return self.layers[-1]
+
+    @property
+    def spiking_layers(self) -> tuple[SigmaDeltaLayer, ...]:
+        """All layers that send messages."""
+        return self.layers[:-1]
+
+    @property
+    def timesteps(self) -> int:
+        """Steps that a sample takes: until the readout holds the result, after which nothing changes."""
+        return len(self.layers) + 1
+
+    @property
+    def interval(self) -> int:
+        """Steps from one sample to the next; all neurons are set back to rest in between."""
+        return self.timesteps
+
+    @property
+    def latency(self) -> int:
+        """Steps from a sample's first input until its result."""
+        return self.timesteps
+
+    @property
+    def lead(self) -> int:
+        """Steps that layers wait before they may send: none."""
+        return 0
+
+    def source_shape(self, source: int) -> tuple[int, ...]:
+        """Shape of what a synapse reads.
+
+        Args:
+            source: Index of a layer, or -1 for the input.
+        """
+        return self.coding.shape if source < 0 else self.layers[source].shape
+
+    def delay(self, index: int, synapse: Synapse) -> int:
+        """Steps that a synapse holds messages back: none.
+
+        Args:
+            index: Index of the layer that it feeds.
+            synapse: One of its synapses.
+        """
+        return 0
+
+    def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The ANN's logits as the network approximates them.
+
+        Args:
+            readout: sigma of the readout, (samples, classes).
+
+        Returns:
+            Same shape, in the ANN's units.
+        """
+        scaled: NDArray[np.float64] = readout * self.readout.scale
+        return scaled
+
+    def save(self, path: str | Path) -> None:
+        """Writes the .net file; see :func:`snnc.program.net.save`."""
+        write(self, path)

@@ -1,0 +1,20 @@
+"""What each chip can hold, as data that the passes and the runtime read."""
+
+from __future__ import annotations
+
+from snnc.program.targets.loihi import LOIHI1, LOIHI2
+from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
+from snnc.program.targets.registry import get_target, target_names
+from snnc.program.targets.target import Target
+
+__all__ = [
+    "DEPLOYABLE",
+    "INTEGRATE_AND_FIRE",
+    "LOIHI1",
+    "LOIHI2",
+    "SIGMA_DELTA",
+    "Target",
+    "check_neuron",
+    "get_target",
+    "target_names",
+]

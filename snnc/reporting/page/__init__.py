@@ -1,0 +1,1 @@
+"""The page on a conversion: one HTML file that needs nothing else."""

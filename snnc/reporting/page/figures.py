@@ -1,0 +1,226 @@
+"""A compiled network as a picture: each layer with its neurons, threshold, potential and bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from snnc.analysis.validation import LayerComparison
+from snnc.common.plotting import picture_address
+from snnc.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaLayer
+from snnc.program.targets import Target, get_target
+from snnc.reporting import wording
+from snnc.reporting.conversion.collect import Report
+from snnc.reporting.conversion.layers import LayerEnergy
+from snnc.reporting.graph import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR, Box, diagram_strips
+from snnc.reporting.program import layer_cells
+from snnc.reporting.thresholds import ACTIVATIONS, GREY, INK, STEPS, style
+from snnc.reporting.wording import membrane_bits, weight_bits
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# A browser's pixels in an inch.
+_PIXELS = 96
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture with what the page says of it.
+
+    Attributes:
+        address: Its content, as a ``data:`` address.
+        text: What it shows, for those who cannot see it.
+        width: Pixels that it takes where there is room.
+        height: Likewise.
+    """
+
+    address: str
+    text: str
+    width: int
+    height: int
+
+
+def image(figure: Figure, text: str, *, format: Literal["png", "svg"] = "png") -> Image:
+    """Takes a figure into a page.
+
+    Args:
+        figure: The figure; .png for many points, .svg for few, which then stay sharp in print.
+        text: What it shows.
+        format: One of the two.
+    """
+    width, height = (round(_PIXELS * float(inches)) for inches in figure.get_size_inches())
+    return Image(picture_address(figure, format), text, width, height)
+
+
+# Inches of a layer's line, and of what is around all.
+_LAYER, _AROUND = 0.28, 1.0
+
+
+def bounds_figure(layers: Sequence[LayerComparison]) -> Figure:
+    """Mean error, largest error and bound of each layer, on one logarithmic axis.
+
+    Args:
+        layers: At least one; what has no bound has no point for it.
+    """
+    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
+    from matplotlib.figure import Figure
+
+    height = _LAYER * len(layers) + _AROUND
+    figure = Figure(figsize=(6.4, height))
+    axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND / height))
+    style(axes)
+    places = range(len(layers))
+    for values, color, marker, name in (
+        ([each.mean_error for each in layers], ACTIVATIONS, "o", "mean error"),
+        ([each.largest_error for each in layers], STEPS, "o", "largest error"),
+        ([each.bound or 0.0 for each in layers], INK, "|", "bound"),
+    ):
+        # A logarithmic axis has no zero: an error of nothing has no point.
+        points = [value or math.nan for value in values]
+        axes.plot(points, places, linestyle="", marker=marker, markersize=6, color=color, label=name)
+    axes.set_yticks(list(places), [each.name for each in layers])
+    axes.set_ylim(len(layers) - 0.5, -0.5)
+    axes.margins(x=0.05)
+    axes.set_xscale("log")
+    axes.set_xlabel("distance from the ANN, in its units")
+    figure.legend(
+        loc="upper left", bbox_to_anchor=(0.29, 1.0), ncols=3, frameon=False, fontsize=8.5, labelcolor=INK,
+        handlelength=1.2,
+    )  # fmt: skip
+    return figure
+
+
+# Inches of a layer's line, and of what is around all.
+_LAYER_OF_ENERGY, _AROUND_OF_ENERGY = 0.21, 1.0
+
+
+def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
+    """Energy of SNN and ANN for one sample, on one logarithmic axis.
+
+    Args:
+        layers: At least one.
+        model: Name of the energy model, of those that define the energy of both.
+    """
+    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    height = _LAYER_OF_ENERGY * len(layers) + _AROUND_OF_ENERGY
+    figure = Figure(figsize=(6.4, height))
+    axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND_OF_ENERGY / height))
+    style(axes)
+    snn, ann = [each.snn[model] for each in layers], [each.ann[model] or 0.0 for each in layers]
+    places = range(len(layers))
+    axes.hlines(places, list(map(min, snn, ann)), list(map(max, snn, ann)), color=GREY, linewidth=0.8, zorder=1)
+    # Points, not bars: a logarithmic axis has no zero for bars to begin at. What takes nothing has no point.
+    for values, color, name in ((snn, STEPS, "SNN"), (ann, ACTIVATIONS, "ANN")):
+        axes.plot(
+            [value or math.nan for value in values],
+            places,
+            linestyle="",
+            marker="o",
+            markersize=6,
+            color=color,
+            label=name,
+            # Those of the first and the last layer lie on the edges.
+            clip_on=False,
+            zorder=3,
+        )
+    axes.set_yticks(list(places), [each.name for each in layers])
+    axes.set_ylim(len(layers) - 0.5, -0.5)
+    axes.margins(x=0.05)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter("J"))
+    axes.set_xlabel(f"energy per sample by {model}")
+    figure.legend(
+        loc="upper left", bbox_to_anchor=(0.29, 1.0), ncols=2, frameon=False, fontsize=8.5, labelcolor=INK,
+        handlelength=1.2,
+    )  # fmt: skip
+    return figure
+
+
+# From so many steps on, their axis is logarithmic.
+_LOGARITHMIC = 16
+
+
+def steps_figure(report: Report) -> Figure:
+    """Accuracy, and agreement with the ANN, after fewer steps than T."""
+    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+    figure = Figure(figsize=(5.2, 2.9))
+    axes = figure.add_axes((0.11, 0.17, 0.85, 0.7))
+    style(axes)
+    steps = [each.steps for each in report.steps]
+    axes.plot(
+        steps, [100 * each.agreement for each in report.steps], color=STEPS, marker="o", markersize=3.5,
+        linewidth=1.3, label="same prediction as the ANN",
+    )  # fmt: skip
+    accuracies = [each.accuracy for each in report.steps]
+    ann = report.diagnosis.stages[0].accuracy
+    if ann is not None:
+        axes.axhline(100 * ann, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="accuracy of the ANN")
+        axes.plot(
+            steps, [100 * each for each in accuracies if each is not None], color=ACTIVATIONS, marker="o",
+            markersize=4.5, linewidth=1.6, label="accuracy",
+        )  # fmt: skip
+    if steps[-1] > _LOGARITHMIC:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_locator(FixedLocator([1 << power for power in range(steps[-1].bit_length())]))
+    else:
+        axes.set_xticks(steps)
+    axes.margins(x=0.03)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("steps")
+    axes.set_ylabel("% of the samples")
+    axes.legend(
+        loc="best", frameon=False, fontsize=8, labelcolor=INK, ncols=1, handlelength=1.6,
+    )  # fmt: skip
+    return figure
+
+
+# Rows of layers in a picture: as high as a sheet of paper.
+_ROWS = 8
+
+
+def network_figures(program: CompiledNetwork) -> list[Figure]:
+    """Draws the layers from top to bottom; long networks in several pictures that continue one another."""
+    target = get_target(program.target)
+    coding = program.coding
+    sent = "graded spikes" if coding.kind == "graded" else "rate coded"
+    boxes = {"": Box(f"input   {wording.shape(coding.shape)}\n{sent}, levels 0 to {coding.highest}", INPUT_COLOR)}
+    for layer in program.layers:
+        sources = tuple("" if each.source < 0 else program.layers[each.source].name for each in layer.synapses)
+        boxes[layer.name] = Box("\n".join(_lines(layer, target)), _color(layer), sources)
+    return diagram_strips(boxes, rows_at_most=_ROWS)
+
+
+def _lines(layer: Layer | SigmaDeltaLayer, target: Target) -> list[str]:
+    count = f"{layer.neurons:,} neuron{'s' * (layer.neurons != 1)}"
+    shape = f"{wording.shape(layer.shape)}, " if len(layer.shape) > 1 else ""
+    lines = [f"{wording.layer(layer)}   {shape}{count}"]
+    lines += [f"{'+ ' if index else ''}{wording.synapse(each)}" for index, each in enumerate(layer.synapses)]
+    if isinstance(layer, SigmaDeltaLayer):
+        unit, *_ = layer_cells(layer, absolute=False)[1:]
+        held_back = f", delta threshold {layer.held_back:,}" if layer.held_back else ""
+        return [*lines, f"unit {unit}{held_back}, weights {weight_bits(layer)} of {target.weight_bits} bits"]
+    if layer.threshold is not None and not layer.memoryless:
+        lines.append(f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}")
+    bits = [f"weights {weight_bits(layer)} of {target.weight_bits} bits"]
+    if layer.membrane.measured is not None and not layer.memoryless:
+        bits.append(f"potential {membrane_bits(layer.membrane.measured, target)} of {target.state_bits} bits")
+    return [*lines, ", ".join(bits)]
+
+
+def _color(layer: NeuronLayer) -> str:
+    if layer.is_readout:
+        return READOUT_COLOR
+    # What only hands on what it gets: memoryless neurons, and the relay behind the input of sigma-delta networks.
+    hands_on = layer.memoryless if isinstance(layer, Layer) else not layer.modules
+    return OTHER_COLOR if hands_on else SPIKING_COLOR

@@ -1,0 +1,214 @@
+"""Running samples of a sigma-delta program on Lava's CPU simulator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.common.errors import BackendError, OptionError, SnncError, first_line
+from snnc.program import SigmaDeltaProgram
+from snnc.program.net import save
+from snnc.runtime.lava.available import import_lava
+from snnc.runtime.lava.engine import DEFAULT_TIMEOUT
+from snnc.runtime.lava.population import Process, image_order
+from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
+from snnc.runtime.lava.stream import pieces, samples_per_stream
+from snnc.runtime.result import RunResult, joined
+
+# What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
+STATE = ("sigma", "act", "residue")
+
+
+class SigmaDeltaNetwork(RunningNetwork):
+    """A network that is ready to run; always stop it (:func:`~snnc.runtime.lava.running_network.stopped_at_the_end`).
+
+    All that computes is what ``netx.hdf5.Network`` makes of the file. A source sends the samples, each held for its
+    steps, behind as many steps without input in which the network comes to rest; a recorder writes down what is sent.
+
+    Args:
+        program: The program.
+        levels: Input levels, (samples, *input shape).
+        models: ``fast`` or ``stock``.
+        timeout: Seconds that processes may take to start, and for a sample.
+
+    Raises:
+        BackendError: Lava is not installed.
+        OptionError: There are no such models.
+    """
+
+    def __init__(
+        self, program: SigmaDeltaProgram, levels: NDArray[np.uint8], models: str, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        super().__init__()
+        from lava.lib.dl.netx import hdf5
+        from lava.proc.io.source import RingBuffer
+
+        from snnc.runtime.lava.recorder import message_recorder
+
+        self._program = program
+        self._samples = len(levels)
+        path = self._folder.path / "network.net"
+        save(program, path)
+        self._netx = hdf5.Network(net_config=str(path))
+        self._netx.net_config.f.close()
+        delta, *blocks = self._netx.layers
+        self._neurons: list[Process] = [delta.neuron, *(block.neuron for block in blocks)]
+        self._shapes = [tuple(map(int, block.shape)) for block in blocks]
+        source = RingBuffer(data=_stream(program, levels))
+        source.s_out.connect(delta.neuron.a_in)
+        sink = message_recorder(self._shapes, [self._record(index) for index in range(len(blocks))])
+        for block, port in zip(blocks, sink.ports, strict=True):
+            block.neuron.s_out.connect(port)
+        # Lava keeps no reference to what is attached; without one it would be collected.
+        self._attached = [source, sink]
+        self._rest: list[tuple[Any, NDArray[Any]]] = []
+        self._complete(delta.neuron, models, timeout)
+
+    def come_to_rest(self) -> None:
+        """Runs without input until nothing changes any more, and remembers that state."""
+        self._engine.run(self._program.interval)
+        variables = [getattr(each, name) for each in self._neurons for name in STATE if hasattr(each, name)]
+        self._rest = [(variable, np.asarray(variable.get())) for variable in variables]
+
+    def run_sample(self) -> None:
+        """Runs the next sample, and sets all neurons back to rest."""
+        self._engine.run(self._program.interval)
+        for variable, value in self._rest:
+            variable.set(value)
+
+    def messages(self, index: int) -> NDArray[np.int32]:
+        """What a layer sent, (samples, T, *layer shape): after all samples and before ``stop``."""
+        from snnc.runtime.lava.recorder import read_messages
+
+        shape = self._program.layers[index].shape
+        steps = read_messages(self._record(index), (int(np.prod(self._shapes[index])),))
+        interval = self._program.interval
+        found = steps[interval : interval * (self._samples + 1)].reshape(self._samples, interval, -1)
+        restored = np.empty_like(found)
+        restored[..., image_order(shape)] = found
+        return restored.reshape(self._samples, interval, *shape)
+
+    def _record(self, index: int) -> str:
+        """The file that holds a layer's messages."""
+        return str(self._folder.path / f"messages-{index}")
+
+
+def _stream(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """No input for an interval, then each sample for one, (*axes of netx, steps)."""
+    steps = np.repeat(np.concatenate([np.zeros_like(levels[:1]), levels]), program.interval, axis=0)
+    return np.ascontiguousarray(steps.transpose(), np.int32)
+
+
+def run_sigma_delta(
+    program: SigmaDeltaProgram,
+    levels: NDArray[np.uint8],
+    *,
+    models: str,
+    workers: int | None = None,
+    cluster: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    record: bool = True,
+    advance: Callable[[int], None] | None = None,
+    announce: Callable[[float], None] | None = None,
+) -> RunResult:
+    """Runs samples one after another on stock netx.
+
+    Args:
+        program: The program.
+        levels: Input levels, (samples, *input shape), at least one sample.
+        models: What computes synapses: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many
+            processes as the network has). Neurons are Lava's. The result is the same.
+        workers: 1 or None: sigma-delta networks run one at a time.
+        cluster: None.
+        timeout: As for :func:`snnc.runtime.lava.run_lava`.
+        record: Keep every message in the result.
+        advance: Called with the number of samples done.
+        announce: Told once, after the first sample, how many seconds the others will take.
+
+    Returns:
+        The same as the simulator's result, but for ``wraps``, which Lava does not tell.
+
+    Raises:
+        BackendError: Lava is not installed, or failed while running.
+        OptionError: Several workers or a cluster are wanted.
+    """
+    if workers not in (None, 1) or cluster is not None:
+        raise OptionError(
+            "sigma-delta networks run on one worker",
+            where="workers" if cluster is None else "cluster",
+            found=str(workers if cluster is None else cluster),
+        )
+    results: list[RunResult] = []
+    for piece in pieces(len(levels), samples_per_stream(program)):
+        told = announce if piece.start == 0 else None
+        results.append(
+            _run_piece(
+                program,
+                levels[piece],
+                models,
+                timeout,
+                record,
+                _behind(advance, piece.start),
+                _total(told, len(levels)),
+            )
+        )
+    return joined(results)
+
+
+def _run_piece(
+    program: SigmaDeltaProgram,
+    levels: NDArray[np.uint8],
+    models: str,
+    timeout: float,
+    record: bool,
+    advance: Callable[[int], None],
+    paced: Callable[[float], None],
+) -> RunResult:
+    """Runs samples on a network of their own."""
+    try:
+        import_lava()
+        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, models, timeout)) as network:
+            network.come_to_rest()
+            for sample in range(len(levels)):
+                began = time.perf_counter()
+                network.run_sample()
+                if sample == 0:
+                    paced(time.perf_counter() - began)
+                advance(sample + 1)
+            return _result(program, network, levels, record=record)
+    except SnncError:
+        raise
+    except Exception as error:  # whatever Lava raises when one of its processes fails
+        raise BackendError(f"Lava failed: {type(error).__name__}: {first_line(error)}") from error
+
+
+def _result(
+    program: SigmaDeltaProgram, network: SigmaDeltaNetwork, levels: NDArray[np.uint8], *, record: bool
+) -> RunResult:
+    counts, kept = [], []
+    for index in range(len(program.spiking_layers)):
+        messages = network.messages(index)
+        counts.append(np.count_nonzero(messages, axis=(0, 1)).astype(np.int64))
+        if record:
+            kept.append(messages)
+    return RunResult(
+        readout=network.messages(len(program.layers) - 1)[:, -1].astype(np.int64),
+        spike_counts=tuple(counts),
+        input_counts=np.count_nonzero(levels, axis=0).astype(np.int64),
+        wraps=None,
+        spikes=tuple(kept) if record else None,
+    )
+
+
+def _behind(advance: Callable[[int], None] | None, start: int) -> Callable[[int], None]:
+    """Tells of samples done, those before a piece included."""
+    return (lambda done: advance(start + done)) if advance else (lambda _: None)
+
+
+def _total(announce: Callable[[float], None] | None, samples: int) -> Callable[[float], None]:
+    """Tells how long the others take from the time of the first."""
+    return (lambda seconds: announce(seconds * (samples - 1))) if announce else (lambda _: None)

@@ -1,0 +1,99 @@
+"""The results of runs of some samples each as the result of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Spikes and readout of a run; of a sigma-delta network messages take the place of spikes.
+
+    Attributes:
+        readout: Membrane potential of the readout after T steps, (samples, *readout shape), int64, weight units; of a
+            sigma-delta network its sigma.
+        spike_counts: For each spiking layer the spikes of each neuron, summed over samples and steps; int64, of the
+            layer's shape.
+        input_counts: The same for the input: steps at which a value other than 0 arrived.
+        wraps: For each layer, readout included, how often a membrane potential left the chip's range (u then wraps
+            around, and v, which is u, is clipped where it still does not fit), or a neuron could not be silenced
+            between samples or, with lead, before it may fire. Where it is not 0 the result means nothing. None where
+            nobody counted.
+        spikes: For each spiking layer every spike, (samples, T, *layer shape), bool, or every message, int32; None
+            unless recorded. With lead k the t-th of these steps comes k steps after the t-th input.
+        earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
+            to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
+    """
+
+    readout: NDArray[np.int64]
+    spike_counts: tuple[NDArray[np.int64], ...]
+    input_counts: NDArray[np.int64]
+    wraps: tuple[int, ...] | None
+    spikes: tuple[NDArray[np.bool_] | NDArray[np.int32], ...] | None = None
+    earlier: Mapping[int, RunResult] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.readout)
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """The class of each sample: the largest readout, the first of equal ones."""
+        classes: NDArray[np.int64] = self.readout.reshape(self.samples, -1).argmax(axis=1).astype(np.int64)
+        return classes
+
+    def accuracy(self, labels: NDArray[np.int64]) -> float:
+        """Share of samples whose prediction is their label, 0..1."""
+        return float((self.predictions == labels).mean())
+
+
+def join_results(results: Sequence[RunResult]) -> RunResult:
+    """What one run of all samples would have given: numbers of spikes are sums, since samples do not see one another.
+
+    Args:
+        results: At least one, of the same program, backend and numbers of steps. Recorded spikes are not kept.
+    """
+    first = results[0]
+    wraps = [each.wraps for each in results if each.wraps is not None]
+    return RunResult(
+        readout=np.concatenate([each.readout for each in results]),
+        spike_counts=tuple(
+            np.sum(counts, axis=0) for counts in zip(*(each.spike_counts for each in results), strict=True)
+        ),
+        input_counts=np.sum([each.input_counts for each in results], axis=0),
+        wraps=tuple(map(sum, zip(*wraps, strict=True))) if wraps else None,
+        earlier={steps: join_results([each.earlier[steps] for each in results]) for steps in first.earlier},
+    )
+
+
+def joined(results: Sequence[RunResult]) -> RunResult:
+    """One result: readouts and spikes one behind the other, counts added up.
+
+    Args:
+        results: At least one, of the same program on the same backend, in the order of the samples, all with the same
+            earlier steps, and with spikes or without.
+    """
+    first = results[0]
+    if len(results) == 1:
+        return first
+    spikes = None
+    if first.spikes is not None:
+        spikes = tuple(np.concatenate(layer) for layer in zip(*(each.spikes or () for each in results), strict=True))
+    wraps = None
+    if first.wraps is not None:
+        wraps = tuple(sum(layer) for layer in zip(*(each.wraps or () for each in results), strict=True))
+    return RunResult(
+        readout=np.concatenate([each.readout for each in results]),
+        spike_counts=tuple(
+            np.sum(layer, axis=0) for layer in zip(*(each.spike_counts for each in results), strict=True)
+        ),
+        input_counts=np.sum([each.input_counts for each in results], axis=0),
+        wraps=wraps,
+        spikes=spikes,
+        earlier={steps: joined([each.earlier[steps] for each in results]) for steps in first.earlier},
+    )

@@ -1,6 +1,0 @@
-"""Thresholds against the activations that they stand for: figures, a table and a picture."""
-
-from snnc.thresholds.layer import LayerThresholds
-from snnc.thresholds.measure import model_thresholds, program_thresholds
-
-__all__ = ["LayerThresholds", "model_thresholds", "program_thresholds"]
