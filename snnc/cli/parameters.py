@@ -1,0 +1,147 @@
+"""From the options of a verb to the parameters of its command, and their help."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from snnc.common.options import Option, options_of
+
+__all__ = ["OptionCommand", "command_options", "with_options"]
+
+# The group of options that help shows last, and those without a group.
+_LAST = "Options"
+# Where a function says which former names of its options are still taken.
+_FORMER = "former_flags"
+
+
+def with_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command a parameter for each option of the dataclasses that it takes.
+
+    Args:
+        function: The command: parameters that are annotated with a dataclass of options (see
+            :mod:`snnc.common.options`) get one that is made of what was typed. Options that several of these have are
+            one parameter.
+
+    Returns:
+        The command for typer.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, type] = {}
+    single: dict[str, Option] = {}
+    for each in inspect.signature(function).parameters.values():
+        kind = hints[each.name]
+        if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
+            parameters.append(each.replace(annotation=kind, kind=each.KEYWORD_ONLY))
+            continue
+        groups[each.name] = kind
+        new = [option for option in _typed(kind) if option.name not in single]
+        parameters += map(_parameter, new)
+        single |= {option.name: option for option in new}
+
+    @functools.wraps(function)
+    def command(**values: Any) -> int:
+        own = {name: value for name, value in values.items() if name not in single}
+        for name, kind in groups.items():
+            own[name] = kind(
+                **{option.name: _value(option, values[option.name]) for option in _typed(kind) if _is(values, option)}
+            )
+        return function(**own)
+
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": int}
+    del command.__wrapped__
+    former = {f"--{_dashed(old)}": option.flags[-1] for option in single.values() for old in option.old}
+    setattr(command, _FORMER, former)
+    return command
+
+
+def command_options(function: Callable[..., int]) -> Iterator[Option]:
+    """Yield the options of the dataclasses that a command takes, each once."""
+    seen = set()
+    for kind in get_type_hints(function).values():
+        for option in _typed(kind) if dataclasses.is_dataclass(kind) and isinstance(kind, type) else ():
+            if option.name not in seen:
+                seen.add(option.name)
+                yield option
+
+
+def _typed(kind: type) -> list[Option]:
+    return [option for option in options_of(kind) if option.flags]
+
+
+def _is(values: dict[str, Any], option: Option) -> bool:
+    """Return whether something was given, so that the dataclass need not say what is usual."""
+    return values[option.name] is not None
+
+
+def _value(option: Option, value: Any) -> Any:
+    read = option.kind.from_text
+    return value if read is None else read(value, f"--{option.key}")
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    """Return what typer makes a parameter of."""
+    default = option.default
+    if option.kind.from_text is not None:
+        text = None if default is None or default == () else option.written(default)[-1]
+        return _made(option, str if text is not None else str | None, text)
+    kind = type(option.choices[0]) if option.choices else option.type
+    return _made(option, kind | None if default is None else kind, default)
+
+
+def _made(option: Option, kind: Any, default: object) -> inspect.Parameter:
+    info = typer.Option(
+        *option.flags,
+        help=_help(option),
+        metavar=option.metavar or ("|".join(map(str, option.choices)) or None),
+        rich_help_panel=option.panel,
+        show_default=default is not False or "/" in option.flags[-1],
+    )
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
+
+
+def _help(option: Option) -> str:
+    text = option.help.replace("``", "")
+    return text if option.usual is None else f"{text}  [default: {option.usual.replace('``', '')}]"
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class OptionCommand(TyperCommand):
+    """A command whose help groups options by their panels, and which takes former names of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; a flag by its former name is that by its name."""
+        former = getattr(self.callback, _FORMER, {})
+        end = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*(_renamed(each, former) for each in args[:end]), *args[end:]])
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, a section for each panel in the order in which they come first."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):
+            record = each.get_help_record(ctx)
+            if record is not None:
+                is_argument = each.param_type_name == "argument"
+                panel = "Arguments" if is_argument else getattr(each, "rich_help_panel", None) or _LAST
+                panels.setdefault(panel, []).append(record)
+        for panel in sorted(panels, key=lambda name: (name != "Arguments", name == _LAST)):
+            with formatter.section(panel):
+                formatter.write_dl(panels[panel])
+
+
+def _renamed(argument: str, former: dict[str, str]) -> str:
+    name, equals, value = argument.partition("=")
+    return f"{former[name]}{equals}{value}" if name in former else argument

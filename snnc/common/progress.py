@@ -1,0 +1,76 @@
+"""What long work tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Progress", "Told", "Unheard", "progress_of"]
+
+
+class Progress(Protocol):
+    """Somebody who is told how work goes on: a progress bar, a log, a program of the user's.
+
+    Work consists of steps, one after the other. ``begin`` names the next one, ``advance`` says how much of it is done,
+    ``say`` is for what one should know before it goes on.
+    """
+
+    def begin(self, title: str, total: int = 1) -> None:
+        """Hear that the step before is done and the next one begins.
+
+        Args:
+            title: What happens, such as ``profiling activations``. The title of the step under way begins none.
+            total: How many things (samples, say) it has to do; at least 1.
+        """
+
+    def advance(self, done: int) -> None:
+        """Hear how many things of the current step are done, 0 to its total."""
+
+    def say(self, text: str) -> None:
+        """Hear one sentence that somebody who waits should know, such as how long the rest takes."""
+
+
+class Unheard:
+    """Progress that nobody looks at: what work tells where it was given none."""
+
+    def begin(self, title: str, total: int = 1) -> None:
+        """Do nothing."""
+
+    def advance(self, done: int) -> None:
+        """Do nothing."""
+
+    def say(self, text: str) -> None:
+        """Do nothing."""
+
+
+# A plain function in place of a Progress: the title of the step, how much of it is done, and how much there is.
+Told = Callable[[str, int, int], None]
+
+
+@dataclass
+class _Calls(Unheard):
+    """Tells a plain function."""
+
+    tell: Told
+    title: str = ""
+    total: int = 1
+
+    def begin(self, title: str, total: int = 1) -> None:
+        """Tell it that nothing of the step is done."""
+        if title != self.title:
+            self.title, self.total = title, total
+            self.tell(title, 0, total)
+
+    def advance(self, done: int) -> None:
+        """Tell it how much is done."""
+        self.tell(self.title, done, self.total)
+
+
+def progress_of(progress: Progress | Told | None) -> Progress:
+    """Return what to tell of progress: who was given, a plain function in the form of one, or nobody."""
+    if progress is None:
+        return Unheard()
+    if callable(progress):
+        return _Calls(progress)
+    return progress
