@@ -8,7 +8,7 @@ from pathlib import Path
 from snnc.common.errors import OptionError
 from snnc.compiler.quantization.sigma_delta import SigmaDeltaOptions
 from snnc.inputs.data import as_program
-from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.program import CompiledNetwork, Program
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 
 
@@ -82,11 +82,11 @@ def spiking(program: CompiledNetwork | str | Path, command: str, advice: str) ->
         OptionError: It is of sigma-delta neurons.
     """
     network = as_program(program)
-    if isinstance(network, SigmaDeltaProgram):
+    if not isinstance(network, Program):
         raise OptionError(
             f"{command} is for networks of integrate-and-fire neurons",
             where=str(program) if isinstance(program, str | Path) else "program",
-            found="one of sigma-delta neurons",
+            found=f"one of {network.wording.neurons}",
             advice=advice,
         )
     return network

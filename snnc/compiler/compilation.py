@@ -47,7 +47,7 @@ class Compilation(Generic[Made]):
         if not notes:
             return self
         provenance = replace(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
-        return replace(self, program=replace(self.program, provenance=provenance))
+        return replace(self, program=self.program.with_provenance(provenance))
 
     def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:
         """The same, with a note for each layer that fits no core of the chip.

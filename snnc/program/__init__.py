@@ -2,8 +2,10 @@
 
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Bias, Entries, Gate, Layer, Membrane, NeuronLayer, Scaled, Synapse
-from snnc.program.network import CompiledNetwork
-from snnc.program.program import AnnLayer, Program, Provenance
+from snnc.program.net import load, save
+from snnc.program.network import CompiledNetwork, Wording
+from snnc.program.program import Program
+from snnc.program.provenance import AnnLayer, Provenance
 from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 
 __all__ = [
@@ -22,4 +24,7 @@ __all__ = [
     "SigmaDeltaLayer",
     "SigmaDeltaProgram",
     "Synapse",
+    "Wording",
+    "load",
+    "save",
 ]

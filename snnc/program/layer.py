@@ -7,6 +7,7 @@ shifted left by 6 bits).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,41 +23,6 @@ def named_place(modules: tuple[str, ...]) -> str:
     if not modules:
         return ""
     return f"module{'s' if len(modules) > 1 else ''} {' + '.join(modules)}"
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronLayer:
-    """A population of neurons.
-
-    Attributes:
-        name: Unique; the name of the IR node.
-        modules: Qualified names of the PyTorch modules that went into it.
-        shape: (channels, height, width) or (features,).
-    """
-
-    name: str
-    modules: tuple[str, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def where(self) -> str:
-        """What errors call it: its modules, or its name where no module stands behind it."""
-        return named_place(self.modules) or self.name
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons."""
-        return math.prod(self.shape)
-
-    @property
-    def values(self) -> int:
-        """Number of neurons that stand for a value of the ANN."""
-        return self.neurons
-
-    @property
-    def is_readout(self) -> bool:
-        """Whether its neurons only add up: their sum is the result."""
-        raise NotImplementedError
 
 
 MANTISSA_MAX = 255
@@ -224,6 +190,53 @@ class Membrane:
     samples: int = 0
 
 
+class NeuronLayer(ABC):
+    """A population of neurons, of whatever kind, and what feeds it.
+
+    Attributes:
+        name: Unique; the name of the IR node.
+        modules: Qualified names of the PyTorch modules that went into it.
+        shape: (channels, height, width) or (features,).
+        synapses: What feeds it, at least one.
+        bias: int32, for each channel or neuron.
+        scale: What one unit of what the layer sends stands for, (channels,), in the ANN's units.
+        membrane: Range of the neurons' state.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    shape: tuple[int, ...]
+    synapses: tuple[Synapse, ...]
+    bias: Bias
+    scale: NDArray[np.float64]
+    membrane: Membrane
+
+    @property
+    def where(self) -> str:
+        """What errors call it: its modules, or its name where no module stands behind it."""
+        return named_place(self.modules) or self.name
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+    @property
+    def values(self) -> int:
+        """Number of neurons that stand for a value of the ANN."""
+        return self.neurons
+
+    @property
+    @abstractmethod
+    def is_readout(self) -> bool:
+        """Whether its neurons only add up: their sum is the result."""
+
+    @property
+    def resets_itself(self) -> bool:
+        """Whether each neuron has a synapse to itself, which resets it."""
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class Layer(NeuronLayer):
     """A population of neurons and what feeds it.
@@ -237,6 +250,7 @@ class Layer(NeuronLayer):
     memoryless layer have no lead.
 
     Attributes:
+        name: As in :class:`NeuronLayer`, and so are ``modules`` and ``shape``.
         synapses: At least one; the first is one whose spikes arrive last, those of the deepest source, and gives the
             layer its place in the netx chain.
         bias: int32, (channels, 1, 1), (channels, height, width) or (features,); added at every step.
@@ -250,6 +264,9 @@ class Layer(NeuronLayer):
         memoryless: Whether it starts every step from 0; such a layer has neither bias nor initial potential.
     """
 
+    name: str
+    modules: tuple[str, ...]
+    shape: tuple[int, ...]
     synapses: tuple[Synapse, ...]
     bias: Bias
     threshold: Scaled | None
@@ -263,6 +280,11 @@ class Layer(NeuronLayer):
     def is_readout(self) -> bool:
         """Whether its neurons only add up: their sum is the result."""
         return self.threshold is None
+
+    @property
+    def resets_itself(self) -> bool:
+        """Whether each neuron has a synapse to itself, which takes the threshold off where it fired."""
+        return self.threshold is not None and not self.memoryless
 
     @property
     def firing_level(self) -> int:

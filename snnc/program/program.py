@@ -1,57 +1,30 @@
-"""A compiled network."""
+"""A compiled network of integrate-and-fire neurons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
-from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.program.coding import InputCoding
-from snnc.program.layer import Layer, Synapse
-from snnc.program.saving import write
+from snnc.program.layer import Layer
+from snnc.program.network import CompiledNetwork, Wording
+from snnc.program.provenance import AnnLayer, Provenance
+from snnc.program.targets import INTEGRATE_AND_FIRE, get_target
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-@dataclass(frozen=True)
-class AnnLayer:
-    """A Conv2d or Linear of the ANN, before anything was folded: what the energy comparison counts.
-
-    Attributes:
-        module: Qualified name.
-        macs: Multiply-accumulate operations for one sample.
-    """
-
-    module: str
-    macs: int
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a compiled network came from; holds no time and no path, so that equal input gives equal files.
-
-    Attributes:
-        snnc: Version of the compiler.
-        model: SHA-256 of the traced network with its parameters.
-        calibration: SHA-256 of the calibration data; empty where there were none.
-        calibration_samples: Their number.
-        options: The options that shaped the result, by name.
-        notes: What the compiler did that the user should know, one sentence each.
-    """
-
-    snnc: str
-    model: str
-    calibration: str
-    calibration_samples: int
-    options: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+# Weights of a bias: multiples of 256 and what is left.
+BIAS_SYNAPSES = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class Program(CompiledNetwork):
     """A spiking network in the chip's integers.
 
     Attributes:
@@ -63,6 +36,15 @@ class Program:
         provenance: Where it came from.
         lead: k, 0..T: steps that a layer integrates its input before it may fire (:class:`Layer`).
     """
+
+    neuron: ClassVar[str] = INTEGRATE_AND_FIRE
+    wording: ClassVar[Wording] = Wording(
+        neurons="integrate-and-fire neurons",
+        sent="spikes",
+        rate="neurons and steps with a spike",
+        control="clock and bias neurons",
+        remedy="data like these or a smaller T, or with --strict, which proves that it cannot happen",
+    )
 
     target: str
     timesteps: int
@@ -93,34 +75,56 @@ class Program:
         return self.depths[-1] + 1 + self.timesteps
 
     def lead_of(self, index: int) -> int:
-        """Steps that a layer integrates before it may fire: memoryless layers and the readout never wait."""
+        """Return the steps that a layer integrates before it may fire: memoryless layers and the readout never wait."""
         layer = self.layers[index]
         return self.lead if layer.threshold is not None and not layer.memoryless else 0
 
-    @cached_property
-    def depths(self) -> tuple[int, ...]:
-        """For each layer the steps that input takes to it, less one: the longest path from the input, counted from 0.
+    @property
+    def sending_steps(self) -> int:
+        """The largest number of steps of a sample in which one neuron can send a spike: T."""
+        return self.timesteps
 
-        A layer of depth d receives step t of a sample d steps after one of depth 0 does, over whatever path. A layer
-        with lead k makes what lies behind it k steps deeper than one without.
-        """
-        depths: list[int] = []
-        for layer in self.layers:
-            depths.append(max(self._sends_at(each.source, depths) + 1 + each.hold for each in layer.synapses))
-        return tuple(depths)
+    @property
+    def membrane_limit(self) -> int:
+        """First magnitude that a membrane must not reach, in weight units: the chip's."""
+        return get_target(self.target).membrane_limit
 
-    def delay(self, index: int, synapse: Synapse) -> int:
-        """Steps that a synapse into a layer holds spikes back, so that they arrive with those of the longest path.
+    @property
+    def pulses(self) -> int:
+        """Pulses of a gate for each sample: with lead it closes twice and opens once."""
+        return 3 if self.lead else 1
+
+    @property
+    def control_neurons(self) -> int:
+        """Clock neurons, which silence the layers of a depth between samples, and neurons that drive its biases."""
+        gates: dict[int, int] = {}
+        for layer, depth in zip(self.layers, self.depths, strict=True):
+            gates[depth] = max(gates.get(depth, 0), layer.gate.count if layer.gate else 0)
+        with_bias = {depth for layer, depth in zip(self.layers, self.depths, strict=True) if layer.bias.any()}
+        # With lead a bias is switched on and off, too.
+        return (sum(gates.values()) + len(with_bias)) * self.pulses
+
+    def control_synapses(self, index: int) -> int:
+        """Return how many synapses each neuron of a layer has from clock and bias neurons.
 
         Args:
             index: The layer's place in the program.
-            synapse: One of its synapses.
         """
-        return self.depths[index] - 1 - self._sends_at(synapse.source, self.depths)
+        layer = self.layers[index]
+        gate = layer.gate.count * self.pulses if layer.gate else 0
+        return gate + (BIAS_SYNAPSES if layer.bias.any() else 0)
 
-    def _sends_at(self, source: int, depths: Sequence[int]) -> int:
-        """The depth of a layer whose input arrives as a source sends its first spikes."""
-        return -1 if source < 0 else depths[source] + self.lead_of(source)
+    def shortened(self, timesteps: int) -> Program:
+        """Return the program with another T.
+
+        Args:
+            timesteps: T, 1..1024.
+        """
+        return replace(self, timesteps=timesteps)
+
+    def with_provenance(self, provenance: Provenance) -> Self:
+        """Return the program with another provenance."""
+        return replace(self, provenance=provenance)
 
     @cached_property
     def chain(self) -> tuple[int, ...]:
@@ -135,19 +139,15 @@ class Program:
         path.reverse()
         return tuple(takewhile(lambda index: self.layers[index].synapses[0].has_netx_form, path))
 
-    def source_shape(self, source: int) -> tuple[int, ...]:
-        """Shape of what a synapse reads: a layer's, or the input's for -1."""
-        return self.coding.shape if source < 0 else self.layers[source].shape
-
     def sources(self, index: int) -> tuple[tuple[tuple[int, ...], int], ...]:
-        """For each synapse of a layer the shape of what it reads and the largest value that one neuron of it sends."""
+        """Return for each synapse of a layer the shape of what it reads and the largest value that it sends."""
         return tuple(
             (self.source_shape(synapse.source), self.coding.largest if synapse.source < 0 else 1)
             for synapse in self.layers[index].synapses
         )
 
     def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The ANN's logits as the spiking network approximates them.
+        """Return the ANN's logits as the spiking network approximates them.
 
         Args:
             readout: Membrane potential of the readout after T steps, (samples, *shape), weight units.
@@ -157,7 +157,3 @@ class Program:
         """
         scale = self.readout.scale.reshape((-1,) + (1,) * (len(self.readout.shape) - 1))
         return readout * scale / self.timesteps
-
-    def save(self, path: str | Path) -> None:
-        """Writes the .net file; see :func:`snnc.program.net.save`."""
-        write(self, path)

@@ -18,16 +18,21 @@ output is its sum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Membrane, NeuronLayer, Synapse
-from snnc.program.program import AnnLayer, Provenance
-from snnc.program.saving import write
+from snnc.program.network import CompiledNetwork, Wording
+from snnc.program.provenance import AnnLayer, Provenance
+from snnc.program.targets import SIGMA_DELTA
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What netx sets, whatever the file says.
 STATE_EXPONENT = 6
@@ -53,6 +58,7 @@ class SigmaDeltaLayer(NeuronLayer):
     No module stands behind the relay that follows the input; shapes include the channel of constants.
 
     Attributes:
+        name: As in :class:`NeuronLayer`, and so are ``modules`` and ``shape``.
         synapse: It reads the layer before; ``conv`` of one group or ``dense``, weights -127..127, no exponent.
         bias: int32, (channels,), in units of 2^12; zeros for the readout, which has none.
         delta_threshold: Changes below it are held back, in units of 2^12 of sigma, 0..511; None for the readout.
@@ -60,14 +66,23 @@ class SigmaDeltaLayer(NeuronLayer):
             unit of sigma. Behind the relay levels of the input stand for activations.
         membrane: Range of sigma plus bias, in units of sigma, over a sample.
         has_constant: Whether the last channel holds a number, for the biases of the next layer, and no activation.
+        synapses: The synapse, as layers have it that may have several.
     """
 
+    name: str
+    modules: tuple[str, ...]
+    shape: tuple[int, ...]
     synapse: Synapse
     bias: NDArray[np.int32]
     delta_threshold: int | None
     scale: NDArray[np.float64]
     membrane: Membrane
     has_constant: bool
+    synapses: tuple[Synapse, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make a tuple of the synapse, as layers have it that may have several."""
+        object.__setattr__(self, "synapses", (self.synapse,))
 
     @property
     def values(self) -> int:
@@ -78,11 +93,6 @@ class SigmaDeltaLayer(NeuronLayer):
     def is_readout(self) -> bool:
         """Whether its neurons only add up: their sum is the result."""
         return self.delta_threshold is None
-
-    @property
-    def synapses(self) -> tuple[Synapse, ...]:
-        """The synapse, as layers have it that may have several."""
-        return (self.synapse,)
 
     @property
     def offset(self) -> NDArray[np.int64]:
@@ -96,7 +106,7 @@ class SigmaDeltaLayer(NeuronLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class SigmaDeltaProgram:
+class SigmaDeltaProgram(CompiledNetwork):
     """A chain of sigma-delta layers.
 
     A network starts with all neurons at zero. From step 0 on biases send messages, which pass on layer by layer until
@@ -110,13 +120,28 @@ class SigmaDeltaProgram:
         layers: The relay behind the input, the ANN's layers, the readout; each reads the one before.
         ann: The ANN's linear layers.
         provenance: Where it came from.
+        timesteps: Steps that a sample takes: until the readout holds the result, after which nothing changes.
     """
+
+    neuron: ClassVar[str] = SIGMA_DELTA
+    wording: ClassVar[Wording] = Wording(
+        neurons="sigma-delta neurons",
+        sent="messages",
+        rate="neurons that send a message",
+        control="input neurons",
+        remedy="data like these",
+    )
 
     target: str
     coding: InputCoding
     layers: tuple[SigmaDeltaLayer, ...]
     ann: tuple[AnnLayer, ...]
     provenance: Provenance
+    timesteps: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out the steps from the layers."""
+        object.__setattr__(self, "timesteps", len(self.layers) + 1)
 
     @property
     def readout(self) -> SigmaDeltaLayer:
@@ -129,11 +154,6 @@ class SigmaDeltaProgram:
         return self.layers[:-1]
 
     @property
-    def timesteps(self) -> int:
-        """Steps that a sample takes: until the readout holds the result, after which nothing changes."""
-        return len(self.layers) + 1
-
-    @property
     def interval(self) -> int:
         """Steps from one sample to the next; all neurons are set back to rest in between."""
         return self.timesteps
@@ -144,29 +164,42 @@ class SigmaDeltaProgram:
         return self.timesteps
 
     @property
-    def lead(self) -> int:
-        """Steps that layers wait before they may send: none."""
-        return 0
+    def sending_steps(self) -> int:
+        """The largest number of steps of a sample in which one neuron can send a message: 1."""
+        return 1
 
-    def source_shape(self, source: int) -> tuple[int, ...]:
-        """Shape of what a synapse reads.
+    @property
+    def membrane_limit(self) -> int:
+        """First magnitude that sigma must not reach."""
+        return STATE_LIMIT
+
+    @property
+    def control_neurons(self) -> int:
+        """Neurons that send the input's changes, one for each value."""
+        return math.prod(self.coding.shape)
+
+    def control_synapses(self, index: int) -> int:
+        """Return 0: neurons hold their biases, and nothing silences them.
 
         Args:
-            source: Index of a layer, or -1 for the input.
-        """
-        return self.coding.shape if source < 0 else self.layers[source].shape
-
-    def delay(self, index: int, synapse: Synapse) -> int:
-        """Steps that a synapse holds messages back: none.
-
-        Args:
-            index: Index of the layer that it feeds.
-            synapse: One of its synapses.
+            index: The layer's place in the program.
         """
         return 0
+
+    def shortened(self, timesteps: int) -> SigmaDeltaProgram:
+        """Return the program itself: its result is there after its last step alone.
+
+        Args:
+            timesteps: Any number.
+        """
+        return self
+
+    def with_provenance(self, provenance: Provenance) -> Self:
+        """Return the program with another provenance."""
+        return replace(self, provenance=provenance)
 
     def logits(self, readout: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The ANN's logits as the network approximates them.
+        """Return the ANN's logits as the network approximates them.
 
         Args:
             readout: sigma of the readout, (samples, classes).
@@ -176,7 +209,3 @@ class SigmaDeltaProgram:
         """
         scaled: NDArray[np.float64] = readout * self.readout.scale
         return scaled
-
-    def save(self, path: str | Path) -> None:
-        """Writes the .net file; see :func:`snnc.program.net.save`."""
-        write(self, path)

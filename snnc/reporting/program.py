@@ -8,7 +8,7 @@ from functools import partial
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from snnc.program import CompiledNetwork, NeuronLayer, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
+from snnc.program import CompiledNetwork, Layer, NeuronLayer, Program, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
 from snnc.program.bounds import Safety, program_safety
 from snnc.program.placement import Placement, place
 from snnc.program.sigma_delta import ACTIVATION_LIMIT, STATE_LIMIT
@@ -92,7 +92,7 @@ def program_form(program: CompiledNetwork, placement: Placement | None = None) -
     is_sigma_delta = isinstance(program, SigmaDeltaProgram)
     limit = STATE_LIMIT if is_sigma_delta else target.membrane_limit
     safety: tuple[Safety | None, ...] = (None,) * len(program.layers)
-    if not isinstance(program, SigmaDeltaProgram):
+    if isinstance(program, Program):
         safety = program_safety(program, limit, target.input_limit)
     provenance = program.provenance
     return {
@@ -179,6 +179,7 @@ def _layer(program: CompiledNetwork, index: int, synapses: int, safety: Safety |
     }
     if isinstance(layer, SigmaDeltaLayer):
         return {**form, **sigma_delta_form(layer)}
+    assert isinstance(layer, Layer)
     form["memoryless"] = layer.memoryless
     if layer.threshold is not None:
         form["threshold"] = {
@@ -219,6 +220,7 @@ def program_table(program: CompiledNetwork, *, absolute: bool = False) -> Render
     """
     if isinstance(program, SigmaDeltaProgram):
         return sigma_delta_table(program, absolute=absolute)
+    assert isinstance(program, Program)
     target = get_target(program.target)
     limit = target.membrane_limit
     safety = program_safety(program, limit, target.input_limit)

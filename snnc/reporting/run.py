@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +53,7 @@ def run_form(
 
 def _shortened(program: CompiledNetwork, steps: int | None) -> CompiledNetwork:
     """A program with another T; sigma-delta networks are reported after their last step alone."""
-    if steps is None or isinstance(program, SigmaDeltaProgram):
-        return program
-    return replace(program, timesteps=steps)
+    return program if steps is None else program.shortened(steps)
 
 
 def layers_form(program: CompiledNetwork, counts: OperationCounts) -> list[Form]:

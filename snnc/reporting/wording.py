@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
+from snnc.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaProgram, Synapse
 from snnc.program.bounds import Safety
 from snnc.program.targets import Target
 
 
-def weight_bits(layer: Layer | SigmaDeltaLayer) -> int:
+def weight_bits(layer: NeuronLayer) -> int:
     """Bits that the largest weight of a layer takes as the chip stores it, the sign included.
 
     Weights of both signs are even and their last bit is dropped, so that 254 and -256 take 8 bits.

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.program import CompiledNetwork
 from snnc.runtime.result import RunResult
+from snnc.runtime.simulators import native_simulator
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def compare_runs(program: CompiledNetwork, reference: RunResult, other: RunResul
         layers=tuple(layers),
         readouts=reference.readout.size,
         readouts_matching=int((reference.readout == other.readout).sum()),
-        sent="messages" if isinstance(program, SigmaDeltaProgram) else "spikes",
+        sent=program.wording.sent,
     )
 
 
@@ -112,30 +113,19 @@ def count_overflows(program: CompiledNetwork, levels: NDArray[np.uint8]) -> tupl
         program: The program.
         levels: Input levels, (samples, *input shape).
     """
-    if isinstance(program, SigmaDeltaProgram):
-        from snnc.runtime.sigma_delta import SigmaDeltaSimulator
-
-        wraps = SigmaDeltaSimulator(program).run(levels).wraps
-    else:
-        from snnc.runtime.simulator import Simulator
-
-        simulator = Simulator(program)
-        # Levels that the data never had are no part of the proof.
-        if all(simulator.proven) and int(levels.max(initial=0)) <= program.coding.highest:
-            return (0,) * len(program.layers)
-        wraps = simulator.run(levels).wraps
+    simulator = native_simulator(program)
+    if simulator.never_overflows(levels):
+        return (0,) * len(program.layers)
+    wraps = simulator.run(levels).wraps
     assert wraps is not None
     return wraps
 
 
 def overflow_messages(program: CompiledNetwork, result: RunResult) -> tuple[str, ...]:
     """A sentence for each layer that overflowed; nothing where none did."""
-    advice = "data like these or a smaller T, or with --strict, which proves that it cannot happen"
-    if isinstance(program, SigmaDeltaProgram):
-        advice = "data like these"
     return tuple(
         f"layer {layer.name}: the membrane potential overflowed {wraps:,} times, so the result means nothing; compile "
-        f"again with {advice}"
+        f"again with {program.wording.remedy}"
         for layer, wraps in zip(program.layers, result.wraps or (), strict=False)
         if wraps
     )

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.program import CompiledNetwork
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.agreement import count_overflows
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule
 from snnc.runtime.netx.simulator import NetxSimulator
 from snnc.runtime.result import RunResult
+from snnc.runtime.simulators import native_simulator
 
 if TYPE_CHECKING:
     import torch
@@ -143,23 +144,10 @@ def run_levels(
         ):
             if value is not None:
                 raise OptionError("is for the lava backend only", where=name, found=f"{value} with backend {backend}")
-    if isinstance(program, SigmaDeltaProgram) and stop_at and backend == "sim":
-        raise OptionError(
-            "is for programs of integrate-and-fire neurons: the readout of sigma-delta neurons moves in its last step",
-            where="stop at",
-            found=str(stop_at[0]),
-        )
     if backend == "sim":
-        if isinstance(program, SigmaDeltaProgram):
-            from snnc.runtime.sigma_delta import SigmaDeltaSimulator
-
-            return SigmaDeltaSimulator(program, device, memory=memory).run(
-                levels, record=record, batch_size=batch_size, advance=advance
-            )
-        from snnc.runtime.simulator import Simulator
-
-        simulator = Simulator(program, device, memory=memory)
-        return simulator.run(levels, record=record, batch_size=batch_size, stop_at=stop_at, advance=advance)
+        return native_simulator(program, device, memory=memory).run(
+            levels, record=record, batch_size=batch_size, stop_at=stop_at, advance=advance
+        )
     for name, unused in (("stop at", not stop_at), ("memory", memory is None), ("device", str(device) == "cpu")):
         if not unused:
             raise OptionError("is for the sim backend only", where=name, found=f"backend {backend}")

@@ -75,7 +75,7 @@ def test_the_snapshot_has_signatures_defaults_fields_and_members() -> None:
     text = SNAPSHOT.read_text(encoding="utf-8")
     for line in (
         "snnc.compile(\n    model: nn.Module | str | Path,\n    calibration: Data,\n    *,\n    target: str = 'loihi',",
-        "class snnc.Program\n    target: str\n",
+        "class snnc.Program(CompiledNetwork)\n    target: str\n",
         "    latency(self) -> int (property)",
         "snnc.models.resnet20(",
         "snnc.compiler.conversion.solver.solve(",

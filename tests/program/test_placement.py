@@ -20,7 +20,6 @@ import snnc
 from snnc.common.errors import TargetError
 from snnc.program import Program
 from snnc.program.placement import RULES, Cut, Placement, place
-from snnc.program.placement.demand import control_synapses
 from snnc.program.targets import LOIHI1, LOIHI2, Target
 from snnc.reporting.placement import placement_table
 from snnc.reporting.placement_picture import plot_placement
@@ -58,7 +57,7 @@ def check_counts(program: Program, placement: Placement) -> None:
         own = layer.threshold is not None and not layer.memoryless
         neurons = np.bincount(block, minlength=placed.cut.parts)
         assert np.array_equal(placed.demand.neurons.ravel(), neurons)
-        expected = axons + own * neurons + control_synapses(program, placed.index)
+        expected = axons + own * neurons + program.control_synapses(placed.index)
         assert np.array_equal(placed.demand.input_axons.ravel(), expected)
         leaving[placed.index] += own * neurons
         assert pairs == count_synapses(program)[placed.index]

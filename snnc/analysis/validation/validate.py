@@ -15,7 +15,7 @@ from snnc.analysis.validation.sigma_delta import SigmaDeltaPairedRuns
 from snnc.common.errors import BackendError, OptionError
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
-from snnc.program import CompiledNetwork, Layer, SigmaDeltaProgram
+from snnc.program import CompiledNetwork, Layer, Program, SigmaDeltaProgram
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, lava_available, run_lava
@@ -137,6 +137,7 @@ def validate_program(
         simulator = SigmaDeltaSimulator(program, device, memory=memory)
         runs: PairedRuns = SigmaDeltaPairedRuns(program, module, simulator)
     else:
+        assert isinstance(program, Program)
         simulator = Simulator(program, device, memory=memory)
         runs = PairedRuns(program, module, partial(simulator.run, record=True))
     notes += runs.notes

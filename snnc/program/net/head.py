@@ -12,7 +12,7 @@ import numpy as np
 from snnc.program.coding import InputCoding
 from snnc.program.net.form import Fields, write_dataset, write_json, write_string
 from snnc.program.network import CompiledNetwork
-from snnc.program.program import AnnLayer, Provenance
+from snnc.program.provenance import AnnLayer, Provenance
 
 SIZE_MAXIMUM = 1 << 31
 

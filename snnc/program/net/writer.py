@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import singledispatch
 from pathlib import Path
 
 import h5py
@@ -26,13 +27,12 @@ from snnc.program.net.form import (
 )
 from snnc.program.net.head import write_head
 from snnc.program.net.sigma_delta import write_sigma_delta
-from snnc.program.network import CompiledNetwork
+from snnc.program.network import CompiledNetwork, file_format
 from snnc.program.program import Program
-from snnc.program.saving import writer
 from snnc.program.sigma_delta import SigmaDeltaProgram
 
 
-@writer
+@file_format
 def save(program: CompiledNetwork, path: str | Path) -> None:
     """Writes a program as a .net file: whole, or not at all.
 
@@ -53,14 +53,27 @@ def to_bytes(program: CompiledNetwork) -> bytes:
     buffer = io.BytesIO()
     # The earliest format that holds everything: h5py of any Python then writes and reads the same.
     with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
-        netx = file.create_group(LAYERS)
-        if isinstance(program, SigmaDeltaProgram):
-            write_sigma_delta(netx, file.create_group(GROUP), program)
-        else:
-            # HDF5 lays things out in the order of their creation: ours comes behind what netx reads.
-            _write_netx(netx, program)
-            _write_snnc(file.create_group(GROUP), program)
+        _write(program, file)
     return buffer.getvalue()
+
+
+@singledispatch
+def _write(program: CompiledNetwork, file: h5py.File) -> None:
+    """Write a network into an empty file; registered for each kind of neuron."""
+    raise NotImplementedError(f"no file format is registered for {type(program).__name__}")
+
+
+@_write.register(Program)
+def _write_spiking(program: Program, file: h5py.File) -> None:
+    # HDF5 lays things out in the order of their creation: ours comes behind what netx reads.
+    _write_netx(file.create_group(LAYERS), program)
+    _write_snnc(file.create_group(GROUP), program)
+
+
+@_write.register(SigmaDeltaProgram)
+def _write_sigma_delta(program: SigmaDeltaProgram, file: h5py.File) -> None:
+    netx = file.create_group(LAYERS)
+    write_sigma_delta(netx, file.create_group(GROUP), program)
 
 
 def _write_netx(netx: h5py.Group, program: Program) -> None:

@@ -12,7 +12,8 @@ from snnc.program.coding import InputCoding
 from snnc.program.layer import EXPONENT_MAX, Bias, Entries, Gate, Layer, Membrane, Scaled, Synapse
 from snnc.program.nir.layout import HALF, KEY
 from snnc.program.nir.weights import synapse_weight
-from snnc.program.program import AnnLayer, Program, Provenance
+from snnc.program.program import Program
+from snnc.program.provenance import AnnLayer, Provenance
 
 __all__ = ["described", "rebuilt"]
 

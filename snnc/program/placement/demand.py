@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.common.arrays import IntegerArray
-from snnc.program.layer import Layer, Synapse
+from snnc.program.layer import Synapse
 from snnc.program.network import CompiledNetwork
 from snnc.program.placement.cut import Cut, reached
-from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 from snnc.program.targets import Target
 
 
@@ -65,10 +64,6 @@ RULES = (
 )
 
 
-# Weights of a bias: multiples of 256 and what is left.
-BIAS_SYNAPSES = 2
-
-
 @dataclass(frozen=True, eq=False)
 class Demand:
     """One number for each block, (channels, rows, columns) of the cut.
@@ -116,8 +111,8 @@ def layer_demand(program: CompiledNetwork, index: int, cut: Cut, destinations: I
         weight = _weight_bits(program, index, synapse, target)
         bits = bits + found.stored * (weight + (index_bits if synapse.kind == "sparse" else 0))
         unshared = unshared + found.pairs * (weight + index_bits)
-    extra = control_synapses(program, index)
-    resets = int(_resets(layer))
+    extra = program.control_synapses(index)
+    resets = int(layer.resets_itself)
     own = neurons * (extra + resets) * (target.weight_bits + index_bits)
     return Demand(
         neurons=neurons,
@@ -126,24 +121,6 @@ def layer_demand(program: CompiledNetwork, index: int, cut: Cut, destinations: I
         memory=-(-(bits + own) // 8),
         unshared_memory=-(-(unshared + own) // 8),
     )
-
-
-def control_synapses(program: CompiledNetwork, index: int) -> int:
-    """Synapses of each neuron of a layer from the clock and bias neurons that the construction on Loihi adds.
-
-    Sigma-delta networks have none: their neurons hold their biases, and nothing silences them.
-    """
-    if isinstance(program, SigmaDeltaProgram):
-        return 0
-    layer = program.layers[index]
-    # With lead a gate closes twice and opens once.
-    pulses = layer.gate.count * (3 if program.lead else 1) if layer.gate else 0
-    return pulses + (BIAS_SYNAPSES if layer.bias.any() else 0)
-
-
-def _resets(layer: Layer | SigmaDeltaLayer) -> bool:
-    """Whether each neuron of a layer has a synapse to itself, which resets it."""
-    return isinstance(layer, Layer) and layer.threshold is not None and not layer.memoryless
 
 
 def _weight_bits(program: CompiledNetwork, index: int, synapse: Synapse, target: Target) -> int:

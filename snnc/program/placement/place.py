@@ -11,8 +11,7 @@ from snnc.common.arrays import IntegerArray
 from snnc.common.errors import TargetError
 from snnc.program.network import CompiledNetwork
 from snnc.program.placement.cut import AXES, Cut, image_shape, reached
-from snnc.program.placement.demand import RULES, Demand, Rule, control_synapses, layer_demand
-from snnc.program.sigma_delta import SigmaDeltaProgram
+from snnc.program.placement.demand import RULES, Demand, Rule, layer_demand
 from snnc.program.targets import Target
 
 
@@ -46,8 +45,7 @@ class Placement:
         program: The program.
         target: The chip.
         layers: Its layers, in order.
-        control_neurons: Clock and bias neurons, which silence layers between samples and drive their biases; of a
-            sigma-delta network those that send the input's changes.
+        control_neurons: Neurons that the construction adds to the layers' (``CompiledNetwork.control_neurons``).
         control_cores: Cores for them.
     """
 
@@ -142,18 +140,9 @@ def _worst(demand: Demand, target: Target) -> Rule | None:
 
 def _control(program: CompiledNetwork, placed: list[PlacedLayer], target: Target) -> tuple[int, int]:
     """Number of neurons beside the layers', and of cores for them."""
-    if isinstance(program, SigmaDeltaProgram):
-        inputs = math.prod(program.coding.shape)
-        return inputs, math.ceil(inputs / target.neurons_per_core)
-    depths = program.depths
-    gates: dict[int, int] = {}
-    for layer, depth in zip(program.layers, depths, strict=True):
-        gates[depth] = max(gates.get(depth, 0), layer.gate.count if layer.gate else 0)
-    with_bias = {depth for layer, depth in zip(program.layers, depths, strict=True) if layer.bias.any()}
-    # With lead a gate needs three pulses instead of one, and a bias is switched on and off.
-    neurons = sum(gates.values()) * (3 if program.lead else 1) + len(with_bias) * (3 if program.lead else 1)
+    neurons = program.control_neurons
     if not neurons:
         return 0, 0
-    axons = sum(each.cores * control_synapses(program, each.index) for each in placed)
+    axons = sum(each.cores * program.control_synapses(each.index) for each in placed)
     limits = ((neurons, target.neurons_per_core), (axons, target.output_axons_per_core))
     return neurons, max(math.ceil(used / limit) for used, limit in limits if limit)

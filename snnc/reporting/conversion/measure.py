@@ -9,7 +9,7 @@ from torch import nn
 
 from snnc.compiler.ir.passes import PassRecord
 from snnc.models.data import Dataset
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.reporting.conversion.collect import Advance, Report, collect_report
 from snnc.reporting.conversion.sigma_delta import SigmaDeltaReport, collect_sigma_delta_report
 
@@ -31,6 +31,7 @@ def measure_report(
             program, module, dataset, records=records, calibration=calibration, device=device, memory=memory,
             advance=advance,
         )  # fmt: skip
+    assert isinstance(program, Program)
     return collect_report(
         program, module, dataset, records=records, calibration=calibration, device=device, memory=memory,
         advance=advance,

@@ -201,7 +201,7 @@ def network_figures(program: CompiledNetwork) -> list[Figure]:
     return diagram_strips(boxes, rows_at_most=_ROWS)
 
 
-def _lines(layer: Layer | SigmaDeltaLayer, target: Target) -> list[str]:
+def _lines(layer: NeuronLayer, target: Target) -> list[str]:
     count = f"{layer.neurons:,} neuron{'s' * (layer.neurons != 1)}"
     shape = f"{wording.shape(layer.shape)}, " if len(layer.shape) > 1 else ""
     lines = [f"{wording.layer(layer)}   {shape}{count}"]
@@ -210,6 +210,7 @@ def _lines(layer: Layer | SigmaDeltaLayer, target: Target) -> list[str]:
         unit, *_ = layer_cells(layer, absolute=False)[1:]
         held_back = f", delta threshold {layer.held_back:,}" if layer.held_back else ""
         return [*lines, f"unit {unit}{held_back}, weights {weight_bits(layer)} of {target.weight_bits} bits"]
+    assert isinstance(layer, Layer)
     if layer.threshold is not None and not layer.memoryless:
         lines.append(f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}")
     bits = [f"weights {weight_bits(layer)} of {target.weight_bits} bits"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import DataError, OptionError
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, check_models, check_timeout
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_here
@@ -62,18 +63,48 @@ def run_lava(
             expected=f"at least one sample of shape {program.coding.shape}",
             found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
         )
-    if isinstance(program, SigmaDeltaProgram):
-        return run_sigma_delta(
-            program,
-            levels,
-            models=models,
-            workers=workers,
-            cluster=cluster,
-            timeout=timeout,
-            record=record,
-            advance=advance,
-            announce=announce,
-        )
+    return _run(
+        program,
+        levels,
+        models=models,
+        workers=workers,
+        cluster=cluster,
+        timeout=timeout,
+        record=record,
+        advance=advance,
+        announce=announce,
+    )
+
+
+@singledispatch
+def _run(
+    program: CompiledNetwork,
+    levels: NDArray[np.uint8],
+    *,
+    models: str,
+    workers: int | None,
+    cluster: str | None,
+    timeout: float,
+    record: bool,
+    advance: Callable[[int], None] | None,
+    announce: Callable[[float], None] | None,
+) -> RunResult:
+    """Run samples on networks of the program's kind; arguments and errors are those of :func:`run_lava`."""
+    raise NotImplementedError(f"no network on Lava is registered for {type(program).__name__}")
+
+
+def _run_spiking(
+    program: Program,
+    levels: NDArray[np.uint8],
+    *,
+    models: str,
+    workers: int | None,
+    cluster: str | None,
+    timeout: float,
+    record: bool,
+    advance: Callable[[int], None] | None,
+    announce: Callable[[float], None] | None,
+) -> RunResult:
     if cluster is None and (workers is None or workers == 1):
         return run_here(
             program, levels, models=models, timeout=timeout, record=record, advance=advance, announce=announce
@@ -91,3 +122,7 @@ def run_lava(
         advance=advance,
         announce=announce,
     )
+
+
+_run.register(Program, _run_spiking)
+_run.register(SigmaDeltaProgram, run_sigma_delta)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -71,6 +71,7 @@ class SigmaDeltaSimulator:
         *,
         record: bool = False,
         batch_size: int | None = None,
+        stop_at: Sequence[int] = (),
         advance: Callable[[int], None] | None = None,
     ) -> RunResult:
         """Runs samples, each from rest.
@@ -79,6 +80,7 @@ class SigmaDeltaSimulator:
             levels: Input levels, (samples, *input shape).
             record: Keep every message.
             batch_size: Samples computed at once; None: what memory allows.
+            stop_at: No number of steps: only the last one has a result.
             advance: Called with the number of samples done after each batch.
 
         Returns:
@@ -86,8 +88,16 @@ class SigmaDeltaSimulator:
 
         Raises:
             DataError: There are no samples, or their shape does not fit.
+            OptionError: A result is wanted after fewer steps.
         """
         program = self.program
+        if stop_at:
+            raise OptionError(
+                "is for programs of integrate-and-fire neurons: the readout of sigma-delta neurons moves in its last "
+                "step",
+                where="stop at",
+                found=str(stop_at[0]),
+            )
         if not len(levels) or levels.shape[1:] != program.coding.shape:
             raise DataError(
                 "the data do not fit the network",
@@ -109,6 +119,14 @@ class SigmaDeltaSimulator:
                     advance(part.stop)
         self.extremes = tuple(layer.extremes for layer in layers)
         return tally.result(tuple(layer.extremes.overflows for layer in layers))
+
+    def never_overflows(self, levels: NDArray[np.uint8]) -> bool:
+        """Return False: what layers come to is found out by running them.
+
+        Args:
+            levels: Input levels, (samples, *input shape).
+        """
+        return False
 
     def _run_batch(
         self,

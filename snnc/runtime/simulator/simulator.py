@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from snnc.common.errors import DataError, OptionError
 from snnc.common.memory import available_memory, check_memory, keep_freed_memory
 from snnc.program import Program
-from snnc.program.targets import get_target
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator.chunks import Chunks, default_memory, demand, exact_products, halved, plan
 from snnc.runtime.simulator.kernel import LayerKernel
@@ -178,9 +177,9 @@ class Simulator:
     ) -> None:
         self.program = program
         self._device = torch.device(device)
-        limit = get_target(program.target).membrane_limit
         self._kernels = [
-            LayerKernel(program, index, limit, self._device, native=native) for index in range(len(program.layers))
+            LayerKernel(program, index, program.membrane_limit, self._device, native=native)
+            for index in range(len(program.layers))
         ]
         self.proven = tuple(kernel.proven for kernel in self._kernels)
         self.ranges: tuple[MembraneRange, ...] | None = None
@@ -259,6 +258,14 @@ class Simulator:
         )
         self.ranges = tally.ranges
         return tally.result()
+
+    def never_overflows(self, levels: NDArray[np.uint8]) -> bool:
+        """Return whether every layer is proven never to overflow on samples like these.
+
+        Args:
+            levels: Input levels, (samples, *input shape); those that the data never had are no part of the proof.
+        """
+        return all(self.proven) and int(levels.max(initial=0)) <= self.program.coding.highest
 
     def _check_result(self, samples: int, stops: int, *, record: bool) -> None:
         """Raises OptionError where what a run of so many samples gives does not fit into memory."""
