@@ -170,17 +170,17 @@ def finetune_command(
     from snnc.common.devices import chosen_device
     from snnc.finetuning import (
         KEEP,
-        Data,
         FinetuneSettings,
         FineTuning,
         distilled_ann,
         finetune_network,
+        held_out_share,
         is_finetuned,
         spiking_network,
     )
     from snnc.inputs.data import as_module, calibration_data
     from snnc.models.data import load_data
-    from snnc.models.training import CheckpointFile, recipe
+    from snnc.models.training import CheckpointFile, Data, recipe
 
     place = chosen_device(device)
     with connected(processes), screen.steps() as steps:
@@ -221,7 +221,7 @@ def finetune_command(
             precision=precision,
         )
         settings.check()
-        images = Data.of(training, test, settings)
+        images = Data.of(training, test, held_out=held_out_share(settings), seed=settings.seed)
         steps.begin("choosing thresholds", calibration_samples)
         calibration = calibration_data(images.training, calibration_samples)
         network = spiking_network(module, calibration, settings, steps.advance)
@@ -233,7 +233,7 @@ def finetune_command(
         continued = resume and files.checkpoint.exists()
         if continued:
             history = checkpoints.load().epochs
-            screen.note(f"going on behind epoch {len(history)}, from {files.checkpoint}")
+            screen.note(f"going on after epoch {len(history)}, from {files.checkpoint}")
         steps.begin("training", epochs * len(images.training))
 
         def report(epoch: Epoch) -> None:
@@ -267,9 +267,9 @@ def finetune_command(
         save_model(network, files.model)
     best = FineTuning(network, tuple(history), settings).best
     if len(history) < epochs:
-        screen.note(f"stopped behind epoch {len(history)}: {patience} epochs without a better one on held-out images")
+        screen.note(f"stopped after epoch {len(history)}: {patience} epochs without a better one on held-out images")
     screen.show(
-        f"test accuracy {100 * best.test_accuracy:.2f} % on {len(test):,} images of {test.name}, behind epoch "
+        f"test accuracy {100 * best.test_accuracy:.2f} % on {len(test):,} images of {test.name}, after epoch "
         f"{best.epoch}"
     )
     screen.show(f"wrote {files.model}, {files.checkpoint} and {files.log}")

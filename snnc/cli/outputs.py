@@ -113,7 +113,7 @@ class RunFiles:
 
     Attributes:
         model: The trained network.
-        checkpoint: The state behind the last epoch.
+        checkpoint: The state after the last epoch.
         log: What was measured, as JSON.
     """
 

@@ -154,7 +154,7 @@ def train_command(
     """Train a network that snnc compile reads.
 
     The defaults are the paper's (section 8.1): 300 epochs of stochastic gradient descent, momentum 0.1, weight decay
-    0.0005, cosine schedule. The state behind every epoch is kept in OUT.checkpoint, from which --resume goes on; on a
+    0.0005, cosine schedule. The state after every epoch is kept in OUT.checkpoint, from which --resume goes on; on a
     CPU the weights are then those of a run that was never interrupted.
     """
     if threads is not None and threads < 1:
@@ -169,7 +169,14 @@ def train_command(
     from snnc.common.atomic_write import write_whole
     from snnc.common.devices import chosen_device
     from snnc.models.data import load_data
-    from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
+    from snnc.models.training import (
+        CheckpointFile,
+        Data,
+        TrainingSettings,
+        default_learning_rate,
+        recipe,
+        train_network,
+    )
 
     place = chosen_device(device)
     with screen.steps() as steps:
@@ -205,7 +212,7 @@ def train_command(
         continued = resume and files.checkpoint.exists()
         if continued:
             history = checkpoints.load().epochs
-            screen.note(f"going on behind epoch {len(history)}, from {files.checkpoint}")
+            screen.note(f"going on after epoch {len(history)}, from {files.checkpoint}")
         steps.begin("training", epochs * len(training))
 
         def report(epoch: Epoch) -> None:
@@ -216,8 +223,7 @@ def train_command(
         train_network(
             network,
             settings,
-            training,
-            test,
+            Data(training, test),
             device=place,
             checkpoints=checkpoints,
             resume=continued,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from snnc.common.errors import OptionError
 from snnc.models.training import TrainingSettings
 
-__all__ = ["KEEP", "PRECISIONS", "FinetuneSettings"]
+__all__ = ["KEEP", "PRECISIONS", "FinetuneSettings", "held_out_share"]
 
 # Thresholds of a network that was fine-tuned before, for another T: as they are.
 KEEP = "keep"
@@ -83,6 +83,11 @@ class FinetuneSettings(TrainingSettings):
         _check("--patience", self.patience, "at least 1", right=self.patience is None or self.patience >= 1)
         _check("--precision", self.precision, " or ".join(PRECISIONS), right=self.precision in PRECISIONS)
         _check("--calib-samples", self.calibration_samples, "at least 1", right=self.calibration_samples >= 1)
+
+
+def held_out_share(settings: FinetuneSettings) -> float | None:
+    """The share of the training images that is held out; None where nothing stops early."""
+    return None if settings.patience is None else settings.held_out
 
 
 def _check(where: str, value: object, expected: str, *, right: bool) -> None:

@@ -7,22 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import nn
 
 from snnc.api.train import class_count, file_hash
 from snnc.common.atomic_write import write_whole
 from snnc.common.devices import chosen_device
 from snnc.compiler.parallel import Processes
-from snnc.finetuning.session import Data, finetune_network
-from snnc.finetuning.settings import FinetuneSettings
+from snnc.finetuning.classifier import SpikingClassifier, Together
+from snnc.finetuning.settings import FinetuneSettings, held_out_share
 from snnc.finetuning.start import distilled_ann, spiking_network
 from snnc.inputs.data import Data as Source
 from snnc.inputs.data import as_module, calibration_data, evaluation_data
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
-from snnc.models.training import CheckpointFile, Epoch
+from snnc.models.training import CheckpointFile, Data, Epoch
+from snnc.models.training.session import best_of, run_epochs
 
-__all__ = ["FineTuning", "finetune"]
+__all__ = ["FineTuning", "finetune", "finetune_network"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +45,62 @@ class FineTuning:
     @property
     def best(self) -> Epoch:
         """The epoch whose weights the network has: the best on held-out images where there are some, else the last."""
-        if self.epochs[-1].held_out_accuracy is None:
-            return self.epochs[-1]
-        return max(self.epochs, key=lambda epoch: (epoch.held_out_accuracy or 0.0, -epoch.epoch))
+        return best_of(self.epochs)
+
+
+def finetune_network(
+    network: SpikingNetwork,
+    settings: FinetuneSettings,
+    data: Data,
+    *,
+    device: torch.device,
+    teacher: nn.Module | None = None,
+    processes: Processes | None = None,
+    checkpoints: CheckpointFile | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    advance: Callable[[int], None] | None = None,
+    report: Callable[[Epoch], None] | None = None,
+) -> list[Epoch]:
+    """Train a spiking network in place, by stochastic gradient descent with a cosine schedule.
+
+    Args:
+        network: It is left in evaluation mode on the CPU, as it was after the last epoch that went well, or after the
+            best one on the held-out images; its weights rounded if the settings say so.
+        settings: What the run depends on; checked here.
+        data: The images.
+        device: As for :func:`snnc.models.training.session.run_epochs`, and so are all others.
+        teacher: Gives the logits that are distilled.
+        processes: Connected processes that train together, each on its share of every batch.
+        checkpoints: Where to keep the state after each epoch; None: nowhere.
+        resume: Go on from the state in ``checkpoints``.
+        threads: CPU threads that torch may use meanwhile; None leaves its setting.
+        advance: Called after each batch with the number of training images shown so far, in all epochs.
+        report: Called after each epoch, when its checkpoint has been written; not for epochs of an earlier session.
+
+    Returns:
+        What was measured, for each epoch; those of earlier sessions too.
+
+    Raises:
+        SnncError: As :func:`snnc.models.training.session.run_epochs`.
+    """
+    group = Together(processes or Processes())
+    classifier = SpikingClassifier(network, settings, input_unit=data.training.unit, teacher=teacher, rank=group.rank)
+    return run_epochs(
+        classifier,
+        settings,
+        data,
+        device=device,
+        group=group,
+        # Numbers may be of half the size.
+        forward_passes=settings.timesteps / 2,
+        patience=settings.patience,
+        checkpoints=checkpoints,
+        resume=resume,
+        threads=threads,
+        advance=advance,
+        report=report,
+    )
 
 
 def finetune(
@@ -107,7 +162,7 @@ def finetune(
     training, tested = _both(data, test)
     class_count(training)
     ann = distilled_ann(module, teacher, chosen.distill, name=str(model), arch=arch, trust=trust)
-    images = Data.of(training, tested, chosen)
+    images = Data.of(training, tested, held_out=held_out_share(chosen), seed=chosen.seed)
     network = spiking_network(module, calibration_data(images.training, chosen.calibration_samples), chosen)
     state = None if checkpoint is None else CheckpointFile(Path(checkpoint), write_whole, "snnc finetune")
     epochs = finetune_network(

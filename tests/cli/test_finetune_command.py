@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-import snnc.finetuning.session as session
+import snnc.models.training.session as session
 from snnc.cli import main
 from snnc.compiler.frontend.files.load import load_model
 from snnc.models import digits_cnn, train
@@ -114,7 +114,7 @@ def test_a_resumed_run_ends_with_the_same_file(
     error = call(*arguments(made, *options, "-o", "net.pt", "--resume", model="plain.pt"), code=2)
     assert "MODEL: differs" in error
     assert (tmp_path / "net.checkpoint").read_bytes() == before
-    assert "going on behind epoch 1" in call(*arguments(made, *options, "-o", "net.pt", "--resume"))
+    assert "going on after epoch 1" in call(*arguments(made, *options, "-o", "net.pt", "--resume"))
     assert (tmp_path / "net.pt").read_bytes() == (tmp_path / "whole.pt").read_bytes()
 
 
@@ -129,7 +129,7 @@ def test_a_run_that_diverges_keeps_what_went_well(call: Call, made: Path, tmp_pa
 
     monkeypatch.setattr(session._Run, "epoch", spoilt)
     error = call(*arguments(made, "--epochs", 4, "-o", "net.pt"), code=2)
-    assert "epoch 3: training diverged" in error and "net.checkpoint still holds the state behind epoch 2" in error
+    assert "epoch 3: training diverged" in error and "net.checkpoint still holds the state after epoch 2" in error
     assert "net.pt holds its network" in error and error.count("\n") == 1
     network = load_model(tmp_path / "net.pt")
     assert all(bool(torch.isfinite(each).all()) for each in network.state_dict().values())
@@ -182,7 +182,7 @@ def test_bad_input_is_explained_in_one_line(call: Call, made: Path, tmp_path: Pa
 def test_an_early_stop_says_so(call: Call, made: Path) -> None:
     printed = call(*arguments(made, "--epochs", 20, "--patience", 1, "--learning-rate", 1e-9, "-o", "net.pt",
                               model="plain.pt"))  # fmt: skip
-    assert "note: stopped behind epoch 2" in printed and "behind epoch 1" in printed and "held out" in printed
+    assert "note: stopped after epoch 2" in printed and "after epoch 1" in printed and "held out" in printed
 
 
 def test_processes_that_torchrun_starts_train_what_one_trains(call: Call, made: Path, tmp_path: Path) -> None:

@@ -26,14 +26,15 @@ from snnc.compiler.ir import IntegrateAndFire as IntegrateAndFireOperation
 from snnc.compiler.ir import MaxPool2d
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering.exact import lowering
-from snnc.finetuning import KEEP, Data, FinetuneSettings, finetune_network, spiking_network
+from snnc.finetuning import KEEP, FinetuneSettings, finetune_network, held_out_share, spiking_network
 from snnc.finetuning.quantization import WeightQuantizer
 from snnc.inputs.data import raw_values
 from snnc.models import digits_cnn, train
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import IntegrateAndFire, SpikingNetwork
-from snnc.models.training import CheckpointFile
+from snnc.models.training import CheckpointFile, Data
 from snnc.program.targets import get_target
+from snnc.reporting.graph import graph_text
 
 SETTINGS = FinetuneSettings("net", "data", epochs=3, batch_size=64, augment=("crop",), calibration_samples=64)
 CPU = torch.device("cpu")
@@ -85,12 +86,16 @@ def trained(ann: nn.Module, data: Data, settings: FinetuneSettings = SETTINGS, *
     return network, history
 
 
+def split(data: Data, settings: FinetuneSettings) -> Data:
+    return Data.of(data.training, data.test, held_out=held_out_share(settings), seed=settings.seed)
+
+
 def same(first: nn.Module, second: nn.Module) -> bool:
     one, other = first.state_dict(), second.state_dict()
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def interrupt_behind(epoch: int):
+def interrupt_after(epoch: int):
     def report(measured) -> None:
         if measured.epoch == epoch:
             raise InterruptedError
@@ -224,7 +229,7 @@ def test_neurons_are_one_operation_of_the_graph(ann: nn.Module, data: Data) -> N
     nodes = trace(network, (1, 8, 8)).of_kind(IntegrateAndFireOperation)
     assert [node.op.timesteps for node in nodes] == [1] * len(network.populations)
     assert not nodes[0].op.keeps(nodes[0].op)
-    assert "IntegrateAndFire, T = 1" in str(trace(network, (1, 8, 8)))
+    assert "IntegrateAndFire, T = 1" in graph_text(trace(network, (1, 8, 8)))
 
 
 def test_what_cannot_be_trained_is_named() -> None:
@@ -286,11 +291,11 @@ def test_training_moves_the_network_towards_the_labels(ann: nn.Module, data: Dat
 @pytest.mark.parametrize("changes", [{}, {"timesteps": 2, "train_thresholds": True, "patience": 2}])
 def test_a_resumed_run_gives_the_same_bits(ann: nn.Module, data: Data, tmp_path: Path, changes: dict) -> None:
     chosen = replace(SETTINGS, **changes)
-    images = Data.of(data.training, data.test, chosen)
+    images = split(data, chosen)
     expected, whole = trained(ann, images, chosen)
     checkpoints = CheckpointFile(tmp_path / "net.checkpoint", write_whole, "snnc finetune")
     with pytest.raises(InterruptedError):
-        trained(ann, images, chosen, checkpoints=checkpoints, report=interrupt_behind(2))
+        trained(ann, images, chosen, checkpoints=checkpoints, report=interrupt_after(2))
     found, resumed = trained(ann, images, chosen, checkpoints=checkpoints, resume=True)
     assert same(expected, found)
     assert [(each.loss, each.test_accuracy) for each in whole] == [(each.loss, each.test_accuracy) for each in resumed]
@@ -314,7 +319,7 @@ def test_other_settings_than_those_of_the_checkpoint_are_named(
 ) -> None:
     checkpoints = CheckpointFile(tmp_path / "net.checkpoint", write_whole, "snnc finetune")
     with pytest.raises(InterruptedError):
-        trained(ann, data, checkpoints=checkpoints, report=interrupt_behind(1))
+        trained(ann, data, checkpoints=checkpoints, report=interrupt_after(1))
     before = checkpoints.path.read_bytes()
     with pytest.raises(OptionError, match=f"^{option}: differs from the run"):
         trained(ann, data, replace(SETTINGS, **{name: value}), checkpoints=checkpoints, resume=True)
@@ -334,9 +339,7 @@ def test_divergence_keeps_the_last_good_state(ann: nn.Module, data: Data, tmp_pa
             with torch.no_grad():
                 next(network.parameters()).fill_(float("nan"))
 
-    with pytest.raises(
-        DataError, match=r"epoch 3: training diverged .*checkpoint still holds the state behind epoch 2"
-    ):
+    with pytest.raises(DataError, match=r"epoch 3: training diverged .*checkpoint still holds the state after epoch 2"):
         finetune_network(network, SETTINGS, data, device=CPU, threads=1, checkpoints=checkpoints, report=spoil)
     assert len(checkpoints.load().epochs) == 2
     for state in (checkpoints.load().state_dict, network.state_dict()):
@@ -347,7 +350,7 @@ def test_images_are_held_out_to_stop_early(ann: nn.Module, data: Data) -> None:
     chosen = replace(
         SETTINGS, epochs=30, patience=2, held_out=0.2, learning_rate=1e-9, augment=(), freeze_statistics=True
     )
-    images = Data.of(data.training, data.test, chosen)
+    images = split(data, chosen)
     assert images.held_out is not None and (len(images.held_out), len(images.training)) == (60, 240)
     seen = {each.tobytes() for each in images.training.images}
     assert sum(each.tobytes() in seen for each in images.held_out.images) <= 2, "some digits are alike"
@@ -358,7 +361,7 @@ def test_images_are_held_out_to_stop_early(ann: nn.Module, data: Data) -> None:
 
 def test_the_best_epoch_is_the_result(ann: nn.Module, data: Data) -> None:
     chosen = replace(SETTINGS, epochs=4, patience=4, learning_rate=0.3)
-    images = Data.of(data.training, data.test, chosen)
+    images = split(data, chosen)
     network, history = trained(ann, images, chosen)
     best = max(history, key=lambda epoch: (epoch.held_out_accuracy, -epoch.epoch))
     pictures = torch.as_tensor(raw_values(data.test), dtype=torch.float32)
@@ -412,7 +415,7 @@ def test_data_without_labels_are_refused(data: Data) -> None:
     unlabelled = Dataset("unlabelled", data.training.images, None)
     for training, test in ((unlabelled, data.test), (data.training, unlabelled)):
         with pytest.raises(DataError, match="unlabelled: there are no labels to train on"):
-            Data.of(training, test, SETTINGS)
+            Data.of(training, test)
 
 
 @pytest.mark.parametrize(
@@ -435,3 +438,20 @@ def test_defaults_are_the_paper_s() -> None:
 def test_populations_keep_what_they_are_given() -> None:
     module = IntegrateAndFire(torch.tensor([1.0, 2.0]), torch.tensor([0.25, 2.0]), 3)
     assert "steps=3, channels=2" in str(module)
+
+
+def test_a_checkpoint_without_random_states_is_resumed(ann: nn.Module, data: Data, tmp_path: Path) -> None:
+    """So snnc finetune wrote them before it shared the engine of snnc train."""
+    expected, _ = trained(ann, data)
+    checkpoints = CheckpointFile(tmp_path / "net.checkpoint", write_whole, "snnc finetune")
+    with pytest.raises(InterruptedError):
+        trained(ann, data, checkpoints=checkpoints, report=interrupt_after(1))
+    checkpoints.save(replace(checkpoints.load(), random={}))
+    found, _ = trained(ann, data, checkpoints=checkpoints, resume=True)
+    assert same(expected, found)
+
+
+def test_a_network_with_too_few_outputs_is_refused(data: Data) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 5))
+    with pytest.raises(DataError, match=r"too few outputs.*at least 10"):
+        trained(network, data)

@@ -19,7 +19,7 @@ from snnc.common.errors import DataError, ModelError, OptionError
 from snnc.compiler.frontend.files.load import load_model
 from snnc.models import digits_cnn, resnet20
 from snnc.models.data import Dataset, load_data
-from snnc.models.training import CheckpointFile, TrainingSettings, default_learning_rate, recipe, train_network
+from snnc.models.training import CheckpointFile, Data, TrainingSettings, default_learning_rate, recipe, train_network
 from snnc.models.training.augmentation import AUGMENTATIONS, Augmentation
 from snnc.models.training.batches import DatasetBatches
 
@@ -39,7 +39,7 @@ def network(seed: int = 0) -> nn.Module:
 
 def trained(data, settings=SETTINGS, **options) -> tuple[dict[str, torch.Tensor], list]:
     module = network()
-    history = train_network(module, settings, *data, device=CPU, threads=1, **options)
+    history = train_network(module, settings, Data(*data), device=CPU, threads=1, **options)
     assert not any(part.training for part in module.modules())
     return copy.deepcopy(module.state_dict()), history
 
@@ -48,7 +48,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def interrupt_behind(epoch: int):
+def interrupt_after(epoch: int):
     def report(measured) -> None:
         if measured.epoch == epoch:
             raise InterruptedError
@@ -73,7 +73,7 @@ def test_a_run_depends_on_its_settings_alone(data) -> None:
 def test_the_global_random_state_is_left_as_it_was(data) -> None:
     module = network()
     state = torch.get_rng_state()
-    train_network(module, replace(SETTINGS, epochs=1), *data, device=CPU)
+    train_network(module, replace(SETTINGS, epochs=1), Data(*data), device=CPU)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -83,7 +83,7 @@ def test_a_resumed_run_gives_the_same_bits(data, tmp_path: Path, epoch: int) -> 
     expected, history = trained(data, settings)
     checkpoints = CheckpointFile(tmp_path / "run.checkpoint", write_whole)
     with pytest.raises(InterruptedError):
-        trained(data, settings, checkpoints=checkpoints, report=interrupt_behind(epoch))
+        trained(data, settings, checkpoints=checkpoints, report=interrupt_after(epoch))
     reported, shown = [], []
     found, resumed = trained(
         data, settings, checkpoints=checkpoints, resume=True, report=reported.append, advance=shown.append
@@ -117,7 +117,7 @@ def test_a_run_that_is_done_is_resumed_without_training(data, tmp_path: Path) ->
 def test_other_settings_than_those_of_the_checkpoint_are_named(data, tmp_path: Path, name, value, option, text) -> None:
     checkpoints = CheckpointFile(tmp_path / "run.checkpoint", write_whole)
     with pytest.raises(InterruptedError):
-        trained(data, checkpoints=checkpoints, report=interrupt_behind(1))
+        trained(data, checkpoints=checkpoints, report=interrupt_after(1))
     with pytest.raises(
         OptionError, match=rf"{option}: differs from the run that .*run\.checkpoint continues \({text}\)"
     ):
@@ -153,10 +153,9 @@ def test_divergence_keeps_the_last_good_state(data, tmp_path: Path) -> None:
             return self.inner(images.flatten(1)) * (math.nan if self.shown > 300 else 1)
 
     settings = replace(SETTINGS, augment=())
-    with pytest.raises(
-        DataError, match=r"epoch 2: training diverged.*found nan.*run\.checkpoint holds.*behind epoch 1"
-    ):
-        train_network(Growing(), settings, *data, device=CPU, checkpoints=checkpoints)
+    message = r"epoch 2: training diverged.*found nan.*run\.checkpoint still holds.*after epoch 1.*--weights of another"
+    with pytest.raises(DataError, match=message):
+        train_network(Growing(), settings, Data(*data), device=CPU, checkpoints=checkpoints)
     assert len(checkpoints.load().epochs) == 1
 
 
@@ -167,29 +166,29 @@ def test_weights_that_explode_in_the_last_step_are_noticed(data) -> None:
 
 def test_channels_last_is_left_behind_nowhere(data) -> None:
     module = network()
-    train_network(module, replace(SETTINGS, epochs=1), *data, device=CPU)
+    train_network(module, replace(SETTINGS, epochs=1), Data(*data), device=CPU)
     assert all(value.is_contiguous() for value in module.state_dict().values())
 
 
 def test_flat_data_are_trained_on(data) -> None:
     flat = [Dataset(each.name, each.images.reshape(len(each), -1), each.labels, each.unit) for each in data]
     module = nn.Linear(64, 10)
-    history = train_network(module, replace(SETTINGS, augment=(), epochs=20), *flat, device=CPU)
+    history = train_network(module, replace(SETTINGS, augment=(), epochs=20), Data(*flat), device=CPU)
     assert history[-1].test_accuracy > 0.5
     with pytest.raises(DataError, match=r"augmented by crop.*shape \(N, C, H, W\).*--augment none"):
-        train_network(module, SETTINGS, *flat, device=CPU)
+        train_network(module, SETTINGS, Data(*flat), device=CPU)
 
 
 def test_data_that_do_not_fit_are_refused(data) -> None:
     with pytest.raises(DataError, match=r"do not fit the network.*shape \(1, 8, 8\)"):
-        train_network(resnet20(), SETTINGS, *data, device=CPU)
+        train_network(resnet20(), SETTINGS, Data(*data), device=CPU)
     with pytest.raises(DataError, match=r"too few outputs.*at least 10.*\(7,\)"):
-        train_network(digits_cnn(7), SETTINGS, *data, device=CPU)
+        train_network(digits_cnn(7), SETTINGS, Data(*data), device=CPU)
     unlabelled = replace(data[0], labels=None)
     with pytest.raises(DataError, match="no labels to train on"):
-        train_network(network(), SETTINGS, unlabelled, data[1], device=CPU)
+        train_network(network(), SETTINGS, Data(unlabelled, data[1]), device=CPU)
     with pytest.raises(OptionError, match=r"--mean: does not fit the data \(expected 1 or 1 numbers"):
-        train_network(network(), replace(SETTINGS, mean=(0.1, 0.2)), *data, device=CPU)
+        train_network(network(), replace(SETTINGS, mean=(0.1, 0.2)), Data(*data), device=CPU)
 
 
 # ---- settings ----
@@ -335,14 +334,14 @@ def test_train_resumes_where_it_was_interrupted(call, tmp_path: Path, monkeypatc
     assert "add --resume" in call("--epochs", "3", "-o", "net.pt", code=2)
     assert "--epochs: differs" in call("--epochs", "4", "-o", "net.pt", "--resume", code=2)
     output = call("--epochs", "3", "-o", "net.pt", "--resume")
-    assert "going on behind epoch 2" in output and "epoch 2/3" not in output
+    assert "going on after epoch 2" in output and "epoch 2/3" not in output
     whole, resumed = (load_model(tmp_path / name).state_dict() for name in ("whole.pt", "net.pt"))
     assert same(dict(whole), dict(resumed))
     logs = [json.loads((tmp_path / name).read_text())["epochs"] for name in ("whole.json", "net.json")]
     assert [each["loss"] for each in logs[0]] == [each["loss"] for each in logs[1]]
     (tmp_path / "net.json").unlink()
     (tmp_path / "net.pt").unlink()
-    assert "epoch" not in call("--epochs", "3", "-o", "net.pt", "--resume").replace("behind epoch 3", "")
+    assert "epoch" not in call("--epochs", "3", "-o", "net.pt", "--resume").replace("after epoch 3", "")
     assert len(json.loads((tmp_path / "net.json").read_text())["epochs"]) == 3 and (tmp_path / "net.pt").exists()
 
 

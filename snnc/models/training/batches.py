@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory while a network is trained on it."""
+"""The batches of images that a network is trained and tested on, and whether memory holds them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Batches(Protocol):
         """Number of images."""
 
     def draw(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give some of the images.
+        """Return some of the images.
 
         Args:
             index: Their numbers, int64, shape (n,).
@@ -52,7 +52,7 @@ class TensorBatches:
         return len(self._images)
 
     def draw(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give some of the images, shifted."""
+        """Return some of the images, shifted."""
         images = self._images[index]
         if self._maximum_shift:
             images = shifted(images, self._maximum_shift, border="replicate")
@@ -92,7 +92,7 @@ class DatasetBatches:
         return len(self._dataset)
 
     def draw(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Give some of the images."""
+        """Return some of the images, augmented and normalised."""
         stored = torch.from_numpy(np.ascontiguousarray(self._dataset.images[index.numpy()]))
         images = self._augmentation.before_normalisation(stored)
         normalised = (images.float() * self._dataset.unit - self._mean) / self._std
@@ -111,7 +111,7 @@ def _per_channel(option: str, values: Sequence[float], channels: int, axes: int)
 
 
 def check_batch(network: nn.Module, sample: Tensor, batch_size: float, device: torch.device) -> None:
-    """Refuses a batch that memory cannot hold, before the first step.
+    """Refuse a batch that memory cannot hold, before the first step.
 
     What backpropagation keeps is at least what each module gives, once. A batch is not cut by itself, since another
     one gives another network.
@@ -119,7 +119,7 @@ def check_batch(network: nn.Module, sample: Tensor, batch_size: float, device: t
     Args:
         network: On the CPU; left as it was.
         sample: One image as the network takes it, (1, ...).
-        batch_size: Images of a step that this process trains on; times the share of such a forward pass that is kept.
+        batch_size: Images of a step that this process trains on, times the forward passes that are kept of each.
         device: Where it is trained.
 
     Raises:

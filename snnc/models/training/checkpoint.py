@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from snnc.common.errors import ModelError
-from snnc.models.training.loop import Epoch
+from snnc.models.training.engine import Epoch
 from snnc.models.training.settings import TrainingSettings
 
 __all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_random_state", "state_before"]
@@ -26,7 +26,7 @@ _KEYS = ("settings", "epochs", "state_dict", "optimizer", "schedule", "random")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state behind an epoch.
+    """The state after an epoch.
 
     Attributes:
         settings: As ``TrainingSettings.form`` gives them.
@@ -35,7 +35,7 @@ class Checkpoint:
         optimizer: The optimizer's state_dict.
         schedule: The learning rate schedule's state_dict.
         random: States of torch's generators, by device.
-        best: The network's state_dict behind the best epoch on held-out images; None: there are none.
+        best: The network's state_dict after the best epoch on held-out images; None: there are none.
     """
 
     settings: dict[str, object]
@@ -65,7 +65,7 @@ class CheckpointFile:
         self._kind = _KINDS[command]
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replaces the file's content.
+        """Replace the file's content.
 
         Raises:
             OutputError: It cannot be written; what was there before is still there.
@@ -79,7 +79,7 @@ class CheckpointFile:
         self._write(self.path, content.getvalue())
 
     def load(self) -> Checkpoint:
-        """Reads the file, without running any code from it.
+        """Read the file, without running any code from it.
 
         Returns:
             What was saved, on the CPU.
@@ -161,7 +161,12 @@ def random_state(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put torch's generators back into states that ``random_state`` gave, perhaps on another kind of device."""
-    torch.set_rng_state(states["cpu"])
+    """Put torch's generators back into states that ``random_state`` gave, perhaps on another kind of device.
+
+    Without any, as in the checkpoints that ``snnc finetune`` wrote before it shared the engine, nothing happens: its
+    epochs draw from seeds of their own.
+    """
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)

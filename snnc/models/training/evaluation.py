@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from snnc.common.errors import DataError, OptionError
-from snnc.models.training.batches import Batches
-from snnc.models.training.loop import device_of, in_format
+from snnc.models.training.engine import device_of
 
-__all__ = ["accuracy", "check_at_least", "check_data", "logits", "share_right"]
+__all__ = ["accuracy", "check_at_least", "check_data", "logits"]
 
 
 def logits(module: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Evaluates a classifier without gradients.
+    """Evaluate a classifier without gradients.
 
     Args:
         module: Maps images of shape ``(n, ...)`` to logits of shape ``(n, classes)``; evaluated in evaluation mode
@@ -42,7 +41,7 @@ def logits(module: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
 
 
 def accuracy(module: nn.Module, images: Tensor, labels: Tensor, batch_size: int = 256) -> float:
-    """Measures the share of images whose largest logit is that of the right class.
+    """Measure the share of images whose largest logit is that of the right class.
 
     Args:
         module: As for `logits`.
@@ -60,48 +59,6 @@ def accuracy(module: nn.Module, images: Tensor, labels: Tensor, batch_size: int 
     check_data(images, labels)
     right = logits(module, images, batch_size).argmax(dim=1) == labels.cpu()
     return int(right.sum()) / len(labels)
-
-
-def share_right(
-    module: nn.Module,
-    batches: Batches,
-    *,
-    epoch: int,
-    batch_size: int = 256,
-    memory_format: torch.memory_format = torch.contiguous_format,
-) -> float:
-    """Measures the share of images whose largest logit is that of the right class, batch by batch.
-
-    Args:
-        module: In evaluation mode; maps images of shape (n, ...) to logits (n, classes).
-        batches: The images.
-        epoch: Number of the epoch just trained, for the error.
-        batch_size: Images per step, at least 1.
-        memory_format: The order in memory that the module's weights have.
-
-    Returns:
-        The share, 0..1.
-
-    Raises:
-        DataError: A logit is infinite or NaN.
-    """
-    device = device_of(module)
-    right, seen = 0, 0
-    for index in torch.split(torch.arange(len(batches)), batch_size):
-        images, labels = batches.draw(index)
-        with torch.no_grad():
-            answers = module(in_format(images.to(device), memory_format)).cpu()
-        if not bool(torch.isfinite(answers).all()):
-            raise DataError(
-                "training diverged",
-                where=f"epoch {epoch}",
-                expected="finite logits for the test images",
-                found="infinity or NaN",
-                advice="lower the learning rate",
-            )
-        right += int((answers.argmax(dim=1) == labels).sum())
-        seen += len(index)
-    return right / seen
 
 
 def _shape(tensor: Tensor) -> str:

@@ -1,10 +1,12 @@
-"""A training run: epochs of stochastic gradient descent with a test and a checkpoint behind each."""
+"""A training run: epochs of stochastic gradient descent with a test and a checkpoint after each."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,18 +23,64 @@ from snnc.models.training.checkpoint import (
     set_random_state,
     state_before,
 )
-from snnc.models.training.evaluation import share_right
-from snnc.models.training.loop import Epoch, device_of, set_format, threads_set_to, train_epoch
+from snnc.models.training.engine import (
+    ALONE,
+    Classifier,
+    Epoch,
+    Group,
+    Trainer,
+    device_of,
+    set_format,
+    threads_set_to,
+)
 from snnc.models.training.settings import TrainingSettings
 
-__all__ = ["train_network"]
+__all__ = ["Data", "best_of", "run_epochs", "train_network"]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """The images of a run.
+
+    Attributes:
+        training: To train on, with labels.
+        test: To test on after each epoch, with labels.
+        held_out: To decide on when to stop, with labels; None: nothing stops early.
+    """
+
+    training: Dataset
+    test: Dataset
+    held_out: Dataset | None = None
+
+    @classmethod
+    def of(cls, training: Dataset, test: Dataset, *, held_out: float | None = None, seed: int = 0) -> Data:
+        """Return the images, with some of the training images held out where that is wanted.
+
+        Args:
+            training: To train on.
+            test: To test on.
+            held_out: The share of the training images to hold out, above 0 and below 1; None: none.
+            seed: Which ones, at least 0.
+
+        Raises:
+            DataError: There are too few images to hold some out, or no labels.
+        """
+        for dataset in (training, test):
+            if dataset.labels is None:
+                raise DataError("there are no labels to train on", where=dataset.name)
+        if held_out is None:
+            return cls(training, test)
+        count = round(len(training) * held_out)
+        if not 0 < count < len(training):
+            raise DataError("there are too few images to hold some out", where=training.name, found=str(len(training)))
+        drawn, rest = training.split(count, seed)
+        return cls(rest, test, drawn)
 
 
 def train_network(
     network: nn.Module,
     settings: TrainingSettings,
-    training: Dataset,
-    test: Dataset,
+    data: Data,
     *,
     device: torch.device,
     checkpoints: CheckpointFile | None = None,
@@ -41,19 +89,14 @@ def train_network(
     advance: Callable[[int], None] | None = None,
     report: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:
-    """Trains a classifier in place, on the cross entropy, by stochastic gradient descent with a cosine schedule.
-
-    On a CPU the weights depend on nothing but the network as it is given, the settings, the data, the number of threads
-    and the version of torch; a run that was interrupted and resumed gives bit for bit the weights of one that was not.
-    torch's global random state is left as it was.
+    """Train a classifier in place, on the cross entropy, by stochastic gradient descent with a cosine schedule.
 
     Args:
         network: Maps images of shape (n, ...) to logits (n, classes). It is left in evaluation mode on the CPU.
         settings: What the run depends on; checked here.
-        training: Images to train on, with labels.
-        test: Images to test on behind each epoch, with labels.
-        device: Where to train.
-        checkpoints: Where to keep the state behind each epoch; None: nowhere.
+        data: The images.
+        device: As for :func:`run_epochs`, and so are all others.
+        checkpoints: Where to keep the state after each epoch; None: nowhere.
         resume: Go on from the state in ``checkpoints``.
         threads: CPU threads that torch may use meanwhile; None leaves its setting.
         advance: Called after each batch with the number of training images shown so far, in all epochs.
@@ -63,125 +106,212 @@ def train_network(
         What was measured, for each epoch; those of earlier sessions too.
 
     Raises:
-        OptionError: A setting is out of range, or differs from those in ``checkpoints``.
+        SnncError: As :func:`run_epochs`.
+    """
+    return run_epochs(
+        Classifier(network, settings.label_smoothing),
+        settings,
+        data,
+        device=device,
+        checkpoints=checkpoints,
+        resume=resume,
+        threads=threads,
+        advance=advance,
+        report=report,
+    )
+
+
+def run_epochs(
+    classifier: Classifier,
+    settings: TrainingSettings,
+    data: Data,
+    *,
+    device: torch.device,
+    group: Group = ALONE,
+    forward_passes: float = 1.0,
+    patience: int | None = None,
+    checkpoints: CheckpointFile | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    advance: Callable[[int], None] | None = None,
+    report: Callable[[Epoch], None] | None = None,
+) -> list[Epoch]:
+    """Train a network in place, by stochastic gradient descent with a cosine schedule.
+
+    On a CPU the weights depend on nothing but the network as it is given, the settings, the data, the number of
+    processes and threads and the version of torch; a run that was interrupted and resumed gives bit for bit the weights
+    of one that was not. torch's global random state is left as it was.
+
+    Args:
+        classifier: The network and its loss. The network is left in evaluation mode on the CPU, as it was after the
+            last epoch that went well, or after the best one on the held-out images.
+        settings: What the run depends on; checked here.
+        data: The images.
+        device: Where to train.
+        group: The processes that train together; all call this with the same arguments, and all end with the same
+            weights. Only the first one writes and reports.
+        forward_passes: Memory that backpropagation keeps of an image, in the network's forward passes of one.
+        patience: Stop after so many epochs that are no better on the held-out images; None: after all epochs.
+        checkpoints: Where to keep the state after each epoch; None: nowhere.
+        resume: Go on from the state in ``checkpoints``.
+        threads: CPU threads that torch may use meanwhile; None leaves its setting.
+        advance: Called after each batch with the number of training images shown so far, in all epochs.
+        report: Called after each epoch, when its checkpoint has been written; not for epochs of an earlier session.
+
+    Returns:
+        What was measured, for each epoch; those of earlier sessions too.
+
+    Raises:
+        OptionError: A setting is out of range, differs from those in ``checkpoints``, or the batch takes more memory
+            than there is.
         DataError: The data do not fit the network or have no labels, or the loss became infinite or NaN: then the
-            state behind the last good epoch is still in ``checkpoints``.
+            state after the last good epoch is still in ``checkpoints``.
         ModelError: The state in ``checkpoints`` cannot be read.
         OutputError: It cannot be written.
     """
     settings.check()
-    shown = DatasetBatches(training, settings.mean, settings.std, Augmentation(settings.augment))
-    held_back = DatasetBatches(test, settings.mean, settings.std)
-    _check_fit(network, held_back, training, test)
-    check_batch(network, held_back.draw(torch.arange(1))[0], min(settings.batch_size, len(training)), device)
+    network = classifier.network
+    shown = DatasetBatches(data.training, settings.mean, settings.std, Augmentation(settings.augment))
+    test = DatasetBatches(data.test, settings.mean, settings.std)
+    held_out = None if data.held_out is None else DatasetBatches(data.held_out, settings.mean, settings.std)
+    _check_fit(network, test, data)
+    own = math.ceil(min(settings.batch_size, len(data.training)) / group.count)
+    check_batch(network, test.draw(torch.arange(1))[0], own * forward_passes, device)
     before = state_before(checkpoints, resume, settings)
     with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
         # Convolutions are faster with the channels last: by a quarter for ResNet20 on one core.
-        memory_format = torch.channels_last if training.images.ndim == 4 else torch.contiguous_format
+        memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
         set_format(network.to(device), memory_format)
-        run = _Run(network, settings, steps=math.ceil(len(shown) / settings.batch_size))
+        classifier.prepare(device, memory_format)
+        run = _Run(classifier, settings, (shown, test, held_out), memory_format, group)
         if before is not None:
             run.restore(before)
         try:
-            while len(run.history) < settings.epochs:
+            while not run.is_done(patience):
                 try:
-                    run.epoch(shown, held_back, memory_format, advance)
+                    run.epoch(advance)
                 except DataError as error:
+                    run.go_back()
                     raise _with_last_state(error, run, checkpoints) from error
-                if checkpoints is not None:
-                    checkpoints.save(run.checkpoint())
-                if report is not None:
-                    report(run.history[-1])
+                if group.rank == 0:
+                    if checkpoints is not None:
+                        checkpoints.save(run.checkpoint())
+                    if report is not None:
+                        report(run.history[-1])
         finally:
+            run.finish()
             set_format(network.eval().to("cpu"), torch.contiguous_format)
     return run.history
 
 
 class _Run:
-    """A network and all that changes with it while it is trained.
+    """A network and all that changes with it while it is trained."""
 
-    Args:
-        network: On the device to train on.
-        settings: Of the run.
-        steps: Steps of the optimizer in each epoch.
-    """
-
-    def __init__(self, network: nn.Module, settings: TrainingSettings, *, steps: int) -> None:
-        self._network = network
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: TrainingSettings,
+        batches: tuple[Batches, Batches, Batches | None],
+        memory_format: torch.memory_format,
+        group: Group,
+    ) -> None:
+        self._classifier = classifier
+        self._network = classifier.network
         self._settings = settings
-        self._device = device_of(network)
+        self._shown, self._test, self._held_out = batches
+        steps = math.ceil(len(self._shown) / settings.batch_size)
         self._optimizer = torch.optim.SGD(
-            network.parameters(),
+            classifier.parameter_groups(),
             lr=settings.learning_rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, T_max=steps * settings.epochs)
+        self._trainer = Trainer(classifier, self._optimizer, self._schedule, settings.batch_size, memory_format, group)
         self.history: list[Epoch] = []
+        self._last = plain_state(self._network)
+        self._best: dict[str, Any] | None = None
+
+    def is_done(self, patience: int | None) -> bool:
+        """Whether all epochs are over, or the last ones brought nothing better."""
+        if len(self.history) >= self._settings.epochs:
+            return True
+        return patience is not None and bool(self.history) and len(self.history) - self._best_epoch >= patience
+
+    @property
+    def use_of_state(self) -> str:
+        """What the state after an epoch is good for when the next one fails."""
+        return self._classifier.use_of_state
+
+    @property
+    def _best_epoch(self) -> int:
+        return best_of(self.history).epoch
 
     def restore(self, before: Checkpoint) -> None:
-        """Go back to the state behind an epoch."""
+        """Go back to the state after an epoch."""
         self._network.load_state_dict(before.state_dict)
         self._optimizer.load_state_dict(before.optimizer)
         self._schedule.load_state_dict(before.schedule)
-        set_random_state(before.random, self._device)
+        set_random_state(before.random, device_of(self._network))
         self.history = list(before.epochs)
+        self._last, self._best = before.state_dict, before.best
 
     def checkpoint(self) -> Checkpoint:
-        """The state as it is now, behind an epoch."""
+        """The state as it is now, after an epoch."""
         return Checkpoint(
             settings=self._settings.form(),
             epochs=list(self.history),
-            state_dict=plain_state(self._network),
+            state_dict=self._last,
             optimizer=self._optimizer.state_dict(),
             schedule=self._schedule.state_dict(),
-            random=random_state(self._device),
+            random=random_state(device_of(self._network)),
+            best=self._best,
         )
 
-    def epoch(
-        self,
-        shown: Batches,
-        held_back: Batches,
-        memory_format: torch.memory_format,
-        advance: Callable[[int], None] | None,
-    ) -> None:
+    def epoch(self, advance: Callable[[int], None] | None) -> None:
         """Train for the next epoch, then test."""
         start = time.perf_counter()
         number = len(self.history) + 1
         rate = self._optimizer.param_groups[0]["lr"]
-        self._network.train()
-        fit = train_epoch(
-            self._network,
-            shown,
-            self._optimizer,
-            self._schedule,
-            epoch=number,
-            batch_size=self._settings.batch_size,
-            label_smoothing=self._settings.label_smoothing,
-            memory_format=memory_format,
-            advance=_counted_from((number - 1) * len(shown), advance),
-        )
-        self._network.eval()
-        right = share_right(self._network, held_back, epoch=number, memory_format=memory_format)
-        self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, time.perf_counter() - start))
+        shown = (number - 1) * len(self._shown)
+        counted = None if advance is None else lambda seen: advance(shown + seen)
+        fit = self._trainer.epoch(self._shown, number, counted)
+        held_out = None if self._held_out is None else self._trainer.accuracy(self._held_out, number)
+        right = self._trainer.accuracy(self._test, number)
+        seconds = time.perf_counter() - start
+        self.history.append(Epoch(number, fit.loss, fit.accuracy, right, rate, seconds, held_out))
+        self._last = plain_state(self._network)
+        if held_out is not None and self._best_epoch == number:
+            self._best = self._last
+
+    def go_back(self) -> None:
+        """Give the network the weights after the last epoch that went well."""
+        self._network.load_state_dict(self._last)
+
+    def finish(self) -> None:
+        """Give the network the weights of the best epoch, where images were held out to find it."""
+        if self._best is not None:
+            self._network.load_state_dict(self._best)
+        self._classifier.finish()
+
+
+def best_of(history: list[Epoch] | tuple[Epoch, ...]) -> Epoch:
+    """The epoch whose weights a run ends with: the first of the best on held-out images, or else the last."""
+    if history[-1].held_out_accuracy is None:
+        return history[-1]
+    return max(history, key=lambda epoch: (epoch.held_out_accuracy or 0.0, -epoch.epoch))
 
 
 def _with_last_state(error: DataError, run: _Run, checkpoints: CheckpointFile | None) -> SnncError:
-    """Say where the state behind the last good epoch is."""
+    """Say where the state after the last good epoch is."""
     if checkpoints is None or not run.history:
         return error
-    return error.advising(
-        f"{error.advice}; {checkpoints.path} holds the state behind epoch {len(run.history)}, and may serve as "
-        "--weights of another run"
-    )
+    state = f"{checkpoints.path} still holds the state after epoch {len(run.history)}{run.use_of_state}"
+    return error.advising(f"{error.advice}; {state}")
 
 
-def _counted_from(start: int, advance: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    return None if advance is None else lambda seen: advance(start + seen)
-
-
-def _check_fit(network: nn.Module, batches: Batches, training: Dataset, test: Dataset) -> None:
+def _check_fit(network: nn.Module, batches: Batches, data: Data) -> None:
     """Check that the network takes the images and has an output for each class."""
     images, _ = batches.draw(torch.arange(1))
     network.eval()
@@ -191,10 +321,10 @@ def _check_fit(network: nn.Module, batches: Batches, training: Dataset, test: Da
     except Exception as error:  # Whatever a network raises that is given images of a size that it does not take.
         raise DataError(
             "the images do not fit the network",
-            where=test.name,
+            where=data.test.name,
             found=f"images of shape {tuple(images.shape[1:])}: {first_line(error)}",
         ) from error
-    for dataset in (training, test):
+    for dataset in (data.training, data.test):
         classes = 0 if dataset.labels is None else int(dataset.labels.max()) + 1
         if answers.ndim != 2 or answers.shape[1] < classes:
             raise DataError(

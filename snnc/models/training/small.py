@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from snnc.common.errors import DataError, OptionError
 from snnc.models.training.batches import TensorBatches
+from snnc.models.training.engine import Classifier, Trainer, device_of, threads_set_to
 from snnc.models.training.evaluation import check_at_least, check_data
-from snnc.models.training.loop import device_of, threads_set_to, train_epoch
 
 __all__ = ["train"]
 
@@ -29,7 +29,7 @@ def train(
     threads: int | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> None:
-    """Trains a classifier in place, with Adam and a cosine schedule, on the cross entropy.
+    """Train a classifier in place, with Adam and a cosine schedule, on the cross entropy.
 
     The learning rate falls from ``learning_rate`` to zero along half a cosine (Loshchilov and Hutter: "SGDR", ICLR
     2017, without restarts), batch by batch. For the same module, data, options, number of threads and version of
@@ -53,7 +53,7 @@ def train(
 
     Raises:
         DataError: ``images`` and ``labels`` are empty or differ in length, ``images`` is not a float tensor or not
-            of four dimensions though it shall be shifted, or the loss became infinite or NaN.
+            of four dimensions though it shall be shifted, or the loss or a weight became infinite or NaN.
         OptionError: A number is out of its range.
     """
     check_data(images, labels)
@@ -76,15 +76,15 @@ def train(
     optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     batches = TensorBatches(images, labels, maximum_shift)
+    trainer = Trainer(Classifier(module), optimizer, schedule, batch_size)
     device = device_of(module)
     # Dropout draws from the global generators, so these are seeded too, inside a fork that restores them.
     forked = [device] if device.type == "cuda" else []
     with threads_set_to(threads), torch.random.fork_rng(devices=forked):
         torch.manual_seed(seed)
-        module.train()
         try:
             for epoch in range(1, epochs + 1):
-                fit = train_epoch(module, batches, optimizer, schedule, epoch=epoch, batch_size=batch_size)
+                fit = trainer.epoch(batches, epoch)
                 if progress is not None:
                     progress(epoch, epochs, fit.loss)
         finally:
