@@ -12,7 +12,7 @@ from support.fuzzing.corpus import corpus
 from support.fuzzing.seeds import seeds
 from support.fuzzing.targets import TARGETS
 
-SUPPORT = Path(__file__).parents[1] / "support"
+TESTS = Path(__file__).parents[1]
 PACKAGES = {"nir": "nir", "onnx": "onnx"}
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's account of memory is Linux's")
 
@@ -56,7 +56,7 @@ def test_too_much_memory_is_noticed(mebibytes: int, answer: str) -> None:
     # of a program's own pages, hides what is taken.
     python = subprocess.run(
         [sys.executable, "-c", _TAKES_MEMORY, str(mebibytes)],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=True,

@@ -23,6 +23,7 @@ from snnc.compiler.ir import Graph, ReLU, SpikingLayer, execute
 from snnc.compiler.lowering.spiking_layers import FormSpikingLayers
 from snnc.models import QCFS, ClippedReLU, accuracy, train
 from snnc.models.data import load_data
+from snnc.reporting.graph import graph_text
 
 VALUES = torch.linspace(-3, 5, 1001, dtype=torch.float64)
 thresholds = st.floats(0.125, 8, width=32)
@@ -140,7 +141,7 @@ def test_a_second_activation_stays_only_where_it_changes_something() -> None:
 
 
 def test_a_graph_shows_the_bound() -> None:
-    text = str(trace(dense(QCFS(4, 1.5), ClippedReLU(2.0), nn.ReLU()), (6,)))
+    text = graph_text(trace(dense(QCFS(4, 1.5), ClippedReLU(2.0), nn.ReLU()), (6,)))
     assert "ReLU, up to 1.5 in 4 steps" in text and "ReLU, up to 2 " in text
     assert "Linear 6→6, up to 1.5 in 4 steps" in str(formed(dense(QCFS(4, 1.5))))
 
