@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from dataclasses import dataclass
-
+import numpy as np
 import torch
 import torch.fx
-from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
+from torch import nn
 
-from snnc.common.errors import ModelError, UnsupportedError, first_line
-from snnc.compiler.frontend.functions import translate_function, translate_method
-from snnc.compiler.frontend.locations import call_name, line_of, module_of, place_of
-from snnc.compiler.frontend.modules import translate_module
-from snnc.compiler.frontend.support import Call, supported, title_of
-from snnc.compiler.frontend.weighted import check_finite
+from snnc.common.errors import UnsupportedError
+from snnc.compiler.frontend.locations import call_name, line_of, module_of
+from snnc.compiler.frontend.operations.call import Call, kept, title_of
+from snnc.compiler.frontend.operations.table import Operator, function_operator, method_operator, module_operator
+from snnc.compiler.frontend.probing import Effects
 from snnc.compiler.ir import Graph, Input, Operation, Output, Shape
 from snnc.program.layer import named_place
 
@@ -33,15 +29,15 @@ class Values:
         self._same: dict[torch.fx.Node, list[torch.fx.Node]] = {}
 
     def __contains__(self, node: torch.fx.Node) -> bool:
-        """Whether a node is a tensor that the network computes."""
+        """Say whether a node is a tensor that the network computes."""
         return node in self._names
 
     def __getitem__(self, node: torch.fx.Node) -> str:
-        """The node of our graph that holds its value now."""
+        """Return the node of our graph that holds its value now."""
         return self._names[node]
 
     def add(self, node: torch.fx.Node, name: str, *, same: torch.fx.Node | None = None) -> None:
-        """Takes in a node whose value ``name`` holds.
+        """Take in a node whose value ``name`` holds.
 
         Args:
             node: The node.
@@ -54,113 +50,13 @@ class Values:
         self._same[node] = group
 
     def change(self, node: torch.fx.Node, name: str) -> None:
-        """Notes that a tensor was written to, and that ``name`` holds what it has become."""
+        """Note that a tensor was written to, and that ``name`` holds what it has become."""
         for each in self._same[node]:
             self._names[each] = name
 
 
-# Two samples, so that an axis of the batch cannot be mistaken for one of the data.
-PROBE = 2
-_JOINS = ("add", "iadd", "add_", "cat", "concat", "concatenate")
-
-
-@dataclass(frozen=True)
-class Effects:
-    """What a call did with the memory of its operands.
-
-    Attributes:
-        same: The operand that the result is: the same memory in the same shape; None: a new value.
-        changed: Operands whose memory the call wrote to.
-    """
-
-    same: torch.fx.Node | None
-    changed: tuple[torch.fx.Node, ...]
-
-
-class _Probe(ShapeProp):
-    """Keeps shapes, values that are no tensors (sizes that are arguments of other calls), parameters and effects."""
-
-    failed: torch.fx.Node | None = None
-
-    def run_node(self, n: torch.fx.Node) -> object:
-        """Computes one node."""
-        operands = {
-            node: self.env[node]
-            for node in n.all_input_nodes
-            if node.op != "get_attr" and isinstance(self.env.get(node), torch.Tensor)
-        }
-        versions = {node: tensor._version for node, tensor in operands.items()}
-        try:
-            result: object = super().run_node(n)
-        except Exception:
-            self.failed = n
-            raise
-        n.meta["value"] = result if isinstance(result, int | tuple | list) or n.op == "get_attr" else None
-        n.meta["effects"] = Effects(
-            same=next((node for node, tensor in operands.items() if _is_same(tensor, result)), None),
-            # torch counts every write to a tensor's memory.
-            changed=tuple(node for node, tensor in operands.items() if tensor._version != versions[node]),
-        )
-        return result
-
-
-def probe(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
-    """Computes every node for a batch of zeros and writes what it finds into ``node.meta``.
-
-    ``tensor_meta`` describes a tensor, ``value`` is what is no tensor, or a parameter, ``effects`` are ``Effects``.
-
-    Raises:
-        ModelError: The network does not run on input of that shape; the message names the module and the line.
-        UnsupportedError: It does not run since a call gives several tensors.
-    """
-    interpreter = _Probe(traced)  # type: ignore[no-untyped-call]
-    try:
-        # torch prints a traceback to stderr before it raises; the error below says what matters. In inference mode
-        # it would not count writes.
-        with torch.inference_mode(False), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
-            interpreter.propagate(torch.zeros(PROBE, *input_shape))  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever a module of torch raises on input that does not fit
-        cause, node = error.__cause__ or error, interpreter.failed
-        _check_single(node)
-        advice = "give calibration data of the shape that it was trained on"
-        if node and title_of(node) in _JOINS:
-            advice += ", or make the joined paths give one shape: by equal strides and paddings, or a 1x1 convolution"
-        raise ModelError(
-            f"the network does not run on samples of shape {input_shape}: {first_line(cause)}",
-            where=place_of(node) if node else None,
-            found=_operands(node) if node else None,
-            advice=advice,
-        ) from error
-
-
-def _is_same(tensor: torch.Tensor, result: object) -> bool:
-    return (
-        isinstance(result, torch.Tensor)
-        and tensor.data_ptr() == result.data_ptr()
-        and (tensor.shape, tensor.stride()) == (result.shape, result.stride())
-    )
-
-
-def _check_single(node: torch.fx.Node | None) -> None:
-    """Refuses a call that gives several tensors: that, and not the one that reads them, is what to mend."""
-    for source in node.all_input_nodes if node else ():
-        if "tensor_meta" in source.meta and not isinstance(source.meta["tensor_meta"], TensorMetadata):
-            raise UnsupportedError(
-                "the call gives several tensors",
-                where=place_of(source),
-                expected="one tensor",
-                advice=f"return_indices=False where it is a pooling; {supported()}",
-            )
-
-
-def _operands(node: torch.fx.Node) -> str | None:
-    metas = (source.meta.get("tensor_meta") for source in node.all_input_nodes if source.op != "get_attr")
-    shapes = [str(tuple(meta.shape[1:])) for meta in metas if isinstance(meta, TensorMetadata)]
-    return f"samples of shape {' and '.join(shapes)} there" if shapes else None
-
-
 def build(traced: torch.fx.GraphModule, input_shape: Shape) -> Graph:
-    """Translates every call, whether the output depends on it or not.
+    """Translate every call, whether the output depends on it or not.
 
     Args:
         traced: The network, probed.
@@ -202,8 +98,8 @@ def _add(graph: Graph, traced: torch.fx.GraphModule, node: torch.fx.Node, values
     call = _call(traced, node, operands)
     last = base = graph.free_name(call_name(node))
     inputs = tuple(values[each] for each in operands)
-    for index, operation in enumerate(_translate(traced, call)):
-        check_finite(operation, call)
+    for index, operation in enumerate(_translate(call)):
+        _check_finite(operation, call)
         last = base if not index else graph.free_name(f"{base}.{operation.kind.lower()}")
         inputs = (graph.add(last, operation, inputs, modules=(module_of(node),)).name,)
     if graph[last].shape != call.shape[1:]:
@@ -216,39 +112,76 @@ def _add(graph: Graph, traced: torch.fx.GraphModule, node: torch.fx.Node, values
 
 def _call(traced: torch.fx.GraphModule, node: torch.fx.Node, operands: list[torch.fx.Node]) -> Call:
     name = module_of(node)
-    is_module = node.op == "call_module"
+    module = traced.get_submodule(name) if node.op == "call_module" else None
     # Of a call that gives several tensors, the shape of the first: none of them is translated.
     meta = node.meta["tensor_meta"]
     return Call(
         node=node,
-        where=named_place((name,)) if is_module else name,
-        kind=type(traced.get_submodule(name)).__name__ if is_module else title_of(node),
+        where=named_place((name,)) if module is not None else name,
+        kind=type(module).__name__ if module is not None else title_of(node),
         shapes=tuple(tuple(each.meta["tensor_meta"].shape) for each in operands),
         shape=tuple(meta.shape) if hasattr(meta, "shape") else (),
         parameters=tuple(each for each in _arguments(node) if each.op == "get_attr"),
         line=line_of(node),
+        module=module,
     )
 
 
-def _translate(traced: torch.fx.GraphModule, call: Call) -> tuple[Operation, ...]:
+def _translate(call: Call) -> tuple[Operation, ...]:
     if call.parameters and not call.shapes:
-        raise call.unsupported(
-            f"the parameter or buffer {call.parameters[0].target} is used as data",
-            "only the network's input to flow through it",
-        )
-    if call.node.op == "call_module":
-        translated: Operation | tuple[Operation, ...] = translate_module(
-            traced.get_submodule(str(call.node.target)), call
-        )
-    elif call.node.op == "call_function":
-        translated = translate_function(call)
+        raise _used_as_data(call)
+    if call.module is not None:
+        row = _of_module(call, call.module)
+        given = row.of_module(call.module)
     else:
-        translated = translate_method(call)
+        row = _of_function(call)
+        given = {name: kept(each) for name, each in row.of_call(call.node.args, call.node.kwargs).items()}
+    translated: Operation | tuple[Operation, ...] = row.build(call, **given)
     return translated if isinstance(translated, tuple) else (translated,)
 
 
+def _of_module(call: Call, module: nn.Module) -> Operator:
+    row = module_operator(module)
+    if row is None:
+        raise call.unsupported(f"{call.kind} is not supported")
+    for hooks in (module._forward_hooks, module._forward_pre_hooks):
+        if hooks:
+            raise call.unsupported(f"{call.kind} has a forward hook, which would be lost", "a module without hooks")
+    _check_one_tensor(call)
+    return row
+
+
+def _of_function(call: Call) -> Operator:
+    is_method = call.node.op == "call_method"
+    row = method_operator(str(call.node.target)) if is_method else function_operator(call.node.target)
+    if row is None:
+        raise call.unsupported(f"{'Tensor.' if is_method else ''}{call.kind} is not supported")
+    if not row.reads_several:
+        if call.parameters:
+            raise _used_as_data(call)
+        _check_one_tensor(call)
+    return row
+
+
+def _check_one_tensor(call: Call) -> None:
+    if len(call.shapes) != 1:
+        raise call.unsupported(f"{call.kind} of {len(call.shapes)} tensors", "one tensor as its input")
+
+
+def _used_as_data(call: Call) -> UnsupportedError:
+    return call.unsupported(
+        f"the parameter or buffer {call.parameters[0].target} is used as data",
+        "only the network's input to flow through it",
+    )
+
+
+def _check_finite(operation: Operation, call: Call) -> None:
+    if any(isinstance(array, np.ndarray) and not np.isfinite(array).all() for array in vars(operation).values()):
+        raise call.unsupported(f"{call.kind} holds NaN or infinite parameters", "finite numbers")
+
+
 def _arguments(node: torch.fx.Node) -> list[torch.fx.Node]:
-    """The nodes that a call reads, in the order of its arguments; one that stands there twice is there twice."""
+    """Return the nodes that a call reads, in the order of its arguments; one that stands there twice is there twice."""
     found: list[torch.fx.Node] = []
     torch.fx.node.map_arg((node.args, node.kwargs), found.append)
     return found

@@ -14,7 +14,7 @@ from support.networks import pairs
 from support.tracing import Net, check
 from torch import nn
 
-from snnc.compiler.frontend.windows import regular, windows
+from snnc.compiler.frontend.operations.pooling import regular, windows
 from snnc.compiler.ir import AvgPool2d, ConvTranspose2d, Flatten, Identity, MaxPool2d, Sparse
 
 

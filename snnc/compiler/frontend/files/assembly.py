@@ -16,7 +16,7 @@ from torch import nn
 
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend.locations import LINE, PLACE, with_line
-from snnc.compiler.frontend.support import advice_for
+from snnc.compiler.frontend.operations.table import advice_for
 
 __all__ = ["ARITHMETIC", "Assembly", "Place", "is_number", "printable"]
 

@@ -1,7 +1,8 @@
-"""PyTorch's operators, as torch.export and TorchScript write them down, in the functions that the frontend knows.
+"""PyTorch's operators, as torch.export and TorchScript write them down, in the functions of the table of operations.
 
 Both formats name the same operators (ATen's) with the same arguments; https://github.com/pytorch/pytorch/blob/main/
-aten/src/ATen/native/native_functions.yaml lists them.
+aten/src/ATen/native/native_functions.yaml lists them. Most have the names and arguments of their function, so the row
+of the table says all; here stand those that have others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch.fx
 import torch.nn.functional as F
 
 from snnc.compiler.frontend.files.assembly import ARITHMETIC, Assembly
+from snnc.compiler.frontend.operations.table import aten_operator, bounding_operator
 
 __all__ = ["Operators"]
 
@@ -38,7 +40,7 @@ class Operators:
     batch: int | None = None
 
     def apply(self, name: str, given: Arguments) -> Any:
-        """What an operator gives: a node; a tensor where it only rearranges parameters; or a tuple of these.
+        """Return what an operator gives: a node; a tensor where it only rearranges parameters; or a tuple of these.
 
         Args:
             name: The operator, without ``aten`` and overload: ``conv2d``.
@@ -47,14 +49,32 @@ class Operators:
         Raises:
             UnsupportedError: It cannot be compiled.
         """
-        translator = _OPERATORS.get(name)
-        if translator is None:
+        translator = _TRANSLATORS.get(name)
+        return self.plain(name, given) if translator is None else translator(self, given)
+
+    def plain(self, name: str, given: Arguments) -> Any:
+        """Return what an operator gives that has the names and arguments of its function.
+
+        Args:
+            name: The operator.
+            given: Its arguments; those that the function has not do not matter.
+
+        Raises:
+            UnsupportedError: The table has no such operator.
+        """
+        row = aten_operator(name)
+        if row is None:
             kind = name.rstrip("_") or name
             raise self.network.place.unsupported(f"{kind} is not supported", kind=kind)
-        return translator(self, given)
+        # In place, where one of the functions is called so.
+        function = next((each for each in row.functions if each.__name__ == name), row.function)
+        named = {each: given[each] for each in row.parameters if each in given}
+        if not named.get("stride", True):
+            del named["stride"]  # an empty list: that of the window
+        return self.network.call(function, _tensor(given), **named)
 
     def arithmetic(self, name: str, first: Any, second: Any) -> Any:
-        """What arithmetic on sizes gives: a number, or a node of one that is known once the network runs.
+        """Return what arithmetic on sizes gives: a number, or a node of one that is known once the network runs.
 
         Args:
             name: ``add``, ``sub``, ``mul`` or ``floordiv``.
@@ -72,7 +92,7 @@ class Operators:
         return self.network.call(function, first, second)
 
     def reshape(self, tensor: Any, sizes: list[Any]) -> Any:
-        """A tensor in another shape; the number of samples stays open, whatever the file was written for."""
+        """Return a tensor in another shape; the number of samples stays open, whatever the file was written for."""
         if isinstance(tensor, torch.Tensor):
             return tensor.reshape(sizes)
         if sizes and self.batch is not None and sizes[0] == self.batch:
@@ -80,14 +100,9 @@ class Operators:
         return self.network.call(torch.reshape, tensor, sizes)
 
 
-def _one(function: Callable[..., Any]) -> Translator:
-    """An operator that is a function of one tensor and nothing else."""
-    return lambda operators, given: operators.network.call(function, _tensor(given))
-
-
 def _tensor(given: Arguments) -> Any:
-    """An operator's first argument, which schemas call by two names."""
-    return given["input"] if "input" in given else given["self"]
+    """An operator's first argument, which schemas call by several names."""
+    return given[next((name for name in ("input", "tensors") if name in given), "self")]
 
 
 def _same(operators: Operators, given: Arguments) -> Any:
@@ -101,36 +116,7 @@ def _clone(operators: Operators, given: Arguments) -> Any:
 
 
 def _convolution(operators: Operators, given: Arguments) -> Any:
-    if given.get("transposed", False):
-        return _conv_transpose2d(operators, given)
-    return operators.network.call(
-        F.conv2d,
-        given["input"],
-        given["weight"],
-        given.get("bias"),
-        given.get("stride", 1),
-        given.get("padding", 0),
-        given.get("dilation", 1),
-        given.get("groups", 1),
-    )
-
-
-def _conv_transpose2d(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(
-        F.conv_transpose2d,
-        given["input"],
-        given["weight"],
-        given.get("bias"),
-        given.get("stride", 1),
-        given.get("padding", 0),
-        given.get("output_padding", 0),
-        given.get("groups", 1),
-        given.get("dilation", 1),
-    )
-
-
-def _linear(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(F.linear, given["input"], given["weight"], given.get("bias"))
+    return operators.plain("conv_transpose2d" if given.get("transposed", False) else "conv2d", given)
 
 
 def _addmm(operators: Operators, given: Arguments) -> Any:
@@ -146,7 +132,7 @@ def _matmul(operators: Operators, given: Arguments) -> Any:
 def _product(operators: Operators, tensor: Any, weight: Any, bias: Any) -> Any:
     if not isinstance(weight, torch.Tensor) or weight.dim() != 2:
         raise operators.network.place.unsupported("matmul of two computed values is not supported", kind="matmul")
-    return operators.network.call(F.linear, tensor, weight.t(), bias)
+    return operators.plain("linear", {"input": tensor, "weight": weight.t(), "bias": bias})
 
 
 def _batch_norm(operators: Operators, given: Arguments) -> Any:
@@ -156,21 +142,7 @@ def _batch_norm(operators: Operators, given: Arguments) -> Any:
             "running statistics",
             advice="call network.eval() before the network is exported",
         )
-    return operators.network.call(
-        F.batch_norm,
-        given["input"],
-        given.get("running_mean"),
-        given.get("running_var"),
-        given.get("weight"),
-        given.get("bias"),
-        False,
-        given.get("momentum", 0.1),
-        given.get("eps", 1e-5),
-    )
-
-
-def _batch_norm_with_statistics(operators: Operators, given: Arguments) -> Any:
-    return (_batch_norm(operators, given), None, None)
+    return operators.plain("batch_norm", given)
 
 
 def _dropout(operators: Operators, given: Arguments) -> Any:
@@ -181,49 +153,11 @@ def _dropout(operators: Operators, given: Arguments) -> Any:
     return _tensor(given)
 
 
-def _max_pool2d(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(
-        F.max_pool2d,
-        given["self"],
-        given["kernel_size"],
-        given.get("stride") or None,
-        given.get("padding", 0),
-        given.get("dilation", 1),
-        given.get("ceil_mode", False),
-    )
-
-
-def _max_pool2d_with_indices(operators: Operators, given: Arguments) -> Any:
-    return (_max_pool2d(operators, given), None)
-
-
-def _average_pool2d(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(
-        F.avg_pool2d,
-        given["self"],
-        given["kernel_size"],
-        given.get("stride") or None,
-        given.get("padding", 0),
-        given.get("ceil_mode", False),
-        given.get("count_include_pad", True),
-        given.get("divisor_override"),
-    )
-
-
-def _adaptive_average_pool2d(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(F.adaptive_avg_pool2d, given["self"], given["output_size"])
-
-
-def _adaptive_max_pool2d(operators: Operators, given: Arguments) -> Any:
-    return (operators.network.call(F.adaptive_max_pool2d, given["self"], given["output_size"]), None)
-
-
-def _mean(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(torch.mean, given["self"], given.get("dim"), given.get("keepdim", False))
-
-
-def _flatten(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(torch.flatten, given["self"], given.get("start_dim", 0), given.get("end_dim", -1))
+def _bounded(operators: Operators, given: Arguments) -> Any:
+    row = bounding_operator(given.get("min_val", -1), given.get("max_val", 1))
+    if row is None:
+        raise operators.network.place.unsupported("hardtanh is not supported", kind="hardtanh")
+    return operators.network.call(row.function, given["self"])
 
 
 def _reshape(operators: Operators, given: Arguments) -> Any:
@@ -251,10 +185,6 @@ def _add_in_place(operators: Operators, given: Arguments) -> Any:
     return operators.network.call(operator.iadd, given["self"], given["other"])
 
 
-def _concatenate(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(torch.cat, list(given["tensors"]), given.get("dim", 0))
-
-
 def _slice(operators: Operators, given: Arguments) -> Any:
     axis = given.get("dim", 0)
     if not isinstance(axis, int) or axis < 0:
@@ -277,46 +207,25 @@ def _pad(operators: Operators, given: Arguments) -> Any:
     return operators.network.call(F.pad, given["self"], given["pad"], "constant", given.get("value"))
 
 
-def _softmax(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(F.softmax, given["self"], given["dim"])
-
-
-def _log_softmax(operators: Operators, given: Arguments) -> Any:
-    return operators.network.call(F.log_softmax, given["self"], given["dim"])
-
-
 def _size(operators: Operators, given: Arguments) -> torch.fx.Node:
     return operators.network.size(given["self"], given["dim"])
 
 
-_OPERATORS: dict[str, Translator] = {
-    **dict.fromkeys(("conv2d", "convolution", "_convolution"), _convolution),
-    "conv_transpose2d": _conv_transpose2d,
-    "linear": _linear,
+# Operators that are not their row's function with its arguments, and those that rearrange parameters or give sizes.
+_TRANSLATORS: dict[str, Translator] = {
+    **dict.fromkeys(("convolution", "_convolution"), _convolution),
     "addmm": _addmm,
     **dict.fromkeys(("matmul", "mm"), _matmul),
     "batch_norm": _batch_norm,
-    **dict.fromkeys(("_native_batch_norm_legit_no_training", "_batch_norm_no_update"), _batch_norm_with_statistics),
-    "relu": _one(F.relu),
-    "relu_": _one(torch.relu_),
     **dict.fromkeys(("dropout", "dropout_", "feature_dropout", "feature_dropout_", "native_dropout"), _dropout),
-    "max_pool2d": _max_pool2d,
-    "max_pool2d_with_indices": _max_pool2d_with_indices,
-    "avg_pool2d": _average_pool2d,
-    **dict.fromkeys(("adaptive_avg_pool2d", "_adaptive_avg_pool2d"), _adaptive_average_pool2d),
-    "adaptive_max_pool2d": _adaptive_max_pool2d,
-    "mean": _mean,
+    "hardtanh": _bounded,
     "clone": _clone,
-    "flatten": _flatten,
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_copy", "view_copy"), _reshape),
     **dict.fromkeys(("t", "transpose", "permute", "numpy_T"), _transpose),
     "add": _add,
     "add_": _add_in_place,
-    **dict.fromkeys(("cat", "concat", "concatenate"), _concatenate),
     "slice": _slice,
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
-    **dict.fromkeys(("softmax", "_softmax"), _softmax),
-    **dict.fromkeys(("log_softmax", "_log_softmax"), _log_softmax),
     **dict.fromkeys(("size", "sym_size"), _size),
     **dict.fromkeys(("alias", "contiguous", "detach", "detach_"), _same),
 }

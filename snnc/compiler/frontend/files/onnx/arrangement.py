@@ -11,7 +11,7 @@ import torch.fx
 import torch.nn.functional as F
 
 from snnc.compiler.frontend.files.onnx.call import CHANNELS_LAST, NUMBERS_MAXIMUM, Known, OnnxCall, Value, identity
-from snnc.compiler.frontend.shaping import flatten_channels_last
+from snnc.compiler.frontend.operations.shaping import flatten_channels_last
 
 __all__ = ["ARRANGEMENT", "is_moved_channel"]
 
@@ -85,7 +85,7 @@ def _squeeze(call: OnnxCall) -> Known:
     if axes is None or sorted(value.axis(axis) for axis in axes) != [2, 3] or len(value.order) != 4:
         raise call.unsupported(f"Squeeze of axes {axes}", "both image axes")
     # Both have length 1, so nothing is out of order.
-    return Value(call.network.call(torch.flatten, value.node, 1), (0, 1), value.channels)
+    return Value(call.apply(value.node, start_dim=1), (0, 1), value.channels)
 
 
 def _unsqueeze(call: OnnxCall) -> Known:

@@ -1,4 +1,4 @@
-"""The padding of ONNX's convolutions and poolings."""
+"""A node of an ONNX model: its inputs and attributes, and the padding of convolutions and poolings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly
 from snnc.compiler.frontend.files.tensors import MalformedFileError
+from snnc.compiler.frontend.operations.table import onnx_operator
 
 __all__ = ["CHANNELS_LAST", "Numbers", "OnnxCall", "Sides", "Value", "identity", "padded", "same_padding", "sides_of"]
 
@@ -100,6 +101,17 @@ class OnnxCall:
     network: Assembly
     batch: int | None
     version: int
+
+    def apply(self, node: torch.fx.Node, **parameters: Any) -> torch.fx.Node:
+        """Return the call of the function that the table of operations has for the operator.
+
+        Args:
+            node: What it is applied to.
+            **parameters: The function's other arguments.
+        """
+        row = onnx_operator(self.operator)
+        assert row is not None
+        return self.network.call(row.function, node, **parameters)
 
     def value(self, position: int = 0) -> Value:
         """An input that the network computes.

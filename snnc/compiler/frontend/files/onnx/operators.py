@@ -1,17 +1,20 @@
-"""ONNX's pooling, and means."""
+"""ONNX's operators that compute: what they call otherwise than the functions of the table of operations.
+
+Those that are not here, and stand in the table, are functions of one value that look at each number by itself.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from snnc.compiler.frontend.files.onnx.call import Known, OnnxCall, Value, padded, sides_of
+from snnc.compiler.frontend.operations.table import bounding_operator
 
-__all__ = ["LAYERS", "POOLING"]
+__all__ = ["COMPUTING", "plain"]
 
 # Pooling and convolutions are of images.
 _IMAGE_AXES = 2
@@ -36,8 +39,14 @@ def _convolution(call: OnnxCall) -> Value:
     kernel = (weight.shape[2], weight.shape[3])
     stride, dilation = pair(call, "strides", [1, 1]), pair(call, "dilations", [1, 1])
     node, padding = padded(call, value.node, sides_of(call, kernel, stride, dilation))
-    node = call.network.call(
-        F.conv2d, node, weight, call.constant(2, "bias"), stride, padding, dilation, call.attribute("group", 1)
+    node = call.apply(
+        node,
+        weight=weight,
+        bias=call.constant(2, "bias"),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=call.attribute("group", 1),
     )
     return Value(node, value.order, len(weight))
 
@@ -57,16 +66,15 @@ def _transposed_convolution(call: OnnxCall) -> Value:
     # Less padding behind than in front is more output there; more is some to cut off.
     padding = tuple(first for first, _ in sides)
     surplus = tuple(more + first - last for more, (first, last) in zip(extra, sides, strict=True))
-    node = call.network.call(
-        F.conv_transpose2d,
+    node = call.apply(
         value.node,
-        weight,
-        call.constant(2, "bias"),
-        stride,
-        padding,
-        tuple(max(each, 0) for each in surplus),
-        groups,
-        dilation,
+        weight=weight,
+        bias=call.constant(2, "bias"),
+        stride=stride,
+        padding=padding,
+        output_padding=tuple(max(each, 0) for each in surplus),
+        groups=groups,
+        dilation=dilation,
     )
     if any(each < 0 for each in surplus):
         cut = [slice(None, each) if each < 0 else slice(None) for each in surplus]
@@ -101,7 +109,7 @@ def _matmul(call: OnnxCall) -> Value:
 
 
 def _linear(call: OnnxCall, value: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
-    node = call.network.call(F.linear, value.node, weight, bias)
+    node = call.apply(value.node, weight=weight, bias=bias)
     return Value(node, value.order, len(weight) if len(value.order) == 2 else None)
 
 
@@ -130,20 +138,23 @@ def _normalized(
     return Value(node, value.order, len(mean))
 
 
-def _relu(call: OnnxCall) -> Value:
+def plain(call: OnnxCall) -> Value:
+    """Return a function of one value, in whatever order its axes are."""
     value = call.value()
-    return value.with_node(call.network.call(F.relu, value.node))
+    return value.with_node(call.apply(value.node))
 
 
 def _clip(call: OnnxCall) -> Value:
-    """A ReLU, where nothing is cut off above."""
+    """Values between two bounds: a ReLU, where nothing is cut off above."""
     bounds: list[float] = []
     for position, (name, default) in enumerate((("min", -torch.inf), ("max", torch.inf)), 1):
         given = call.constant(position, name)
         bounds.append(float(call.attributes.get(name, default)) if given is None else float(given))
-    if bounds[0] != 0 or bounds[1] < torch.finfo(torch.float32).max:
+    row = bounding_operator(*bounds)
+    if row is None:
         raise call.unsupported(f"Clip to {bounds[0]:g} to {bounds[1]:g}", "ReLU: no upper bound, 0 below")
-    return _relu(call)
+    value = call.value()
+    return value.with_node(call.network.call(row.function, value.node))
 
 
 def _add(call: OnnxCall) -> Value:
@@ -246,29 +257,7 @@ def _dropout(call: OnnxCall) -> Known:
 def _softmax(call: OnnxCall) -> Value:
     value = call.value()
     axis = call.attribute("axis", -1 if call.version >= 13 else 1)
-    function: Any = F.log_softmax if call.operator == "LogSoftmax" else F.softmax
-    return value.with_node(call.network.call(function, value.node, value.axis(axis)))
-
-
-LAYERS: dict[str, Callable[[OnnxCall], Known]] = {
-    "Conv": _convolution,
-    "ConvTranspose": _transposed_convolution,
-    "Gemm": _gemm,
-    "MatMul": _matmul,
-    "BatchNormalization": _batch_norm,
-    "Relu": _relu,
-    "Clip": _clip,
-    "Add": _add,
-    "Sum": _sum_of_several,
-    "Sub": _subtract,
-    "Mul": _multiply,
-    "Div": _divide,
-    "Identity": _same,
-    "Cast": _cast,
-    "Dropout": _dropout,
-    "Softmax": _softmax,
-    "LogSoftmax": _softmax,
-}
+    return value.with_node(call.apply(value.node, dim=value.axis(axis)))
 
 
 def _max_pool(call: OnnxCall) -> Value:
@@ -279,10 +268,12 @@ def _max_pool(call: OnnxCall) -> Value:
         # Zeros around an image are not what maximum pooling pads with.
         raise call.unsupported("MaxPool with padding that differs between the sides", "equal padding", advice=_PADDING)
     padding = (sides[0][0], sides[1][0])
-    node = call.network.call(
-        F.max_pool2d, value.node, kernel, stride, padding, dilation, bool(call.attribute("ceil_mode", 0))
+    ceil_mode = bool(call.attribute("ceil_mode", 0))
+    return value.with_node(
+        call.apply(
+            value.node, kernel_size=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+        )
     )
-    return value.with_node(node)
 
 
 def _window(call: OnnxCall) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -301,18 +292,24 @@ def _average_pool(call: OnnxCall) -> Value:
         raise call.unsupported("AveragePool with padding that is not counted", "count_include_pad=1", advice=_PADDING)
     node, padding = padded(call, value.node, sides)
     ceil_mode = bool(call.attribute("ceil_mode", 0))
-    return value.with_node(call.network.call(F.avg_pool2d, node, kernel, stride, padding, ceil_mode, counted))
+    return value.with_node(
+        call.apply(
+            node,
+            kernel_size=kernel,
+            stride=stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_include_pad=counted,
+        )
+    )
 
 
 _PADDING = "pad with zeros in a layer of its own, or choose sizes that need no padding"
 
 
-def _global(function: Callable[..., Any]) -> Callable[[OnnxCall], Value]:
-    def translate(call: OnnxCall) -> Value:
-        value = call.plain()
-        return value.with_node(call.network.call(function, value.node, 1))
-
-    return translate
+def _global(call: OnnxCall) -> Value:
+    value = call.plain()
+    return value.with_node(call.apply(value.node, output_size=1))
 
 
 def _mean(call: OnnxCall) -> Value:
@@ -321,17 +318,33 @@ def _mean(call: OnnxCall) -> Value:
         raise call.unsupported("ReduceMean over all axes", "both image axes")
     over = sorted(value.axis(axis) for axis in axes)
     keep = bool(call.attribute("keepdims", 1))
-    node = call.network.call(torch.mean, value.node, over, keep)
+    node = call.apply(value.node, dim=over, keepdim=keep)
     if keep:
         return value.with_node(node)
     left = [axis for axis in value.order if axis not in over]
     return Value(node, tuple(sorted(left).index(axis) for axis in left), value.channels if 1 in left else None)
 
 
-POOLING: dict[str, Callable[[OnnxCall], Known]] = {
+COMPUTING: dict[str, Callable[[OnnxCall], Known]] = {
+    "Conv": _convolution,
+    "ConvTranspose": _transposed_convolution,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "BatchNormalization": _batch_norm,
+    "Clip": _clip,
+    "Add": _add,
+    "Sum": _sum_of_several,
+    "Sub": _subtract,
+    "Mul": _multiply,
+    "Div": _divide,
+    "Identity": _same,
+    "Cast": _cast,
+    "Dropout": _dropout,
+    "Softmax": _softmax,
+    "LogSoftmax": _softmax,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
-    "GlobalAveragePool": _global(F.adaptive_avg_pool2d),
-    "GlobalMaxPool": _global(F.adaptive_max_pool2d),
+    "GlobalAveragePool": _global,
+    "GlobalMaxPool": _global,
     "ReduceMean": _mean,
 }

@@ -18,9 +18,10 @@ from snnc.common.errors import ModelError, UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
 from snnc.compiler.frontend.files.onnx.arrangement import ARRANGEMENT, is_moved_channel
 from snnc.compiler.frontend.files.onnx.call import CHANNELS_LAST, Known, OnnxCall, Value, as_numbers, identity
-from snnc.compiler.frontend.files.onnx.operators import LAYERS, POOLING
+from snnc.compiler.frontend.files.onnx.operators import COMPUTING, plain
 from snnc.compiler.frontend.files.onnx.tensors import TensorReader, number_operator
 from snnc.compiler.frontend.files.tensors import MalformedFileError
+from snnc.compiler.frontend.operations.table import onnx_operator
 
 __all__ = ["has_channels_last", "read_onnx"]
 
@@ -52,7 +53,7 @@ def has_channels_last(graph: Any, name: str, sizes: list[int], constants: Mappin
     return False
 
 
-_OPERATORS: Mapping[str, Callable[[OnnxCall], Known | tuple[Known, ...]]] = {**LAYERS, **POOLING, **ARRANGEMENT}
+_OPERATORS: Mapping[str, Callable[[OnnxCall], Known | tuple[Known, ...]]] = {**COMPUTING, **ARRANGEMENT}
 _DOMAINS = ("", "ai.onnx")
 # Kinds of attributes, and the fields that hold them; graphs inside of nodes are control flow.
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints"}
@@ -188,9 +189,9 @@ class _Reader:
         if numbers is not None:
             return numbers
         translator = _OPERATORS.get(call.operator)
-        if translator is None:
+        if translator is None and onnx_operator(call.operator) is None:
             raise call.unsupported(f"{call.operator} is not supported")
-        return translator(call)
+        return (translator or plain)(call)
 
     def _known(self, name: str) -> Known:
         if name not in self._values:

@@ -13,16 +13,16 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from snnc.common.errors import ModelError, first_line
-from snnc.compiler.frontend.activations import is_activation
-from snnc.compiler.frontend.build import PROBE, build, probe
+from snnc.compiler.frontend.build import build
 from snnc.compiler.frontend.locations import line_of_failure, with_line
-from snnc.compiler.frontend.size_limit import check_sizes
+from snnc.compiler.frontend.operations.activations import is_activation
+from snnc.compiler.frontend.probing import PROBE, check_sizes, probe
 from snnc.compiler.ir import Graph, Shape, execute
 from snnc.program.layer import named_place
 
 
 def symbolic(network: nn.Module) -> torch.fx.GraphModule:
-    """The calls that a module's forward() makes; a module that was traced before is taken as it is.
+    """Return the calls that a module's forward() makes; a module that was traced before is taken as it is.
 
     Raises:
         ModelError: torch.fx cannot follow the module's code. The message names the module whose forward() that is and,
@@ -77,17 +77,17 @@ class _Tracer(torch.fx.Tracer):
         self.failed: str | None = None
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one node."""
+        """Say whether a module is one node."""
         return is_activation(m) or super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
-        """What stands for a node's value while the network's code runs."""
+        """Return what stands for a node's value while the network's code runs."""
         return cast(torch.fx.Proxy, _Proxy(node, self))
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Traces into a module, or makes it one node."""
+        """Trace into a module, or make it one node."""
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:
@@ -101,7 +101,7 @@ def _is_container(network: nn.Module) -> bool:
 
 
 def trace(module: nn.Module, input_shape: Shape) -> Graph:
-    """Traces a module with torch.fx and translates every operation.
+    """Trace a module with torch.fx and translate every operation.
 
     Args:
         module: The network; it is copied, put into evaluation mode and left as it was.
@@ -117,7 +117,7 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
     """
     network = _copied(module).eval().float()
     traced = symbolic(network)
-    check_sizes(traced, input_shape, PROBE)
+    check_sizes(traced, input_shape)
     probe(traced, input_shape)
     graph = build(traced, input_shape)
     graph.remove_unread()
@@ -142,7 +142,7 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 def _check_same(graph: Graph, network: nn.Module, input_shape: Shape) -> None:
-    """Compares graph and module on random data: what torch.fx does not see must not be lost silently.
+    """Compare graph and module on random data: what torch.fx does not see must not be lost silently.
 
     Hooks of the outermost module, a forward() put on an instance, and views of what is changed in place are such.
     """

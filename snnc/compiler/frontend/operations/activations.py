@@ -1,8 +1,9 @@
-"""Activations that carry a threshold, recognised by what they offer and checked by what they compute.
+"""Activations: ReLU, those that carry a threshold, softmax.
 
-The compiler imports no models. Whatever module says by an attribute of its class, ``snnc_activation``, that it is a
-truncated ReLU or a staircase, and has the ``threshold`` (and ``steps``) of one, is taken at its word only as far as
-the word can be checked: its outputs on a probe have to be those of the operation that stands for it.
+Activations with a threshold are recognised by what they offer and checked by what they compute. The compiler imports
+no models. Whatever module says by an attribute of its class, ``snnc_activation``, that it is a truncated ReLU or a
+staircase, and has the ``threshold`` (and ``steps``) of one, is taken at its word only as far as the word can be
+checked: its outputs on a probe have to be those of the operation that stands for it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,65 @@ import copy
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.frontend.support import Call
-from snnc.compiler.ir import IntegrateAndFire, ReLU
+from snnc.compiler.frontend.operations.call import Call
+from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.ir import IntegrateAndFire, ReLU, Softmax
+
+advise(
+    "train with ReLU instead",
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardswish",
+    "leakyrelu",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "rrelu",
+    "selu",
+    "silu",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanhshrink",
+    "threshold",
+)
+advise(
+    "train with ReLU instead, or with snnc.models.ClippedReLU, which has an upper bound too",
+    "clamp",
+    "clip",
+    "hardtanh",
+    "minimum",
+    "relu6",
+)
+advise(
+    "train with ReLU instead, and leave a last one off: it does not change which class is the largest",
+    "hardsigmoid",
+    "sigmoid",
+    "tanh",
+)
+
+
+@operator(
+    modules=(nn.ReLU,),
+    functions=(F.relu, F.relu_, torch.relu),
+    methods=("relu", "relu_"),
+    aten=("relu", "relu_"),
+    onnx=("Relu", "Clip"),
+    bounds=(0, math.inf),
+    listed=("ReLU",),
+    conditions="in place too; one instance used several times. ONNX: Clip from 0 without an upper bound",
+)
+def relu(call: Call) -> ReLU:
+    """Build a ReLU."""
+    return ReLU()
+
 
 CLIPPED_RELU, QCFS, INTEGRATE_AND_FIRE = "clipped_relu", "qcfs", "integrate_and_fire"
 # The protocol's attribute; see snnc.models.activations.
@@ -26,18 +81,26 @@ _PROBE_SHIFT = math.sqrt(2) / 1e4
 
 
 def is_activation(module: nn.Module) -> bool:
-    """Whether a module's class says that it is an activation with a threshold."""
+    """Say whether a module's class says that it is an activation with a threshold."""
     # Of the class: an attribute of an instance may come out of a file that nobody trusts.
     return getattr(type(module), MARK, None) is not None
 
 
-def activation(module: nn.Module, call: Call) -> ReLU:
-    """The operation of an activation with a threshold.
+@operator(
+    recognises=is_activation,
+    listed=("ClippedReLU", "QCFS"),
+    conditions="read without `--trust`; their thresholds are there for `--threshold learned`; so are "
+    "[others](#activations-with-a-threshold)",
+)
+def thresholded(call: Call) -> ReLU:
+    """Build an activation with a threshold.
 
     Raises:
         UnsupportedError: It is of a kind that is not known, its threshold or steps cannot be used, or it computes
             something else than its kind says.
     """
+    module = call.module
+    assert module is not None
     kind, name = getattr(type(module), MARK), type(module).__name__
     if kind == INTEGRATE_AND_FIRE:
         operation: ReLU = _integrate_and_fire(module, call)
@@ -105,3 +168,35 @@ def _computes(module: nn.Module, operation: ReLU) -> bool:
     with torch.no_grad():
         found = copy.deepcopy(module).double().eval()(probe.clone())
     return isinstance(found, torch.Tensor) and torch.allclose(found, operation.apply(probe), rtol=1e-9, atol=0)
+
+
+@operator(
+    modules=(nn.Softmax,),
+    functions=(F.softmax, torch.softmax),
+    methods=("softmax",),
+    aten=("softmax", "_softmax"),
+    onnx=("Softmax",),
+    conditions="at the output: taken off, with a note; the readout gives logits",
+)
+def softmax(call: Call, dim: object = None) -> Softmax:
+    """Build softmax over the classes."""
+    return _softmax(call, dim, logarithm=False)
+
+
+@operator(
+    modules=(nn.LogSoftmax,),
+    functions=(F.log_softmax, torch.log_softmax),
+    methods=("log_softmax",),
+    aten=("log_softmax", "_log_softmax"),
+    onnx=("LogSoftmax",),
+    conditions="the same",
+)
+def log_softmax(call: Call, dim: object = None) -> Softmax:
+    """Build the logarithm of softmax over the classes."""
+    return _softmax(call, dim, logarithm=True)
+
+
+def _softmax(call: Call, dim: object, *, logarithm: bool) -> Softmax:
+    if len(call.shapes[0]) != 2 or dim not in (1, -1, None):
+        raise call.unsupported(f"softmax over axis {dim} of shape {call.shapes[0]}", "the classes' axis, 1")
+    return Softmax(logarithm)
