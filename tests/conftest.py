@@ -15,7 +15,8 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 import torch
 from hypothesis import HealthCheck, settings
 from joblib.externals.loky import reusable_executor
-from support.command_line import Call, Folder
+from support.command_line import Call, FullCall
+from support.digits import Folder
 
 from snnc.cli import main
 
@@ -72,6 +73,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> FullCall:
+    """Runs a command whatever comes of it."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(each) for each in arguments])
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,3 +11,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 # The chip's integers, and counts.
 IntegerArray = NDArray[np.int64]
+# Floating-point numbers of either width: loops are compiled for both.
+FloatingArray = NDArray[np.floating[Any]]
+# The type of an array's numbers, for functions that keep it.
+Number = TypeVar("Number", bound=np.generic)

@@ -58,13 +58,14 @@ def rounded_down(value: float) -> float:
     return math.ldexp(math.floor(math.ldexp(fraction, BITS)), exponent - BITS)
 
 
-Floats = NDArray[np.float64]
 # Smaller numbers are nothing: what scales them up would overflow.
 LEAST_EXPONENT = -1000
 
 
 @compiled
-def take_digit(left: Floats, starts: NDArray[np.int64], bits: int, whole: NDArray[np.float32], grain: Floats) -> None:
+def take_digit(
+    left: FloatArray, starts: NDArray[np.int64], bits: int, whole: NDArray[np.float32], grain: FloatArray
+) -> None:
     """Takes the next digit away from numbers, row by row: the nearest multiples of a power of two.
 
     Args:
@@ -98,7 +99,7 @@ def take_digit(left: Floats, starts: NDArray[np.int64], bits: int, whole: NDArra
 
 
 @compiled
-def largest(numbers: Floats, starts: NDArray[np.int64]) -> Floats:
+def largest(numbers: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
     """The largest size of a number in each row; 0 where it has none.
 
     Args:

@@ -10,7 +10,8 @@ from rich.text import Text
 from snnc.program.netx import Block, NetxNetwork
 from snnc.reporting import wording
 from snnc.reporting.table import plain_table
-from snnc.runtime.netx.drive import as_synapse, synaptic_operations
+from snnc.runtime.energy import count_netx_operations
+from snnc.runtime.netx.drive import as_synapse
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule
 
@@ -68,7 +69,7 @@ def netx_run_form(
                 "clips": None if result.clips is None else result.clips[index],
             }
             for index, (block, counts, operations) in enumerate(
-                zip(network.blocks, result.spike_counts, synaptic_operations(network, result), strict=True)
+                zip(network.blocks, result.spike_counts, count_netx_operations(network, result), strict=True)
             )
         ],
     }
@@ -138,7 +139,7 @@ def netx_table(network: NetxNetwork) -> RenderableType:
 def netx_run_table(network: NetxNetwork, result: NetxResult, schedule: NetxSchedule) -> RenderableType:
     """One row for each block: spikes and synaptic operations, for one sample on average."""
     table = plain_table(footer=True)
-    operations = synaptic_operations(network, result)
+    operations = count_netx_operations(network, result)
     spikes = [int(counts.sum()) for counts in result.spike_counts]
     samples = result.samples
     table.add_column("layer", footer="all layers", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The results of runs of some samples each as the result of all."""
+"""What a run gives: spikes, readout and overflows; and several results as one."""
 
 from __future__ import annotations
 
@@ -53,30 +53,11 @@ class RunResult:
 
 
 def join_results(results: Sequence[RunResult]) -> RunResult:
-    """What one run of all samples would have given: numbers of spikes are sums, since samples do not see one another.
-
-    Args:
-        results: At least one, of the same program, backend and numbers of steps. Recorded spikes are not kept.
-    """
-    first = results[0]
-    wraps = [each.wraps for each in results if each.wraps is not None]
-    return RunResult(
-        readout=np.concatenate([each.readout for each in results]),
-        spike_counts=tuple(
-            np.sum(counts, axis=0) for counts in zip(*(each.spike_counts for each in results), strict=True)
-        ),
-        input_counts=np.sum([each.input_counts for each in results], axis=0),
-        wraps=tuple(map(sum, zip(*wraps, strict=True))) if wraps else None,
-        earlier={steps: join_results([each.earlier[steps] for each in results]) for steps in first.earlier},
-    )
-
-
-def joined(results: Sequence[RunResult]) -> RunResult:
-    """One result: readouts and spikes one behind the other, counts added up.
+    """Return what one run of all samples would have given: counts are sums, since samples do not see one another.
 
     Args:
         results: At least one, of the same program on the same backend, in the order of the samples, all with the same
-            earlier steps, and with spikes or without.
+            earlier steps, and with recorded spikes or without.
     """
     first = results[0]
     if len(results) == 1:
@@ -95,5 +76,5 @@ def joined(results: Sequence[RunResult]) -> RunResult:
         input_counts=np.sum([each.input_counts for each in results], axis=0),
         wraps=wraps,
         spikes=spikes,
-        earlier={steps: joined([each.earlier[steps] for each in results]) for steps in first.earlier},
+        earlier={steps: join_results([each.earlier[steps] for each in results]) for steps in first.earlier},
     )

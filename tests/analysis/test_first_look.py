@@ -10,26 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.command_line import FullCall
 from torch import nn
 
 from snnc.analysis.first_look import FirstLook, look_at_model
-from snnc.cli import main
 from snnc.cli.configuration import FILE_NAME, KEYS, read_configuration
 from snnc.cli.configuration.write import configuration_text
 from snnc.models import QCFS, digits_cnn, lenet, resnet20, vgg16
 
 EVERYTHING = {"compile": set(KEYS)}
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(each) for each in arguments])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def saved(folder: Path, content: object, name: str = "model.pt") -> Path:
@@ -37,7 +26,7 @@ def saved(folder: Path, content: object, name: str = "model.pt") -> Path:
     return folder / name
 
 
-def test_a_model_is_compiled_with_what_init_wrote_and_nothing_else(tmp_path: Path, call: Call) -> None:
+def test_a_model_is_compiled_with_what_init_wrote_and_nothing_else(tmp_path: Path, call: FullCall) -> None:
     model = saved(tmp_path, digits_cnn())
     code, out, err = call("init", model)
     assert (code, err) == (0, "")
@@ -51,7 +40,7 @@ def test_a_model_is_compiled_with_what_init_wrote_and_nothing_else(tmp_path: Pat
     assert (code, err) == (0, "") and out.startswith(f"from {tmp_path / FILE_NAME}: calib, timesteps")
 
 
-def test_a_file_is_replaced_only_by_force(tmp_path: Path, call: Call) -> None:
+def test_a_file_is_replaced_only_by_force(tmp_path: Path, call: FullCall) -> None:
     model = saved(tmp_path, digits_cnn())
     path = tmp_path / FILE_NAME
     path.write_text("# mine\n")
@@ -63,7 +52,7 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path, call: Call) -> None:
     assert path.read_text() != "# mine\n"
 
 
-def test_init_of_what_is_no_model_writes_nothing(tmp_path: Path, call: Call) -> None:
+def test_init_of_what_is_no_model_writes_nothing(tmp_path: Path, call: FullCall) -> None:
     (tmp_path / "text.pt").write_text("hello")
     for name, problem in (("text.pt", "not a model file"), ("none.pt", "no such file")):
         code, _, err = call("init", tmp_path / name)
@@ -91,7 +80,7 @@ def test_weights_of_our_networks_are_recognised(
     assert read_text(tmp_path, found).common["arch"] == names[0]
 
 
-def test_weights_of_other_networks_are_refused_as_by_compile(tmp_path: Path, call: Call) -> None:
+def test_weights_of_other_networks_are_refused_as_by_compile(tmp_path: Path, call: FullCall) -> None:
     code, _, err = call("init", saved(tmp_path, nn.Linear(3, 2).state_dict()))
     assert code == 2 and "is a state_dict of 2 tensors, without the network they belong to" in err
 
@@ -149,7 +138,7 @@ def test_arrays_beside_the_model_are_found_by_their_shape(tmp_path: Path) -> Non
     assert read_text(tmp_path, found).common["calib"] == "d.npz"
 
 
-def test_what_cannot_be_compiled_is_said_at_once(tmp_path: Path, call: Call) -> None:
+def test_what_cannot_be_compiled_is_said_at_once(tmp_path: Path, call: FullCall) -> None:
     model = saved(tmp_path, nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(72, 2)))
     code, out, _ = call("init", model)
     assert code == 0 and "note: it cannot be compiled as it is: module 1: GELU is not supported" in out

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.digits import trained_on_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
 import snnc
 from snnc.inputs.data import calibration_data, evaluation_data, input_levels
-from snnc.models import digits_cnn, train
+from snnc.models import digits_cnn
 from snnc.models.data import load_data
 
 TRAIN = load_data("digits", split="train")
@@ -23,11 +24,7 @@ TEST = load_data("digits", split="test")
 
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
-    torch.manual_seed(0)
-    module = digits_cnn()
-    images = torch.as_tensor(TRAIN.images * np.float32(TRAIN.unit))
-    train(module, images, torch.as_tensor(TRAIN.labels), epochs=2, learning_rate=3e-3, threads=1)
-    return module
+    return trained_on_digits(epochs=2)
 
 
 @pytest.fixture(scope="module")

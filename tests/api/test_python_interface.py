@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.digits import trained_on_digits
 from torch import nn
 
 import snnc
 from snnc.cli import main
-from snnc.models import train
 from snnc.runtime.energy import QIAO2015, count_operations
 
 TRAIN = snnc.load_data("digits", split="train").take(400)
@@ -25,8 +25,7 @@ IMAGES = TRAIN.images * np.float32(TRAIN.unit)
 def network() -> nn.Module:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    train(module, torch.as_tensor(IMAGES), torch.as_tensor(TRAIN.labels), epochs=5, learning_rate=3e-3, threads=1)
-    return module
+    return trained_on_digits(module, epochs=5, samples=len(TRAIN.images))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command_line import Call, Folder
+from support.command_line import Call
+from support.digits import Folder
 
 from snnc.runtime.lava import lava_available
 

@@ -7,7 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.command_line import Call, Folder
+from support.command_line import Call
+from support.digits import Folder
 
 from snnc.cli import main
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from support.command_line import Call, Folder, process
+from support.command_line import Call, process
+from support.digits import Folder
 
 COMMANDS = (
     *("init", "compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle"),

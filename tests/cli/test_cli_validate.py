@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.command_line import Call, Folder
+from support.command_line import Call
+from support.digits import Folder
 
 from snnc.cli import main
 from snnc.models import digits_cnn

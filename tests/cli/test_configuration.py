@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.command_line import FullCall
 from torch import nn
 from typer.main import get_command
 
-from snnc.cli import main
 from snnc.cli.application import application
 from snnc.cli.configuration import COMMAND_LINE_ONLY, FILE_NAME, KEYS, find_configuration, read_configuration
 from snnc.cli.configuration.read import options_for
@@ -23,7 +22,6 @@ from snnc.common.errors import OptionError
 from snnc.program.net import load
 
 COMMANDS = {"compile": {"calib", "timesteps", "lead", "mean", "calibrate", "trust"}, "run": {"data", "samples"}}
-Call = Callable[..., tuple[int, str, str]]
 
 
 def network() -> nn.Sequential:
@@ -41,16 +39,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(each) for each in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def write(folder: Path, text: str) -> Path:
     path = folder / FILE_NAME
     path.write_text(text, encoding="utf-8")
@@ -61,7 +49,7 @@ def read(tmp_path: Path, text: str):
     return read_configuration(write(tmp_path, text), COMMANDS)
 
 
-def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, call: Call) -> None:
+def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, call: FullCall) -> None:
     path = write(folder, 'calib = "digits"\ntimesteps = 3\n[compile]\ncalib-samples = 40\nthreshold = "max"\n')
     code, out, err = call("compile", folder / "model.pt", "--target", "loihi")
     assert (code, err) == (0, "")
@@ -71,7 +59,7 @@ def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, c
     assert provenance.calibration_samples == 40
 
 
-def test_options_override_the_file_and_its_use_is_told(folder: Path, call: Call) -> None:
+def test_options_override_the_file_and_its_use_is_told(folder: Path, call: FullCall) -> None:
     path = write(folder, 'calib = "digits"\ntimesteps = 3\ncalib-samples = 40\nthreshold = "max"\nper-channel = true\n')
     arguments = ("compile", folder / "model.pt", "-T", 2, "--per-layer", "-o", "model.net")
     code, out, _ = call(*arguments)
@@ -84,7 +72,7 @@ def test_options_override_the_file_and_its_use_is_told(folder: Path, call: Call)
     assert (code, out, err) == (0, "", "")
 
 
-def test_every_configured_command_takes_the_file(folder: Path, call: Call) -> None:
+def test_every_configured_command_takes_the_file(folder: Path, call: FullCall) -> None:
     write(
         folder, 'calib = "digits"\ndata = "digits"\ntimesteps = 2\nsamples = 20\nthreshold = "max"\nmodel = "model.pt"'
     )
@@ -106,7 +94,7 @@ def test_every_configured_command_takes_the_file(folder: Path, call: Call) -> No
     assert call("thresholds", net)[1].splitlines()[0].endswith(": calib, model")
 
 
-def test_what_shapes_spikes_is_not_for_sigma_delta_neurons(folder: Path, call: Call) -> None:
+def test_what_shapes_spikes_is_not_for_sigma_delta_neurons(folder: Path, call: FullCall) -> None:
     """snnc init writes T into the file, and --neuron sdnn was refused for it."""
     settings = 'timesteps = 4\nthreshold = "max"\nper-channel = false\nobjective = 2\ncalibrate = "bias"\nlead = 1\n'
     write(folder, f'calib = "digits"\n{settings}')
@@ -125,7 +113,7 @@ def test_the_file_beside_the_model_comes_before_that_of_the_working_folder(folde
     assert find_configuration([Path("other.net"), model]) == Path(FILE_NAME)
 
 
-def test_a_file_can_be_chosen_or_left_out(folder: Path, call: Call) -> None:
+def test_a_file_can_be_chosen_or_left_out(folder: Path, call: FullCall) -> None:
     write(folder, 'calib = "nothing"\n')
     other = Path("other.toml")
     other.write_text('calib = "digits"\nthreshold = "max"\ntimesteps = 2\n')
@@ -141,7 +129,7 @@ def test_a_file_can_be_chosen_or_left_out(folder: Path, call: Call) -> None:
     assert call("compile", "--help", "--config", "none.toml")[0] == 0
 
 
-def test_relative_paths_begin_at_the_files_folder(folder: Path, call: Call) -> None:
+def test_relative_paths_begin_at_the_files_folder(folder: Path, call: FullCall) -> None:
     images = np.random.default_rng(0).integers(0, 256, (30, 1, 8, 8)).astype(np.uint8)
     np.savez(folder / "images.npz", x=images, y=np.arange(30) % 10)
     write(folder, 'calib = "images.npz"\ndata = "images.npz"\ntimesteps = 2\nthreshold = "max"\n')
@@ -254,7 +242,7 @@ MARK = "from pathlib import Path\nPath('ran').touch()\nimport torch.nn as nn\nNe
     ],
 )
 def test_code_that_a_file_names_runs_only_with_trust(
-    folder: Path, call: Call, text: str, command: str, name: str
+    folder: Path, call: FullCall, text: str, command: str, name: str
 ) -> None:
     write(folder, text)
     for each in (folder, Path()):
@@ -268,7 +256,7 @@ def test_code_that_a_file_names_runs_only_with_trust(
     assert Path("ran").exists() == (name == "arch")  # calib: the model is looked at first, and refused
 
 
-def test_a_command_that_takes_no_trust_runs_no_code_of_a_file(folder: Path, call: Call) -> None:
+def test_a_command_that_takes_no_trust_runs_no_code_of_a_file(folder: Path, call: FullCall) -> None:
     write(folder, 'calib = "digits"\ntimesteps = 2\nthreshold = "max"\ndata = "evil:data"')
     Path("evil.py").write_text(MARK)
     assert call("compile", folder / "model.pt")[0] == 0
@@ -282,7 +270,7 @@ def test_names_of_our_networks_are_no_code(folder: Path) -> None:
     assert options_for(configuration, "compile", {"arch"}, (), trust=False) == {"arch": "vgg16:qcfs"}
 
 
-def test_errors_say_that_an_option_stands_in_the_file(folder: Path, call: Call) -> None:
+def test_errors_say_that_an_option_stands_in_the_file(folder: Path, call: FullCall) -> None:
     path = write(folder, 'calib = "digits"\ntimesteps = 5000\n')
     _, _, err = call("compile", folder / "model.pt")
     assert err == f"error: timesteps (-T): is out of range (expected 1..1024, found 5000); timesteps is set in {path}\n"
@@ -292,7 +280,7 @@ def test_errors_say_that_an_option_stands_in_the_file(folder: Path, call: Call) 
     assert "is set in" not in call("compile", folder / "other.pt")[2]
 
 
-def test_mnist_reads_no_pickles(tmp_path: Path, call: Call, folder: Path) -> None:
+def test_mnist_reads_no_pickles(tmp_path: Path, call: FullCall, folder: Path) -> None:
     """A snnc.toml may name a folder: torchvision would open old versions' files there, which nothing checks."""
     pytest.importorskip("torchvision")
     (folder / "MNIST" / "processed").mkdir(parents=True)

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.digits import trained_on_digits
 from torch import nn
 
 import snnc.models.training.session as session
 from snnc.cli import main
 from snnc.compiler.frontend.files.load import load_model
-from snnc.models import digits_cnn, train
+from snnc.models import digits_cnn
 from snnc.models.data import load_data
 from snnc.models.spiking import SpikingNetwork
 from snnc.program.net import load as load_program
@@ -38,11 +39,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     np.savez(folder / "unlabelled.npz", x=digits.images)
     torch.manual_seed(0)
-    images, labels = torch.as_tensor(digits.images * digits.unit).float(), torch.as_tensor(digits.labels)
     plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 40), nn.ReLU(), nn.Linear(40, 10))
     for name, network in (("ann", digits_cnn()), ("plain", plain)):
-        train(network, images, labels, epochs=10, learning_rate=3e-3, threads=1)
-        torch.save(network, folder / f"{name}.pt")
+        torch.save(trained_on_digits(network, epochs=10, samples=400), folder / f"{name}.pt")
     return folder
 
 

@@ -9,36 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.digits import Folder
 from torch import nn
 
 import snnc
 from snnc.cli import main
 from snnc.common.errors import OptionError, TargetError, UnsupportedError
-from snnc.models import ClippedReLU, digits_cnn, train
-from snnc.models.data import load_data
+from snnc.models import ClippedReLU, digits_cnn
 
 SIGMA_DELTA = ("compile", "MODEL", "--calib", "digits", "--neuron", "sdnn")
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 1, 8, 8)).astype(np.uint8)
 
 
-class Folder:
-    """A trained network and its file, made once for all tests."""
-
-    def __init__(self, path: Path) -> None:
-        self.model, self.net, self.page = path / "digits.pt", path / "digits.net", path / "digits.html"
-        torch.manual_seed(0)
-        network = digits_cnn()
-        data = load_data("digits", split="train")
-        images = torch.as_tensor(data.images * np.float32(data.unit))
-        train(network, images, torch.as_tensor(data.labels), epochs=5, learning_rate=3e-3, threads=1)
-        torch.save(network, self.model)
-        options = ("--neuron", "sdnn", "-o", str(self.net), "--report", str(self.page), "-q")
-        assert main(["compile", str(self.model), "--calib", "digits", *options]) == 0
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return Folder(tmp_path_factory.mktemp("made"))
+    """The same network as in other tests' folder, compiled to sigma-delta neurons, with a report."""
+    path = tmp_path_factory.mktemp("made")
+    return Folder(path, "--neuron", "sdnn", "--report", path / "digits.html", epochs=5)
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
@@ -102,7 +89,7 @@ def test_validate_compares_layer_by_layer(made: Folder, capsys: pytest.CaptureFi
 
 
 def test_compiling_writes_the_page_too(made: Folder) -> None:
-    page = made.page.read_text(encoding="utf-8")
+    page = (made.path / "digits.html").read_text(encoding="utf-8")
     assert "quantising to sigma-delta neurons" in page and "messages, the chip" in page
     assert "Sigma-delta neurons have no T" in page
     assert "--neuron sdnn --target loihi " in page.replace("&#39;", "'")

@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.digits import trained_on_digits
+from support.interruptions import interrupt_after
 from support.networks import randomize
 from torch import Tensor, nn
 
@@ -29,7 +31,6 @@ from snnc.compiler.lowering.exact import lowering
 from snnc.finetuning import KEEP, FinetuneSettings, finetune_network, held_out_share, spiking_network
 from snnc.finetuning.quantization import WeightQuantizer
 from snnc.inputs.data import raw_values
-from snnc.models import digits_cnn, train
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import IntegrateAndFire, SpikingNetwork
 from snnc.models.training import CheckpointFile, Data
@@ -67,12 +68,7 @@ def data() -> Data:
 
 @pytest.fixture(scope="module")
 def ann() -> nn.Module:
-    torch.manual_seed(0)
-    network = digits_cnn()
-    digits = load_data("digits", split="train")
-    images = torch.as_tensor(raw_values(digits), dtype=torch.float32)
-    train(network, images, torch.as_tensor(digits.labels), epochs=6, learning_rate=3e-3, threads=1)
-    return network
+    return trained_on_digits(epochs=6)
 
 
 def converted(ann: nn.Module, data: Data, settings: FinetuneSettings = SETTINGS) -> SpikingNetwork:
@@ -93,14 +89,6 @@ def split(data: Data, settings: FinetuneSettings) -> Data:
 def same(first: nn.Module, second: nn.Module) -> bool:
     one, other = first.state_dict(), second.state_dict()
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def interrupt_after(epoch: int):
-    def report(measured) -> None:
-        if measured.epoch == epoch:
-            raise InterruptedError
-
-    return report
 
 
 # ---- what is trained is what is compiled ----

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.interruptions import interrupt_after
 from torch import nn
 
 from snnc.cli import main
@@ -46,14 +47,6 @@ def trained(data, settings=SETTINGS, **options) -> tuple[dict[str, torch.Tensor]
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-def interrupt_after(epoch: int):
-    def report(measured) -> None:
-        if measured.epoch == epoch:
-            raise InterruptedError
-
-    return report
 
 
 # ---- runs ----

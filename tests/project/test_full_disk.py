@@ -7,14 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from support.children import Limits, files, run, start, succeed
+from support.digits import save_digits
 from torch import nn
 
 from snnc.common.atomic_write import write_whole
-from snnc.models.data import load_data
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="starts processes by a server of Linux"),
@@ -27,11 +26,7 @@ FULL = Limits(file_size=4000)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    digits = load_data("digits", split="train").take(100)
-    np.savez(
-        folder / "data.npz",
-        x_train=digits.images, y_train=digits.labels, x_test=digits.images[:50], y_test=digits.labels[:50],
-    )  # fmt: skip
+    save_digits(folder / "data.npz", 100, 50)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
     torch.save(network, folder / "plain.pt")

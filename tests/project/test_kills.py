@@ -7,14 +7,12 @@ import random
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from support.children import Limits, files, kill_after, seconds_of, succeed
+from support.digits import save_digits, trained_on_digits
 from torch import nn
 
-from snnc.models import digits_cnn, train
-from snnc.models.data import load_data
 from snnc.program.net import load
 
 pytestmark = [
@@ -29,17 +27,9 @@ KILLS = [pytest.param(4), pytest.param(100, marks=[pytest.mark.reliability, pyte
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a network, its .net file and data."""
     folder = tmp_path_factory.mktemp("made")
-    digits = load_data("digits", split="train").take(300)
-    np.savez(
-        folder / "data.npz",
-        x_train=digits.images, y_train=digits.labels,
-        x_test=digits.images[:200], y_test=digits.labels[:200],
-    )  # fmt: skip
+    save_digits(folder / "data.npz", 300, 200)
+    torch.save(trained_on_digits(epochs=2, samples=300), folder / "cnn.pt")
     torch.manual_seed(0)
-    network = digits_cnn()
-    images, labels = torch.as_tensor(digits.images * digits.unit).float(), torch.as_tensor(digits.labels)
-    train(network, images, labels, epochs=2, learning_rate=3e-3, threads=1)
-    torch.save(network, folder / "cnn.pt")
     torch.save(nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10)), folder / "plain.pt")
     return folder
 

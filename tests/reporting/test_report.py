@@ -55,7 +55,7 @@ def network() -> nn.Module:
     )
 
 
-class Folder:
+class Reported:
     """A network, data with the network's own labels but for some, a .net file and its page."""
 
     def __init__(self, path: Path) -> None:
@@ -73,12 +73,12 @@ class Folder:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return Folder(tmp_path_factory.mktemp("report"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    return Reported(tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture
-def here(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def here(folder: Reported, monkeypatch: pytest.MonkeyPatch) -> Reported:
     monkeypatch.chdir(folder.path)
     return folder
 
@@ -92,7 +92,7 @@ class Compiled:
 
 
 @pytest.fixture(scope="module")
-def compiled(folder: Folder) -> Compiled:
+def compiled(folder: Reported) -> Compiled:
     before = Path.cwd()
     os.chdir(folder.path)
     try:
@@ -104,7 +104,7 @@ def compiled(folder: Folder) -> Compiled:
 
 
 @pytest.fixture
-def shown(here: Folder, compiled: Compiled) -> Page:
+def shown(here: Reported, compiled: Compiled) -> Page:
     return Page(compiled.page)
 
 
@@ -116,7 +116,7 @@ def test_the_page_holds_all_that_it_shows(shown: Page) -> None:
         assert sum(kind in each for each in shown.pictures) == 2
 
 
-def test_the_network_is_drawn_with_its_neurons_thresholds_potentials_and_bits(here: Folder, shown: Page) -> None:
+def test_the_network_is_drawn_with_its_neurons_thresholds_potentials_and_bits(here: Reported, shown: Page) -> None:
     program = snnc.load("model.net")
     (picture,) = [content.decode() for name, content in shown.pictures.items() if "layer by layer" in name]
     for layer in program.spiking_layers:
@@ -128,7 +128,7 @@ def test_the_network_is_drawn_with_its_neurons_thresholds_potentials_and_bits(he
     assert [row["neurons"] for row in rows] == ["384", "32", "4"]
 
 
-def test_accuracy_is_told_after_every_pass(here: Folder, compiled: Compiled, shown: Page) -> None:
+def test_accuracy_is_told_after_every_pass(here: Reported, compiled: Compiled, shown: Page) -> None:
     rows = shown.table("pass", "the network is then", "accuracy, %")
     names = [row["pass"] for row in rows if row["pass"]]
     recorded = [each["title"] for each in compiled.form["passes"]]
@@ -150,7 +150,7 @@ def test_accuracy_is_told_after_every_pass(here: Folder, compiled: Compiled, sho
     assert shown.bars["share"] == [float(row["accuracy, %"]) for row in rows]
 
 
-def test_accuracy_against_steps_is_that_of_runs_that_stop(here: Folder, shown: Page) -> None:
+def test_accuracy_against_steps_is_that_of_runs_that_stop(here: Reported, shown: Page) -> None:
     data = report_data("data.npz", 256)
     assert data.labels is not None
     result = snnc.run("model.net", data, stop_at=(1, 2, 3))
@@ -160,7 +160,7 @@ def test_accuracy_against_steps_is_that_of_runs_that_stop(here: Folder, shown: P
     assert [row["accuracy, %"] for row in rows] == expected
 
 
-def test_the_errors_of_layers_are_those_of_the_diagnosis(here: Folder, shown: Page) -> None:
+def test_the_errors_of_layers_are_those_of_the_diagnosis(here: Reported, shown: Page) -> None:
     found = snnc.diagnose("model.net", here.module, report_data("data.npz", 256))
     rows = shown.table("layer", "correlation", "clipped", "rounded", "received", "dead", "silent", "saturated")
     assert [row["error"] for row in rows] == [f"{100 * each.total:.1f}" for each in found.layers]
@@ -170,7 +170,7 @@ def test_the_errors_of_layers_are_those_of_the_diagnosis(here: Folder, shown: Pa
     assert all(len(shown.bars[name]) == 2 for name in ("clipped", "rounded", "received"))
 
 
-def test_the_energy_of_layers_adds_up(here: Folder, compiled: Compiled, shown: Page) -> None:
+def test_the_energy_of_layers_adds_up(here: Reported, compiled: Compiled, shown: Page) -> None:
     program = snnc.load("model.net")
     report = collect_report(program, here.module, report_data("data.npz", 256))
     totals = {each.model: each for each in estimate_energy(program, report.counts)}
@@ -189,7 +189,7 @@ def test_the_page_tells_how_full_cores_are(shown: Page) -> None:
 
 
 def test_the_commands_on_the_page_make_the_same_again(
-    here: Folder, compiled: Compiled, shown: Page, capsys: pytest.CaptureFixture[str]
+    here: Reported, compiled: Compiled, shown: Page, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, text = Path("model.net").read_bytes(), compiled.page
     start = text.index("<pre>") + len("<pre>")
@@ -221,7 +221,7 @@ def test_the_form_holds_what_the_page_shows(compiled: Compiled, shown: Page) -> 
     assert [each["steps"] for each in measured["steps"]] == [1, 2, 3, 4]
 
 
-def test_without_labels_the_agreement_with_the_ann_is_told(here: Folder, compiled: Compiled) -> None:
+def test_without_labels_the_agreement_with_the_ann_is_told(here: Reported, compiled: Compiled) -> None:
     images = np.random.default_rng(2).integers(0, 256, (30, 1, 8, 8)).astype(np.uint8)
     found = snnc.report("model.net", here.module, images, "unlabelled.html", title="a <b> & c")
     shown = Page(Path("unlabelled.html").read_text(encoding="utf-8"))
@@ -236,7 +236,7 @@ def test_without_labels_the_agreement_with_the_ann_is_told(here: Folder, compile
     assert "snnc compile MODEL --calib DATA" in shown.text
 
 
-def test_samples_that_were_calibrated_on_are_told(here: Folder) -> None:
+def test_samples_that_were_calibrated_on_are_told(here: Reported) -> None:
     images = np.random.default_rng(3).integers(0, 256, (40, 1, 8, 8)).astype(np.uint8)
     np.savez("one.npz", x=images)
     arguments = ["compile", "model.pt", "--calib", "one.npz", "--calib-samples", "25", "--threshold", "max", "-q"]
@@ -246,7 +246,7 @@ def test_samples_that_were_calibrated_on_are_told(here: Folder) -> None:
 
 
 def test_of_deep_networks_the_worst_layers_are_drawn(
-    here: Folder, compiled: Compiled, monkeypatch: pytest.MonkeyPatch
+    here: Reported, compiled: Compiled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sections, "DRAWN", 1)
     report = collect_report(snnc.load("model.net"), here.module, report_data("data.npz", 20))
@@ -258,7 +258,7 @@ def test_of_deep_networks_the_worst_layers_are_drawn(
     assert len(shown.table("layer", "correlation")) == 2
 
 
-def test_a_network_that_overflows_says_so(here: Folder, compiled: Compiled) -> None:
+def test_a_network_that_overflows_says_so(here: Reported, compiled: Compiled) -> None:
     program = snnc.load("model.net")
     first = program.layers[0]
     wild = dataclasses.replace(
@@ -285,7 +285,7 @@ def test_a_network_that_overflows_says_so(here: Folder, compiled: Compiled) -> N
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    here: Folder,
+    here: Reported,
     compiled: Compiled,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 from support.branching import branching
+from support.children import handles
 from support.programs import levels_for
 
 from snnc.cli import main
@@ -32,10 +33,6 @@ TIMEOUT, PATIENCE = 3.0, 40.0
 
 def children() -> list[int]:
     return sorted(each.pid for each in multiprocessing.active_children() if each.pid is not None)
-
-
-def handles() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture

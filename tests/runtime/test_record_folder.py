@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.children import handles
 
 from snnc.runtime.lava.running_network import RecordFolder
 
@@ -86,12 +87,6 @@ def test_what_has_another_name_or_is_no_folder_stays(place: Path) -> None:
         aged(each)
     RecordFolder().remove()
     assert sorted(place.iterdir()) == sorted(others)
-
-
-def handles() -> int:
-    if sys.platform != "linux":
-        pytest.skip("Linux lists a process's handles")
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_no_handle_is_left() -> None:

@@ -96,6 +96,15 @@ def files(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir() if not each.name.startswith(".")} - {"out", "err"}
 
 
+def handles() -> int:
+    """Number of files, sockets and pipes that this process has open."""
+    if sys.platform != "linux":
+        import pytest  # not for the processes that are started here
+
+        pytest.skip("Linux lists a process's handles")
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def _keep_to_permissions() -> None:
     """Gives up what lets root write where permissions do not (capset(2), capabilities(7))."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)

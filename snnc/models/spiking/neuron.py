@@ -9,16 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnc.common.arrays import FloatingArray
 from snnc.common.jit import compiled
 
-__all__ = ["SURROGATE_WIDTH", "Values", "fire", "fire_backward", "fire_forward"]
-
-Values = NDArray[np.floating[Any]]
+__all__ = ["SURROGATE_WIDTH", "fire", "fire_backward", "fire_forward"]
 
 
 @compiled
 def fire_forward(
-    drive: Values, threshold: Values, potential: Values, lead: int, sent: Values, potentials: Values
+    drive: FloatingArray,
+    threshold: FloatingArray,
+    potential: FloatingArray,
+    lead: int,
+    sent: FloatingArray,
+    potentials: FloatingArray,
 ) -> None:
     """What :func:`snnc.models.spiking.neuron.fire` defines.
 
@@ -54,13 +58,13 @@ def fire_forward(
 
 @compiled
 def fire_backward(
-    gradient: Values,
-    potentials: Values,
-    threshold: Values,
+    gradient: FloatingArray,
+    potentials: FloatingArray,
+    threshold: FloatingArray,
     lead: int,
     width: float,
     learning: bool,
-    by_drive: Values,
+    by_drive: FloatingArray,
     by_threshold: NDArray[np.float64],
     by_potential: NDArray[np.float64],
 ) -> None:

@@ -13,7 +13,13 @@ from snnc.runtime.energy.models import (
     get_energy_model,
     snn_energy,
 )
-from snnc.runtime.energy.operations import OperationCounts, count_operations, count_synapses, fan_out
+from snnc.runtime.energy.operations import (
+    OperationCounts,
+    count_netx_operations,
+    count_operations,
+    count_synapses,
+    fan_out,
+)
 
 __all__ = [
     "ENERGY_MODELS",
@@ -23,6 +29,7 @@ __all__ = [
     "EnergyModel",
     "OperationCounts",
     "ann_energy",
+    "count_netx_operations",
     "count_operations",
     "count_synapses",
     "energy_model_names",

@@ -30,6 +30,9 @@ from numpy.typing import NDArray
 
 from snnc.program import CompiledNetwork, Synapse
 from snnc.program.connections import window_output
+from snnc.program.netx import NetxNetwork
+from snnc.runtime.netx.drive import as_synapse
+from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.result import RunResult
 
 
@@ -86,6 +89,29 @@ def count_operations(program: CompiledNetwork, result: RunResult, steps: int | N
         active_updates=sum(spikes),
         inactive_updates=updates - sum(spikes),
     )
+
+
+def count_netx_operations(network: NetxNetwork, result: NetxResult) -> tuple[int, ...]:
+    """Count for each block the synaptic operations of a run of a netx file; 0 for an input block.
+
+    Args:
+        network: The network that ran.
+        result: What it gave, from any backend.
+
+    Returns:
+        Sums over all samples and steps.
+    """
+    arriving = [result.input_counts, *result.spike_counts]
+    operations = []
+    for index, block in enumerate(network.blocks):
+        counts = arriving[index]
+        if block.connections is None or counts is None:
+            operations.append(0)
+            continue
+        reached = fan_out(as_synapse(block.connections), network.source_shape(index))
+        returned = int(result.spike_counts[index].sum()) * block.size if block.recurrent else 0
+        operations.append(int((counts.reshape(reached.shape) * reached).sum()) + returned)
+    return tuple(operations)
 
 
 def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError, SnncError, first_line
 from snnc.program.netx import NetxNetwork
-from snnc.runtime.lava.population import Process
+from snnc.runtime.lava.population import Process, from_lava_order, lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
 from snnc.runtime.lava.stream import BUDGET, pieces
 from snnc.runtime.netx.result import NetxResult
@@ -58,29 +58,26 @@ class NetxLavaNetwork(RunningNetwork):
         # Lava keeps no reference to what is attached; without one it would be collected.
         self._attached = [self._recorder()]
         if network.takes_biases:
-            self._blocks[0].neuron.bias_mant.init = lava_order(values[0, 0])
+            self._blocks[0].neuron.bias_mant.init = _as_biases(values[0, 0])
         else:
             self._attached.append(self._source(values))
         self._complete(self._blocks[-1].neuron, models)
 
     def set_biases(self, biases: NDArray[np.integer[Any]]) -> None:
         """Gives the input block other biases, (*input shape), between two steps."""
-        self._blocks[0].neuron.bias_mant.set(lava_order(biases))
+        self._blocks[0].neuron.bias_mant.set(_as_biases(biases))
 
     def potentials(self) -> NDArray[np.int32]:
         """Membrane potentials v of the last block's neurons as it is now, of its shape."""
         shape = self._network.blocks[-1].shape
-        potentials: NDArray[Any] = np.asarray(self._blocks[-1].neuron.v.get()).reshape(shape[::-1])
-        return potentials.transpose().astype(np.int32)
+        return from_lava_order(np.asarray(self._blocks[-1].neuron.v.get(), np.int32), shape)
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
         """Spikes of a block in each step of its own time so far, (steps, *shape)."""
         from snnc.runtime.lava.recorder import read_record
 
         steps = read_record(self._record(index), tuple(self._blocks[index].shape))
-        # Lava turns the axes of images around.
-        aligned = steps[self._schedule.latency(index) :]
-        return aligned.transpose(0, *range(aligned.ndim - 1, 0, -1))
+        return from_lava_order(steps[self._schedule.latency(index) :], self._network.blocks[index].shape, leading=1)
 
     def _source(self, values: NDArray[np.integer[Any]]) -> Process:
         """What sends all samples one after another, and then nothing."""
@@ -112,9 +109,8 @@ class NetxLavaNetwork(RunningNetwork):
         return str(self._folder.path / f"spikes-{index}")
 
 
-def lava_order(values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-    """Values of a layer with its axes as Lava has them: (width, height, channels)."""
-    return np.ascontiguousarray(values.transpose(), np.int32)
+def _as_biases(values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+    return np.ascontiguousarray(lava_order(values), np.int32)
 
 
 def run_netx_on_lava(

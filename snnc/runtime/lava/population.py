@@ -1,22 +1,21 @@
-"""The input as Lava's processes receive it."""
+"""Neurons and the input as Lava has them: their ports, and the order in which it counts them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from snnc.common.arrays import Number
 from snnc.program import Program
 from snnc.runtime.lava.schedule import Schedule
 
 # lava-nc has no type information.
 Process = Any
-
-Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +71,30 @@ def image_order(shape: tuple[int, ...]) -> NDArray[np.int64]:
         shape: Shape of the layer; with one axis nothing changes.
     """
     return np.arange(math.prod(shape)).reshape(shape).transpose().ravel()
+
+
+def lava_order(values: NDArray[Number]) -> NDArray[Number]:
+    """Return a layer's values with its axes as Lava has them, (width, height, channels); a view.
+
+    Args:
+        values: (channels, height, width) or (features,).
+    """
+    return values.transpose()
+
+
+def from_lava_order(values: NDArray[Number], shape: tuple[int, ...], leading: int = 0) -> NDArray[Number]:
+    """Return values of a layer in Lava's order in the layer's own shape.
+
+    Args:
+        values: (..., *shape[::-1]), or the same with a layer's axes joined.
+        shape: The layer's shape.
+        leading: Number of axes before those of the layer.
+
+    Returns:
+        (..., *shape).
+    """
+    turned = values.reshape(*values.shape[:leading], *shape[::-1])
+    return turned.transpose(*range(leading), *reversed(range(leading, turned.ndim)))
 
 
 def arranged_matrix(matrix: csr_matrix, target: Population, source: Population) -> csr_matrix:

@@ -14,10 +14,10 @@ from snnc.program import SigmaDeltaProgram
 from snnc.program.net import save
 from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.engine import DEFAULT_TIMEOUT
-from snnc.runtime.lava.population import Process, image_order
+from snnc.runtime.lava.population import Process, from_lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
 from snnc.runtime.lava.stream import pieces, samples_per_stream
-from snnc.runtime.result import RunResult, joined
+from snnc.runtime.result import RunResult, join_results
 
 # What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
 STATE = ("sigma", "act", "residue")
@@ -88,9 +88,7 @@ class SigmaDeltaNetwork(RunningNetwork):
         steps = read_messages(self._record(index), (int(np.prod(self._shapes[index])),))
         interval = self._program.interval
         found = steps[interval : interval * (self._samples + 1)].reshape(self._samples, interval, -1)
-        restored = np.empty_like(found)
-        restored[..., image_order(shape)] = found
-        return restored.reshape(self._samples, interval, *shape)
+        return from_lava_order(found, shape, leading=2)
 
     def _record(self, index: int) -> str:
         """The file that holds a layer's messages."""
@@ -156,7 +154,7 @@ def run_sigma_delta(
                 _total(told, len(levels)),
             )
         )
-    return joined(results)
+    return join_results(results)
 
 
 def _run_piece(

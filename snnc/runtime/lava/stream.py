@@ -16,7 +16,7 @@ from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.engine import DEFAULT_TIMEOUT
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.lava.schedule import Schedule
-from snnc.runtime.result import RunResult, joined
+from snnc.runtime.result import RunResult, join_results
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def run_here(
             )
         )
         done = stream.stop
-    return joined(results), paces[0]
+    return join_results(results), paces[0]
 
 
 def _steps_left(program: Program, streams: list[slice]) -> int:

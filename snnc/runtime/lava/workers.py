@@ -19,7 +19,7 @@ from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, pieces, run_here
 from snnc.runtime.lava.synapses import check_delays
-from snnc.runtime.result import RunResult, joined
+from snnc.runtime.result import RunResult, join_results
 
 EXPECTED = "dask:ADDRESS, such as dask:tcp://host:8786; ray; or ray:ADDRESS"
 # A scheduler that does not answer for so long is not there.
@@ -190,7 +190,7 @@ def run_shared(
                 steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
                 announce(pace.seconds(steps, networks=len(shares)) / count)
             work.run(shares, pace.seconds(Schedule.of(program, size).steps, networks=1))
-    return joined(work.results)
+    return join_results(work.results)
 
 
 class _Work:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.memory_order import from_memory, in_memory, to_memory
 from snnc.program.netx import Block
 from snnc.runtime.loihi_neuron import DECAY_UNITY, INPUT_SHIFT, integrate_steps
-from snnc.runtime.netx.drive import SynapticDrive, from_memory, in_memory, to_memory
+from snnc.runtime.netx.drive import SynapticDrive
 
 
 class BlockRun:

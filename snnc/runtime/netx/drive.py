@@ -5,41 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from snnc.common.errors import DataError
+from snnc.common.memory_order import in_memory
 from snnc.program import Synapse
-from snnc.program.netx import Connections, NetxNetwork
+from snnc.program.netx import Connections
 from snnc.program.synaptic_input import SynapticInput
-from snnc.runtime.energy.operations import fan_out
-from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
-
-Number = TypeVar("Number", bound=np.generic)
-
-
-def in_memory(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a layer as it lies in memory: (height, width, channels), or (features,)."""
-    return (*shape[1:], shape[0]) if len(shape) == 3 else shape
-
-
-def to_memory(values: NDArray[Number], shape: tuple[int, ...]) -> NDArray[Number]:
-    """Values whose last axes are a layer's, as they lie in memory; a view.
-
-    Args:
-        values: (..., *shape).
-        shape: The layer's shape, (channels, height, width) or (features,).
-    """
-    return np.moveaxis(values, -3, -1) if len(shape) == 3 else values
-
-
-def from_memory(values: NDArray[Number], shape: tuple[int, ...]) -> NDArray[Number]:
-    """The inverse of :func:`to_memory`."""
-    return np.moveaxis(values, -1, -3) if len(shape) == 3 else values
 
 
 def as_synapse(connections: Connections) -> Synapse:
@@ -53,26 +29,6 @@ def as_synapse(connections: Connections) -> Synapse:
         dilation=connections.dilation,
         groups=connections.groups,
     )
-
-
-def synaptic_operations(network: NetxNetwork, result: NetxResult) -> tuple[int, ...]:
-    """For each block the spikes that arrived at its synapses, over all samples and steps; 0 for an input block.
-
-    Args:
-        network: The network that ran.
-        result: What it gave.
-    """
-    arriving = [result.input_counts, *result.spike_counts]
-    operations = []
-    for index, block in enumerate(network.blocks):
-        counts = arriving[index]
-        if block.connections is None or counts is None:
-            operations.append(0)
-            continue
-        reached = fan_out(as_synapse(block.connections), network.source_shape(index))
-        returned = int(result.spike_counts[index].sum()) * block.size if block.recurrent else 0
-        operations.append(int((counts.reshape(reached.shape) * reached).sum()) + returned)
-    return tuple(operations)
 
 
 FLOAT64_EXACT = 1 << 53

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
+from snnc.common.memory_order import from_memory, to_memory
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.netx.block_run import BlockRun, bytes_per_sample, bytes_per_step
-from snnc.runtime.netx.drive import SynapticDrive, from_memory, to_memory
+from snnc.runtime.netx.drive import SynapticDrive
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule, checked_values
 from snnc.runtime.simulator.chunks import CPU_MEMORY, GAPS, Chunks, Demand, exact_products, plan

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.runtime.result import RunResult, joined
+from snnc.runtime.result import RunResult, join_results
 from snnc.runtime.resumable.journal import Journal
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -153,7 +153,7 @@ class ResumableRun:
                 announce(seconds * (len(levels) - done) / len(piece))
                 announce = None
             size = next_size(len(piece), seconds)
-        return joined(results)
+        return join_results(results)
 
     def finish(self) -> None:
         """Removes the file: the result has got where it should."""

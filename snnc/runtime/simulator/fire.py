@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import FloatingArray
 from snnc.common.jit import compiled
 
-Number = np.floating[Any]
-Values = NDArray[Number]
 # Neurons that are taken through all steps together: what they remember stays in the innermost cache.
 BLOCK = 512
 # Lava adds up in 32 bits what then has to fit into 24: numbers that many times as far apart as the limit are the same.
@@ -19,8 +18,8 @@ REGISTER = 2 * 2**8
 
 @compiled
 def fire(
-    drive: Values,
-    bias: Values,
+    drive: FloatingArray,
+    bias: FloatingArray,
     firing_level: float,
     threshold: float,
     memoryless: bool,
@@ -29,7 +28,7 @@ def fire(
     silent: int,
     arriving: int,
     spikes: NDArray[np.uint8],
-    potential: Values,
+    potential: FloatingArray,
     counts: NDArray[np.int64],
 ) -> tuple[int, float, float]:
     """Integrates, fires and resets, as :class:`snnc.program.Layer` says; all values are whole numbers.
@@ -124,7 +123,7 @@ def fire(
 
 
 @compiled
-def extremes(lowest: Values, highest: Values) -> None:
+def extremes(lowest: FloatingArray, highest: FloatingArray) -> None:
     """Brings the lowest and the highest of BLOCK values to the front, by halves, which become vector instructions."""
     half = BLOCK // 2
     while half:
@@ -137,20 +136,20 @@ def extremes(lowest: Values, highest: Values) -> None:
 
 @compiled
 def wrap_and_fire(
-    drive: Values,
-    bias: Values,
-    level: Number,
-    taken: Number,
-    kept: Number,
-    pulse: Number,
-    limit: Number,
+    drive: FloatingArray,
+    bias: FloatingArray,
+    level: np.floating[Any],
+    taken: np.floating[Any],
+    kept: np.floating[Any],
+    pulse: np.floating[Any],
+    limit: np.floating[Any],
     silent: int,
     arriving: int,
     spikes: NDArray[np.uint8],
-    voltage: Values,
-    tally: Values,
-    lowest: Values,
-    highest: Values,
+    voltage: FloatingArray,
+    tally: FloatingArray,
+    lowest: FloatingArray,
+    highest: FloatingArray,
 ) -> int:
     """A block of one sample's neurons of which one wraps around, or fires while it is closed; slow, and rare.
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.memory_order import layer_order, rows_in_memory, shaped_from_memory
+from snnc.common.memory_order import from_memory, in_memory, layer_order, rows_in_memory
 from snnc.program import Layer
 from snnc.runtime.simulator.fire import REGISTER, fire
 from snnc.runtime.simulator.steps import Span
@@ -98,7 +98,12 @@ class Population:
             counts,
         )
         return LayerOutput(
-            sent.view(steps, batch, *shape), potential, shaped_from_memory(counts, shape), wraps, int(low), int(high)
+            sent.view(steps, batch, *shape),
+            potential,
+            from_memory(counts.reshape(in_memory(shape)), shape),
+            wraps,
+            int(low),
+            int(high),
         )
 
     def _step_by_step(self, drive: torch.Tensor, span: Span, potential: torch.Tensor) -> LayerOutput:

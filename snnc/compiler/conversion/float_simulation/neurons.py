@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from snnc.common.arrays import FloatingArray
 from snnc.common.jit import compiled
 from snnc.common.memory_order import layer_order, rows_in_memory
 
@@ -76,13 +76,19 @@ def check(drive: torch.Tensor, timesteps: int, neuron: str) -> None:
         raise ValueError(f"expected 1 or {timesteps} >= 1 steps of input, found {len(drive)}")
 
 
-Values = NDArray[np.floating[Any]]
 # Neurons that are taken through all steps together: what they remember stays in the innermost cache.
 CHUNK = 512
 
 
 @compiled
-def fire(drive: Values, threshold: Values, potential: Values, signed: bool, lead: int, sent: Values) -> int:
+def fire(
+    drive: FloatingArray,
+    threshold: FloatingArray,
+    potential: FloatingArray,
+    signed: bool,
+    lead: int,
+    sent: FloatingArray,
+) -> int:
     """What neurons send, as :func:`spike_trains` defines it, times Vth.
 
     Args:

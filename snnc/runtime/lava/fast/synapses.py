@@ -1,4 +1,4 @@
-"""Lava's Sparse and DelaySparse by scipy's product, where Lava picks columns anew in each step."""
+"""Lava's Dense, DelayDense, Sparse and DelaySparse by products of numpy and scipy, where Lava goes over columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,20 @@ from snnc.runtime.lava.fast.products import (
 LONGEST_DELAY = 63
 
 
-class DelayedModel(BufferedModel):
+class MatrixModel(BufferedModel):
+    """What synapses with a matrix of weights share: ports and variables, as Lava declares them."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
+    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
+    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
+
+    def product(self, weights: csr_matrix) -> SparseProduct:
+        """Return the product with weights that are clipped and truncated already."""
+        return SparseProduct(weights, self.proc_params.get("weight_exp", 0), is_graded=self.num_message_bits.item() > 0)
+
+
+class DelayedModel(MatrixModel):
     """What DelaySparse and DelayDense share.
 
     Args:
@@ -48,7 +61,6 @@ class DelayedModel(BufferedModel):
         if delays.nnz and delays.max() > LONGEST_DELAY:
             raise ValueError(f"delays have to be between 0 and {LONGEST_DELAY}, got {delays.max()}")
         weights = csr_matrix(loihi_weights(self.weights, self.proc_params)).tocoo()
-        exponent = self.proc_params.get("weight_exp", 0)
         # scipy gives a sparse matrix instead where nothing is asked for.
         own = np.asarray(delays[weights.row, weights.col]).ravel() if weights.nnz else np.zeros(0, int)
         steps = self.a_buff.shape[-1]
@@ -56,9 +68,7 @@ class DelayedModel(BufferedModel):
         for delay in np.unique(own[own < steps]):
             of_delay = own == delay
             entries = (weights.data[of_delay], (weights.row[of_delay], weights.col[of_delay]))
-            self._products[int(delay)] = SparseProduct(
-                csr_matrix(entries, weights.shape), exponent, is_graded=self.num_message_bits.item() > 0
-            )
+            self._products[int(delay)] = self.product(csr_matrix(entries, weights.shape))
         if self._waiting is None:
             self._waiting = np.ascontiguousarray(self.a_buff.T)
 
@@ -81,14 +91,10 @@ class DelayedModel(BufferedModel):
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("snnc_fast")
-class FastDenseModel(BufferedModel):
+class FastDenseModel(MatrixModel):
     """The same integers as ``PyDenseModelBitAcc``."""
 
-    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
-    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
     weights: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=8)
-    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
 
     @property
     def matrix(self) -> NDArray[Any]:
@@ -123,31 +129,21 @@ class FastDenseModel(BufferedModel):
 class FastDelayDenseModel(DelayedModel):
     """The same integers as ``PyDelayDenseModelBitAcc``."""
 
-    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
-    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
     weights: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=8)
     delays: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=6)
-    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
 
 
 @implements(proc=Sparse, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("snnc_fast")
-class FastSparseModel(BufferedModel):
+class FastSparseModel(MatrixModel):
     """The same integers as ``PySparseModelBitAcc``."""
 
-    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
-    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
     weights: csr_matrix = LavaPyType(csr_matrix, np.int32, precision=8)
-    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
 
     def prepare(self) -> None:
         """Clips and truncates the weights, and chooses the form of the product."""
-        weights = csr_matrix(loihi_weights(self.weights, self.proc_params))
-        exponent = self.proc_params.get("weight_exp", 0)
-        self._product = SparseProduct(weights, exponent, is_graded=self.num_message_bits.item() > 0)
+        self._product = self.product(csr_matrix(loihi_weights(self.weights, self.proc_params)))
 
     def accept_spikes(self) -> None:
         """Multiplies what arrived."""
@@ -160,9 +156,5 @@ class FastSparseModel(BufferedModel):
 class FastDelaySparseModel(DelayedModel):
     """The same integers as ``PyDelaySparseModelBitAcc``: a product for each delay that occurs."""
 
-    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=16)
-    a_buff: NDArray[np.int32] = LavaPyType(np.ndarray, np.int32, precision=16)
     weights: csr_matrix = LavaPyType(csr_matrix, np.int32, precision=8)
     delays: csr_matrix = LavaPyType(csr_matrix, np.int32, precision=6)
-    num_message_bits: NDArray[np.int_] = LavaPyType(np.ndarray, int, precision=5)
