@@ -16,7 +16,7 @@ _ABANDONED = 3600.0
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Writes a file beside its place and renames it, so that nobody ever sees half of it.
+    """Write a file beside its place and rename it, so that nobody ever sees half of it.
 
     Args:
         path: The file; one that exists is replaced.
@@ -49,7 +49,7 @@ def write_whole(path: str | Path, content: bytes) -> None:
 
 
 def _remove_abandoned(folder: Path, prefix: str) -> None:
-    """Removes what writers of the same file left that were killed."""
+    """Remove what writers of the same file left that were killed."""
     for path in folder.iterdir():
         if path.name.startswith(prefix) and path.name.endswith(_SUFFIX):
             with contextlib.suppress(OSError):  # another process was faster, or may do what we may not

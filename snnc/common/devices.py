@@ -10,7 +10,7 @@ from snnc.common.errors import OptionError
 
 
 def chosen_device(text: str) -> torch.device:
-    """A device of this machine.
+    """Return a device of this machine.
 
     Args:
         text: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:NUMBER``. Of the processes that torchrun

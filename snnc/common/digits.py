@@ -18,7 +18,7 @@ ROW_BITS = 12
 
 
 def rounded(values: FloatArray) -> FloatArray:
-    """Values to 16 significant bits.
+    """Round values to 16 significant bits.
 
     Elementary functions and sums in float64 differ in the last bits between versions of numpy and between processors.
     Rounded, the numbers that are written are the same.
@@ -35,7 +35,7 @@ def rounded(values: FloatArray) -> FloatArray:
 
 
 def rounded_together(values: FloatArray) -> FloatArray:
-    """Rows of numbers, each to 12 bits of the largest one of its row.
+    """Round rows of numbers, each to 12 bits of the largest one of its row.
 
     What linear equations give differs in the last bits by as much as they are ill-conditioned, for small numbers as for
     large ones; 12 bits are still 16 times as fine as what a chip keeps of a neuron's weights.
@@ -53,7 +53,7 @@ def rounded_together(values: FloatArray) -> FloatArray:
 
 
 def rounded_down(value: float) -> float:
-    """The largest number of 16 significant bits that is not above a positive one."""
+    """Return the largest number of 16 significant bits that is not above a positive one."""
     fraction, exponent = math.frexp(value)
     return math.ldexp(math.floor(math.ldexp(fraction, BITS)), exponent - BITS)
 
@@ -66,7 +66,7 @@ LEAST_EXPONENT = -1000
 def take_digit(
     left: FloatArray, starts: NDArray[np.int64], bits: int, whole: NDArray[np.float32], grain: FloatArray
 ) -> None:
-    """Takes the next digit away from numbers, row by row: the nearest multiples of a power of two.
+    """Take the next digit away from numbers, row by row: the nearest multiples of a power of two.
 
     Args:
         left: The numbers, rows behind one another; what remains of them is written back.
@@ -100,7 +100,7 @@ def take_digit(
 
 @compiled
 def largest(numbers: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-    """The largest size of a number in each row; 0 where it has none.
+    """Return the largest size of a number in each row; 0 where it has none.
 
     Args:
         numbers: As for :func:`take_digit`.

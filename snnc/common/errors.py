@@ -10,7 +10,7 @@ _LENGTH_MAXIMUM = 2000
 
 
 def _shown(text: str) -> str:
-    """What a file says must not steer the terminal that shows it: control characters are written out."""
+    """Write control characters out, since what a file says must not steer the terminal that shows it."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
@@ -46,7 +46,7 @@ class SnncError(Exception):
         super().__init__(self._line())
 
     def advising(self, advice: str) -> SnncError:
-        """The same error, of the same class, with other advice."""
+        """Return the same error, of the same class, with other advice."""
         return type(self)(self.problem, where=self.where, expected=self.expected, found=self.found, advice=advice)
 
     def _line(self) -> str:
@@ -111,5 +111,5 @@ class OverflowWarning(UserWarning):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a foreign error's text; its type where it has none, as a bare ``assert`` has not."""
+    """Return the first line of a foreign error's text; its type where it has none, as a bare ``assert`` has not."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Imports packages that not every kind of data needs."""
+"""Objects that a text names, ``module:attribute``, where they are looked for, and packages that may be absent."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["follow", "import_optional", "is_reference", "working_directory_first
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text is two Python names, perhaps dotted, with a colon between them."""
+    """Return whether a text is two Python names, perhaps dotted, with a colon between them."""
     module, colon, attribute = text.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
 @contextmanager
 def working_directory_first() -> Iterator[None]:
-    """Lets modules be imported from the working directory first, as ``python -m`` does, and undoes it afterwards."""
+    """Let modules be imported from the working directory first, as ``python -m`` does, and undo it afterwards."""
     before = list(sys.path)
     sys.path.insert(0, "")
     importlib.invalidate_caches()
@@ -33,7 +33,7 @@ def working_directory_first() -> Iterator[None]:
 
 
 def follow(reference: str, *, where: str, error: type[SnncError]) -> object:
-    """Imports the module and follows the attribute's name in it. This runs the module's code.
+    """Import the module and follow the attribute's name in it. This runs the module's code.
 
     Call it inside :func:`working_directory_first`, and whatever it gives too: modules import others when called.
 

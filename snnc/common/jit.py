@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(function: Function) -> Function:
-    """The function as machine code, compiled at its first call for the types of its arguments.
+    """Return the function as machine code, compiled at its first call for the types of its arguments.
 
     What was compiled is kept in the ``__pycache__`` beside the source or, where that cannot be written, in the user's
     cache folder, so that only the first call ever takes seconds. The function runs without the interpreter's lock and

@@ -1,4 +1,4 @@
-"""How the C library deals with the memory that tensors leave behind."""
+"""How much memory is free, what would not fit into it, and freed memory that is kept for the next tensor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _GROUPS = (
 
 
 def available_memory(device: torch.device | None = None) -> int | None:
-    """Bytes that can still be taken.
+    """Return the bytes that can still be taken.
 
     Args:
         device: A GPU, for its memory; else this process's: of the machine's, its container's and its own limit the
@@ -50,7 +50,7 @@ def available_memory(device: torch.device | None = None) -> int | None:
 
 
 def check_memory(size: float, what: str, advice: str, device: torch.device | None = None) -> None:
-    """Refuses what will not fit into memory before it is begun.
+    """Refuse what will not fit into memory before it is begun.
 
     Args:
         size: Bytes that it takes at least.
@@ -73,7 +73,7 @@ def check_memory(size: float, what: str, advice: str, device: torch.device | Non
 
 
 def gibibytes(size: float) -> str:
-    """A number of bytes in words: ``3.2 GiB``, or ``12 MiB`` where that is less than one."""
+    """Return a number of bytes in words: ``3.2 GiB``, or ``12 MiB`` where that is less than one."""
     return f"{size / (1 << 30):.3g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.3g} MiB"
 
 
@@ -110,7 +110,7 @@ BLOCK = 31 << 20
 
 
 def keep_freed_memory() -> None:
-    """Makes the C library keep freed memory for the next tensor instead of returning it to the system.
+    """Make the C library keep freed memory for the next tensor instead of returning it to the system.
 
     glibc returns what is free at the end of its heap as soon as it is twice the largest block that ever was allocated
     from the system and freed. Layers' tensors are often just above that: each is then fetched page by page anew, which

@@ -17,7 +17,7 @@ FORMATS = (".pdf", ".png", ".svg")
 
 
 def check_picture(path: str | Path) -> Path:
-    """The path, if its suffix is that of a picture.
+    """Return the path, if its suffix is that of a picture.
 
     Raises:
         OutputError: It is another one.
@@ -34,7 +34,7 @@ def check_picture(path: str | Path) -> Path:
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Writes a figure in the format that the path's suffix says.
+    """Write a figure in the format that the path's suffix says.
 
     Raises:
         OutputError: The file cannot be written.
@@ -45,7 +45,7 @@ def save_picture(figure: Figure, path: Path) -> None:
 
 
 def picture_address(figure: Figure, format: Literal["png", "svg"], *, dpi: int = 130) -> str:
-    """A figure as a ``data:`` address, for a page that holds its pictures itself; the same for the same figure.
+    """Return a figure as a ``data:`` address, for a page that holds its pictures itself; the same for the same figure.
 
     Args:
         figure: The figure.

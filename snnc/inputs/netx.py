@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import DataError, OptionError
 from snnc.inputs.data import as_numbers
-from snnc.models.data import Dataset, load_data, npz
+from snnc.models.data import Dataset, load_data
+from snnc.models.data.sources import npz
 from snnc.program.netx import NetxNetwork
 
 
@@ -103,7 +104,7 @@ def _arrays(
     data: Dataset | str | Path | NDArray[Any], samples: int | None
 ) -> tuple[str, NDArray[Any], NDArray[np.int64] | None, float, tuple[str, ...] | None]:
     """Name, images, labels, unit and classes."""
-    if isinstance(data, str | Path) and npz.matches(str(data)):
+    if isinstance(data, str | Path) and npz.matches(str(data), Path()):
         images, labels = npz.read_arrays(str(data), "test")
         if labels is not None:
             if labels.dtype.kind not in "iu":

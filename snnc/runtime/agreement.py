@@ -1,4 +1,4 @@
-"""What left the chip's 24 bits in a run, for backends that cannot see it, and in words."""
+"""How far two backends agree on the same samples, and what overflowed in a run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Agreement:
         return not any(layer.differing for layer in self.layers) and self.readouts_matching == self.readouts
 
     def sentence(self) -> str:
-        """What to tell the user: ``sim and Lava agree on 812 of 812 spikes, and on ...``."""
+        """Return what to tell the user: ``sim and Lava agree on 812 of 812 spikes, and on ...``."""
         text = f"sim and Lava agree on {self.spikes_matching:,} of {self.spikes:,} {self.sent}"
         if self.spikes_extra:
             text += f" ({self.spikes_extra:,} more on Lava alone)"
@@ -81,7 +81,7 @@ class Agreement:
 
 
 def compare_runs(program: CompiledNetwork, reference: RunResult, other: RunResult) -> Agreement:
-    """Compares two runs of the same samples.
+    """Compare two runs of the same samples.
 
     Args:
         program: The program.
@@ -105,7 +105,7 @@ def compare_runs(program: CompiledNetwork, reference: RunResult, other: RunResul
 
 
 def count_overflows(program: CompiledNetwork, levels: NDArray[np.uint8]) -> tuple[int, ...]:
-    """``RunResult.wraps`` of samples, by the native simulator, which another backend agrees with.
+    """Return ``RunResult.wraps`` of samples, by the native simulator, which another backend agrees with.
 
     Nothing is computed where every layer is proven never to overflow.
 
@@ -122,7 +122,7 @@ def count_overflows(program: CompiledNetwork, levels: NDArray[np.uint8]) -> tupl
 
 
 def overflow_messages(program: CompiledNetwork, result: RunResult) -> tuple[str, ...]:
-    """A sentence for each layer that overflowed; nothing where none did."""
+    """Return a sentence for each layer that overflowed; nothing where none did."""
     return tuple(
         f"layer {layer.name}: the membrane potential overflowed {wraps:,} times, so the result means nothing; compile "
         f"again with {program.wording.remedy}"

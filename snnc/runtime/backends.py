@@ -40,7 +40,7 @@ def run_netx(
     memory: int | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> NetxResult:
-    """Runs a netx file.
+    """Run a netx file.
 
     Args:
         path: The file, which Lava reads by itself.
@@ -107,7 +107,7 @@ def run_levels(
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
-    """Runs a program on a backend.
+    """Run a program on a backend.
 
     Only ``sim`` sees membrane potentials: for the others it counts ``wraps``, unless no layer can overflow.
 

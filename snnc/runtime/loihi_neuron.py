@@ -18,7 +18,7 @@ LIMIT = 1 << 23
 def update(
     current: np.int32, voltage: np.int32, activation: np.int32, bias: np.int32, current_kept: int, voltage_kept: int
 ) -> tuple[np.int32, np.int32, bool, bool]:
-    """One neuron in one step, before it may fire: ``lava.proc.lif.models.AbstractPyLifModelFixed.subthr_dynamics``.
+    """Update a neuron by a step, before it may fire (``AbstractPyLifModelFixed.subthr_dynamics`` of lava.proc.lif).
 
     Args:
         current: u before.
@@ -60,7 +60,7 @@ def integrate(
     threshold: int,
     fired: NDArray[np.bool_],
 ) -> None:
-    """What ``lava.proc.lif.models.AbstractPyLifModelFixed`` does in a step, wraps of 24 and of 32 bits included.
+    """Do what ``lava.proc.lif.models.AbstractPyLifModelFixed`` does in a step, wraps of 24 and 32 bits included.
 
     Args:
         activation: What arrived, (neurons,), weight units.
@@ -96,7 +96,7 @@ def integrate_steps(
     counts: NDArray[np.int32],
     counted: int,
 ) -> tuple[int, int]:
-    """Several steps of :func:`integrate`, with the resets of Lava's LIFReset.
+    """Do several steps of :func:`integrate`, with the resets of Lava's LIFReset.
 
     Args:
         activation: What arrived, (steps, neurons), weight units; of what repeats itself one period is enough.

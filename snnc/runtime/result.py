@@ -48,7 +48,7 @@ class RunResult:
         return classes
 
     def accuracy(self, labels: NDArray[np.int64]) -> float:
-        """Share of samples whose prediction is their label, 0..1."""
+        """Return the share of samples whose prediction is their label, 0..1."""
         return float((self.predictions == labels).mean())
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from support.images import write_image
 
 from snnc.common.errors import DataError
-from snnc.models.data import folder, load_data
+from snnc.models.data import load_data
+from snnc.models.data.sources import folder
 
 
 def test_a_folder_of_grey_images_has_one_channel(tmp_path: Path) -> None:

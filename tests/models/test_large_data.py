@@ -52,7 +52,7 @@ def test_images_of_all_sizes_become_squares_as_torchvision_makes_them(imagenet: 
 
 
 def test_only_what_is_used_is_read(imagenet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from snnc.models.data import imagenet as source
+    from snnc.models.data.sources import imagenet as source
 
     opened = []
 

@@ -229,10 +229,7 @@ def test_neurons(data: st.DataObject, seed: int, largest: int, resets: bool) -> 
 
 
 def test_a_step_takes_one_product_for_each_convolution_and_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from snnc.runtime.lava.fast import conv
-    from snnc.runtime.lava.fast import synapses as delayed
-    from snnc.runtime.lava.fast import synapses as dense
-    from snnc.runtime.lava.fast import synapses as sparse
+    from snnc.runtime.lava.fast import conv, synapses
 
     done: list[str] = []
 
@@ -245,14 +242,13 @@ def test_a_step_takes_one_product_for_each_convolution_and_prepares_nothing(monk
 
     monkeypatch.setattr(conv.PatchProduct, "multiply", counted("product", conv.PatchProduct.multiply))
     monkeypatch.setattr(conv.PatchProduct, "__init__", counted("arrays", conv.PatchProduct.__init__))
-    for module in (dense, sparse, delayed):
-        monkeypatch.setattr(module, "loihi_weights", counted("weights", module.loihi_weights))
+    monkeypatch.setattr(synapses, "loihi_weights", counted("weights", synapses.loihi_weights))
     program = branching()
     with open_network(program, levels_for(program, 2), "fast") as network:
         network.run(2)
         models = network._read.runtime.models
         convolutions = sum(isinstance(model, conv.FastConvModel) for model in models)
-        kinds = (dense.FastDenseModel, sparse.FastSparseModel, sparse.FastDelaySparseModel)
+        kinds = (synapses.FastDenseModel, synapses.FastSparseModel, synapses.FastDelaySparseModel)
         assert convolutions > 0
         assert done.count("weights") == sum(isinstance(model, kinds) for model in models) > 0
         assert done.count("arrays") == convolutions

@@ -206,7 +206,7 @@ def _placed(path: Path, name: str, value: Option) -> Option:
         if KEYS[name] is PATH:
             return str(path.parent / Path(value).expanduser())
         if KEYS[name] is DATA:
-            from snnc.models.data.sources import relocated
+            from snnc.models.data.load import relocated
 
             return relocated(value, path.parent)
     except RuntimeError as error:
@@ -223,7 +223,7 @@ def _names_code(name: str, value: Option) -> bool:
 
         return named(value) is None
     if KEYS[name] is DATA:
-        from snnc.models.data.sources import names_code
+        from snnc.models.data.load import names_code
 
         return names_code(value)
     return False

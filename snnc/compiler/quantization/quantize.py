@@ -69,7 +69,7 @@ class Quantize(Pass):
        channel vanish in the weights, since a population has one threshold.
     2. theta is the largest ``mantissa * 2**exponent`` for which the weights fit, the bias fits and the membrane stays
        within the state's width over the window and the gate's pulse (:func:`choose_scale`).
-    3. ``w = 2 round(W' theta / 2)`` (even numbers, design.md 4), ``b = round(b' theta)``, ``v0 = round(v0' theta)``.
+    3. ``w = 2 round(W' theta / 2)`` (even numbers), ``b = round(b' theta)``, ``v0 = round(v0' theta)``.
        Where it is known what a synapse reads, a weight is rounded up or down as makes least of the errors of all of a
        neuron's weights together, and the bias takes what they change on average (:class:`WeightRounding`).
        Synapses that netx does not load have an exponent, the smallest with which their weights fit: the weights of a

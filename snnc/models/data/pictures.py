@@ -169,10 +169,10 @@ class LazyImages(np.lib.mixins.NDArrayOperatorsMixin):
         return self._kept[number]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: Any, *inputs: Any, **options: Any) -> Any:
-        """What numpy computes of all images, as of an array."""
+        """Return what numpy computes of all images, as of an array."""
         arrays = (np.asarray(each) if isinstance(each, LazyImages) else each for each in inputs)
         return getattr(ufunc, method)(*arrays, **options)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """All images, for numpy. This reads every file."""
+        """Return all images, for numpy. This reads every file."""
         return np.asarray(self[:], dtype=dtype)

@@ -1,4 +1,4 @@
-"""Finds the images of a split in class folders: ``CLASS/IMAGE``, ``train/CLASS/IMAGE`` or ``train.zip``."""
+"""The images of a split in class folders: ``CLASS/IMAGE``, ``train/CLASS/IMAGE`` or ``train.zip``."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Tree(Protocol):
     """Folders and files below a root. Paths are relative to it, with ``/`` between names; the root is ``""``."""
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders directly in a folder, sorted, without hidden ones."""
+        """Return the names of the folders directly in a folder, sorted, without hidden ones."""
 
     def files(self, path: str) -> list[str]:
-        """Names of the files directly in a folder, sorted, without hidden ones."""
+        """Return the names of the files directly in a folder, sorted, without hidden ones."""
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading."""
 
     def where(self, path: str) -> str:
-        """How a message calls a file or folder."""
+        """Return how a message calls a file or folder."""
 
 
 class DirectoryTree:
@@ -43,11 +43,11 @@ class DirectoryTree:
         self._root = root
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders directly in a folder, sorted, without hidden ones."""
+        """Return the names of the folders directly in a folder, sorted, without hidden ones."""
         return self._names(path, folders=True)
 
     def files(self, path: str) -> list[str]:
-        """Names of the files directly in a folder, sorted, without hidden ones."""
+        """Return the names of the files directly in a folder, sorted, without hidden ones."""
         return self._names(path, folders=False)
 
     def open(self, path: str) -> BinaryIO:
@@ -55,7 +55,7 @@ class DirectoryTree:
         return (self._root / path).open("rb")
 
     def where(self, path: str) -> str:
-        """How a message calls a file or folder."""
+        """Return how a message calls a file or folder."""
         return str(self._root / path)
 
     def _names(self, path: str, *, folders: bool) -> list[str]:
@@ -103,11 +103,11 @@ class ZipTree:
             self._root = next(iter(only))
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders directly in a folder, sorted, without hidden ones."""
+        """Return the names of the folders directly in a folder, sorted, without hidden ones."""
         return sorted(self._folders.get(self._inside(path), ()))
 
     def files(self, path: str) -> list[str]:
-        """Names of the files directly in a folder, sorted, without hidden ones."""
+        """Return the names of the files directly in a folder, sorted, without hidden ones."""
         return sorted(self._files.get(self._inside(path), ()))
 
     def open(self, path: str) -> BinaryIO:
@@ -115,7 +115,7 @@ class ZipTree:
         return io.BytesIO(self._archive.read(self._inside(path)))
 
     def where(self, path: str) -> str:
-        """How a message calls a file or folder."""
+        """Return how a message calls a file or folder."""
         inside = self._inside(path)
         return f"{self._path}/{inside}" if inside else str(self._path)
 
@@ -160,7 +160,7 @@ class ImageFiles:
         return len(self.paths)
 
     def mixed_order(self) -> npt.NDArray[np.int64]:
-        """A fixed random order, shape (N,): class by class, the first n images would show a class or two."""
+        """Return a fixed random order, shape (N,): class by class, the first n images would show a class or two."""
         return shuffled(len(self), _SEED)
 
     def open(self, index: int) -> BinaryIO:
@@ -168,7 +168,7 @@ class ImageFiles:
         return self.tree.open(self.paths[index])
 
     def where(self, index: int) -> str:
-        """How a message calls one of the files."""
+        """Return how a message calls one of the files."""
         return self.tree.where(self.paths[index])
 
 

@@ -23,7 +23,7 @@ SIGMA_DELTA_VERSION = 2
 GROUP = "snnc"
 LAYERS = "layer"
 
-# Lava's LIF holds u and never lets it decay, and v is u (design.md 5); that of a memoryless layer forgets all of u.
+# Lava's LIF holds u, which never decays, and v is u (docs/lowering.md); that of a memoryless layer forgets all of u.
 CURRENT_DECAY = 0
 FORGETTING_DECAY = 4096
 VOLTAGE_DECAY = 4096

@@ -16,7 +16,7 @@ from snnc.runtime.energy.operations import OperationCounts
 
 
 def count_macs(module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, int]:
-    """Counts the multiply-accumulates of each convolution and linear layer, for one input.
+    """Count the multiply-accumulates of each convolution and linear layer, for one input.
 
     One image of zeros runs through the module. Each output value of a layer costs one multiply-accumulate per weight
     that reaches it; weights that meet zero padding count, as the convention is. Biases, batch normalisation (which
@@ -107,7 +107,7 @@ class EnergyEstimate:
 
 
 def estimate_energy(program: CompiledNetwork, counts: OperationCounts | None) -> tuple[EnergyEstimate, ...]:
-    """Estimates the energy for one sample by every model.
+    """Estimate the energy for one sample by every model.
 
     Args:
         program: The program, which knows the ANN's operations.
@@ -130,7 +130,7 @@ def _snn(model: EnergyModel, counts: OperationCounts) -> float:
 
 
 def layer_energies(model: EnergyModel, program: CompiledNetwork, counts: OperationCounts) -> tuple[float, ...]:
-    """Estimates what each layer takes of the spiking network's energy.
+    """Estimate what each layer takes of the spiking network's energy.
 
     Args:
         model: The energy model.

@@ -69,12 +69,12 @@ ENERGY_MODELS: tuple[EnergyModel, ...] = (QIAO2015, LOIHI1)
 
 
 def energy_model_names() -> tuple[str, ...]:
-    """Returns every name that `get_energy_model` takes."""
+    """Return every name that `get_energy_model` takes."""
     return tuple(model.name for model in ENERGY_MODELS)
 
 
 def get_energy_model(name: str) -> EnergyModel:
-    """Looks an energy model up by its name.
+    """Look an energy model up by its name.
 
     Args:
         name: One of `energy_model_names`.
@@ -98,7 +98,7 @@ def snn_energy(
     neuron_updates_active: float,
     neuron_updates_inactive: float,
 ) -> float:
-    """Estimates the energy of a spiking network.
+    """Estimate the energy of a spiking network.
 
     The counts may be totals or means per sample, so that they need not be whole; the result is for the same unit.
 
@@ -125,7 +125,7 @@ def snn_energy(
 
 
 def ann_energy(model: EnergyModel, *, macs: float) -> float | None:
-    """Estimates the energy of an ANN for one input.
+    """Estimate the energy of an ANN for one input.
 
     Args:
         model: The energy model.

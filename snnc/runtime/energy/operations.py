@@ -63,7 +63,7 @@ class OperationCounts:
 
 
 def count_operations(program: CompiledNetwork, result: RunResult, steps: int | None = None) -> OperationCounts:
-    """Counts the operations of a run.
+    """Count the operations of a run.
 
     Args:
         program: The program that ran.
@@ -115,7 +115,7 @@ def count_netx_operations(network: NetxNetwork, result: NetxResult) -> tuple[int
 
 
 def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """How many synapses each source neuron has.
+    """Return how many synapses each source neuron has.
 
     Args:
         synapse: The connections.
@@ -157,7 +157,7 @@ def fan_out(synapse: Synapse, source_shape: tuple[int, ...]) -> NDArray[np.int64
 
 
 def count_synapses(program: CompiledNetwork) -> tuple[int, ...]:
-    """How many synapses reach each layer, readout included: one for each pair of connected neurons."""
+    """Return how many synapses reach each layer, readout included: one for each pair of connected neurons."""
     return tuple(
         sum(int(fan_out(synapse, program.source_shape(synapse.source)).sum()) for synapse in layer.synapses)
         for layer in program.layers

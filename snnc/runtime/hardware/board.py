@@ -17,7 +17,7 @@ _EXTENSION = "lava.utils.loihi2_profiler"
 
 
 def loihi_available() -> str | None:
-    """None where the lava-loihi extension is installed, else one line that says why not and what to do."""
+    """Return None where the lava-loihi extension is installed, else one line that says why not and what to do."""
     try:
         found = importlib.util.find_spec(_EXTENSION)
     except ModuleNotFoundError:
@@ -37,7 +37,7 @@ def run_loihi(
     record: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> RunResult:
-    """Streams samples through a board; so far it only says why it cannot.
+    """Stream samples through a board; so far it only says why it cannot.
 
     Args:
         program: The program.

@@ -53,7 +53,7 @@ class Assembly:
         return self.populations[len(self._program.layers) - 1]
 
     def _attach_synapses(self, index: int, *, first: int) -> None:
-        """The synapses of a layer from the ``first`` on."""
+        """Attach the synapses of a layer from the ``first`` on."""
         program = self._program
         for synapse in program.layers[index].synapses[first:]:
             self.attached.append(

@@ -15,7 +15,7 @@ ADVICE = 'use Python 3.10 and install it with: pip install "snnc[lava]"'
 
 
 def lava_available() -> str | None:
-    """None where lava-nc and lava-dl can be imported, else one line that says why not and what to do."""
+    """Return None where lava-nc and lava-dl can be imported, else one line that says why not and what to do."""
     for package, module in (("lava-nc", "lava.magma"), ("lava-dl", "lava.lib.dl.netx")):
         try:
             found = importlib.util.find_spec(module)
@@ -28,7 +28,7 @@ def lava_available() -> str | None:
 
 
 def import_lava() -> None:
-    """Imports Lava without the remarks that its packages print about devices nobody asked for.
+    """Import Lava without the remarks that its packages print about devices nobody asked for.
 
     Raises:
         BackendError: Lava is not installed, or cannot be imported.
@@ -49,7 +49,7 @@ def import_lava() -> None:
 
 @contextlib.contextmanager
 def _start_method_left_alone() -> Iterator[None]:
-    """Lava sets how processes start when it is imported, and fails where that was set before, as it is in a worker."""
+    """Keep Lava, within the block, from setting how processes start: it fails where that is set, as in a worker."""
     if multiprocessing.get_start_method(allow_none=True) is None:
         yield
         return

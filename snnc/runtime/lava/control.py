@@ -33,7 +33,7 @@ class Clocks:
         return len(self._starts)
 
     def add(self, step: int, count: int = 1) -> NDArray[np.int64]:
-        """Adds neurons that fire together.
+        """Add neurons that fire together.
 
         Args:
             step: When they fire for the first time, from 1.
@@ -47,7 +47,7 @@ class Clocks:
         return np.arange(first, first + count)
 
     def build(self, parts: Parts) -> Process:
-        """The LIF process of all that were added, at least one, made of these parts."""
+        """Return the LIF process of all that were added, at least one, made of these parts."""
         starts = np.array(self._starts)
         return parts.lif(shape=starts.shape, vth=self._schedule.interval - 1, v=starts, **RISING)
 
@@ -80,7 +80,7 @@ class Gates:
         self._parts = parts
 
     def attach(self, gate: Gate, depth: int, clock: Process, population: Population) -> list[Process]:
-        """Attaches a layer's gate: a synapse for each sign, since one that has both keeps a bit less of its weights.
+        """Attach a layer's gate: a synapse for each sign, since one that has both keeps a bit less of its weights.
 
         Args:
             gate: The gate.
@@ -137,7 +137,7 @@ class Biases:
         self._parts = parts
 
     def build(self, clock: Process | None) -> list[Process]:
-        """Makes the neurons.
+        """Make the neurons.
 
         Args:
             clock: The clock neurons, where there are any.
@@ -163,7 +163,7 @@ class Biases:
         return [self._neurons, switch]
 
     def attach(self, layer: Layer, depth: int, population: Population) -> list[Process]:
-        """Attaches a layer, with its bias as multiples of 256 and the rest.
+        """Attach a layer, with its bias as multiples of 256 and the rest.
 
         Args:
             layer: The layer.
@@ -208,7 +208,7 @@ class Control:
         self.processes = self._biases.build(self._clock)
 
     def attach(self, layer: Layer, depth: int, population: Population) -> list[Process]:
-        """Attaches a layer.
+        """Attach a layer.
 
         Args:
             layer: The layer.
@@ -227,7 +227,7 @@ class Control:
         return attached
 
     def _attach_inhibition(self, threshold: Scaled, population: Population) -> Process:
-        """Reset by subtraction: a spike takes theta off its own neuron's potential one step later."""
+        """Attach the reset by subtraction: a spike takes theta off its own neuron's potential one step later."""
         diagonal = np.arange(population.neurons)
         weights = csr_matrix((np.full(population.neurons, -threshold.mantissa), (diagonal, diagonal)))
         return attach_matrix(self._parts, weights, threshold.exponent, population.flat_spikes(), population)

@@ -14,7 +14,7 @@ DEFAULT_MODELS: LavaModels = "fast"
 
 
 def check_models(models: str) -> LavaModels:
-    """The choice, if it is one.
+    """Return the choice, if it is one.
 
     Args:
         models: ``fast`` (ours, in one process) or ``stock`` (Lava's, in Lava's runtime).
@@ -33,7 +33,7 @@ DEFAULT_TIMEOUT = 600.0
 
 
 def check_timeout(seconds: float) -> None:
-    """Raises OptionError unless the number of seconds is positive."""
+    """Raise OptionError unless the number of seconds is positive."""
     if not seconds > 0:
         raise OptionError("is out of range", where="lava timeout", expected="more than 0 seconds", found=f"{seconds:g}")
 
@@ -53,7 +53,7 @@ class Engine:
         self._timeout = timeout
 
     def run(self, steps: int) -> None:
-        """Runs some steps, after starting what has to be started.
+        """Run some steps, after starting what has to be started.
 
         Raises:
             BackendError: A process of Lava's failed, ended, or does not answer.
@@ -66,7 +66,7 @@ class Engine:
         self._process.run(condition=RunSteps(steps))
 
     def stop(self, *, failed: bool) -> None:
-        """Ends all processes of the operating system.
+        """End all processes of the operating system.
 
         Args:
             failed: Something went wrong. It makes no difference: processes are not asked to end, since one that hangs

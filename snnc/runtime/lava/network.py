@@ -1,4 +1,4 @@
-"""A program as a Lava network: netx's chain, with what netx cannot load attached to it (design.md 5).
+"""A program as a Lava network: netx's chain, with what netx cannot load attached to it (docs/lowering.md).
 
 Only processes that Lava ships are used: LIF, LIFReset, Conv, Dense, Sparse, DelaySparse, and the buffers of
 lava.proc.io.
@@ -84,7 +84,7 @@ class LavaNetwork(RunningNetwork):
         self._complete(self._read, models, timeout)
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
-        """Every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
+        """Return every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
         from snnc.runtime.lava.recorder import read_record
 
         population = self._assembly.populations[index]
@@ -94,14 +94,14 @@ class LavaNetwork(RunningNetwork):
         return population.restore(trains, self.program.layers[index].shape)
 
     def readout(self) -> NDArray[np.int64]:
-        """Membrane potential of the readout after each sample, (samples, *shape), weight units."""
+        """Return the membrane potential of the readout after each sample, (samples, *shape), weight units."""
         potential = self._read.data.get().astype(np.int64)[..., self.schedule.reads_before :]
         # u holds weight units shifted left by 6 bits, so this division leaves no remainder.
         samples = np.moveaxis(potential, -1, 0) >> 6
         return self._assembly.readout.restore(samples, self.program.readout.shape)
 
     def _load_chain(self) -> list[Process]:
-        """The blocks that netx makes of the program's chain; none where the program has none."""
+        """Return the blocks that netx makes of the program's chain; none where the program has none."""
         if not self.program.chain:
             return []
         from lava.lib.dl.netx import hdf5
@@ -125,7 +125,7 @@ class LavaNetwork(RunningNetwork):
         return blocks
 
     def _keep_weights(self, blocks: list[Process]) -> None:
-        """Tells dense synapses that their weights have both signs and eight bits, as the file means them.
+        """Tell dense synapses that their weights have both signs and eight bits, as the file means them.
 
         netx scales weights up until they fill eight bits, and Lava guesses from their values whether all have one sign.
         Where none is positive it then takes -256, which a purely inhibitory synapse does not have, for -255, and drops
@@ -149,7 +149,7 @@ class LavaNetwork(RunningNetwork):
         self._attached.append(sink)
 
     def _record(self, index: int) -> str:
-        """The file that holds a layer's spikes."""
+        """Return the file that holds a layer's spikes."""
         return str(self._folder.path / f"spikes-{index}")
 
 
@@ -157,7 +157,7 @@ class LavaNetwork(RunningNetwork):
 def open_network(
     program: Program, levels: NDArray[np.uint8], models: str = DEFAULT_MODELS, timeout: float = DEFAULT_TIMEOUT
 ) -> Iterator[LavaNetwork]:
-    """A network that is stopped whatever happens: each of Lava's processes may be a process of the operating system.
+    """Yield a network that is stopped whatever happens, since each process may be one of the operating system.
 
     Args:
         program: The program.

@@ -64,23 +64,23 @@ class NetxLavaNetwork(RunningNetwork):
         self._complete(self._blocks[-1].neuron, models)
 
     def set_biases(self, biases: NDArray[np.integer[Any]]) -> None:
-        """Gives the input block other biases, (*input shape), between two steps."""
+        """Give the input block other biases, (*input shape), between two steps."""
         self._blocks[0].neuron.bias_mant.set(_as_biases(biases))
 
     def potentials(self) -> NDArray[np.int32]:
-        """Membrane potentials v of the last block's neurons as it is now, of its shape."""
+        """Return the membrane potentials v of the last block's neurons as they are now, of its shape."""
         shape = self._network.blocks[-1].shape
         return from_lava_order(np.asarray(self._blocks[-1].neuron.v.get(), np.int32), shape)
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
-        """Spikes of a block in each step of its own time so far, (steps, *shape)."""
+        """Return the spikes of a block in each step of its own time so far, (steps, *shape)."""
         from snnc.runtime.lava.recorder import read_record
 
         steps = read_record(self._record(index), tuple(self._blocks[index].shape))
         return from_lava_order(steps[self._schedule.latency(index) :], self._network.blocks[index].shape, leading=1)
 
     def _source(self, values: NDArray[np.integer[Any]]) -> Process:
-        """What sends all samples one after another, and then nothing."""
+        """Return what sends all samples one after another, and then nothing."""
         from lava.proc.io.source import RingBuffer
 
         network, schedule = self._network, self._schedule
@@ -105,7 +105,7 @@ class NetxLavaNetwork(RunningNetwork):
         return sink
 
     def _record(self, index: int) -> str:
-        """The file that holds a block's spikes."""
+        """Return the file that holds a block's spikes."""
         return str(self._folder.path / f"spikes-{index}")
 
 
@@ -124,7 +124,7 @@ def run_netx_on_lava(
     models: str,
     advance: Callable[[int], None] | None = None,
 ) -> NetxResult:
-    """Streams samples through the network that stock netx makes of a file.
+    """Stream samples through the network that stock netx makes of a file.
 
     Where samples are separate and synapses have delays or lead back, each sample gets a network of its own, since what
     is under way would reach the next one.
@@ -219,7 +219,7 @@ def _run(
 
 
 def _joined(results: list[NetxResult]) -> NetxResult:
-    """Results of samples that ran one after another."""
+    """Return one result for samples that ran one after another."""
     first = results[0]
     if len(results) == 1:
         return first

@@ -1,4 +1,4 @@
-"""What Lava remembers of a network after it has ended."""
+"""Processes, threads and shared memory of Lava's, which outlive a network unless they are ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _is_starting = False
 
 @contextlib.contextmanager
 def offspring() -> Iterator[None]:
-    """Processes that are forked in here take no notice of what interrupts us, and on Linux end when we do, if killed.
+    """Have processes forked within the block ignore what interrupts us, and end, on Linux, when we are killed.
 
     Ctrl-C reaches all processes of a terminal; the parent alone decides what happens then.
 
@@ -52,7 +52,7 @@ def offspring() -> Iterator[None]:
 
 
 def end_offspring(runtime: Any) -> None:
-    """Kills the processes of a runtime, which may no longer answer, and gives back its threads and its shared memory.
+    """Kill the processes of a runtime, which may no longer answer, and give back its threads and its shared memory.
 
     Args:
         runtime: Lava's.
@@ -73,7 +73,7 @@ def end_offspring(runtime: Any) -> None:
 
 
 def _give_back(memory: Any) -> None:
-    """Ends the process that manages shared memory, in whatever state it is."""
+    """End the process that manages shared memory, in whatever state it is."""
     manager = memory and memory._manager
     # It can be shut down once it has been started.
     if not hasattr(manager, "shutdown"):
@@ -120,14 +120,14 @@ class Registration:
         self._own: list[set[int]] = []
 
     def complete(self) -> None:
-        """All processes of the network are there."""
+        """Note that all processes of the network are there."""
         self._own = [
             {id(each) for each in getattr(server, name)[known:]}
             for (server, name), known in zip(self._lists, self._known, strict=True)
         ]
 
     def remove(self) -> None:
-        """Has Lava forget the network."""
+        """Have Lava forget the network."""
         for (server, name), own in zip(self._lists, self._own, strict=False):
             kept = []
             for each in getattr(server, name):

@@ -18,19 +18,19 @@ class Parts(Protocol):
     """
 
     def lif(self, **options: Any) -> Process:
-        """Neurons."""
+        """Make neurons."""
         ...
 
     def lif_reset(self, **options: Any) -> Process:
-        """Neurons that are cleared once in each interval."""
+        """Make neurons that are cleared once in each interval."""
         ...
 
     def sparse(self, *, weights: csr_matrix, **options: Any) -> Process:
-        """Synapses."""
+        """Make synapses."""
         ...
 
     def delay_sparse(self, *, weights: csr_matrix, delays: csr_matrix, **options: Any) -> Process:
-        """Synapses that hold spikes back."""
+        """Make synapses that hold spikes back."""
         ...
 
 
@@ -38,31 +38,31 @@ class LavaParts:
     """Lava's processes; Lava is imported as the first of each kind is made."""
 
     def source(self, stream: NDArray[np.int32]) -> Process:
-        """What sends a stream, (*shape, steps)."""
+        """Make what sends a stream, (*shape, steps)."""
         from lava.proc.io.source import RingBuffer
 
         return RingBuffer(data=stream)
 
     def lif(self, **options: Any) -> Process:
-        """Neurons."""
+        """Make neurons."""
         from lava.proc.lif.process import LIF
 
         return LIF(**options)
 
     def lif_reset(self, **options: Any) -> Process:
-        """Neurons that are cleared once in each interval."""
+        """Make neurons that are cleared once in each interval."""
         from lava.proc.lif.process import LIFReset
 
         return LIFReset(**options)
 
     def sparse(self, *, weights: csr_matrix, **options: Any) -> Process:
-        """Synapses."""
+        """Make synapses."""
         from lava.proc.sparse.process import Sparse
 
         return Sparse(weights=weights, **_with_sign_mode(options))
 
     def delay_sparse(self, *, weights: csr_matrix, delays: csr_matrix, **options: Any) -> Process:
-        """Synapses that hold spikes back."""
+        """Make synapses that hold spikes back."""
         from lava.proc.sparse.process import DelaySparse
 
         return DelaySparse(weights=weights, delays=delays, **_with_sign_mode(options))

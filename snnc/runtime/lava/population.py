@@ -38,20 +38,20 @@ class Population:
         return len(self.order)
 
     def flat_spikes(self) -> Process:
-        """The port that sends the spikes, with one axis."""
+        """Return the port that sends the spikes, with one axis."""
         port = self.process.s_out
         return port if len(self.shape) == 1 else port.reshape((self.neurons,))
 
     def receive(self, port: Process) -> None:
-        """Connects a port of one axis to the neurons' input."""
+        """Connect a port of one axis to the neurons' input."""
         (port if len(self.shape) == 1 else port.reshape(self.shape)).connect(self.process.a_in)
 
     def arrange(self, values: NDArray[Number]) -> NDArray[Number]:
-        """Values for each neuron of a layer, in its shape, in Lava's order, (neurons,)."""
+        """Return values for each neuron of a layer, in its shape, in Lava's order, (neurons,)."""
         return values.ravel()[self.order]
 
     def restore(self, values: NDArray[Number], shape: tuple[int, ...]) -> NDArray[Number]:
-        """The inverse of :meth:`arrange` for the last axes of ``values``, which are Lava's.
+        """Return the inverse of :meth:`arrange` for the last axes of ``values``, which are Lava's.
 
         Args:
             values: What Lava gave.
@@ -65,7 +65,7 @@ class Population:
 
 
 def image_order(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """The order of a layer whose axes Lava has turned around: (width, height, channels).
+    """Return the order of a layer whose axes Lava has turned around: (width, height, channels).
 
     Args:
         shape: Shape of the layer; with one axis nothing changes.
@@ -98,7 +98,7 @@ def from_lava_order(values: NDArray[Number], shape: tuple[int, ...], leading: in
 
 
 def arranged_matrix(matrix: csr_matrix, target: Population, source: Population) -> csr_matrix:
-    """Weights between two layers in the order in which Lava has their neurons.
+    """Return the weights between two layers in the order in which Lava has their neurons.
 
     Args:
         matrix: (neurons of the target, neurons of the source), both flattened channel first.
@@ -117,25 +117,25 @@ GRADED_BITS = 8
 
 
 def message_bits(program: Program) -> int:
-    """Bits of the numbers that the input sends; 0 where it sends spikes."""
+    """Return the number of bits of what the input sends; 0 where it sends spikes."""
     return GRADED_BITS if program.coding.kind == "graded" else 0
 
 
 def input_shape(program: Program) -> tuple[int, ...]:
-    """Axes of the input as the first block of the chain wants them: those of an image turned around, else one axis."""
+    """Return the axes of the input as the first block of the chain wants them: an image's turned around, else one."""
     shape = program.coding.shape
     is_image = bool(program.chain) and program.layers[program.chain[0]].synapses[0].kind == "conv"
     return shape[::-1] if is_image else (int(np.prod(shape)),)
 
 
 def input_order(program: Program) -> NDArray[np.int64]:
-    """For each value, as Lava counts them, its index in a sample that is flattened channel first."""
+    """Return for each value, as Lava counts them, its index in a sample that is flattened channel first."""
     shape = program.coding.shape
     return image_order(shape) if len(input_shape(program)) > 1 else np.arange(int(np.prod(shape)))
 
 
 def input_events(program: Program, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What a sample sends in each of its T steps, (samples, T, values), in Lava's order.
+    """Return what a sample sends in each of its T steps, (samples, T, values), in Lava's order.
 
     Args:
         program: The program.
@@ -146,7 +146,7 @@ def input_events(program: Program, levels: NDArray[np.uint8]) -> NDArray[np.uint
 
 
 def input_stream(program: Program, levels: NDArray[np.uint8], schedule: Schedule) -> NDArray[np.int32]:
-    """All samples, each followed by the steps in which none is sent, (*input_shape, steps).
+    """Return all samples, each followed by the steps in which none is sent, (*input_shape, steps).
 
     Args:
         program: The program.

@@ -58,15 +58,15 @@ class RecordedPort:
     rearranged: tuple[Rearrangement, ...] = ()
 
     def reshape(self, shape: Sequence[int]) -> RecordedPort:
-        """The same port with other axes."""
+        """Return the same port with other axes."""
         return replace(self, rearranged=(*self.rearranged, ("reshape", tuple(map(int, shape)))))
 
     def transpose(self, axes: Sequence[int]) -> RecordedPort:
-        """The same port with its axes in another order."""
+        """Return the same port with its axes in another order."""
         return replace(self, rearranged=(*self.rearranged, ("transpose", tuple(map(int, axes)))))
 
     def connect(self, target: RecordedPort) -> None:
-        """Has this port send to another."""
+        """Have this port send to another."""
         assert not target.rearranged
         self.record.append(RecordedConnection(self.process, self.name, self.rearranged, target.process, target.name))
 
@@ -121,31 +121,31 @@ class RecordedParts:
         self.connections: list[RecordedConnection] = []
 
     def source(self, shape: tuple[int, ...]) -> RecordedProcess:
-        """What sends the input."""
+        """Make what sends the input."""
         return self._add("Source", {"shape": shape})
 
     def lif(self, **options: Any) -> RecordedProcess:
-        """Neurons."""
+        """Make neurons."""
         return self._add("LIF", options)
 
     def lif_reset(self, **options: Any) -> RecordedProcess:
-        """Neurons that are cleared once in each interval."""
+        """Make neurons that are cleared once in each interval."""
         return self._add("LIFReset", options)
 
     def conv(self, *, weight: NDArray[np.int32], **options: Any) -> RecordedProcess:
-        """Synapses that share weights."""
+        """Make synapses that share weights."""
         return self._add("Conv", {"weight": weight, **options})
 
     def dense(self, *, weights: NDArray[np.int32], **options: Any) -> RecordedProcess:
-        """Synapses between all."""
+        """Make synapses between all."""
         return self._add("Dense", {"weights": weights, **options})
 
     def sparse(self, *, weights: csr_matrix, **options: Any) -> RecordedProcess:
-        """Synapses between some."""
+        """Make synapses between some."""
         return self._add("Sparse", {"weights": weights, **options})
 
     def delay_sparse(self, *, weights: csr_matrix, delays: csr_matrix, **options: Any) -> RecordedProcess:
-        """Synapses between some that hold spikes back."""
+        """Make synapses between some that hold spikes back."""
         return self._add("DelaySparse", {"weights": weights, "delays": delays, **options})
 
     def _add(self, kind: str, options: dict[str, Any]) -> RecordedProcess:
@@ -170,7 +170,7 @@ class RecordedNetwork:
 
 
 def record_network(program: Program) -> RecordedNetwork:
-    """Writes down the network that :class:`snnc.runtime.lava.network.LavaNetwork` builds.
+    """Write down the network that :class:`snnc.runtime.lava.network.LavaNetwork` builds.
 
     Args:
         program: The program.
@@ -189,7 +189,7 @@ def record_network(program: Program) -> RecordedNetwork:
 def _record_chain(
     program: Program, schedule: Schedule, parts: RecordedParts, source: Population
 ) -> dict[int, Population]:
-    """What netx makes of the chain: its blocks are a synapse and a LIFReset each."""
+    """Record what netx makes of the chain: its blocks are a synapse and a LIFReset each."""
     chain: dict[int, Population] = {}
     before, bits = source, message_bits(program)
     for index in program.chain:
@@ -213,7 +213,7 @@ def _record_chain(
 
 
 def _conv(parts: RecordedParts, synapse: Synapse, source: Population, bits: int) -> RecordedProcess:
-    """A convolution with its axes turned around, as netx turns them, and the kernels with them."""
+    """Make a convolution with its axes turned around, as netx turns them, and the kernels with them."""
     weight, groups = joined_groups(synapse.weight, synapse.groups)
     process = parts.conv(
         weight=np.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)).astype(np.int32),

@@ -56,16 +56,16 @@ class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
         self._files = [Path(path).open("ab", buffering=0) for path in proc_params["paths"]]  # noqa: SIM115
 
     def run_spk(self) -> None:
-        """Writes one step."""
+        """Write one step."""
         for index, file in enumerate(self._files):
             file.write(self.written(getattr(self, _port(index)).recv()))
 
     def written(self, arrived: NDArray[np.int32]) -> bytes:
-        """What a step adds to a file."""
+        """Return what a step adds to a file."""
         return np.packbits(arrived != 0).tobytes()
 
     def close(self) -> None:
-        """Ends the files, where the process does not end."""
+        """End the files, where the process does not end."""
         for file in self._files:
             file.close()
 
@@ -78,12 +78,12 @@ class MessageRecorderModel(RecorderModel):
     """
 
     def written(self, arrived: NDArray[np.int32]) -> bytes:
-        """What a step adds to a file."""
+        """Return what a step adds to a file."""
         return np.ascontiguousarray(arrived, np.int32).tobytes()
 
 
 def recorder(shapes: Sequence[tuple[int, ...]], paths: Sequence[str]) -> Recorder:
-    """A process that records the spikes of populations.
+    """Return a process that records the spikes of populations.
 
     Args:
         shapes: Their shapes.
@@ -94,14 +94,14 @@ def recorder(shapes: Sequence[tuple[int, ...]], paths: Sequence[str]) -> Recorde
 
 
 def message_recorder(shapes: Sequence[tuple[int, ...]], paths: Sequence[str]) -> Recorder:
-    """A process that records the graded messages of populations; arguments as for :func:`recorder`."""
+    """Return a process that records the graded messages of populations; arguments as for :func:`recorder`."""
     made: Recorder = _recorder_class(len(shapes), MessageRecorderModel)(shapes=shapes, paths=paths)
     return made
 
 
 @functools.cache
 def _recorder_class(ports: int, base: type[RecorderModel]) -> Any:
-    """A Recorder with so many ports: Lava wants a model to name each, and finds it in the process's module."""
+    """Return a Recorder with so many ports: Lava wants a model to name each, and finds it in the process's module."""
     name = base.__name__.removesuffix("Model")
     process = type(f"{name}{ports}", (Recorder,), {"__module__": __name__})
     declared = {_port(index): LavaPyType(PyInPort.VEC_DENSE, np.int32) for index in range(ports)}
@@ -118,12 +118,12 @@ def _port(index: int) -> str:
 
 
 def read_messages(path: str, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """The messages that were recorded of a population, (steps, *shape)."""
+    """Return the messages that were recorded of a population, (steps, *shape)."""
     return np.fromfile(path, np.int32).reshape(-1, *shape)
 
 
 def read_record(path: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The spikes that were recorded of a population, (steps, *shape)."""
+    """Return the spikes that were recorded of a population, (steps, *shape)."""
     neurons = int(np.prod(shape))
     rows = np.fromfile(path, np.uint8).reshape(-1, -(-neurons // 8))
     return np.unpackbits(rows, axis=1, count=neurons).astype(bool).reshape(-1, *shape)

@@ -28,7 +28,7 @@ def run_lava(
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
-    """Streams samples through Lava.
+    """Stream samples through Lava.
 
     Args:
         program: The program.

@@ -45,7 +45,7 @@ class RecordFolder:
             fcntl.flock(handle, fcntl.LOCK_EX)
 
     def remove(self) -> None:
-        """Removes the folder and everything in it."""
+        """Remove the folder and everything in it."""
         self._close()
         self._folder.cleanup()
 
@@ -82,7 +82,7 @@ class RunningNetwork:
         self._folder = RecordFolder()
 
     def _complete(self, process: Process, models: str, timeout: float = DEFAULT_TIMEOUT) -> None:
-        """Makes the network ready to run.
+        """Make the network ready to run.
 
         Args:
             process: One of its processes: whichever is told runs all that it is connected with.
@@ -96,11 +96,11 @@ class RunningNetwork:
         self._registration.complete()
 
     def run(self, steps: int) -> None:
-        """Runs some steps."""
+        """Run some steps."""
         self._engine.run(steps)
 
     def stop(self, *, failed: bool = False) -> None:
-        """Ends every process of the network and removes what they wrote.
+        """End every process of the network and remove what they wrote.
 
         Args:
             failed: Something went wrong, so processes may no longer answer.
@@ -117,7 +117,7 @@ Network = TypeVar("Network", bound=RunningNetwork)
 
 @contextmanager
 def stopped_at_the_end(network: Network) -> Iterator[Network]:
-    """A network as long as the block lasts.
+    """Yield a network as long as the block lasts.
 
     Args:
         network: The network, ready to run.

@@ -1,4 +1,4 @@
-"""When what happens in the pipeline: the arithmetic of design.md section 5, without Lava."""
+"""When what happens in the pipeline: the arithmetic of docs/lowering.md, without Lava."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Schedule:
 
     @classmethod
     def of(cls, program: Program, samples: int) -> Schedule:
-        """The schedule of a program."""
+        """Return the schedule of a program."""
         return cls(program.timesteps, max(program.depths) + 1, samples, program.lead)
 
     @property
@@ -47,7 +47,7 @@ class Schedule:
         return self.samples * self.interval + self.depth - 1 - self.lead
 
     def window(self, depth: int, sample: int) -> slice:
-        """Recorded steps, counted from 0, in which a layer of that depth receives a sample.
+        """Return the recorded steps, counted from 0, in which a layer of that depth receives a sample.
 
         One without lead fires in them; one with lead in those k steps later.
         """
@@ -55,7 +55,7 @@ class Schedule:
         return slice(start, start + self.timesteps)
 
     def clock_start(self, step: int) -> int:
-        """Voltage at which a clock neuron starts that first fires at a step, from 1, and then once in each interval.
+        """Return the voltage at which a clock neuron starts that first fires at a step, from 1, then once an interval.
 
         It rises by one unit each step and fires above ``interval - 1`` units.
         """
@@ -64,22 +64,22 @@ class Schedule:
     # A pulse that is fired at a step arrives in the next one.
 
     def blank_pulse(self, depth: int) -> int:
-        """The step at which the clock of a depth first fires, so that its layers are silent in their blank step."""
+        """Return the step at which the clock of a depth first fires, so that its layers rest in their blank step."""
         return depth + self.interval
 
     def closing_pulse(self, depth: int) -> int:
-        """The same for what arrives in the first step of a window, so that layers with lead stay silent from there on.
+        """Return the same for what arrives in the first step of a window: layers with lead stay silent from there on.
 
         The blank step's pulse is lost in the reset that comes between the two.
         """
         return depth + 1
 
     def opening_pulse(self, depth: int) -> int:
-        """The same for what arrives in the first step in which layers with lead may fire."""
+        """Return the same for what arrives in the first step in which layers with lead may fire."""
         return depth + 1 + self.lead
 
     def bias_start(self, depth: int) -> int:
-        """Voltage at which the always-on neuron of a depth starts, without lead.
+        """Return the voltage at which the always-on neuron of a depth starts, without lead.
 
         It rises by one unit each step and fires above 0, so first at step l + 1; the bias arrives one step later, as
         the first window of that depth opens. Before that a layer holds nothing and cannot fire, whatever its bias.
@@ -87,7 +87,7 @@ class Schedule:
         return -UNIT * depth
 
     def bias_switches(self, depth: int) -> tuple[int, int]:
-        """Steps at which the clocks of a depth first fire that switch its bias on and off, with lead.
+        """Return the steps at which the clocks of a depth first fire that switch its bias on and off, with lead.
 
         The neuron that carries the bias fires from one step later on, and the bias arrives yet one later, in the T
         steps in which input does.
@@ -95,11 +95,11 @@ class Schedule:
         return depth + self.interval * self.begins_with_bias(depth), depth + self.timesteps
 
     def begins_with_bias(self, depth: int) -> bool:
-        """Whether the bias of a depth is on from the start: no clock fires in step 0."""
+        """Return whether the bias of a depth is on from the start: no clock fires in step 0."""
         return depth == 0
 
     def reset_offset(self, depth: int) -> int:
-        """The first active step of a depth, in which LIFReset clears what the sample before left."""
+        """Return the first active step of a depth, in which LIFReset clears what the sample before left."""
         return depth + 2
 
     @property

@@ -69,19 +69,19 @@ class SigmaDeltaNetwork(RunningNetwork):
         self._complete(delta.neuron, models, timeout)
 
     def come_to_rest(self) -> None:
-        """Runs without input until nothing changes any more, and remembers that state."""
+        """Run without input until nothing changes any more, and remember that state."""
         self._engine.run(self._program.interval)
         variables = [getattr(each, name) for each in self._neurons for name in STATE if hasattr(each, name)]
         self._rest = [(variable, np.asarray(variable.get())) for variable in variables]
 
     def run_sample(self) -> None:
-        """Runs the next sample, and sets all neurons back to rest."""
+        """Run the next sample, and set all neurons back to rest."""
         self._engine.run(self._program.interval)
         for variable, value in self._rest:
             variable.set(value)
 
     def messages(self, index: int) -> NDArray[np.int32]:
-        """What a layer sent, (samples, T, *layer shape): after all samples and before ``stop``."""
+        """Return what a layer sent, (samples, T, *layer shape): after all samples and before ``stop``."""
         from snnc.runtime.lava.recorder import read_messages
 
         shape = self._program.layers[index].shape
@@ -91,12 +91,12 @@ class SigmaDeltaNetwork(RunningNetwork):
         return from_lava_order(found, shape, leading=2)
 
     def _record(self, index: int) -> str:
-        """The file that holds a layer's messages."""
+        """Return the file that holds a layer's messages."""
         return str(self._folder.path / f"messages-{index}")
 
 
 def _stream(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """No input for an interval, then each sample for one, (*axes of netx, steps)."""
+    """Return no input for an interval, then each sample for one, (*axes of netx, steps)."""
     steps = np.repeat(np.concatenate([np.zeros_like(levels[:1]), levels]), program.interval, axis=0)
     return np.ascontiguousarray(steps.transpose(), np.int32)
 
@@ -113,7 +113,7 @@ def run_sigma_delta(
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
-    """Runs samples one after another on stock netx.
+    """Run samples one after another on stock netx.
 
     Args:
         program: The program.
@@ -166,7 +166,7 @@ def _run_piece(
     advance: Callable[[int], None],
     paced: Callable[[float], None],
 ) -> RunResult:
-    """Runs samples on a network of their own."""
+    """Run samples on a network of their own."""
     try:
         import_lava()
         with stopped_at_the_end(SigmaDeltaNetwork(program, levels, models, timeout)) as network:
@@ -203,10 +203,10 @@ def _result(
 
 
 def _behind(advance: Callable[[int], None] | None, start: int) -> Callable[[int], None]:
-    """Tells of samples done, those before a piece included."""
+    """Tell of samples done, those before a piece included."""
     return (lambda done: advance(start + done)) if advance else (lambda _: None)
 
 
 def _total(announce: Callable[[float], None] | None, samples: int) -> Callable[[float], None]:
-    """Tells how long the others take from the time of the first."""
+    """Tell how long the others take from the time of the first."""
     return (lambda seconds: announce(seconds * (samples - 1))) if announce else (lambda _: None)

@@ -21,7 +21,7 @@ Node = TypeVar("Node")
 
 
 def running_order(nodes: Iterable[Node], sources: Mapping[Node, Iterable[Node]]) -> list[Node]:
-    """Nodes such that each comes after those that send to it.
+    """Return nodes such that each comes after those that send to it.
 
     Args:
         nodes: All of them; the order of equals.
@@ -62,7 +62,7 @@ class Sender:
         self.message: Array | None = None
 
     def send(self, message: Array) -> None:
-        """Holds a message.
+        """Hold a message.
 
         Raises:
             BackendError: Its shape is wrong.
@@ -90,7 +90,7 @@ class Receiver:
         self._sender = sender
 
     def recv(self) -> Array:
-        """Takes the message away.
+        """Take the message away.
 
         Raises:
             BackendError: There is none: the sender's turn comes later.
@@ -121,7 +121,7 @@ class InPort:
         self._sources = [(receiver, _composed(each)) for receiver, each in zip(receivers, transforms, strict=True)]
 
     def recv(self) -> Array:
-        """The sum of what was sent; of one sender what it sent, not to be written to."""
+        """Return the sum of what was sent; of one sender what it sent, not to be written to."""
         if not self._sources:
             return self._nothing
         first, *others = (transform(receiver.recv()) for receiver, transform in self._sources)
@@ -146,7 +146,7 @@ class RefPort:
         self._model, self._variable = model, variable
 
     def read(self) -> Array:
-        """A copy of what the variable holds."""
+        """Return a copy of what the variable holds."""
         return np.array(getattr(self._model, self._variable))
 
 
@@ -168,7 +168,7 @@ Senders = dict[PyLoihiProcessModel, list[PyLoihiProcessModel]]
 
 
 def build_models(executable: Executable) -> tuple[dict[Process, PyLoihiProcessModel], Senders]:
-    """Builds all models as Lava's runtime does, with channels of ours.
+    """Build all models as Lava's runtime does, with channels of ours.
 
     Args:
         executable: What Lava's compiler made.
@@ -252,18 +252,18 @@ class SingleProcessRuntime:
         executable.assign_runtime_to_all_processes(self)
 
     def start(self, run_condition: RunSteps) -> None:
-        """Runs a number of steps, and comes back after the last one."""
+        """Run a number of steps, and come back after the last one."""
         for _ in range(run_condition.num_steps):
             self._step()
 
     def stop(self) -> None:
-        """Closes what models hold open; nothing runs between steps, so nothing has to end."""
+        """Close what models hold open; nothing runs between steps, so nothing has to end."""
         for model in self.models:
             if close := getattr(model, "close", None):
                 close()
 
     def get_var(self, identity: int, index: NDArray[np.int_] | None = None) -> NDArray[Any]:
-        """What a variable holds.
+        """Return what a variable holds.
 
         Args:
             identity: Lava's number of the variable.
@@ -274,7 +274,7 @@ class SingleProcessRuntime:
         return value if index is None else value[index]
 
     def set_var(self, identity: int, value: NDArray[Any], index: NDArray[np.int_] | None = None) -> None:
-        """Writes to a variable between two steps.
+        """Write to a variable between two steps.
 
         Args:
             identity: Lava's number of the variable.

@@ -32,12 +32,12 @@ class Pace:
     step: float
 
     def seconds(self, steps: int, networks: int = 0) -> float:
-        """Seconds for so many steps, and for starting so many networks more."""
+        """Return the seconds for so many steps, and for starting so many networks more."""
         return self.step * steps + self.start * networks
 
 
 def mean_pace(paces: Sequence[Pace]) -> Pace:
-    """The mean of several, at least one."""
+    """Return the mean of several, at least one."""
     return Pace(
         *(sum(values) / len(paces) for values in zip(*((each.start, each.step) for each in paces), strict=True))
     )
@@ -52,18 +52,18 @@ LEAST_SECONDS = 10.0
 
 
 def samples_per_stream(program: CompiledNetwork) -> int:
-    """How many samples one stream holds within the memory budget."""
+    """Return how many samples one stream holds within the memory budget."""
     widths = [int(np.prod(program.coding.shape)), *(layer.neurons for layer in program.spiking_layers)]
     return max(1, BUDGET // (4 * sum(widths) * program.interval))
 
 
 def pieces(samples: int, size: int) -> list[slice]:
-    """Samples in pieces of a size, the last one of what is left."""
+    """Return the samples in pieces of a size, the last one of what is left."""
     return [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
 
 
 def piece_size(samples: int, workers: int, start: float, sample: float) -> int:
-    """How many samples a worker takes at a time.
+    """Return how many samples a worker takes at a time.
 
     Args:
         samples: Samples that are left.
@@ -88,7 +88,7 @@ def run_stream(
     advance: Callable[[int], None] | None = None,
     paced: Callable[[Pace], None] | None = None,
 ) -> RunResult:
-    """Runs samples on a network of their own.
+    """Run samples on a network of their own.
 
     Samples follow each other with one blank step between them, and none that is idle but for those in which the first
     sample fills the pipeline and the last one leaves it.
@@ -160,7 +160,7 @@ def run_here(
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> tuple[RunResult, Pace]:
-    """Runs samples on one network after the other, as many as memory asks for.
+    """Run samples on one network after the other, as many as memory asks for.
 
     Args and errors are those of :func:`run_lava`.
 
@@ -198,6 +198,6 @@ def run_here(
 
 
 def _steps_left(program: Program, streams: list[slice]) -> int:
-    """Steps after the first sample."""
+    """Return the steps after the first sample."""
     steps = [Schedule.of(program, each.stop - each.start).steps for each in streams]
     return sum(steps) - Schedule.of(program, 1).steps

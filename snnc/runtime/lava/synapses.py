@@ -15,7 +15,7 @@ from snnc.runtime.lava.schedule import Schedule
 
 
 def neuron_block(layer: Layer, depth: int, schedule: Schedule, parts: Parts) -> Population:
-    """The same neurons as netx makes of a layer, in the order of the layer, with one axis.
+    """Return the same neurons as netx makes of a layer, in the order of the layer, with one axis.
 
     Args:
         layer: The layer.
@@ -40,7 +40,7 @@ def neuron_block(layer: Layer, depth: int, schedule: Schedule, parts: Parts) -> 
 
 
 def check_delays(program: Program) -> None:
-    """Raises BackendError where a synapse would have to hold spikes back longer than the target can."""
+    """Raise BackendError where a synapse would have to hold spikes back longer than the target can."""
     largest = get_target(program.target).maximum_delay
     for index, layer in enumerate(program.layers):
         for synapse in layer.synapses:
@@ -65,7 +65,7 @@ def attach_synapse(
     delay: int,
     message_bits: int,
 ) -> Process:
-    """Connects two populations; where the spikes have to wait, by a DelaySparse, else by a Sparse.
+    """Connect two populations; where the spikes have to wait, by a DelaySparse, else by a Sparse.
 
     Args:
         parts: Where processes come from.
@@ -102,7 +102,7 @@ def attach_matrix(
     delay: int = 0,
     **options: object,
 ) -> Process:
-    """Connects a port to a population.
+    """Connect a port to a population.
 
     Args:
         parts: Where processes come from.

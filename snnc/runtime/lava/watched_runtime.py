@@ -40,7 +40,7 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
         executable.assign_runtime_to_all_processes(self)
 
     def initialize(self, node_cfg_idx: int = 0) -> None:
-        """Starts all processes.
+        """Start all processes.
 
         Raises:
             BackendError: One could not be started, or ended, or does not answer.
@@ -65,7 +65,7 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
         self._is_initialized = True
 
     def _wait_for_all(self) -> None:
-        """Comes back when all processes are ready."""
+        """Come back when all processes are ready."""
         deadline = time.monotonic() + self._timeout
         for started in self.exception_q:
             while True:
@@ -89,7 +89,7 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
         super()._get_resp_for_run()
 
     def _watch(self, port: Any) -> None:
-        """Has a port wait for what arrives no longer than it may take."""
+        """Have a port wait for what arrives no longer than it may take."""
         receive = port.recv
 
         def watched() -> Any:
@@ -112,7 +112,7 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
             port.observer = None
 
     def _check(self, deadline: float) -> None:
-        """Raises BackendError where a process has ended, or the time is over."""
+        """Raise BackendError where a process has ended, or the time is over."""
         actors = self._messaging_infrastructure.actors
         for actor, name in zip(actors, [*self._names, *["service"] * len(actors)], strict=False):
             if not actor.is_alive():
@@ -134,7 +134,7 @@ class WatchedRuntime(Runtime):  # type: ignore[misc]  # lava-nc has no type info
 
 
 def _end(code: int | None) -> str:
-    """How a process ended, in words."""
+    """Return how a process ended, in words."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
             return f"killed by {signal.Signals(-code).name}"

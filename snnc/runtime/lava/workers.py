@@ -28,7 +28,7 @@ SECONDS_TO_CONNECT = 10
 
 @contextlib.contextmanager
 def joblib_backend(cluster: str | None) -> Iterator[None]:
-    """Within it, joblib's ``Parallel`` runs its work there.
+    """Have joblib's ``Parallel`` run its work on a cluster, or here, within the block.
 
     Args:
         cluster: None (processes of this machine), ``dask:ADDRESS``, ``ray`` or ``ray:ADDRESS``.
@@ -55,7 +55,7 @@ def joblib_backend(cluster: str | None) -> Iterator[None]:
 
 
 def ignore_interrupts() -> None:
-    """Has a worker leave Ctrl-C, which reaches all processes of a terminal, to whoever started it and will end it."""
+    """Have a worker leave Ctrl-C, which reaches all processes of a terminal, to whoever started it and will end it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -110,7 +110,7 @@ _THREAD = "ExecutorManagerThread"
 
 @contextlib.contextmanager
 def no_complaints_when_interrupted() -> Iterator[None]:
-    """Where joblib's work is interrupted within it, joblib's thread fails in silence.
+    """Have joblib's thread fail in silence where its work is interrupted within the block.
 
     loky takes the work that waits away from the thread that is about to hand it out, which then finds it missing and
     prints a traceback, while the interruption is still on its way here. So what that thread says is held back until it
@@ -159,7 +159,7 @@ def run_shared(
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> RunResult:
-    """Runs samples on several networks, each in a process of its own.
+    """Run samples on several networks, each in a process of its own.
 
     Each worker takes one sample first, which tells how long the others will take; those are cut into pieces, and a
     worker that is through with one takes the next.
@@ -229,7 +229,7 @@ class _Work:
         self.done = 0
 
     def run(self, shares: Sequence[slice], seconds: float) -> None:
-        """Has shares worked on; results come in the order of the samples.
+        """Have shares worked on; their results come in the order of the samples.
 
         Args:
             shares: Which samples each of them holds.

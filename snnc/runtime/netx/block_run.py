@@ -59,13 +59,13 @@ class BlockRun:
         return self._by_sample(self._voltage)
 
     def take_counts(self) -> NDArray[np.int32]:
-        """Spikes of each neuron since the last call, (samples, *shape of the block)."""
+        """Return the spikes of each neuron since the last call, (samples, *shape of the block)."""
         counts = self._by_sample(self._counts)
         self._counts[...] = 0
         return counts
 
     def advance(self, values: NDArray[np.generic], resets: NDArray[np.bool_], counted: int = 0) -> NDArray[np.bool_]:
-        """Some steps more.
+        """Run some steps more.
 
         Args:
             values: What arrives, (steps or 1, samples, *source shape): spikes, numbers or, at an input block, biases.
@@ -126,7 +126,7 @@ class BlockRun:
         fired: NDArray[np.bool_],
         counted: int,
     ) -> None:
-        """Step by step, since what the neurons fire is a part of what arrives in the next one."""
+        """Integrate step by step, since what the neurons fire is a part of what arrives in the next one."""
         for step in range(len(resets)):
             returned = recurrent(self._returning.view(np.uint8)).reshape(1, -1)
             one = slice(step, step + 1)
@@ -140,7 +140,7 @@ class BlockRun:
         return from_memory(values.reshape(self._samples, *in_memory(shape)), shape).copy()
 
     def _activation(self, drive: SynapticDrive, values: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
-        """What the synapses add in each step, or in all of them, (steps or 1, neurons)."""
+        """Return what the synapses add in each step, or in all of them, (steps or 1, neurons)."""
         values = values.view(np.uint8) if values.dtype == np.bool_ else values
         if drive.tail:
             values = np.concatenate([self._before, values])
@@ -153,12 +153,12 @@ class BlockRun:
 
 
 def bytes_per_sample(block: Block, source_shape: tuple[int, ...]) -> int:
-    """Memory that a sample takes for what is carried from step to step."""
+    """Return the bytes that a sample takes for what is carried from step to step."""
     delayed = block.connections.longest_delay if block.connections else 0
     return 12 * block.size + 4 * delayed * math.prod(source_shape)
 
 
 def bytes_per_step(block: Block, source_shape: tuple[int, ...]) -> int:
-    """Memory that a sample takes for each step that is computed at once."""
+    """Return the bytes that a sample takes for each step that is computed at once."""
     # Sums as floating-point numbers and as integers, spikes; what arrives as bytes or floating-point numbers.
     return 13 * block.size + 12 * math.prod(source_shape)

@@ -19,7 +19,7 @@ from snnc.runtime.simulator.connection import FLOAT32_EXACT, connect
 
 
 def as_synapse(connections: Connections) -> Synapse:
-    """The same connections, without their shift and delays, as programs have them."""
+    """Return the same connections, without their shift and delays, as programs have them."""
     return Synapse(
         source=-1,
         kind=connections.kind,
@@ -90,7 +90,7 @@ class SynapticDrive:
             self._parts.append((delay, rows, self._product(part, (len(rows),), largest)))
 
     def __call__(self, values: NDArray[np.generic]) -> NDArray[np.int32]:
-        """The input of the block's neurons in each step.
+        """Return the input of the block's neurons in each step.
 
         Args:
             values: (tail + steps, samples, *source shape in memory), uint8 or int32: what arrives, with what arrived
@@ -119,7 +119,7 @@ class SynapticDrive:
         return self._kept(whole.reshape(steps, samples, -1).contiguous().numpy())
 
     def _kept(self, sums: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int32]:
-        """What Lava keeps of exact sums."""
+        """Return what Lava keeps of exact sums."""
         connections = self._connections
         if connections.kind == "conv":
             return _wrapped(sums, self._bound, CONV_BITS)
@@ -146,7 +146,7 @@ class SynapticDrive:
 
 
 def _wrapped(sums: NDArray[np.int32] | NDArray[np.int64], bound: int, bits: int) -> NDArray[np.int32]:
-    """Integers of so many bits with a sign; sums are at most ``bound`` in magnitude."""
+    """Return integers of so many bits with a sign; sums are at most ``bound`` in magnitude."""
     half = 1 << (bits - 1)
     if bound < half:
         return sums.astype(np.int32, copy=False)

@@ -42,7 +42,7 @@ class NetxResult:
         return len(self.counts)
 
     def scores(self, network: NetxNetwork) -> NDArray[np.int64]:
-        """One number for each class, (samples, classes): spikes or, of neurons that are there to be read, potentials.
+        """Return a number for each class, (samples, classes): spikes or, of neurons that are read, potentials.
 
         Args:
             network: The network that ran; an ``average`` at its end adds up the neurons of each class.
@@ -53,6 +53,6 @@ class NetxResult:
         return scores
 
     def predictions(self, network: NetxNetwork) -> NDArray[np.int64]:
-        """The class of each sample: the one with the largest score, the first of equal ones."""
+        """Return the class of each sample: the one with the largest score, the first of equal ones."""
         classes: NDArray[np.int64] = self.scores(network).argmax(axis=1).astype(np.int64)
         return classes

@@ -18,7 +18,7 @@ MESSAGE_BITS_MAXIMUM = 23
 def checked_values(
     network: NetxNetwork, values: NDArray[np.integer[Any]], schedule: NetxSchedule, input_bits: int
 ) -> NDArray[np.integer[Any]]:
-    """What arrives, if the network can take it: spikes as 0 and 1.
+    """Return what arrives, if the network can take it: spikes as 0 and 1.
 
     Args:
         network: The network.
@@ -83,7 +83,7 @@ class NetxSchedule:
         reset_interval: int | None = None,
         reset_offset: int | None = None,
     ) -> NetxSchedule:
-        """The schedule that options ask for.
+        """Return the schedule that options ask for.
 
         Args:
             network: The network.
@@ -120,11 +120,11 @@ class NetxSchedule:
         return self.reset_interval == self.timesteps and self.reset_offset == self.first_latency
 
     def latency(self, index: int) -> int:
-        """Lava's step in which a block's own time is 0."""
+        """Return Lava's step in which a block's own time is 0."""
         return index + self.first_latency
 
     def resets(self, first: int, steps: int) -> NDArray[np.bool_]:
-        """Whether a block is reset in each of some steps of its own time, (steps,).
+        """Return whether a block is reset in each of some steps of its own time, (steps,).
 
         Args:
             first: The first of them; 1 is when the first input reaches the block, what is before has numbers below.

@@ -49,7 +49,7 @@ class NetxTally:
             self._input_counts = (values != 0).sum(axis=(0, 1), dtype=np.int64) * held
 
     def record(self, index: int, samples: slice, first: int, fired: NDArray[np.bool_]) -> None:
-        """What a block fired, where that is to be kept.
+        """Keep what a block fired, where that is wanted.
 
         Args:
             index: The block.
@@ -62,7 +62,7 @@ class NetxTally:
             self._spikes[index][samples, first : first + len(fired)] = np.moveaxis(from_memory(fired, shape), 0, 1)
 
     def add_sample(self, samples: slice, runs: Sequence[BlockRun]) -> None:
-        """Counts and potentials as samples end."""
+        """Add counts and potentials as samples end."""
         for index, run in enumerate(runs):
             counts = run.take_counts()
             self._spike_counts[index] += counts.sum(axis=0, dtype=np.int64)
@@ -70,11 +70,11 @@ class NetxTally:
         self._potentials[samples] = runs[-1].potentials
 
     def add_overflows(self, runs: Sequence[BlockRun]) -> None:
-        """What left its bits in blocks that have run to their end."""
+        """Add what left its bits in blocks that have run to their end."""
         self._overflows += [[run.wraps for run in runs], [run.clips for run in runs]]
 
     def result(self) -> NetxResult:
-        """All of it."""
+        """Return all of it."""
         wraps, clips = self._overflows.tolist()
         return NetxResult(
             counts=self._counts,
@@ -128,7 +128,7 @@ class NetxSimulator:
         batch_size: int | None = None,
         advance: Callable[[int], None] | None = None,
     ) -> NetxResult:
-        """Runs samples.
+        """Run samples.
 
         Args:
             values: What arrives, (samples, T or 1, *input shape): spikes or numbers, or the biases of an input block.
@@ -190,7 +190,7 @@ class NetxSimulator:
         tally: NetxTally,
         lock: Lock,
     ) -> None:
-        """Samples side by side, each with neurons of its own."""
+        """Run samples side by side, each with neurons of its own."""
         runs = self._runs(drives, len(values))
         # Spikes of early steps may still be under way as the neurons are reset; else these steps mean nothing.
         early = self._early_steps(schedule) if self._network.remembers else [0] * len(runs)
@@ -208,7 +208,7 @@ class NetxSimulator:
         tally: NetxTally,
         advance: Callable[[int], None] | None,
     ) -> None:
-        """All samples one after another through the same neurons."""
+        """Run all samples one after another through the same neurons."""
         runs, early = self._runs(drives, 1), self._early_steps(schedule)
         for sample in range(len(values)):
             one = slice(sample, sample + 1)
@@ -219,7 +219,7 @@ class NetxSimulator:
         tally.add_overflows(runs)
 
     def _early_steps(self, schedule: NetxSchedule) -> list[int]:
-        """Steps that each block takes before the first input reaches it: its biases do not wait."""
+        """Return the steps that each block takes before the first input reaches it: its biases do not wait."""
         return [schedule.latency(index) for index in range(len(self._network.blocks))]
 
     def _runs(self, drives: list[SynapticDrive | None], samples: int) -> list[BlockRun]:
@@ -237,7 +237,7 @@ class NetxSimulator:
         return given if batch_size else min(max(CPU_MEMORY, least), given)
 
     def _chunks(self, samples: int, schedule: NetxSchedule, batch_size: int | None) -> tuple[int, Chunks]:
-        """On how many threads to compute, and how much at once on each."""
+        """Return on how many threads to compute, and how much at once on each."""
         if batch_size is not None and batch_size < 1:
             raise OptionError("is too small", where="batch size", expected="at least 1", found=str(batch_size))
         if not schedule.separates_samples:
@@ -260,7 +260,7 @@ def _advance_samples(
     *,
     begin: int = 0,
 ) -> None:
-    """All steps of some samples.
+    """Run all steps of some samples.
 
     Args:
         runs: The blocks.
@@ -284,6 +284,6 @@ def _advance_samples(
 
 
 def _steps(values: NDArray[np.integer[Any]], first: int, count: int) -> NDArray[np.integer[Any]]:
-    """Some steps of the input, (steps or 1, samples, *input shape)."""
+    """Return some steps of the input, (steps or 1, samples, *input shape)."""
     part = values if values.shape[1] == 1 else values[:, first : first + count]
     return np.moveaxis(part, 1, 0)

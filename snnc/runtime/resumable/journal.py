@@ -61,7 +61,7 @@ class Journal:
         self.close()
 
     def append(self, content: bytes) -> None:
-        """Adds a record; it is on the disk when this returns.
+        """Add a record; it is on the disk when this returns.
 
         Raises:
             OutputError: It cannot be written; the records before are still there.
@@ -70,7 +70,7 @@ class Journal:
         self._is_empty = False
 
     def close(self) -> None:
-        """Lets go of the file, which is removed if it holds nothing yet."""
+        """Let go of the file, which is removed if it holds nothing yet."""
         if self._file.closed:
             return
         if self._is_empty:
@@ -78,12 +78,12 @@ class Journal:
         self._file.close()
 
     def remove(self) -> None:
-        """Removes the file: what it belongs to is done."""
+        """Remove the file: what it belongs to is done."""
         self._is_empty = True
         self.close()
 
     def _opened(self) -> BinaryIO:
-        """The file, of which this process holds the lock."""
+        """Return the file, of which this process holds the lock."""
         while True:
             try:
                 number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -110,7 +110,7 @@ class Journal:
             file.close()
 
     def _read(self, identity: Mapping[str, object]) -> None:
-        """Reads the records; writes the first one where there is none."""
+        """Read the records; write the first one where there is none."""
         content = self._file.read()
         header = json.dumps(dict(identity), sort_keys=True).encode()
         begin = MAGIC + _record(header)
@@ -156,7 +156,7 @@ def _record(content: bytes) -> bytes:
 
 
 def _records(content: bytes, start: int) -> tuple[list[bytes], int]:
-    """The whole records from a place on, and the place behind the last one."""
+    """Return the whole records from a place on, and the place behind the last one."""
     records = []
     while start + _PREFIX.size <= len(content):
         length, checksum = _PREFIX.unpack_from(content, start)

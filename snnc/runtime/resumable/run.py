@@ -19,14 +19,14 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def to_bytes(result: RunResult) -> bytes:
-    """A result as the content of an .npz file."""
+    """Return a result as the content of an .npz file."""
     content = io.BytesIO()
     np.savez(content, **_arrays(result, ""))
     return content.getvalue()
 
 
 def from_bytes(content: bytes) -> RunResult:
-    """What :func:`to_bytes` made; nothing in it is run."""
+    """Return what :func:`to_bytes` made; nothing in it is run."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return _result(dict(arrays), "")
 
@@ -80,7 +80,7 @@ class RunPiece(Protocol):
     """Runs some of the samples."""
 
     def __call__(self, levels: NDArray[np.uint8], advance: Told, announce: Announced) -> RunResult:
-        """Gives their result; tells how many are done, and once how many seconds the others will take."""
+        """Return their result; tell how many are done, and once how many seconds the others will take."""
 
 
 class ResumableRun:
@@ -113,7 +113,7 @@ class ResumableRun:
         announce: Announced = None,
         going_on: Told = None,
     ) -> RunResult:
-        """Runs the samples that are not done yet.
+        """Run the samples that are not done yet.
 
         Args:
             levels: Input levels of all samples, (samples, *input shape), at least one.
@@ -156,13 +156,13 @@ class ResumableRun:
         return join_results(results)
 
     def finish(self) -> None:
-        """Removes the file: the result has got where it should."""
+        """Remove the file: the result has got where it should."""
         if self._journal is not None:
             self._journal.remove()
 
 
 def next_size(size: int, seconds: float) -> int:
-    """How many samples the next piece has.
+    """Return how many samples the next piece has.
 
     Args:
         size: Samples of the one before.
@@ -176,5 +176,5 @@ def _hash(levels: NDArray[np.uint8]) -> str:
 
 
 def _behind(before: int, advance: Told) -> Told:
-    """Tells how many samples of all are done."""
+    """Tell how many samples of all are done."""
     return None if advance is None else lambda done: advance(before + done)

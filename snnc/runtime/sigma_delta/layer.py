@@ -88,12 +88,12 @@ class LayerSimulator:
         self._offset = torch.as_tensor(layer.offset, dtype=torch.float64, device=device)
 
     def start(self) -> State:
-        """The state at the start of a sample."""
+        """Return the state at the start of a sample."""
         nothing = torch.zeros(1, *self.layer.shape, dtype=torch.float64, device=self._device)
         return State(nothing, nothing, nothing)
 
     def step(self, state: State, arrived: torch.Tensor | None) -> tuple[State, torch.Tensor]:
-        """One step.
+        """Compute one step.
 
         Args:
             state: Of one sample, or of as many as messages arrived for.
@@ -148,7 +148,7 @@ def _product(
     device: torch.device,
     native: bool,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The linear map of a synapse, exact for whole numbers whose sums the number type holds."""
+    """Return the linear map of a synapse, exact for whole numbers whose sums the number type holds."""
     if native:
         return SynapticInput(synapse, source_shape, shape, dtype=dtype, device=device)
     return WindowProduct(synapse, math.prod(shape), number=dtype, dtype=dtype, device=device)

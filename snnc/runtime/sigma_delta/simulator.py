@@ -74,7 +74,7 @@ class SigmaDeltaSimulator:
         stop_at: Sequence[int] = (),
         advance: Callable[[int], None] | None = None,
     ) -> RunResult:
-        """Runs samples, each from rest.
+        """Run samples, each from rest.
 
         Args:
             levels: Input levels, (samples, *input shape).
@@ -144,7 +144,7 @@ class SigmaDeltaSimulator:
 
 
 def _at_rest(layers: list[LayerSimulator]) -> tuple[list[State], tuple[NDArray[np.int64], ...]]:
-    """What the input finds: biases have passed through, a step for each layer before.
+    """Return what the input finds: biases have passed through, a step for each layer before.
 
     Returns:
         The states, and the sums of what each layer sent, of those that send.
@@ -183,11 +183,11 @@ class _Tally:
             self._messages = [np.zeros((samples, program.timesteps, *layer.shape), np.int32) for layer in sending]
 
     def add_input(self, levels: NDArray[np.uint8]) -> None:
-        """Adds the input of some samples."""
+        """Add the input of some samples."""
         self._inputs += np.count_nonzero(levels, axis=0)
 
     def add_layer(self, index: int, messages: NDArray[np.int64], samples: slice) -> None:
-        """Adds what a layer sent when the input reached it; of the readout, what it holds."""
+        """Add what a layer sent when the input reached it; of the readout, what it holds."""
         if index == len(self._counts):
             self._readout[samples] = messages
             return
@@ -196,7 +196,7 @@ class _Tally:
             self._messages[index][samples, index + 1] = messages
 
     def result(self, overflows: tuple[int, ...]) -> RunResult:
-        """The whole run."""
+        """Return the whole run."""
         return RunResult(
             readout=self._readout,
             spike_counts=tuple(self._counts),

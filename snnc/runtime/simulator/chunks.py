@@ -22,13 +22,13 @@ GPU_MEMORY = 1 << 30
 
 
 def default_memory(device: torch.device) -> int:
-    """Bytes that are best computed on at once, for each thread."""
+    """Return the bytes that are best computed on at once, for each thread."""
     return CPU_MEMORY if device.type == "cpu" else GPU_MEMORY
 
 
 @contextmanager
 def exact_products(device: torch.device) -> Iterator[None]:
-    """Keeps matrix products of float32 in float32, as long as the block lasts, and records nothing for gradients."""
+    """Keep matrix products of float32 in float32, as long as the block lasts, and record nothing for gradients."""
     with torch.no_grad():
         if device.type != "cuda":
             yield
@@ -72,7 +72,7 @@ class Chunks:
     steps: int
 
     def edges(self, stops: Sequence[int]) -> list[tuple[int, int]]:
-        """The steps from the first to the last of ``stops``, in parts that end at each of these.
+        """Return the steps from the first to the last of ``stops``, in parts that end at each of these.
 
         Args:
             stops: Numbers of steps, ascending; the last one is how many there are in all.
@@ -87,7 +87,7 @@ class Chunks:
 
 
 def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
-    """The memory that a network takes at its widest place."""
+    """Return the memory that a network takes at its widest place."""
     last_use = {synapse.source: index for index, layer in enumerate(program.layers) for synapse in layer.synapses}
     neurons = [layer.neurons for layer in program.layers]
     sizes = {-1: math.prod(program.coding.shape), **dict(enumerate(neurons))}
@@ -100,7 +100,7 @@ def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
 
 
 def _waiting_for_leads(program: Program) -> int:
-    """Bytes of spikes of a sample that wait for a path on which more layers lead."""
+    """Return the bytes of spikes of a sample that wait for a path on which more layers lead."""
     behind: list[int] = []
     waiting = 0
     for layer in program.layers:
@@ -116,7 +116,7 @@ def _waiting_for_leads(program: Program) -> int:
 
 
 def halved(batch_size: int, needed: Demand, memory: int) -> int:
-    """A batch, halved until a step of it fits into memory; 1 at least.
+    """Return a batch, halved until a step of it fits into memory; 1 at least.
 
     Args:
         batch_size: Samples at once that are wanted.
@@ -129,7 +129,7 @@ def halved(batch_size: int, needed: Demand, memory: int) -> int:
 
 
 def plan(needed: Demand, timesteps: int, memory: int, batch_size: int | None = None) -> Chunks:
-    """Decides on chunks: whole samples where memory allows, else some steps of one.
+    """Decide on chunks: whole samples where memory allows, else some steps of one.
 
     Args:
         needed: What the network takes.

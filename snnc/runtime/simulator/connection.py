@@ -1,8 +1,9 @@
-"""Convolutions behind average pooling: sums of blocks first, then a smaller convolution.
+"""The linear map of a synapse, by the fastest way that is exact.
 
-Pooling folds into the convolution behind it (docs/method.md), whose kernel then holds each weight once for every pixel
-of a pooled block: four times the multiplications for blocks of 2 x 2. Adding up the block's spikes first is the same
-sum in another order.
+One of the ways is for convolutions after average pooling: sums of blocks first, then a smaller convolution. Pooling
+folds into the convolution after it (docs/method.md), whose kernel then holds each weight once for every pixel of a
+pooled block: four times the multiplications for blocks of 2 x 2. Adding up the block's spikes first is the same sum in
+another order.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Connection(Protocol):
     scratch: int
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """The input of the layer, (batch, *shape), of uint8 values (batch, *source shape)."""
+        """Return the input of the layer, (batch, *shape), of uint8 values (batch, *source shape)."""
         ...
 
 
@@ -51,7 +52,7 @@ def connect(
     device: torch.device,
     native: bool,
 ) -> Connection:
-    """Prepares a synapse.
+    """Prepare a synapse.
 
     Args:
         synapse: The synapse.
@@ -92,7 +93,7 @@ def connect(
 
 
 def _agree(first: Connection, second: Connection, source_shape: tuple[int, ...], largest: int) -> bool:
-    """Whether two maps give the same for one input that has all values everywhere."""
+    """Return whether two maps give the same for one input that has all values everywhere."""
     scattered = torch.arange(math.prod(source_shape)) * TRIAL_STEP % TRIAL_PERIOD % (largest + 1)
     values = scattered.to(torch.uint8).view(1, *source_shape)
     return torch.equal(first(values).flatten(), second(values).flatten())
@@ -113,7 +114,7 @@ class _FloatProduct:
 def _number_type(
     synapse: Synapse, largest: int, largest_sum: int, dtype: torch.dtype, device: torch.device
 ) -> torch.dtype:
-    """The smallest number type in which a matrix product of whole numbers is exact."""
+    """Return the smallest number type in which a matrix product of whole numbers is exact."""
     if dtype != torch.float32:
         return dtype
     even = not (synapse.weight & 1).any() and HALVES[0] <= synapse.weight.min() >> 1
@@ -128,7 +129,7 @@ LARGEST_SUM = 255
 
 
 def block_shape(synapse: Synapse, source_shape: tuple[int, ...], largest: int) -> tuple[int, int]:
-    """(height, width) of the largest blocks over which all of a convolution's weights are equal; (1, 1) for none.
+    """Return (height, width) of the largest blocks over which a convolution's weights are equal; (1, 1) for none.
 
     Blocks tile the kernel, the padding and the image, and the kernel moves in whole blocks, so that every window is
     made of whole ones.
@@ -166,7 +167,7 @@ def _is_made_of(synapse: Synapse, block: tuple[int, int]) -> bool:
 
 
 def without_blocks(synapse: Synapse, block: tuple[int, int]) -> Synapse:
-    """The convolution of the blocks' sums that gives what a convolution of the blocks gives."""
+    """Return the convolution of the blocks' sums that gives what a convolution of the blocks gives."""
     height, width = block
     return replace(
         synapse,
@@ -191,7 +192,7 @@ class BlockSums:
         self._connection = connection
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """The input of the layer, of uint8 values (batch, *source shape)."""
+        """Return the input of the layer, of uint8 values (batch, *source shape)."""
         height, width = self._block
         parts = (values[:, :, row::height, column::width] for row in range(height) for column in range(width))
         total = next(parts) + next(parts)

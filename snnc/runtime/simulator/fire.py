@@ -31,7 +31,7 @@ def fire(
     potential: FloatingArray,
     counts: NDArray[np.int64],
 ) -> tuple[int, float, float]:
-    """Integrates, fires and resets, as :class:`snnc.program.Layer` says; all values are whole numbers.
+    """Integrate, fire and reset, as :class:`snnc.program.Layer` says; all values are whole numbers.
 
     Potentials are watched as they pass: whoever wants to know their range need not run again. A block of neurons of
     which one leaves the chip's range, or which the gate cannot hold closed, is computed once more, as the chip does it
@@ -124,7 +124,7 @@ def fire(
 
 @compiled
 def extremes(lowest: FloatingArray, highest: FloatingArray) -> None:
-    """Brings the lowest and the highest of BLOCK values to the front, by halves, which become vector instructions."""
+    """Bring the lowest and the highest of BLOCK values to the front, by halves, which become vector instructions."""
     half = BLOCK // 2
     while half:
         for index in range(half):
@@ -151,7 +151,7 @@ def wrap_and_fire(
     lowest: FloatingArray,
     highest: FloatingArray,
 ) -> int:
-    """A block of one sample's neurons of which one wraps around, or fires while it is closed; slow, and rare.
+    """Run a block of one sample's neurons of which one wraps around, or fires while it is closed; slow, and rare.
 
     Args are those of :func:`fire`, for the block; ``tally``, ``lowest`` and ``highest`` are what it keeps for each
     neuron, written anew.

@@ -48,7 +48,7 @@ class IntegerProduct:
 
     @staticmethod
     def suits(synapse: Synapse, source_shape: tuple[int, ...], largest: int) -> bool:
-        """Whether a synapse can be computed this way, exactly, on this machine.
+        """Return whether a synapse can be computed this way, exactly, on this machine.
 
         Args:
             synapse: The synapse.
@@ -69,7 +69,7 @@ class IntegerProduct:
         return HALVES[0] <= low and high <= HALVES[1] and integer_products_work()
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """The input of the layer.
+        """Return the input of the layer.
 
         Args:
             values: uint8, (batch, *source shape), 0..LARGEST_INPUT; best in channels-last order.
@@ -88,7 +88,7 @@ class IntegerProduct:
 
 @cache
 def integer_products_work() -> bool:
-    """Whether this torch on this machine computes them, fast and rightly; tried on a product that fills its numbers."""
+    """Return whether this torch computes them here, fast and rightly; tried on a product that fills its numbers."""
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         # oneDNN has no fast code elsewhere.
         return False
@@ -119,7 +119,7 @@ def _convolution(
 
 
 def _in_memory_order(weight: NDArray[np.int8], source_shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """The columns of a matrix in the order in which the source lies in memory: channels last."""
+    """Return the columns of a matrix in the order in which the source lies in memory: channels last."""
     if len(source_shape) != 3:
         return weight
     columns = np.arange(weight.shape[1]).reshape(source_shape).transpose(1, 2, 0).ravel()

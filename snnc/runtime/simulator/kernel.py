@@ -84,7 +84,7 @@ class LayerKernel:
         first: int = 0,
         ends: bool = True,
     ) -> LayerOutput:
-        """Runs a batch.
+        """Run a batch.
 
         Args:
             inputs: For each synapse what its source sends in those of these steps in which input arrives, uint8,
@@ -109,7 +109,7 @@ class LayerKernel:
         return output
 
     def _integrated(self, drive: torch.Tensor, span: Span, potential: torch.Tensor | None) -> LayerOutput:
-        """What the neurons do; in double precision from where potentials that wrapped need not fit into float32."""
+        """Run the neurons; in double precision from where potentials that wrapped need not fit into float32."""
         if self._wide is None:
             return self._population.run(drive, span, potential)
         before = None if potential is None else potential.double()
@@ -125,7 +125,7 @@ class LayerKernel:
         return self._timesteps + self.lead
 
     def drive(self, inputs: Sequence[torch.Tensor], steps: int | None = None) -> torch.Tensor:
-        """Synaptic input, bias not included.
+        """Return synaptic input, bias not included.
 
         Args:
             inputs: As for :meth:`run`.
@@ -149,7 +149,7 @@ class LayerKernel:
         return total
 
     def _gate_failures(self, potential: torch.Tensor) -> int:
-        """Neurons that would fire in the blank step, or whose potential would wrap there."""
+        """Return how many neurons would fire in the blank step, or whose potential would wrap there."""
         assert self.layer.gate is not None
         # Most often the two extremes tell that there are none. With lead the bias does not arrive there.
         low, high = (int(each) for each in potential.aminmax())
@@ -163,7 +163,7 @@ class LayerKernel:
 
 
 def _repeated(values: torch.Tensor, steps: int) -> torch.Tensor:
-    """A period written out, (steps, ...)."""
+    """Return a period written out, (steps, ...)."""
     if len(values) == steps:
         return values
     return values[torch.arange(steps, device=values.device) % len(values)]

@@ -60,7 +60,7 @@ class Population:
             self._added = rows_in_memory(self._bias[None].contiguous(memory_format=order))[0]
 
     def run(self, drive: torch.Tensor, span: Span, potential: torch.Tensor | None = None) -> LayerOutput:
-        """Runs a batch.
+        """Run a batch.
 
         Args:
             drive: Synaptic input of every step in which it arrives, (steps, batch, *shape), in weight units; of input
@@ -132,7 +132,7 @@ class Population:
         return LayerOutput(spikes, potential, counts, int(wraps), int(low), int(high))
 
     def _wrapped(self, potential: torch.Tensor) -> torch.Tensor:
-        """The potential as 32 bits hold it on the way into 24 (lava/proc/lif/models.py, subthr_dynamics)."""
+        """Return the potential as 32 bits hold it on the way into 24 (lava/proc/lif/models.py, subthr_dynamics)."""
         span, register = 2 * self._limit, REGISTER * self._limit
         potential = potential - register * torch.floor((potential + register / 2) / register)
         above = torch.where(potential > self._limit, potential - span, potential)

@@ -26,7 +26,7 @@ from snnc.runtime.simulator.tally import MembraneRange, Tally
 
 
 def run_side_by_side(tasks: Iterable[Callable[[], None]], threads: int) -> None:
-    """Runs tasks, each on one thread; where one fails, those that have not begun are dropped.
+    """Run tasks, each on one thread; where one fails, those that have not begun are dropped.
 
     Threads that share a small operation spend their time waiting for one another; whole tasks side by side need not
     meet before the end.
@@ -94,7 +94,7 @@ class Batch:
         return self._done[-1] == self._kernels[-1].window
 
     def input(self, first: int, steps: int) -> InputSteps:
-        """What the input brings in some steps; what was asked for last is kept.
+        """Return what the input brings in some steps; what was asked for last is kept.
 
         Args:
             first: The first step, from 0.
@@ -105,7 +105,7 @@ class Batch:
         return self._input[first, steps]
 
     def advance(self, steps: int) -> Iterator[tuple[int, LayerOutput, slice]]:
-        """Takes each layer as far as its sources allow, so many steps at most.
+        """Take each layer as far as its sources allow, so many steps at most.
 
         Args:
             steps: At least 1.
@@ -129,7 +129,7 @@ class Batch:
             yield index, output, span.spikes
 
     def _ready(self, index: int) -> int:
-        """How many steps of a layer's window can be done, as far as its sources are."""
+        """Return how many steps of a layer's window can be done, as far as its sources are."""
         timesteps, kernel = self._program.timesteps, self._kernels[index]
         there = min(
             timesteps if synapse.source < 0 else self._waiting[synapse.source].end for synapse in kernel.layer.synapses
@@ -137,7 +137,7 @@ class Batch:
         return kernel.window if there == timesteps else there
 
     def _inputs(self, index: int, first: int, steps: int) -> list[torch.Tensor]:
-        """What a layer's sources send in some steps, for each synapse; nothing for no steps."""
+        """Return what a layer's sources send in some steps, for each synapse; nothing for no steps."""
         sources = [synapse.source for synapse in self._kernels[index].layer.synapses if steps]
         return [
             self.input(first, steps).values if source < 0 else self._waiting[source].get(first, first + steps)
@@ -190,7 +190,7 @@ class Simulator:
         plan(self._demand, self._window, self._budget(1))
 
     def _budget(self, threads: int, batch_size: int | None = None) -> int:
-        """Bytes for each thread: what is fastest or a wanted batch needs, no more than given or free."""
+        """Return the bytes for each thread: what is fastest or a wanted batch needs, no more than given or free."""
         best = max(default_memory(self._device), (batch_size or 1) * (self._demand.sample + self._demand.step))
         if self._memory is not None:
             given = self._memory // threads
@@ -199,7 +199,7 @@ class Simulator:
         return best if free is None else min(best, free // threads)
 
     def batch_size(self) -> int:
-        """Samples that are computed at once, all steps of them or, where a single one is too large, some."""
+        """Return how many samples are computed at once, all steps of them or, where a single one is too large, some."""
         return plan(self._demand, self._window, self._budget(1)).samples
 
     def run(
@@ -211,7 +211,7 @@ class Simulator:
         stop_at: Sequence[int] = (),
         advance: Callable[[int], None] | None = None,
     ) -> RunResult:
-        """Runs samples.
+        """Run samples.
 
         Args:
             levels: Input levels, (samples, *input shape).
@@ -268,7 +268,7 @@ class Simulator:
         return all(self.proven) and int(levels.max(initial=0)) <= self.program.coding.highest
 
     def _check_result(self, samples: int, stops: int, *, record: bool) -> None:
-        """Raises OptionError where what a run of so many samples gives does not fit into memory."""
+        """Raise OptionError where what a run of so many samples gives does not fit into memory."""
         readout, spikes = math.prod(self.program.readout.shape), 0
         if record:
             spikes = self.program.timesteps * sum(layer.neurons for layer in self.program.spiking_layers)
@@ -295,7 +295,7 @@ class Simulator:
         return tuple(sorted({*stop_at, timesteps}))
 
     def _chunks(self, samples: int, batch_size: int | None) -> tuple[int, Chunks]:
-        """On how many threads to compute, and how much at once on each."""
+        """Return on how many threads to compute, and how much at once on each."""
         threads = 1 if self._device.type != "cpu" else min(torch.get_num_threads(), samples)
         memory = self._budget(threads, batch_size)
         batch_size = batch_size and halved(batch_size, self._demand, memory)
@@ -306,7 +306,7 @@ class Simulator:
         return min(threads, -(-samples // chunks.samples)), chunks
 
     def _batch(self, levels: NDArray[np.uint8], parts: Iterable[int], tally: Tally, samples: slice, lock: Lock) -> None:
-        """Runs samples together, some steps after others, and adds up what they give."""
+        """Run samples together, some steps after others, and add up what they give."""
         batch = Batch(self.program, self._kernels, levels, self._device)
         begun = 0
         for steps in parts:

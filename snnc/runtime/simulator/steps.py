@@ -68,7 +68,7 @@ class InputSteps:
 def input_steps(
     coding: InputCoding, levels: NDArray[np.uint8], first: int, steps: int, device: torch.device
 ) -> InputSteps:
-    """Codes a batch.
+    """Code a batch.
 
     Args:
         coding: How levels become input.
@@ -104,17 +104,17 @@ class WaitingSpikes:
         self._spikes: torch.Tensor | None = None
 
     def add(self, spikes: torch.Tensor) -> None:
-        """Adds the next steps, (steps, batch, *shape), which nobody else changes."""
+        """Add the next steps, (steps, batch, *shape), which nobody else changes."""
         self.end += len(spikes)
         self._spikes = spikes if self._spikes is None else torch.cat([self._spikes, spikes])
 
     def get(self, first: int, end: int) -> torch.Tensor:
-        """The steps from ``first`` to ``end``, which are there; (end - first, batch, *shape), a view."""
+        """Return the steps from ``first`` to ``end``, which are there; (end - first, batch, *shape), a view."""
         assert self._spikes is not None
         return self._spikes[first - self._first : end - self._first]
 
     def taken(self, reader: int, end: int) -> None:
-        """Notes that a reader has taken the steps before ``end``, and forgets what all have."""
+        """Note that a reader has taken the steps before ``end``, and forget what all have."""
         self._taken[reader] = end
         least = min(self._taken.values())
         if self._spikes is None or least == self._first:

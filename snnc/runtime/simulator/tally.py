@@ -45,15 +45,15 @@ class Tally:
             self._spikes = tuple(np.zeros((samples, self._stops[-1], *layer.shape), bool) for layer in spiking)
 
     def _interval(self, end: int) -> int:
-        """Which stop steps belong to that end with the given one."""
+        """Return which stop steps belong to that end with the given one."""
         return int(np.searchsorted(self._stops, end))
 
     def add_input(self, counts: NDArray[np.int64], end: int) -> None:
-        """Adds the input of some steps, the last of which is ``end``, counted from 1."""
+        """Add the input of some steps, the last of which is ``end``, counted from 1."""
         self._inputs[self._interval(end)] += counts
 
     def add_layer(self, index: int, output: LayerOutput, samples: slice, steps: slice) -> None:
-        """Adds what a layer gave.
+        """Add what a layer gave.
 
         Args:
             index: Which layer.
@@ -77,7 +77,7 @@ class Tally:
         return tuple(MembraneRange(*each) for each in zip(self._low.tolist(), self._high.tolist(), strict=True))
 
     def result(self) -> RunResult:
-        """The whole run, with what it gave up to each stop before the last one; nothing can be added any more."""
+        """Return the whole run, with what it gave up to each earlier stop; nothing can be added any more."""
         results: dict[int, RunResult] = {}
         for interval, stop in enumerate(self._stops):
             inputs, counts = self._inputs[interval], self._counts[interval]

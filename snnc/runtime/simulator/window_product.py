@@ -56,7 +56,7 @@ class WindowProduct:
         self.scratch = windows * matrix.shape[1] * (1 + number.itemsize) + neurons * 8
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """The input of the layer.
+        """Return the input of the layer.
 
         Args:
             values: (batch, *source shape), uint8 for products in int8.
@@ -71,7 +71,7 @@ class WindowProduct:
         return found.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
     def _windows(self, values: torch.Tensor) -> torch.Tensor:
-        """(batch, height, width, groups, channels of a group, kernel height, kernel width), a view."""
+        """Return (batch, height, width, groups, channels of a group, kernel height, kernel width), a view."""
         synapse = self._synapse
         rows, columns = synapse.padding
         padded = F.pad(values.contiguous(), (columns, columns, rows, rows))
@@ -97,7 +97,7 @@ class WindowProduct:
         )
 
     def _product(self, windows: torch.Tensor) -> torch.Tensor:
-        """(windows, groups, entries) times the weights: (windows, groups * output channels of a group)."""
+        """Return (windows, groups, entries) times the weights: (windows, groups * output channels of a group)."""
         count, groups, entries = windows.shape
         if self._number != torch.int8:
             found = torch.einsum("wge,geo->wgo", windows.to(self._number), self._weight)
@@ -112,7 +112,7 @@ class WindowProduct:
 
 @cache
 def integer_products_work(device: torch.device) -> bool:
-    """Whether a device multiplies matrices of 8-bit integers, rightly; tried on one that fills its numbers."""
+    """Return whether a device multiplies matrices of 8-bit integers, rightly; tried on one that fills its numbers."""
     first = torch.full((24, 64), 127, dtype=torch.int8, device=device)
     second = torch.full((64, 16), -128, dtype=torch.int8, device=device)
     try:

@@ -32,7 +32,7 @@ LEVEL = 6
 
 
 def to_archive(members: Mapping[str, bytes]) -> bytes:
-    """A .tar.gz of plain files in one folder: no times, no owners, no links.
+    """Return a .tar.gz of plain files in one folder: no times, no owners, no links.
 
     Args:
         members: Their content by their path in the folder, the folders of which are written with ``/``.
@@ -56,7 +56,7 @@ HOME, PACKAGE = "snnc.runtime.hardware.lab_script", "snnc_lab"
 
 
 def script_members() -> dict[str, bytes]:
-    """The script and its package by their paths, as they run where there is no snnc."""
+    """Return the script and its package by their paths, as they run where there is no snnc."""
     sources = sorted((each for each in files(HOME).iterdir() if each.name.endswith(".py")), key=lambda each: each.name)
     return {
         each.name if each.name == SCRIPT else f"{PACKAGE}/{each.name}": each.read_bytes().replace(
@@ -70,7 +70,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def describe(program: Program, network: RecordedNetwork) -> tuple[dict[str, Any], Arrays]:
-    """What it takes to build a network, to feed it and to know where its spikes stand.
+    """Return what it takes to build a network, to feed it and to know where its spikes stand.
 
     Args:
         program: The program.
@@ -166,7 +166,7 @@ def write_bundle(
     data: str,
     labels: NDArray[np.int64] | None = None,
 ) -> None:
-    """Writes a bundle: whole, or not at all. Equal input gives equal bytes.
+    """Write a bundle: whole, or not at all. Equal input gives equal bytes.
 
     Args:
         program: The program.
@@ -191,7 +191,7 @@ def bundle_members(
     data: str,
     labels: NDArray[np.int64] | None = None,
 ) -> dict[str, bytes]:
-    """The files of a bundle; for the arguments see :func:`write_bundle`."""
+    """Return the files of a bundle; for the arguments see :func:`write_bundle`."""
     if any(expected.wraps or ()):
         raise BackendError(
             "a membrane potential overflows on these samples, so no chip need do what the simulator does",
@@ -225,7 +225,7 @@ def _samples(
     expected: RunResult,
     labels: NDArray[np.int64] | None,
 ) -> Arrays:
-    """Input and expectations, in the order in which Lava has the neurons."""
+    """Return input and expectations, in the order in which Lava has the neurons."""
     assert expected.spikes is not None
     readout = network.populations[len(program.layers) - 1]
     arrays: Arrays = {
@@ -243,12 +243,12 @@ def _samples(
 
 
 def _arranged(values: NDArray[Any], population: Population) -> NDArray[Any]:
-    """(samples, steps, *layer shape) as (samples, steps, neurons) in Lava's order."""
+    """Return (samples, steps, *layer shape) as (samples, steps, neurons) in Lava's order."""
     return values.reshape(*values.shape[:2], -1)[..., population.order]
 
 
 def _estimates(program: Program, expected: RunResult) -> dict[str, Any]:
-    """What a sample costs by snnc's estimates."""
+    """Return what a sample costs by snnc's estimates."""
     counts = count_operations(program, expected)
     return {
         "synaptic_operations": counts.synaptic_total / counts.samples,
@@ -260,7 +260,7 @@ def _estimates(program: Program, expected: RunResult) -> dict[str, Any]:
 
 
 def _npz(arrays: Arrays) -> bytes:
-    """Not compressed, since the archive is."""
+    """Return arrays as an .npz file, which is not compressed, since the archive is."""
     content = io.BytesIO()
     np.savez(content, **arrays)
     return content.getvalue()

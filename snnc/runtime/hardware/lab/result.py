@@ -33,51 +33,51 @@ class Entries:
         self._value: dict[str, Any] = value
 
     def error(self, problem: str, name: str = "", *, expected: str | None = None) -> FormatError:
-        """The error for an entry, or for the object itself."""
+        """Return the error for an entry, or for the object itself."""
         place = ".".join(part for part in (self._path, name) if part)
         return FormatError(
             f"{place} {problem}" if place else problem, where=self._file, expected=expected, advice="run the lab again"
         )
 
     def within(self, name: str) -> Entries:
-        """An object inside it."""
+        """Return an object inside it."""
         return Entries(self._any(name), self._file, f"{self._path}.{name}".strip("."))
 
     def within_or_none(self, name: str) -> Entries | None:
-        """The same, or None for null."""
+        """Return the same, or None for null."""
         return None if self._any(name) is None else self.within(name)
 
     def each(self, name: str) -> list[Entries]:
-        """The objects of a list."""
+        """Return the objects of a list."""
         place = f"{self._path}.{name}".strip(".")
         return [Entries(each, self._file, f"{place}[{index}]") for index, each in enumerate(self._list(name))]
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of a list."""
+        """Return the texts of a list."""
         return tuple(self._checked(name, each) for each in self._list(name))
 
     def named_texts(self, name: str) -> dict[str, str | None]:
-        """An object of texts and nulls."""
+        """Return an object of texts and nulls."""
         inside = self.within(name)
         return {self._checked(name, each): inside.text_or_none(each) for each in inside._value}
 
     def text(self, name: str) -> str:
-        """One line that can be shown."""
+        """Return one line that can be shown."""
         return self._checked(name, self._any(name))
 
     def text_or_none(self, name: str) -> str | None:
-        """The same, or None for null."""
+        """Return the same, or None for null."""
         return None if self._any(name) is None else self.text(name)
 
     def flag(self, name: str) -> bool:
-        """True or false."""
+        """Return a truth value."""
         value = self._any(name)
         if not isinstance(value, bool):
             raise self.error("is neither true nor false", name)
         return value
 
     def count(self, name: str, lowest: int = 0, highest: int = COUNT_MAXIMUM) -> int:
-        """A whole number."""
+        """Return a whole number."""
         value = self._any(name)
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
             limits = f"{lowest} or more" if highest == COUNT_MAXIMUM else f"{lowest} to {highest}"
@@ -85,18 +85,18 @@ class Entries:
         return value
 
     def count_or_none(self, name: str, highest: int = COUNT_MAXIMUM) -> int | None:
-        """The same, or None for null."""
+        """Return the same, or None for null."""
         return None if self._any(name) is None else self.count(name, 0, highest)
 
     def amount(self, name: str) -> float:
-        """A finite number that is not negative."""
+        """Return a finite number that is not negative."""
         value = self._any(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
             raise self.error("is not an amount", name, expected="a finite number of at least 0")
         return float(value)
 
     def amount_or_none(self, name: str) -> float | None:
-        """The same, or None for null."""
+        """Return the same, or None for null."""
         return None if self._any(name) is None else self.amount(name)
 
     def _any(self, name: str) -> object:
@@ -234,7 +234,7 @@ class LabResult:
 
 
 def read_lab_result(path: str | Path) -> LabResult:
-    """Reads and checks what ``run_lab.py`` wrote.
+    """Read and check what ``run_lab.py`` wrote.
 
     Args:
         path: The file, which comes from elsewhere: nothing in it is trusted.

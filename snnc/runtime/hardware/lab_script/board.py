@@ -19,7 +19,7 @@ from snnc.runtime.hardware.lab_script.network import build, stopped_at_the_end
 
 
 def choose_board(options: argparse.Namespace) -> None:
-    """Tells Lava to use a board of Slurm's, or one on the network; else it goes by the environment.
+    """Tell Lava to use a board of Slurm's, or one on the network; else it goes by the environment.
 
     Args:
         options: The command line's.
@@ -66,7 +66,7 @@ class Measurement:
                 self._notes.append(f"{name}: {one_line(error)}")
 
     def form(self) -> dict[str, Any]:
-        """What was measured over all steps, after they ran; None where it was not."""
+        """Return what was measured over all steps, after they ran; None where it was not."""
         return {
             "seconds": self._total("execution_time"),
             "joules": self._total("energy"),
@@ -92,7 +92,7 @@ DELAYS = range(6)
 
 
 def run_on_board(bundle: Bundle, folder: Path, options: argparse.Namespace) -> Outcome:
-    """Runs the samples.
+    """Run the samples.
 
     Args:
         bundle: The bundle.
@@ -152,7 +152,7 @@ def run_on_board(bundle: Bundle, folder: Path, options: argparse.Namespace) -> O
 
 
 def _input_adapter(bundle: Bundle) -> Any:
-    """What takes the input to the chip: of its own kind where a convolution reads it."""
+    """Return what takes the input to the chip: of its own kind where a convolution reads it."""
     from lava.proc.embedded_io import spike
 
     place = bundle.form["input"]
@@ -165,7 +165,7 @@ def _input_adapter(bundle: Bundle) -> Any:
 
 
 def _spikes(bundle: Bundle, timing: Timing, recorded: list[tuple[int, NDArray[np.bool_]]]) -> list[NDArray[np.bool_]]:
-    """The spikes at the delay at which most are expected."""
+    """Return the spikes at the delay at which most are expected."""
 
     def at(delay: int) -> list[NDArray[np.bool_]]:
         return [timing.windows(record, first + delay) for first, record in recorded]
@@ -177,7 +177,7 @@ def _spikes(bundle: Bundle, timing: Timing, recorded: list[tuple[int, NDArray[np
 
 
 def _readout(bundle: Bundle, timing: Timing, potential: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The readouts at the delay at which most are expected."""
+    """Return the readouts at the delay at which most are expected."""
     first = int(bundle.form["readout"]["offset"])
     ways = [timing.readout(potential[..., first + delay :: bundle.interval]) for delay in DELAYS]
     return min(ways, key=lambda found: int((found != bundle.readout).sum()))

@@ -16,7 +16,7 @@ class LabError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """An error's kind and text."""
+    """Return an error's kind and text."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -49,7 +49,7 @@ class Timing:
         return self._skipped + self._bundle.samples
 
     def stream(self, steps: int) -> NDArray[np.int32]:
-        """The input at each of so many steps, (*shape, steps)."""
+        """Return the input at each of so many steps, (*shape, steps)."""
         bundle = self._bundle
         stream = np.zeros((steps, bundle.input.shape[-1]), np.int32)
         for sample, events in enumerate(bundle.input):
@@ -58,7 +58,7 @@ class Timing:
         return np.ascontiguousarray(stream.T).reshape(*bundle.form["input"]["shape"], steps)
 
     def windows(self, record: NDArray[np.bool_], first_step: int) -> NDArray[np.bool_]:
-        """The spikes of each sample, (samples, T, neurons).
+        """Return the spikes of each sample, (samples, T, neurons).
 
         Args:
             record: A layer's spikes at all steps.
@@ -68,7 +68,7 @@ class Timing:
         return record[starts[:, None] + np.arange(self._bundle.timesteps)]
 
     def readout(self, potential: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The readout of each sample, (samples, neurons), out of the potentials as they were read, (*shape, reads)."""
+        """Return the readout of each sample, (samples, neurons), from the potentials as read, (*shape, reads)."""
         reads = np.moveaxis(potential, -1, 0)[self._skipped : self.reads]
         return reads.reshape(len(reads), -1) >> int(self._bundle.form["readout"]["fraction_bits"])
 
@@ -132,13 +132,13 @@ class Bundle:
         self.labels = self._data["labels"][: self.samples] if "labels" in self._data else None
 
     def expected(self, index: int) -> NDArray[np.bool_]:
-        """Spikes of a layer, (samples, T, neurons)."""
+        """Return spikes of a layer, (samples, T, neurons)."""
         neurons = int(np.prod(self.layers[index]["shape"]))
         bits = np.unpackbits(self._data[f"spikes.{index}"][: self.samples], axis=1)
         return bits[:, : self.timesteps * neurons].reshape(self.samples, self.timesteps, neurons).astype(bool)
 
     def predictions(self, readout: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The class of each sample."""
+        """Return the class of each sample."""
         return np.asarray(readout[:, self._data["classes"]].argmax(axis=1))
 
     def _read(self, folder: Path) -> None:

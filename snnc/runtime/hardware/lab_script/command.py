@@ -20,7 +20,7 @@ PASSED_ON = ("snnc", "network", "target", "data", "timesteps", "lead", "estimate
 
 
 def judge(bundle: Bundle, outcome: Outcome, options: argparse.Namespace) -> dict[str, Any]:
-    """What is written to the result file.
+    """Return what is written to the result file.
 
     Args:
         bundle: The bundle.
@@ -67,7 +67,7 @@ def _layer(bundle: Bundle, outcome: Outcome, index: int) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str | None]:
-    """Of Python and of what computes."""
+    """Return the versions of Python and of what computes."""
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, str | None] = {"python": platform.python_version()}
@@ -83,7 +83,7 @@ KEYS = ("expected", "found", "different")
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result for people."""
+    """Return the result for people."""
     rows = [["layer", "spikes expected", "found", "different"]]
     for each in result["layers"]:
         rows.append([each["name"], *("-" if each[key] is None else str(each[key]) for key in KEYS)])
@@ -103,7 +103,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def write_result(result: dict[str, Any], path: Path) -> None:
-    """Writes a file whole, or not at all.
+    """Write a file whole, or not at all.
 
     Raises:
         LabError: It cannot be written.
@@ -117,7 +117,7 @@ def write_result(result: dict[str, Any], path: Path) -> None:
 
 
 def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
-    """Runs, compares, writes the result.
+    """Run, compare, write the result.
 
     Args:
         folder: The unpacked bundle.

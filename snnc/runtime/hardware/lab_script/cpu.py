@@ -14,7 +14,7 @@ from snnc.runtime.hardware.lab_script.network import build, check_interrupt, sto
 
 
 def run_on_cpu(bundle: Bundle, folder: Path) -> Outcome:
-    """Runs the samples.
+    """Run the samples.
 
     Args:
         bundle: The bundle.
@@ -60,7 +60,7 @@ def run_on_cpu(bundle: Bundle, folder: Path) -> Outcome:
 
 
 def _show(text: str) -> None:
-    """A line that the next one overwrites, where someone looks."""
+    """Show a line that the next one overwrites, where someone looks."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{text} ")
         sys.stderr.flush()

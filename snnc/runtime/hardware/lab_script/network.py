@@ -1,4 +1,4 @@
-"""Lava's processes, made of their description."""
+"""Lava's processes, made of their description, and their end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _was_interrupted = False
 
 @contextlib.contextmanager
 def stopped_at_the_end(process: Any) -> Iterator[None]:
-    """Within it a network runs; where that fails, its processes may no longer answer, and are killed.
+    """Run a network within the block; where that fails, kill its processes, which may no longer answer.
 
     Args:
         process: Any process of the network.
@@ -35,7 +35,7 @@ def stopped_at_the_end(process: Any) -> Iterator[None]:
 
 
 def _end(runtime: Any) -> None:
-    """Kills Lava's processes and gives back its shared memory, however far it got."""
+    """Kill Lava's processes and give back its shared memory, however far it got."""
     infrastructure = getattr(runtime, "_messaging_infrastructure", None)
     for actor in getattr(infrastructure, "actors", ()):
         with contextlib.suppress(ValueError):  # it has ended, and was closed
@@ -54,7 +54,7 @@ def _end(runtime: Any) -> None:
 
 
 def watch_offspring() -> None:
-    """Processes started from here on leave Ctrl-C to us, whom it reaches too, and on Linux end when we do.
+    """Have processes started from here on leave Ctrl-C to us, whom it reaches too, and end when we do, on Linux.
 
     What terminates us ends them first.
     """
@@ -64,7 +64,7 @@ def watch_offspring() -> None:
 
 
 def check_interrupt() -> None:
-    """Raises KeyboardInterrupt where one was raised before and got lost.
+    """Raise KeyboardInterrupt where one was raised before and got lost.
 
     Python drops what is raised while it starts a process.
     """
@@ -86,7 +86,7 @@ def _begin() -> None:
 
 
 def build(bundle: Bundle, input_port: Any) -> list[Any]:
-    """Lava's processes, connected; Lava keeps none of them, so the caller does.
+    """Return Lava's processes, connected; Lava keeps none of them, so the caller does.
 
     Args:
         bundle: The bundle.

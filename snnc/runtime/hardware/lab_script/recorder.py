@@ -54,12 +54,12 @@ class RecorderModel(PyLoihiProcessModel):  # type: ignore[misc]
         self._file = Path(proc_params["path"]).open("ab", buffering=0)  # noqa: SIM115
 
     def run_spk(self) -> None:
-        """Writes one step."""
+        """Write one step."""
         self._file.write(np.packbits(self.spikes.recv() != 0).tobytes())
 
 
 def recorders(bundle: Bundle, folder: Path) -> list[Recorder]:
-    """One for each layer.
+    """Return one for each layer.
 
     Args:
         bundle: The bundle.
@@ -69,7 +69,7 @@ def recorders(bundle: Bundle, folder: Path) -> list[Recorder]:
 
 
 def records(bundle: Bundle, folder: Path) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Each layer's first step, and what was recorded of it, (steps, neurons)."""
+    """Yield each layer's first step, and what was recorded of it, (steps, neurons)."""
     for index, layer in enumerate(bundle.layers):
         neurons = int(np.prod(layer["shape"]))
         rows = np.fromfile(folder / str(index), np.uint8).reshape(-1, -(-neurons // 8))

@@ -54,17 +54,17 @@ class FastConvModel(BufferedModel):
         return list(self._products.values())
 
     def prepare(self) -> None:
-        """The bound of the weights; what they are multiplied in follows from the messages."""
+        """Compute the bound of the weights; the type to multiply in follows from the messages."""
         self._products = {}
         self._largest_sum = largest_sum(self.weight)
         self._is_graded = self.num_message_bits.item() > 0
 
     def buffered(self) -> NDArray[np.int32]:
-        """What arrives at the target in this step."""
+        """Return what arrives at the target in this step."""
         return self.a_buf
 
     def accept_spikes(self) -> None:
-        """Convolves what arrived."""
+        """Convolve what arrived."""
         messages = self.s_in.recv()
         if not self._is_graded:
             messages = messages.astype(bool, copy=False)
@@ -133,14 +133,14 @@ class PatchProduct:
         self._sums = np.empty((groups, self._rows.shape[1], outputs // groups), precision)
 
     def convolve(self, messages: NDArray[np.generic]) -> NDArray[np.floating[Any]]:
-        """The sums, (width, height, outputs); their array is used again at the next call."""
+        """Return the sums, (width, height, outputs); their array is used again at the next call."""
         self._interior[...] = messages
         np.copyto(self._columns, self._patches)
         self.multiply()
         return self._sums.transpose(1, 0, 2).reshape(self._shape)
 
     def multiply(self) -> None:
-        """The matrix products alone, of what lies in the arrays."""
+        """Compute the matrix products alone, of what lies in the arrays."""
         np.matmul(self._rows, self._weights, out=self._sums)
 
 

@@ -23,7 +23,7 @@ class FastNeuronModel(AbstractPyLifModelFixed):  # type: ignore[misc]  # lava-nc
     vth: int = LavaPyType(int, np.int32, precision=17)
 
     def run_spk(self) -> None:
-        """One step."""
+        """Compute one step."""
         activation = self.a_in.recv()
         if not self.isbiasscaled:
             self._prepare()
@@ -43,15 +43,15 @@ class FastNeuronModel(AbstractPyLifModelFixed):  # type: ignore[misc]  # lava-nc
         self.s_out.send(self._spikes)
 
     def on_var_update(self) -> None:
-        """Lava calls this after it set a variable."""
+        """Prepare anew before the next step; Lava calls this after it set a variable."""
         self.isbiasscaled = False
 
     def _resets(self) -> bool:
-        """Whether potentials are cleared in this step."""
+        """Return whether potentials are cleared in this step."""
         raise NotImplementedError
 
     def _prepare(self) -> None:
-        """What Lava's model computes in each step, though only setting a variable changes it."""
+        """Compute what Lava's model computes in each step, though only setting a variable changes it."""
         self.scale_bias()
         self._bias = np.ascontiguousarray(self.effective_bias, dtype=np.int32).ravel()
         self._threshold = int(np.left_shift(self.vth, self.vth_shift))
@@ -69,7 +69,7 @@ class FastLIFModel(FastNeuronModel):
     """The same integers as ``PyLifModelBitAcc``."""
 
     def _resets(self) -> bool:
-        """Whether potentials are cleared in this step."""
+        """Return whether potentials are cleared in this step."""
         return False
 
 
@@ -85,5 +85,5 @@ class FastLIFResetModel(FastNeuronModel):
         self._offset = proc_params["reset_offset"] % self._interval
 
     def _resets(self) -> bool:
-        """Whether potentials are cleared in this step."""
+        """Return whether potentials are cleared in this step."""
         return bool(self.time_step % self._interval == self._offset)

@@ -1,4 +1,4 @@
-"""What all of Lava's synapse models share: they send what they computed a step ago, then look at the new spikes."""
+"""What the synapse models share: exact number types, weights as Loihi keeps them, products, a step in two halves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOUBLE = 1 << 53
 
 
 def largest_sum(weights: NDArray[np.int32]) -> int:
-    """The largest that the sum of a row can become in size with inputs of -1, 0 and 1.
+    """Return the largest that the sum of a row can become in size with inputs of -1, 0 and 1.
 
     Args:
         weights: A row for each target, (targets, ...).
@@ -25,14 +25,14 @@ def largest_sum(weights: NDArray[np.int32]) -> int:
 
 
 def float_type(bound: int) -> type[np.float32] | type[np.float64] | None:
-    """The fastest type in which sums up to ``bound`` in size are exact; None where floating point has none."""
+    """Return the fastest type in which sums up to ``bound`` in size are exact; None where floating point has none."""
     if bound <= SINGLE:
         return np.float32
     return np.float64 if bound <= DOUBLE else None
 
 
 def largest_message(messages: NDArray[np.generic]) -> int:
-    """The largest size of what arrived, which graded spikes need for their bound."""
+    """Return the largest size of what arrived, which graded spikes need for their bound."""
     if not messages.size:
         return 0
     return max(int(messages.max()), -int(messages.min()))
@@ -44,7 +44,7 @@ FEW_INPUTS = 8
 
 
 def loihi_weights(weights: Any, parameters: Any) -> Any:
-    """Weights with the bits that Loihi keeps of them, as Lava's models clip and truncate them in their first step.
+    """Return weights with the bits that Loihi keeps, as Lava's models clip and truncate them in their first step.
 
     Args:
         weights: A matrix, dense or sparse.
@@ -56,7 +56,7 @@ def loihi_weights(weights: Any, parameters: Any) -> Any:
 
 
 def shifted(sums: NDArray[Any], exponent: int) -> NDArray[Any]:
-    """Sums times 2^exponent, rounded down, in their own type: Lava shifts integers."""
+    """Return sums times 2^exponent, rounded down, in their own type: Lava shifts integers."""
     return np.left_shift(sums, exponent) if exponent > 0 else np.right_shift(sums, -exponent)
 
 
@@ -90,7 +90,7 @@ class SparseProduct:
         self._last: NDArray[np.int32] | None = None
 
     def __call__(self, messages: NDArray[Any]) -> NDArray[np.int32]:
-        """The product, (targets,), int32; its array may be used again at the next call.
+        """Return the product, (targets,), int32; its array may be used again at the next call.
 
         Args:
             messages: What arrived, (sources,).
@@ -111,7 +111,7 @@ class SparseProduct:
 
 
 def _diagonal(weights: csr_matrix) -> NDArray[Any] | None:
-    """The weights of a matrix that has nothing but a diagonal; None for any other."""
+    """Return the weights of a matrix that has nothing but a diagonal; None for any other."""
     rows, columns = weights.shape
     if rows != columns or weights.nnz > rows:
         return None
@@ -140,29 +140,29 @@ class BufferedModel(PyLoihiProcessModel):  # type: ignore[misc]  # lava-nc has n
         self._is_prepared = False
 
     def run_spk(self) -> None:
-        """One step, as Lava's runtime wants it."""
+        """Compute one step, as Lava's runtime wants it."""
         self.send_buffered()
         self.accept_spikes()
 
     def send_buffered(self) -> None:
-        """The first half: sends what the spikes of the step before brought."""
+        """Send what the spikes of the step before brought: the first half of a step."""
         if not self._is_prepared:
             self.prepare()
             self._is_prepared = True
         self.a_out.send(self.buffered())
 
     def accept_spikes(self) -> None:
-        """The second half: receives the spikes of this step, and computes what they bring."""
+        """Receive the spikes of this step, and compute what they bring: the second half."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """What is computed once, before the first step, and again after a variable was set."""
+        """Compute what is needed once, before the first step and again after a variable was set."""
 
     def buffered(self) -> NDArray[np.int32]:
-        """What arrives at the target in this step."""
+        """Return what arrives at the target in this step."""
         buffer: NDArray[np.int32] = self.a_buff
         return buffer
 
     def on_var_update(self) -> None:
-        """Lava calls this after it set a variable."""
+        """Prepare anew before the next step; Lava calls this after it set a variable."""
         self._is_prepared = False

@@ -56,7 +56,7 @@ class DelayedModel(MatrixModel):
         self._now = 0
 
     def prepare(self) -> None:
-        """Clips and truncates the weights, and sorts them by delay."""
+        """Clip and truncate the weights, and sort them by delay."""
         delays = csr_matrix(self.delays)
         if delays.nnz and delays.max() > LONGEST_DELAY:
             raise ValueError(f"delays have to be between 0 and {LONGEST_DELAY}, got {delays.max()}")
@@ -73,13 +73,13 @@ class DelayedModel(MatrixModel):
             self._waiting = np.ascontiguousarray(self.a_buff.T)
 
     def buffered(self) -> NDArray[np.int32]:
-        """What arrives at the target in this step."""
+        """Return what arrives at the target in this step."""
         assert self._waiting is not None
         arriving: NDArray[np.int32] = self._waiting[self._now]
         return arriving
 
     def accept_spikes(self) -> None:
-        """Multiplies what arrived, and puts it where its delay has passed."""
+        """Multiply what arrived, and put it where its delay has passed."""
         assert self._waiting is not None
         messages = self.s_in.recv()
         self._waiting[self._now] = 0
@@ -102,7 +102,7 @@ class FastDenseModel(MatrixModel):
         return list(self._matrices.values())[-1]
 
     def prepare(self) -> None:
-        """Clips and truncates the weights."""
+        """Clip and truncate the weights."""
         kept = loihi_weights(self.weights, self.proc_params)
         self._exponent = self.proc_params.get("weight_exp", 0)
         self._is_graded = self.num_message_bits.item() > 0
@@ -111,7 +111,7 @@ class FastDenseModel(MatrixModel):
         self._matrices: dict[type[np.number[Any]], NDArray[Any]] = {np.int64: kept.astype(np.int64).T}
 
     def accept_spikes(self) -> None:
-        """Multiplies what arrived."""
+        """Multiply what arrived."""
         messages = self.s_in.recv()
         if not self._is_graded:
             messages = messages.astype(bool, copy=False)
@@ -142,11 +142,11 @@ class FastSparseModel(MatrixModel):
     weights: csr_matrix = LavaPyType(csr_matrix, np.int32, precision=8)
 
     def prepare(self) -> None:
-        """Clips and truncates the weights, and chooses the form of the product."""
+        """Clip and truncate the weights, and choose the form of the product."""
         self._product = self.product(csr_matrix(loihi_weights(self.weights, self.proc_params)))
 
     def accept_spikes(self) -> None:
-        """Multiplies what arrived."""
+        """Multiply what arrived."""
         self.a_buff = self._product(self.s_in.recv())
 
 

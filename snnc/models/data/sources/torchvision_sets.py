@@ -30,9 +30,11 @@ _SETS: dict[str, _Set] = {
 }
 
 FORM = " | ".join(f"{name}:ROOT" for name in _SETS)
+PRECEDENCE = 2
+RUNS_CODE = False
 
 
-def matches(spec: str) -> bool:
+def matches(spec: str, base: Path) -> bool:
     """Say whether a spec starts with the name of one of the sets and a colon."""
     return spec.partition(":")[0] in _SETS and ":" in spec
 
@@ -76,7 +78,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def _without_old_files(set_class: Any) -> Any:
-    """The same data set, which never reads the pickles of old versions in MNIST's folder ``processed``.
+    """Return the same data set, which never reads the pickles of old versions in MNIST's folder ``processed``.
 
     torchvision takes these for the data where they are there, and does not compare them with known checksums.
     """
@@ -86,6 +88,6 @@ def _without_old_files(set_class: Any) -> Any:
 
 
 def relocated(spec: str, base: Path) -> str:
-    """ROOT is taken from ``base``."""
+    """Return the spec with ROOT taken from ``base``."""
     name, _, root = spec.partition(":")
     return f"{name}:{base / Path(root).expanduser()}" if root else spec

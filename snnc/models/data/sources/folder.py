@@ -15,11 +15,13 @@ from snnc.models.data.pictures import LazyImages, has_colour, read_picture
 from snnc.models.data.tree import ImageFiles, find_images
 
 FORM = "FOLDER or FILE.zip (of class folders of images)"
+PRECEDENCE = 5
+RUNS_CODE = False
 
 
-def matches(spec: str) -> bool:
-    """Say whether a spec is an existing folder, or can only be the path of one, or ends in ``.zip``."""
-    return "/" in spec or spec.endswith(".zip") or (spec != "" and Path(spec).is_dir())
+def matches(spec: str, base: Path) -> bool:
+    """Say whether a spec is a folder in ``base``, or can only be the path of one, or ends in ``.zip``."""
+    return "/" in spec or spec.endswith(".zip") or (spec != "" and (base / spec).is_dir())
 
 
 def load(spec: str, split: Literal["train", "test"]) -> Dataset:
@@ -67,7 +69,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def relocated(spec: str, base: Path) -> str:
-    """The path is taken from ``base``; it keeps looking like one, whatever the folder is called."""
+    """Return the spec with its path taken from ``base``; it still looks like one, whatever the folder is called."""
     path = str(base / Path(spec).expanduser())
     return path if "/" in path else f"./{path}"
 

@@ -15,13 +15,15 @@ from snnc.models.data.pictures import LazyImages, centre_square, read_picture
 from snnc.models.data.tree import find_images
 
 FORM = "imagenet:ROOT"
+PRECEDENCE = 3
+RUNS_CODE = False
 
 _NAME = "imagenet"
 _SHORTER_SIDE = 256
 _SIDE = 224
 
 
-def matches(spec: str) -> bool:
+def matches(spec: str, base: Path) -> bool:
     """Say whether a spec starts with ``imagenet:``."""
     return spec.partition(":")[0] == _NAME and ":" in spec
 
@@ -62,6 +64,6 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def relocated(spec: str, base: Path) -> str:
-    """ROOT is taken from ``base``."""
+    """Return the spec with ROOT taken from ``base``."""
     name, _, root = spec.partition(":")
     return f"{name}:{base / Path(root).expanduser()}" if root else spec

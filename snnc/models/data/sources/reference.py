@@ -14,9 +14,15 @@ from snnc.common.import_path import follow, is_reference, working_directory_firs
 from snnc.models.data.dataset import Dataset, check_dataset, make_dataset
 
 FORM = "module:attribute"
-matches = is_reference
+PRECEDENCE = 6
+RUNS_CODE = True
 
 _ACCEPTED = "an array, (x, y), a torch Dataset of (tensor, label), a snnc Dataset, or a callable that returns one"
+
+
+def matches(spec: str, base: Path) -> bool:
+    """Say whether a spec is two Python names with a colon between them."""
+    return is_reference(spec)
 
 
 def load(spec: str, split: Literal["train", "test"]) -> Dataset:
@@ -45,7 +51,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def relocated(spec: str, base: Path) -> str:
-    """Has no path in it."""
+    """Return the spec as it is, since it has no path."""
     return spec
 
 

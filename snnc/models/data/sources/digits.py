@@ -12,13 +12,15 @@ from snnc.common.import_path import import_optional
 from snnc.models.data.dataset import Dataset, make_dataset, shuffled
 
 FORM = "digits"
+PRECEDENCE = 1
+RUNS_CODE = False
 
 _TEST_COUNT = 360
 _SEED = 0
 _MAXIMUM = 16
 
 
-def matches(spec: str) -> bool:
+def matches(spec: str, base: Path) -> bool:
     """Say whether a spec is the word ``digits``."""
     return spec == "digits"
 
@@ -45,7 +47,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def relocated(spec: str, base: Path) -> str:
-    """Has no path in it."""
+    """Return the spec as it is, since it has no path."""
     return spec
 
 

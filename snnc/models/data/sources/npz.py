@@ -12,9 +12,11 @@ from snnc.common.errors import DataError
 from snnc.models.data.dataset import Dataset, make_dataset
 
 FORM = "FILE.npz (x and y, or x_train, y_train, x_test, y_test)"
+PRECEDENCE = 4
+RUNS_CODE = False
 
 
-def matches(spec: str) -> bool:
+def matches(spec: str, base: Path) -> bool:
     """Say whether a spec ends in ``.npz``."""
     return spec.lower().endswith(".npz")
 
@@ -39,7 +41,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
 
 
 def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    """The arrays that :func:`load` takes, as they are: of any shape and type.
+    """Return the arrays that :func:`load` takes, as they are: of any shape and type.
 
     Args:
         spec: The file.
@@ -77,5 +79,5 @@ def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray
 
 
 def relocated(spec: str, base: Path) -> str:
-    """The path is taken from ``base``."""
+    """Return the spec with its path taken from ``base``."""
     return str(base / Path(spec).expanduser())

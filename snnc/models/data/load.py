@@ -1,35 +1,55 @@
-"""Tells the kinds of data sources apart, and loads them."""
+"""Data by a spec: finds the kind of source that a spec names, and loads it.
+
+Kinds of sources are the files of ``sources/``; none of them is named here.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import pkgutil
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from snnc.common.errors import DataError
-from snnc.models.data import digits, folder, imagenet, npz, reference, torchvision_sets
+from snnc.models.data import sources
 from snnc.models.data.dataset import Dataset
 
-__all__ = ["load_data", "names_code", "relocated"]
+__all__ = ["Source", "load_data", "names_code", "relocated"]
 
 
-class _Source(Protocol):
-    """What each file of a kind of source has to define."""
+class Source(Protocol):
+    """What each file of ``sources/`` has to define."""
 
     FORM: str
     """How a spec of this kind looks, for the list of what is possible."""
 
-    def matches(self, spec: str) -> bool:
-        """Say whether a spec is of this kind."""
+    PRECEDENCE: int
+    """Kinds are asked in ascending order; the first one that a spec fits takes it."""
+
+    RUNS_CODE: bool
+    """Whether loading runs code that the spec names."""
+
+    def matches(self, spec: str, base: Path) -> bool:
+        """Say whether a spec is of this kind, with its path, where it is relative, taken from the folder ``base``."""
 
     def load(self, spec: str, split: Literal["train", "test"]) -> Dataset:
         """Load what a spec of this kind names."""
 
     def relocated(self, spec: str, base: Path) -> str:
-        """The spec with its path, where it has a relative one, taken from the folder ``base``."""
+        """Return the spec with its path, where it has a relative one, taken from the folder ``base``."""
 
 
-# In the order in which they are asked.
-_SOURCES: tuple[_Source, ...] = (digits, torchvision_sets, imagenet, npz, folder, reference)
+@functools.cache
+def _sources() -> tuple[Source, ...]:
+    """Return the kinds of sources, in the order in which they are asked."""
+    names = (found.name for found in pkgutil.iter_modules(sources.__path__, f"{sources.__name__}."))
+    modules = (cast(Source, importlib.import_module(name)) for name in names)
+    return tuple(sorted(modules, key=lambda source: source.PRECEDENCE))
+
+
+def _source_of(spec: str, base: Path) -> Source | None:
+    return next((source for source in _sources() if source.matches(spec, base)), None)
 
 
 def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
@@ -47,7 +67,7 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
     5. An existing folder, or a name that contains ``/`` or ends in ``.zip``: a folder or zip file with one folder of
        images per class, all of one size and each decoded when it is first used. It may have these in folders or zip
        files ``train`` and ``test`` (or ``val``). A folder named like one of the above is written ``./NAME``.
-    6. ``module:attribute``: whatever that Python object holds (see ``reference.py``). This runs the module's code.
+    6. ``module:attribute``: whatever that Python object holds. This runs the module's code.
 
     Args:
         spec: Where the data is.
@@ -60,18 +80,17 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
         DataError: The spec is of no known kind; the data or what is needed to read it is missing; the data is
             damaged or cannot be used.
     """
-    for source in _SOURCES:
-        if source.matches(spec):
-            return source.load(spec, split)
+    if source := _source_of(spec, Path()):
+        return source.load(spec, split)
     raise DataError(
         "no such data set, file or folder",
         where=repr(spec),
-        expected=" | ".join(source.FORM for source in _SOURCES),
+        expected=" | ".join(source.FORM for source in _sources()),
     )
 
 
 def relocated(spec: str, base: Path) -> str:
-    """The spec of data that somebody named from another folder.
+    """Return the spec of data that somebody named from another folder.
 
     Args:
         spec: As for :func:`load_data`, with paths that begin at ``base``.
@@ -80,12 +99,11 @@ def relocated(spec: str, base: Path) -> str:
     Returns:
         The same data's spec as seen from the working folder; what holds no relative path is left as it is.
     """
-    for source in _SOURCES:
-        if source.matches(spec) or (source is folder and (base / spec).is_dir()):
-            return source.relocated(spec, base)
-    return spec
+    source = _source_of(spec, base)
+    return source.relocated(spec, base) if source else spec
 
 
 def names_code(spec: str) -> bool:
-    """Whether :func:`load_data` would run code that the spec names."""
-    return next((source is reference for source in _SOURCES if source.matches(spec)), False)
+    """Return whether :func:`load_data` would run code that the spec names."""
+    source = _source_of(spec, Path())
+    return source is not None and source.RUNS_CODE
