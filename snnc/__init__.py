@@ -14,8 +14,9 @@ The names below are imported when they are first used, so that ``import snnc`` a
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from snnc.common.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from snnc.analysis.diagnosis import Diagnosis, Finding, LayerErrors, Stage
@@ -126,6 +127,20 @@ __all__ = [
 
 # Where the public names are defined; those that are not here are in snnc.common.errors.
 _HOMES = {
+    "snnc.common.errors": (
+        "BackendError",
+        "DataError",
+        "FormatError",
+        "ModelError",
+        "OptionError",
+        "OutputError",
+        "OverflowWarning",
+        "PassError",
+        "SnncError",
+        "TargetError",
+        "UnsupportedError",
+        "UntrustedModelError",
+    ),
     "snnc.api.compile": ("compile", "export_nir", "load", "run"),
     "snnc.api.analyse": ("diagnose", "report", "validate"),
     "snnc.program.placement": ("PlacedLayer", "Placement"),
@@ -157,21 +172,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Imports a public name when it is first used (PEP 562)."""
-    if name == "__version__":
-        from importlib.metadata import version
+def _version() -> str:
+    from importlib.metadata import version  # takes longer than all that import snnc does else
 
-        value: object = version("snnc")
-    elif name in __all__:
-        home = next((module for module, names in _HOMES.items() if name in names), "snnc.common.errors")
-        value = getattr(importlib.import_module(home), name)
-    else:
-        raise AttributeError(f"module 'snnc' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    return version("snnc")
 
 
-def __dir__() -> list[str]:
-    """The public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, {"__version__": _version})

@@ -1,12 +1,21 @@
-"""The compiled network as data: what the compiler makes, a .net file holds and the backends run."""
+"""The compiled network as data: what the compiler makes, a .net file holds and the backends run.
 
-from snnc.program.coding import InputCoding
-from snnc.program.layer import Bias, Entries, Gate, Layer, Membrane, NeuronLayer, Scaled, Synapse
-from snnc.program.net import load, save
-from snnc.program.network import CompiledNetwork, Wording
-from snnc.program.program import Program
-from snnc.program.provenance import AnnLayer, Provenance
-from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
+The names below are imported when they are first used, so that whoever asks for a chip alone, as the command line does,
+does not wait for all of it.
+"""
+
+from typing import TYPE_CHECKING
+
+from snnc.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from snnc.program.coding import InputCoding
+    from snnc.program.layer import Bias, Entries, Gate, Layer, Membrane, NeuronLayer, Scaled, Synapse
+    from snnc.program.net import load, save
+    from snnc.program.network import CompiledNetwork, Wording
+    from snnc.program.program import Program
+    from snnc.program.provenance import AnnLayer, Provenance
+    from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 
 __all__ = [
     "AnnLayer",
@@ -28,3 +37,43 @@ __all__ = [
     "load",
     "save",
 ]
+
+_HOMES = {
+    "snnc.program.coding": ("InputCoding",),
+    "snnc.program.layer": (
+        "Bias",
+        "Entries",
+        "Gate",
+        "Layer",
+        "Membrane",
+        "NeuronLayer",
+        "Scaled",
+        "Synapse",
+    ),
+    "snnc.program.net": (
+        "load",
+        "save",
+    ),
+    "snnc.program.network": (
+        "CompiledNetwork",
+        "Wording",
+    ),
+    "snnc.program.program": ("Program",),
+    "snnc.program.provenance": (
+        "AnnLayer",
+        "Provenance",
+    ),
+    "snnc.program.sigma_delta": (
+        "SigmaDeltaLayer",
+        "SigmaDeltaProgram",
+    ),
+}
+
+_look_up, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first used, and the file format with it: whoever has a network can save it."""
+    import snnc.program.net  # noqa: F401
+
+    return _look_up(name)
