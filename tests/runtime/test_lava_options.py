@@ -26,7 +26,7 @@ from snnc.common.errors import BackendError, OptionError
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, pieces
 from snnc.runtime.lava.workers import no_complaints_when_interrupted
-from snnc.runtime.result import joined
+from snnc.runtime.result import join_results
 from snnc.runtime.simulator import Simulator
 
 DATA = Path(__file__).parents[1] / "data"
@@ -61,7 +61,7 @@ def test_results_of_pieces_joined_are_the_result_of_all(data: st.DataObject) -> 
     simulator = Simulator(program)
     record = data.draw(st.booleans())
     parts = [simulator.run(levels[each], record=record) for each in pieces(7, data.draw(st.integers(1, 7)))]
-    assert_equal_results(simulator.run(levels, record=record), joined(parts))
+    assert_equal_results(simulator.run(levels, record=record), join_results(parts))
 
 
 def test_a_pace_tells_what_steps_and_networks_take() -> None:

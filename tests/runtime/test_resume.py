@@ -22,7 +22,7 @@ from snnc.cli import main
 from snnc.common.errors import OutputError
 from snnc.program import Program
 from snnc.runtime.lava import lava_available
-from snnc.runtime.result import RunResult, joined
+from snnc.runtime.result import RunResult, join_results
 from snnc.runtime.resumable import ResumableRun
 from snnc.runtime.resumable import run as form
 from snnc.runtime.resumable import run as resumable_run
@@ -158,7 +158,7 @@ def test_a_result_is_kept_as_it_is_and_joined_to_the_whole(program: Program, dat
         form.from_bytes(form.to_bytes(simulator.run(levels[first:end], record=record, stop_at=sorted(stops))))
         for first, end in zip([0, *cuts], [*cuts, len(levels)], strict=True)
     ]
-    assert_same(joined(parts), simulator.run(levels, record=record, stop_at=sorted(stops)))
+    assert_same(join_results(parts), simulator.run(levels, record=record, stop_at=sorted(stops)))
 
 
 class InterruptionError(Exception):
@@ -330,6 +330,6 @@ def test_results_that_differ_in_form_are_no_accident() -> None:
     program = branching()
     result = Simulator(program).run(levels_for(program, 2))
     wrapped = replace(result, wraps=(1,) * len(program.layers))
-    assert joined([wrapped, wrapped]).wraps == (2,) * len(program.layers)
+    assert join_results([wrapped, wrapped]).wraps == (2,) * len(program.layers)
     unseen = replace(result, wraps=None)
-    assert joined([unseen, unseen]).wraps is None
+    assert join_results([unseen, unseen]).wraps is None
