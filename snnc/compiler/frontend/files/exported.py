@@ -21,12 +21,12 @@ import torch.fx
 from snnc.common.errors import ModelError, UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
 from snnc.compiler.frontend.files.aten import Operators
-from snnc.compiler.frontend.files.identify import Records
+from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, StoredValues, rebuild_tensor, storage_bytes
-from snnc.compiler.frontend.files.torch_save import read_archive
+from snnc.compiler.frontend.files.torch_save import Records, read_archive
 from snnc.compiler.frontend.locations import foreign_line
 
-__all__ = ["ProgramFile", "place_of", "read_exported", "read_program_file"]
+__all__ = ["EXPORTED", "ProgramFile", "place_of", "read_exported", "read_program_file"]
 
 _GRAPHS = ("serialized_exported_program.json", "models/model.json")
 _SAVED = (
@@ -218,6 +218,13 @@ def read_exported(path: Path) -> torch.fx.GraphModule:
         return _Reader(content).read()
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise MalformedFileError(f"its graph is not of the form that torch.export writes: {error!r}") from error
+
+
+def _recognise(start: Start) -> bool:
+    return start.has_record("serialized_exported_program.json", "archive_format")
+
+
+EXPORTED = Format("torch.export.save", _recognise, read_exported)
 
 
 class _Reader:

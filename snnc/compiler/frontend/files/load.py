@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,21 @@ import torch.fx
 from torch import nn
 
 from snnc.common.errors import ModelError, OptionError, SnncError, UntrustedModelError
-from snnc.common.import_path import working_directory_first
 from snnc.compiler.frontend.files.admitted import check_amount
-from snnc.compiler.frontend.files.exported import read_exported
-from snnc.compiler.frontend.files.identify import FileKind, identify
-from snnc.compiler.frontend.files.nir import read_nir
-from snnc.compiler.frontend.files.onnx import read_onnx
-from snnc.compiler.frontend.files.safetensors import read_safetensors
+from snnc.compiler.frontend.files.exported import EXPORTED
+from snnc.compiler.frontend.files.identify import Format, identify
+from snnc.compiler.frontend.files.nir import NIR
+from snnc.compiler.frontend.files.onnx import ONNX
+from snnc.compiler.frontend.files.safetensors import SAFETENSORS
 from snnc.compiler.frontend.files.state import build_network, is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.files.tensors import MalformedFileError
-from snnc.compiler.frontend.files.torch_save import read_restricted
-from snnc.compiler.frontend.files.torchscript import read_torchscript
+from snnc.compiler.frontend.files.torch_save import TORCH_SAVE
+from snnc.compiler.frontend.files.torchscript import TORCHSCRIPT
 
-__all__ = ["load_model", "read_state"]
+__all__ = ["FORMATS", "load_model", "read_state"]
+
+# In the order in which they are tried: a TorchScript archive holds what torch.save writes, too.
+FORMATS: tuple[Format, ...] = (TORCHSCRIPT, TORCH_SAVE, EXPORTED, SAFETENSORS, ONNX, NIR)
 
 _CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
 _KEYS_NAMED_AT_MOST = 5
@@ -123,18 +124,15 @@ def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.T
 
 def _read(file: Path, trust: bool) -> Any:
     """What a file holds, read by the reader of its format."""
-    kind = identify(file)
-    reader = _READERS.get(kind)
-    if kind is FileKind.TORCHSCRIPT and not trust:
+    kind = identify(file, FORMATS)
+    if kind.runs_code is not None and not trust:
         raise UntrustedModelError(
-            "reading it would run code: a TorchScript archive brings some that runs while it is read",
+            f"reading it would run code: {kind.runs_code}",
             where=str(file),
-            advice="if you trust the file, add --trust; else export the network again, with torch.export.save",
+            advice=f"if you trust the file, add --trust; else {kind.instead}",
         )
     try:
-        if reader is not None:
-            return reader(file)
-        return _read_trusted(file) if trust else read_restricted(file, kind)
+        return (kind.read_trusted if trust and kind.read_trusted else kind.read)(file)
     except MalformedFileError as error:
         raise ModelError(
             "truncated or damaged",
@@ -145,55 +143,7 @@ def _read(file: Path, trust: bool) -> Any:
     except SnncError:
         raise
     except Exception as error:  # whatever else damage leads to: the file system's errors, no memory, ...
-        raise _unreadable(error, str(file)) from error
-
-
-# Formats with a reader of their own. Only TorchScript's runs code from the file, and needs trust.
-_READERS: dict[FileKind, Callable[[Path], Any]] = {
-    FileKind.EXPORTED: read_exported,
-    FileKind.NIR: read_nir,
-    FileKind.ONNX: read_onnx,
-    FileKind.SAFETENSORS: read_safetensors,
-    FileKind.TORCHSCRIPT: read_torchscript,
-}
-
-
-def _read_trusted(file: Path) -> Any:
-    """Unpickle a file that the user trusts: everything it names is imported and run."""
-    where = str(file)
-    try:
-        with working_directory_first():
-            return torch.load(file, map_location="cpu", weights_only=False)
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"the network needs the module {error.name}, which cannot be found",
-            where=where,
-            advice="run snnc in the folder that holds it, or install it",
-        ) from error
-    except AttributeError as error:
-        # As Python words it, from 3.10 to 3.14.
-        match = re.search(r"[Cc]an't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'", str(error))
-        if match is None:
-            raise _unreadable(error, where) from error
-        module, advice = match["module"], "keep the class where it was when the network was saved"
-        # Python may call the script that runs snnc by a longer name.
-        if module.rpartition(".")[2] == "__main__":
-            module = "__main__"
-            advice = (
-                "the class was defined in a script: define it in a module of its own and save again, or save "
-                "model.state_dict() and give --arch module:factory"
-            )
-        raise ModelError(
-            f"the network needs the class {module}.{match['name']}, which cannot be found",
-            where=where,
-            advice=advice,
-        ) from error
-    except Exception as error:
-        raise _unreadable(error, where) from error
-
-
-def _unreadable(error: Exception, where: str) -> ModelError:
-    return ModelError("cannot be read", where=where, found=f"{type(error).__name__}: {error}")
+        raise ModelError("cannot be read", where=str(file), found=f"{type(error).__name__}: {error}") from error
 
 
 def _unwrap(content: Any) -> Any:

@@ -10,9 +10,10 @@ from typing import IO, Any
 
 import torch
 
+from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, storage_bytes
 
-__all__ = ["read_safetensors"]
+__all__ = ["SAFETENSORS", "read_safetensors"]
 
 _LENGTH_BYTES = 8
 _AXES_MAXIMUM = 16
@@ -116,3 +117,13 @@ def _read(file: IO[bytes], dtype: torch.dtype, shape: tuple[int, ...], place: tu
     if len(content) != place[1] - place[0]:
         raise MalformedFileError("it was cut off while it was read")
     return torch.frombuffer(content, dtype=dtype).reshape(shape) if content else torch.empty(shape, dtype=dtype)
+
+
+def _recognise(start: Start) -> bool:
+    if start.is_zip or len(start.head) <= _LENGTH_BYTES + 1:
+        return False
+    length = int.from_bytes(start.head[:_LENGTH_BYTES], "little")
+    return start.head[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and 2 <= length <= _HEADER_MAXIMUM
+
+
+SAFETENSORS = Format("safetensors", _recognise, read_safetensors)

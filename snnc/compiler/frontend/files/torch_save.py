@@ -7,30 +7,102 @@ below are read. Values are read into memory that is bounded by the file's own si
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from torch import nn
 
-from snnc.compiler.frontend.files.identify import FileKind, Records, find_pickle_record
+from snnc.common.errors import ModelError
+from snnc.common.import_path import working_directory_first
+from snnc.compiler.frontend.files.identify import PICKLE_START, Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, StorageType, StoredValues, storage_bytes
 from snnc.compiler.frontend.files.unpickle import RestrictedUnpickler
 
-__all__ = ["read_archive", "read_restricted"]
+__all__ = ["TORCH_SAVE", "Records", "read_archive", "read_restricted"]
 
 _STREAM_PROTOCOL = 1001
 _COUNT_BYTES = 8
+# torch.save's older format starts with a pickle of this very number (torch.serialization.MAGIC_NUMBER), which comes
+# after a few bytes that depend on the pickle protocol.
+_STREAM_NUMBER = b"\x8a\x0al\xfc\x9cF\xf9\x20j\xa8P\x19."
+_STREAM_NUMBER_WITHIN = 32
 
 
-def read_restricted(path: Path, kind: FileKind) -> Any:
+class Records:
+    """The records of an archive.
+
+    Attributes:
+        names: Their names.
+
+    Raises:
+        MalformedFileError: Two of them have the same name, or share bytes.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._by_name = {info.filename: info for info in archive.infolist()}
+        if len(self._by_name) != len(archive.infolist()):
+            raise MalformedFileError("two records of its zip archive have the same name")
+        # Records that lie within each other would be read into many times the file's size.
+        total, available = sum(info.compress_size for info in archive.infolist()), _size(archive)
+        if total > available:
+            raise MalformedFileError(f"the records of its zip archive have {total} bytes, and the file {available}")
+        self.names = tuple(self._by_name)
+
+    def read(self, name: str) -> bytes:
+        """Read one record.
+
+        Raises:
+            MalformedFileError: There is no such record, it is compressed, or damaged.
+        """
+        info = self._by_name.get(name)
+        if info is None:
+            raise MalformedFileError(f"it lacks the record {name}")
+        # PyTorch does not compress values: a compressed record may grow to any size.
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise MalformedFileError(f"its record {name} is compressed")
+        try:
+            return self._archive.read(info)
+        except Exception as error:  # Damage shows as any exception: a wrong checksum, a text that is none, ...
+            raise MalformedFileError(f"its record {name} is damaged: {error}") from error
+
+
+def _size(archive: zipfile.ZipFile) -> int:
+    assert archive.fp is not None
+    return archive.fp.seek(0, io.SEEK_END)
+
+
+def find_pickle_record(names: Sequence[str]) -> str | None:
+    """Find the record of a ``torch.save`` archive that holds the pickle.
+
+    Args:
+        names: Names of the archive's records.
+
+    Returns:
+        Its name, ``<folder>/data.pkl``, or None where there is no such record or more than one.
+    """
+    found = [name for name in names if name.endswith("/data.pkl") and name.count("/") == 1]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_stream(head: bytes) -> bool:
+    return head.startswith(PICKLE_START) and _STREAM_NUMBER in head[:_STREAM_NUMBER_WITHIN]
+
+
+def _recognise(start: Start) -> bool:
+    return find_pickle_record(start.records) is not None or _is_stream(start.head)
+
+
+def read_restricted(path: Path) -> Any:
     """Read a model file without running any code that it brings or names.
 
     Args:
         path: The file.
-        kind: How it was written, from ``identify``.
 
     Returns:
         What was saved: numbers, strings, containers, tensors, layers; all tensors on the CPU.
@@ -41,10 +113,11 @@ def read_restricted(path: Path, kind: FileKind) -> Any:
         MalformedFileError: The file is truncated, damaged or not what ``torch.save`` writes.
         OSError: The file cannot be read.
     """
-    if kind is FileKind.ZIP:
-        with zipfile.ZipFile(path) as archive:
-            return read_archive(archive, str(path))
     with path.open("rb") as file:
+        if not _is_stream(file.read(_STREAM_NUMBER_WITHIN)):
+            with zipfile.ZipFile(path) as archive:
+                return read_archive(archive, str(path))
+        file.seek(0)
         return _StreamReader(file, path.stat().st_size, str(path)).read()
 
 
@@ -103,7 +176,7 @@ class _ZipReader:
     def __init__(self, archive: zipfile.ZipFile, where: str) -> None:
         self._where = where
         self._records = Records(archive)
-        pickle_record = find_pickle_record(archive)
+        pickle_record = find_pickle_record(self._records.names)
         if pickle_record is None:
             raise MalformedFileError("it holds no data.pkl")
         self._folder = pickle_record.removesuffix("data.pkl")
@@ -187,3 +260,42 @@ class _StreamReader:
         if count * self._element_bytes[key] != len(content) or len(values) != len(content):
             raise MalformedFileError(f"its storage {key} is cut off or damaged")
         content[:] = values
+
+
+def read_trusted(path: Path) -> Any:
+    """Unpickle a file that the user trusts: everything it names is imported and run.
+
+    Raises:
+        ModelError: What it names cannot be found.
+    """
+    where = str(path)
+    try:
+        with working_directory_first():
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"the network needs the module {error.name}, which cannot be found",
+            where=where,
+            advice="run snnc in the folder that holds it, or install it",
+        ) from error
+    except AttributeError as error:
+        # As Python words it, from 3.10 to 3.14.
+        match = re.search(r"[Cc]an't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'", str(error))
+        if match is None:
+            raise
+        module, advice = match["module"], "keep the class where it was when the network was saved"
+        # Python may call the script that runs snnc by a longer name.
+        if module.rpartition(".")[2] == "__main__":
+            module = "__main__"
+            advice = (
+                "the class was defined in a script: define it in a module of its own and save again, or save "
+                "model.state_dict() and give --arch module:factory"
+            )
+        raise ModelError(
+            f"the network needs the class {module}.{match['name']}, which cannot be found",
+            where=where,
+            advice=advice,
+        ) from error
+
+
+TORCH_SAVE = Format("torch.save", _recognise, read_restricted, read_trusted)

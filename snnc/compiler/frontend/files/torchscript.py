@@ -17,9 +17,10 @@ import torch.fx
 
 from snnc.compiler.frontend.files.assembly import Assembly, Place, is_number, printable
 from snnc.compiler.frontend.files.aten import Operators
+from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.locations import foreign_line
 
-__all__ = ["read_torchscript"]
+__all__ = ["TORCHSCRIPT", "read_torchscript"]
 
 # How a traced operator says where it comes from: mynet.py(12): forward.
 _TRACED_LINE = re.compile(r"^(?P<file>[^\s()]*)\((?P<line>\d+)\): ", re.MULTILINE)
@@ -49,6 +50,19 @@ def read_torchscript(path: Path) -> torch.fx.GraphModule:
         # Without its own optimisations, which would merge layers.
         frozen: Any = torch.jit.freeze(module, optimize_numerics=False)
     return _Reader(names).read(frozen.graph)
+
+
+def _recognise(start: Start) -> bool:
+    return start.has_record("constants.pkl")
+
+
+TORCHSCRIPT = Format(
+    "torch.jit.save",
+    _recognise,
+    read_torchscript,
+    runs_code="a TorchScript archive brings some that runs while it is read",
+    instead="export the network again, with torch.export.save",
+)
 
 
 class _Reader:

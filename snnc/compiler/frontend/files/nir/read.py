@@ -18,12 +18,14 @@ import torch.nn.functional as F
 
 from snnc.common.errors import SnncError, UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
+from snnc.compiler.frontend.files.identify import HDF5_START, Format, Start
 from snnc.compiler.frontend.files.nir.nodes import LAYERS, SpikingActivation, Value, neurons_of, scaled, unusable
 from snnc.compiler.frontend.files.tensors import MalformedFileError
 from snnc.program.nir.layout import KEY
+from snnc.program.nir.package import looks_like_nir
 from snnc.program.nir.reader import read_graph
 
-__all__ = ["read_nir"]
+__all__ = ["NIR", "read_nir"]
 
 
 def read_nir(path: Path) -> torch.fx.GraphModule:
@@ -50,6 +52,12 @@ def read_nir(path: Path) -> torch.fx.GraphModule:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise MalformedFileError(f"its graph contradicts itself: {error!r}") from error
 
+
+def _recognise(start: Start) -> bool:
+    return start.head.startswith(HDF5_START) and looks_like_nir(start.path)
+
+
+NIR = Format("NIR", _recognise, read_nir)
 
 _AS_IT_IS = "it is a compiled network, which snnc run takes as it is"
 

@@ -16,6 +16,7 @@ import torch.fx
 
 from snnc.common.errors import ModelError, UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
+from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.onnx.arrangement import ARRANGEMENT, is_moved_channel
 from snnc.compiler.frontend.files.onnx.call import CHANNELS_LAST, Known, OnnxCall, Value, as_numbers, identity
 from snnc.compiler.frontend.files.onnx.operators import COMPUTING, plain
@@ -23,7 +24,7 @@ from snnc.compiler.frontend.files.onnx.tensors import TensorReader, number_opera
 from snnc.compiler.frontend.files.tensors import MalformedFileError
 from snnc.compiler.frontend.operations.table import onnx_operator
 
-__all__ = ["has_channels_last", "read_onnx"]
+__all__ = ["ONNX", "has_channels_last", "read_onnx"]
 
 _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 # They look at each value by itself, so the transposition may come behind them.
@@ -81,6 +82,17 @@ def read_onnx(path: Path) -> torch.fx.GraphModule:
         return _Reader(model, TensorReader(path)).read()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise MalformedFileError(f"its graph contradicts itself: {error!r}") from error
+
+
+def _recognise(start: Start) -> bool:
+    # ONNX files have no mark of their own: they begin with the format's version and the program that wrote them.
+    head = start.head
+    if not head or start.is_zip:
+        return False
+    return start.path.suffix.lower() == ".onnx" or (head[0] == 0x08 and b"pytorch" in head[:64])
+
+
+ONNX = Format("ONNX", _recognise, read_onnx)
 
 
 def _parsed(path: Path) -> Any:
