@@ -41,9 +41,10 @@ if TYPE_CHECKING:
         UnsupportedError,
         UntrustedModelError,
     )
-    from snnc.finetuning import FinetuneSettings, FineTuning, finetune
+    from snnc.finetuning.options import FinetuneOptions, FinetuneSettings
+    from snnc.finetuning.whole_run import FineTuning, finetune
     from snnc.models.data import Dataset, load_data
-    from snnc.models.training import Epoch
+    from snnc.models.training.engine import Epoch
     from snnc.program import InputCoding, Layer, Program, Provenance, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
     from snnc.program.placement import PlacedLayer, Placement
     from snnc.reporting.conversion import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
@@ -67,6 +68,7 @@ __all__ = [
     "Epoch",
     "Finding",
     "FineTuning",
+    "FinetuneOptions",
     "FinetuneSettings",
     "FormatError",
     "InputCoding",
@@ -154,11 +156,12 @@ _HOMES = {
         "Synapse",
     ),
     "snnc.analysis.diagnosis": ("Diagnosis", "Finding", "LayerErrors", "Stage"),
-    "snnc.finetuning": ("FineTuning", "FinetuneSettings", "finetune"),
+    "snnc.finetuning.options": ("FinetuneOptions", "FinetuneSettings"),
+    "snnc.finetuning.whole_run": ("FineTuning", "finetune"),
     "snnc.api.inspect": ("estimate_energy", "model_thresholds", "place", "program_thresholds"),
     "snnc.api.bundle": ("Bundle", "bundle"),
     "snnc.models.data": ("Dataset", "load_data"),
-    "snnc.models.training": ("Epoch",),
+    "snnc.models.training.engine": ("Epoch",),
     "snnc.api.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
     "snnc.reporting.conversion": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),

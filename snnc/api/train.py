@@ -1,4 +1,4 @@
-"""What ``snnc train`` needs of the compiler's side: names of networks and weights out of files."""
+"""The training of an ANN, from the name of a network and data to a run: what ``snnc train`` does."""
 
 from __future__ import annotations
 
@@ -6,20 +6,67 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from snnc.common.errors import DataError, ModelError, OptionError
+from snnc.common.progress import Progress, Told, progress_of
 from snnc.compiler.frontend.files.load import read_state
 from snnc.compiler.frontend.files.state import load_state
 from snnc.inputs.architectures import Architecture, Factory, architecture
-from snnc.models.data import Dataset
+from snnc.models.data import Dataset, load_data
 from snnc.models.parts import ACTIVATIONS
+from snnc.models.training.engine import Classifier
+from snnc.models.training.options import TrainOptions, settled
+from snnc.models.training.session import Data, Run
 
-__all__ = ["chosen_architecture", "class_count", "file_hash", "start_from"]
+__all__ = ["chosen_architecture", "class_count", "file_hash", "prepare", "start_from"]
+
+
+def prepare(
+    arch: str,
+    data: str,
+    options: TrainOptions,
+    *,
+    activation: str | None = None,
+    weights: Path | None = None,
+    trust: bool = False,
+    progress: Progress | Told | None = None,
+) -> Run:
+    """Read the data and make the network that is to be trained.
+
+    Args:
+        arch: A name of ours or ``module:factory``, as :func:`snnc.inputs.architectures.architecture` takes it.
+        data: The spec of the data, of which both splits are taken.
+        options: All else that decides the weights.
+        activation: ``relu``, ``clipped`` or ``qcfs``; None: as ``arch`` says.
+        weights: A file with the weights to start from; None: they are drawn.
+        trust: Whether this file may run code.
+        progress: Told of what is read.
+
+    Returns:
+        The run, whose options have what is usual where nothing was chosen.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    progress_of(progress).begin("reading the data")
+    training, test = load_data(data, split="train"), load_data(data, split="test")
+    classes = class_count(training)
+    chosen = chosen_architecture(arch, activation, classes)
+    settings = settled(options, data, classes)
+    origin = {"arch": str(chosen), "data": data, "weights": None if weights is None else file_hash(weights)}
+    settings.check()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = chosen.build()
+    if weights is not None:
+        start_from(network, weights, trust=trust)
+    return Run(Classifier(network, settings.label_smoothing), settings, Data.of(training, test), origin)
 
 
 def class_count(dataset: Dataset) -> int:
-    """The number of classes of a data set: of their names where they are known, else of the labels.
+    """Return the number of classes of a data set: of their names where they are known, else of the labels.
 
     Raises:
         DataError: There are no labels.
@@ -30,7 +77,7 @@ def class_count(dataset: Dataset) -> int:
 
 
 def chosen_architecture(text: str, activation: str | None, num_classes: int) -> Architecture | Factory:
-    """The network to train, with all that was chosen about it.
+    """Return the network to train, with all that was chosen about it.
 
     Args:
         text: A name of ours or ``module:factory``, as :func:`snnc.inputs.architectures.architecture` takes it.
@@ -61,7 +108,7 @@ def _sized(found: Architecture, num_classes: int) -> Architecture:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits.
+    """Return the SHA-256 of a file, in hexadecimal digits.
 
     Raises:
         ModelError: The file cannot be read.
@@ -78,7 +125,7 @@ def file_hash(path: Path) -> str:
 
 
 def start_from(network: nn.Module, weights: Path, *, trust: bool) -> None:
-    """Puts the weights of a file into a network.
+    """Put the weights of a file into a network.
 
     Thresholds of activations that the file lacks, since it was trained with ReLU, stay as they are.
 

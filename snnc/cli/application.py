@@ -23,6 +23,7 @@ from snnc.cli import (
 )
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Verbose
+from snnc.cli.parameters import OptionCommand
 
 application = typer.Typer(
     name="snnc",
@@ -77,8 +78,8 @@ application.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect_command)
 application.command("thresholds", cls=thresholds.ThresholdsCommand, epilog=thresholds.EXAMPLES)(
     thresholds.thresholds_command
 )
-application.command("train", epilog=train.EXAMPLES)(train.train_command)
-application.command("finetune", epilog=finetune.EXAMPLES)(finetune.finetune_command)
+application.command("train", cls=OptionCommand, epilog=train.EXAMPLES)(train.train_command)
+application.command("finetune", cls=OptionCommand, epilog=finetune.EXAMPLES)(finetune.finetune_command)
 application.command("bundle", cls=ConfiguredCommand, epilog=bundle.EXAMPLES)(bundle.bundle_command)
 application.command("export", epilog=export.EXAMPLES)(export.export_command)
 application.command("report", cls=report.ReportCommand, epilog=report.EXAMPLES)(report.report_command)

@@ -32,14 +32,13 @@ def with_options(function: Callable[..., int]) -> Callable[..., int]:
     Returns:
         The command for typer.
     """
-    hints = get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
     groups: dict[str, type] = {}
     single: dict[str, Option] = {}
-    for each in inspect.signature(function).parameters.values():
-        kind = hints[each.name]
+    for each in inspect.signature(function, eval_str=True).parameters.values():
+        kind = each.annotation
         if not (dataclasses.is_dataclass(kind) and isinstance(kind, type)):
-            parameters.append(each.replace(annotation=kind, kind=each.KEYWORD_ONLY))
+            parameters.append(each.replace(kind=each.KEYWORD_ONLY))
             continue
         groups[each.name] = kind
         new = [option for option in _typed(kind) if option.name not in single]

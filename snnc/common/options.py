@@ -63,6 +63,7 @@ __all__ = [
     "check_choices",
     "from_recorded",
     "given",
+    "inherited",
     "option",
     "options_of",
     "recorded",
@@ -202,6 +203,22 @@ def option(
     """
     spec = _Spec(help, flags, metavar, panel, usual, only, shapes, silent, file, typed, old, wrong, kind)
     return dataclasses.field(default=default, metadata={_KEY: spec})
+
+
+def inherited(kind: Any, name: str, default: Any) -> Any:
+    """Declare an option of a base class again, with another default.
+
+    Args:
+        kind: The base class.
+        name: The option.
+        default: What it is where nothing is given.
+
+    Returns:
+        The field, as :func:`option` does.
+    """
+    spec: _Spec = next(field for field in dataclasses.fields(kind) if field.name == name).metadata[_KEY]
+    usual = spec.usual if default is None else None
+    return dataclasses.field(default=default, metadata={_KEY: dataclasses.replace(spec, usual=usual)})
 
 
 def options_of(kind: Any) -> tuple[Option, ...]:

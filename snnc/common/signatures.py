@@ -56,6 +56,7 @@ def called_with(call: Callable[P, Call]) -> Callable[[Callable[[Call], Result]],
     fields = {field.name: field for field in _fields(call)}
     known = {each.name: each for each in options_of(call)}
     former = {old: each.name for each in known.values() for old in each.old}
+    former |= {old: name for name, field in fields.items() for old in field.metadata.get("old", ())}
 
     def decorate(function: Callable[[Call], Result]) -> Callable[P, Result]:
         @functools.wraps(function)
@@ -64,13 +65,12 @@ def called_with(call: Callable[P, Call]) -> Callable[[Callable[[Call], Result]],
             if len(values) < len(kwargs):
                 twice = next(name for name in kwargs if former.get(name) in kwargs)
                 raise TypeError(f"{function.__name__}() got {former[twice]} twice: {twice} is its former name")
-            whole = values.get("options") if "options" in fields else None
-            if whole is not None:
-                values = {**{name: getattr(whole, name) for name in known}, **values}
             try:
-                signature.bind(*args, **values)
+                whole = signature.bind(*args, **values).arguments.get("options")
             except TypeError as error:
                 raise TypeError(f"{function.__name__}() {error}") from None
+            if whole is not None:
+                values = {**{name: getattr(whole, name) for name in known if hasattr(whole, name)}, **values}
             return function(call(*args, **values))
 
         parameters = [_parameter(field) for field in fields.values()]

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnc.compiler.parallel import Processes, reduce_tensor
+from snnc.finetuning.options import FinetuneOptions
 from snnc.finetuning.quantization import WeightQuantizer
-from snnc.finetuning.settings import FinetuneSettings
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training.engine import Classifier, Group, device_of, diverged, set_format
 from snnc.program.targets import get_target
@@ -67,7 +67,7 @@ class SpikingClassifier(Classifier):
 
     Args:
         network: The network.
-        settings: Of the run.
+        options: Of the run.
         input_unit: The value of one integer step of the input, before mean and standard deviation were applied.
         teacher: Gives the logits that are distilled; None: none are.
         rank: Which of the processes that train together this is.
@@ -79,15 +79,15 @@ class SpikingClassifier(Classifier):
     def __init__(
         self,
         network: SpikingNetwork,
-        settings: FinetuneSettings,
+        options: FinetuneOptions,
         *,
         input_unit: float,
         teacher: nn.Module | None = None,
         rank: int = 0,
     ) -> None:
-        super().__init__(network, settings.label_smoothing)
+        super().__init__(network, options.label_smoothing)
         self.network = network
-        self._settings = settings
+        self._options = options
         self._input_unit = input_unit
         self._teacher = teacher
         self._rank = rank
@@ -98,9 +98,9 @@ class SpikingClassifier(Classifier):
         if self._teacher is not None:
             set_format(self._teacher.to(device).eval(), memory_format)
         for population in self.network.populations:
-            population.requires_grad_(self._settings.train_thresholds)
-        if self._settings.quantize:
-            unit = self._input_unit / torch.tensor(self._settings.std, device=device)
+            population.requires_grad_(self._options.train_thresholds)
+        if self._options.quantize:
+            unit = self._input_unit / torch.tensor(self._options.stds, device=device)
             self._quantizer = WeightQuantizer(self.network, get_target(TARGET), unit)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ class SpikingClassifier(Classifier):
         # From here on processes augment different images.
         self._seed(number, 1 + self._rank)
         self.network.train()
-        if self._settings.freeze_statistics:
+        if self._options.freeze_statistics:
             for part in self.network.modules():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
                     part.eval()
@@ -130,7 +130,7 @@ class SpikingClassifier(Classifier):
 
     def logits(self, images: Tensor) -> Tensor:
         """The mean over the steps of what the readout receives, (n, classes); of rounded weights if that is wanted."""
-        width = self._settings.surrogate_width
+        width = self._options.surrogate_width
         if self._quantizer is None:
             return self.network.spiking_logits(images, width)
         rounded = {f"network.{name}": weight for name, weight in self._quantizer.rounded().items()}
@@ -141,7 +141,7 @@ class SpikingClassifier(Classifier):
 
     def training_logits(self, images: Tensor) -> Tensor:
         """These logits, with convolutions and linear layers in the precision that was chosen."""
-        if self._settings.precision == "float32":
+        if self._options.precision == "float32":
             return self.logits(images)
         with torch.autocast(device_of(self.network).type, torch.bfloat16):
             return self.logits(images).float()
@@ -169,7 +169,7 @@ class SpikingClassifier(Classifier):
             self._quantizer.write()
 
     def _summed(self, images: Tensor, answers: Tensor, labels: Tensor) -> Tensor:
-        share, temperature = self._settings.distill, self._settings.temperature
+        share, temperature = self._options.distill, self._options.temperature
         loss = functional.cross_entropy(answers, labels, reduction="sum", label_smoothing=self.label_smoothing)
         if self._teacher is None or not share:
             return loss
@@ -189,7 +189,7 @@ class SpikingClassifier(Classifier):
         return [each for each in self.network.parameters() if each.requires_grad]
 
     def _seed(self, epoch: int, stream: int) -> None:
-        torch.manual_seed(((self._settings.seed * 1_000_003 + epoch) * 1_000_003 + stream) % _SEEDS)
+        torch.manual_seed(((self._options.seed * 1_000_003 + epoch) * 1_000_003 + stream) % _SEEDS)
 
 
 class _SpikingLogits(nn.Module):

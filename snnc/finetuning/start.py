@@ -18,7 +18,7 @@ from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.pipeline import Options, threshold_pass
 from snnc.finetuning.build_network import build_network, trainable_graph
-from snnc.finetuning.settings import KEEP, FinetuneSettings
+from snnc.finetuning.options import DATA_DRIVEN, KEEP, FinetuneOptions
 from snnc.inputs.data import as_module, raw_values
 from snnc.models.data import Dataset
 from snnc.models.spiking import SpikingNetwork
@@ -72,7 +72,7 @@ def is_finetuned(module: nn.Module) -> bool:
 def spiking_network(
     module: nn.Module,
     calibration: Dataset,
-    settings: FinetuneSettings,
+    chosen: FinetuneOptions,
     advance: Callable[[int], None] | None = None,
 ) -> SpikingNetwork:
     """The network with integrate-and-fire neurons in place of its activations, its weights as they are.
@@ -80,35 +80,35 @@ def spiking_network(
     Args:
         module: The ANN, or a network that was fine-tuned before, for any T.
         calibration: Data to choose thresholds and initial potentials on.
-        settings: T, lead, and how thresholds are chosen. ``keep`` takes those of a network that was fine-tuned before.
+        chosen: T, lead, and how thresholds are chosen. ``keep`` takes those of a network that was fine-tuned before.
         advance: Told how many samples were looked at.
 
     Raises:
-        OptionError: A setting is out of range, or there are no thresholds to keep.
+        OptionError: An option is out of range, or there are no thresholds to keep.
         UnsupportedError: The network holds something that cannot be trained; the message names it.
         SnncError: Anything else that the user can mend.
     """
-    Options(timesteps=settings.timesteps, lead=settings.lead).check()
+    Options(timesteps=chosen.timesteps, lead=chosen.lead).check()
     graph = trainable_graph(trace(module, tuple(calibration.images.shape[1:])))
     if not graph.of_kind(ReLU):
         raise UnsupportedError("the network has no ReLU, so nothing would spike", expected="at least one ReLU")
     neurons = (
-        _kept(graph) if settings.threshold == KEEP else initial_neurons(graph, calibration, _options(settings), advance)
+        _kept(graph) if chosen.threshold == KEEP else initial_neurons(graph, calibration, _options(chosen), advance)
     )
     # New layers draw weights before they get their own.
     with torch.random.fork_rng(devices=[]):
-        return build_network(graph, neurons, settings.timesteps, settings.lead)
+        return build_network(graph, neurons, chosen.timesteps, chosen.lead)
 
 
-def _options(settings: FinetuneSettings) -> Options:
+def _options(chosen: FinetuneOptions) -> Options:
     return Options(
-        timesteps=settings.timesteps,
-        threshold=settings.threshold,
-        per_channel=settings.per_channel,
-        objective=settings.objective,
-        lead=settings.lead,
-        mean=settings.mean,
-        std=settings.std,
+        timesteps=chosen.timesteps,
+        threshold=chosen.threshold or DATA_DRIVEN,
+        per_channel=chosen.per_channel,
+        objective=chosen.objective,
+        lead=chosen.lead,
+        mean=chosen.means,
+        std=chosen.stds,
     )
 
 

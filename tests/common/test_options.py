@@ -10,7 +10,17 @@ from typing import Literal
 import pytest
 
 from snnc.common.errors import OptionError
-from snnc.common.options import arguments, check_choices, from_recorded, given, option, options_of, recorded, taken
+from snnc.common.options import (
+    arguments,
+    check_choices,
+    from_recorded,
+    given,
+    inherited,
+    option,
+    options_of,
+    recorded,
+    taken,
+)
 from snnc.common.signatures import called_with, documented
 
 
@@ -72,6 +82,31 @@ def test_single_options_count_more_than_all_at_once() -> None:
     assert walk("home", options=WalkOptions(pace="fast", steps=3)) == f"home {WalkOptions(pace='fast', steps=3)}"
     # Also where a single one is what is usual.
     assert walk("home", options=WalkOptions(pace="fast"), pace="slow") == f"home {WalkOptions()}"
+
+
+def test_all_options_at_once_may_be_positional() -> None:
+    @dataclass(frozen=True)
+    class _Call(WalkOptions):
+        place: str
+        options: WalkOptions | None = None
+
+    @called_with(_Call)
+    def hike(call: _Call) -> str:
+        """Walk far."""
+        return f"{call.pace} {call.steps}"
+
+    assert hike("there", WalkOptions(pace="fast", steps=3), steps=5) == "fast 5"
+
+
+def test_an_option_is_declared_again_with_another_default() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class RunOptions(WalkOptions):
+        pace: Literal["slow", "fast"] = inherited(WalkOptions, "pace", "fast")
+        steps: int | None = inherited(WalkOptions, "steps", 9)
+
+    first, again = options_of(WalkOptions), options_of(RunOptions)
+    assert [each.help for each in first] == [each.help for each in again]
+    assert (again[0].default, again[1].default, again[1].usual) == ("fast", 9, None)
 
 
 def test_a_former_name_is_still_taken() -> None:

@@ -28,16 +28,20 @@ from snnc.compiler.ir import IntegrateAndFire as IntegrateAndFireOperation
 from snnc.compiler.ir import MaxPool2d
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering.exact import lowering
-from snnc.finetuning import KEEP, FinetuneSettings, finetune_network, held_out_share, spiking_network
+from snnc.finetuning.options import KEEP, FinetuneOptions
 from snnc.finetuning.quantization import WeightQuantizer
+from snnc.finetuning.start import spiking_network
+from snnc.finetuning.whole_run import FinetuneRun
 from snnc.inputs.data import raw_values
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import IntegrateAndFire, SpikingNetwork
-from snnc.models.training import CheckpointFile, Data
+from snnc.models.training.checkpoint import CheckpointFile
+from snnc.models.training.session import Data
 from snnc.program.targets import get_target
 from snnc.reporting.graph import graph_text
 
-SETTINGS = FinetuneSettings("net", "data", epochs=3, batch_size=64, augment=("crop",), calibration_samples=64)
+ORIGIN = {"arch": "net", "data": "data", "weights": None, "teacher": None}
+SETTINGS = FinetuneOptions(epochs=3, batch_size=64, augment=("crop",), calibration_samples=64)
 CPU = torch.device("cpu")
 
 
@@ -71,19 +75,24 @@ def ann() -> nn.Module:
     return trained_on_digits(epochs=6)
 
 
-def converted(ann: nn.Module, data: Data, settings: FinetuneSettings = SETTINGS) -> SpikingNetwork:
+def converted(ann: nn.Module, data: Data, settings: FinetuneOptions = SETTINGS) -> SpikingNetwork:
     return spiking_network(ann, data.training.subset(settings.calibration_samples, 0), settings)
 
 
-def trained(ann: nn.Module, data: Data, settings: FinetuneSettings = SETTINGS, **options):
+def train_on(network: SpikingNetwork, data: Data, options=SETTINGS, *, teacher=None, origin=ORIGIN, **session):
+    run = FinetuneRun.of(network, options, data, teacher=teacher, origin=origin)
+    return run.train(device=CPU, threads=1, **session)
+
+
+def trained(ann: nn.Module, data: Data, settings: FinetuneOptions = SETTINGS, **options):
     network = converted(ann, data, settings)
-    history = finetune_network(network, settings, data, device=CPU, threads=1, **options)
+    history = train_on(network, data, settings, **options)
     assert not any(part.training for part in network.modules())
     return network, history
 
 
-def split(data: Data, settings: FinetuneSettings) -> Data:
-    return Data.of(data.training, data.test, held_out=held_out_share(settings), seed=settings.seed)
+def split(data: Data, settings: FinetuneOptions) -> Data:
+    return Data.of(data.training, data.test, held_out=settings.held_out_share, seed=settings.seed)
 
 
 def same(first: nn.Module, second: nn.Module) -> bool:
@@ -154,7 +163,7 @@ def test_thresholds_and_potentials_are_those_that_compile_chooses(ann: nn.Module
             ann,
             calibration,
             timesteps=chosen.timesteps,
-            threshold=chosen.threshold,
+            threshold=chosen.filled().threshold,
             per_channel=chosen.per_channel,
             calibration_samples=64,
         )
@@ -310,6 +319,8 @@ def test_other_settings_than_those_of_the_checkpoint_are_named(
         trained(ann, data, checkpoints=checkpoints, report=interrupt_after(1))
     before = checkpoints.path.read_bytes()
     with pytest.raises(OptionError, match=f"^{option}: differs from the run"):
+        if name in ORIGIN:
+            trained(ann, data, origin={**ORIGIN, name: value}, checkpoints=checkpoints, resume=True)
         trained(ann, data, replace(SETTINGS, **{name: value}), checkpoints=checkpoints, resume=True)
     assert checkpoints.path.read_bytes() == before
     with pytest.raises(ModelError, match="no checkpoint of snnc train"):
@@ -328,7 +339,7 @@ def test_divergence_keeps_the_last_good_state(ann: nn.Module, data: Data, tmp_pa
                 next(network.parameters()).fill_(float("nan"))
 
     with pytest.raises(DataError, match=r"epoch 3: training diverged .*checkpoint still holds the state after epoch 2"):
-        finetune_network(network, SETTINGS, data, device=CPU, threads=1, checkpoints=checkpoints, report=spoil)
+        train_on(network, data, checkpoints=checkpoints, report=spoil)
     assert len(checkpoints.load().epochs) == 2
     for state in (checkpoints.load().state_dict, network.state_dict()):
         assert all(torch.equal(state[name], good[-1][name]) for name in state)
@@ -418,7 +429,7 @@ def test_settings_out_of_range_name_the_option(name: str, value: object) -> None
 
 
 def test_defaults_are_the_paper_s() -> None:
-    chosen = FinetuneSettings("net", "data")
+    chosen = FinetuneOptions().filled()
     assert (chosen.epochs, chosen.learning_rate, chosen.timesteps) == (50, 5e-3, 1)
     assert (chosen.threshold, chosen.quantize, chosen.distill) == ("data-driven", False, 0.0)
 

@@ -20,11 +20,15 @@ from snnc.common.errors import DataError, ModelError, OptionError
 from snnc.compiler.frontend.files.load import load_model
 from snnc.models import digits_cnn, resnet20
 from snnc.models.data import Dataset, load_data
-from snnc.models.training import CheckpointFile, Data, TrainingSettings, default_learning_rate, recipe, train_network
 from snnc.models.training.augmentation import AUGMENTATIONS, Augmentation
 from snnc.models.training.batches import DatasetBatches
+from snnc.models.training.checkpoint import CheckpointFile
+from snnc.models.training.engine import Classifier
+from snnc.models.training.options import TrainOptions, default_learning_rate, recipe, settled
+from snnc.models.training.session import Data, Run
 
-SETTINGS = TrainingSettings("net", "data", epochs=3, batch_size=64, learning_rate=0.05, momentum=0.9, augment=("crop",))
+ORIGIN = {"arch": "net", "data": "data", "weights": None}
+OPTIONS = TrainOptions(epochs=3, batch_size=64, learning_rate=0.05, momentum=0.9, augment=("crop",))
 CPU = torch.device("cpu")
 
 
@@ -38,9 +42,13 @@ def network(seed: int = 0) -> nn.Module:
     return digits_cnn(activation="clipped")
 
 
-def trained(data, settings=SETTINGS, **options) -> tuple[dict[str, torch.Tensor], list]:
+def train(module: nn.Module, options: TrainOptions, data: Data, origin=ORIGIN, **session) -> list:
+    return Run(Classifier(module, options.label_smoothing), options, data, origin).train(device=CPU, **session)
+
+
+def trained(data, options=OPTIONS, **session) -> tuple[dict[str, torch.Tensor], list]:
     module = network()
-    history = train_network(module, settings, Data(*data), device=CPU, threads=1, **options)
+    history = train(module, options, Data(*data), threads=1, **session)
     assert not any(part.training for part in module.modules())
     return copy.deepcopy(module.state_dict()), history
 
@@ -57,7 +65,7 @@ def test_a_run_depends_on_its_settings_alone(data) -> None:
     torch.rand(3)
     again, _ = trained(data)
     assert same(first, again)
-    assert not same(first, trained(data, replace(SETTINGS, seed=1))[0])
+    assert not same(first, trained(data, replace(OPTIONS, seed=1))[0])
     assert [each.epoch for each in history] == [1, 2, 3] and history[-1].loss < history[0].loss
     assert history[0].learning_rate == 0.05 and history[1].learning_rate == pytest.approx(0.05 * 0.75)
     assert all(0 <= each.test_accuracy <= 1 and each.seconds > 0 for each in history)
@@ -66,13 +74,13 @@ def test_a_run_depends_on_its_settings_alone(data) -> None:
 def test_the_global_random_state_is_left_as_it_was(data) -> None:
     module = network()
     state = torch.get_rng_state()
-    train_network(module, replace(SETTINGS, epochs=1), Data(*data), device=CPU)
+    train(module, replace(OPTIONS, epochs=1), Data(*data))
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_resumed_run_gives_the_same_bits(data, tmp_path: Path, epoch: int) -> None:
-    settings = replace(SETTINGS, augment=("crop", "flip", "cutout"), label_smoothing=0.1)
+    settings = replace(OPTIONS, augment=("crop", "flip", "cutout"), label_smoothing=0.1)
     expected, history = trained(data, settings)
     checkpoints = CheckpointFile(tmp_path / "run.checkpoint", write_whole)
     with pytest.raises(InterruptedError):
@@ -114,7 +122,9 @@ def test_other_settings_than_those_of_the_checkpoint_are_named(data, tmp_path: P
     with pytest.raises(
         OptionError, match=rf"{option}: differs from the run that .*run\.checkpoint continues \({text}\)"
     ):
-        trained(data, replace(SETTINGS, **{name: value}), checkpoints=checkpoints, resume=True)
+        if name in ORIGIN:
+            trained(data, origin={**ORIGIN, name: value}, checkpoints=checkpoints, resume=True)
+        trained(data, replace(OPTIONS, **{name: value}), checkpoints=checkpoints, resume=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", None])
@@ -145,51 +155,53 @@ def test_divergence_keeps_the_last_good_state(data, tmp_path: Path) -> None:
             self.shown += len(images) if self.training else 0
             return self.inner(images.flatten(1)) * (math.nan if self.shown > 300 else 1)
 
-    settings = replace(SETTINGS, augment=())
+    settings = replace(OPTIONS, augment=())
     message = r"epoch 2: training diverged.*found nan.*run\.checkpoint still holds.*after epoch 1.*--weights of another"
     with pytest.raises(DataError, match=message):
-        train_network(Growing(), settings, Data(*data), device=CPU, checkpoints=checkpoints)
+        train(Growing(), settings, Data(*data), checkpoints=checkpoints)
     assert len(checkpoints.load().epochs) == 1
 
 
 def test_weights_that_explode_in_the_last_step_are_noticed(data) -> None:
     with pytest.raises(DataError, match=r"epoch 1: training diverged"):
-        trained(data, replace(SETTINGS, learning_rate=1e30, batch_size=300))
+        trained(data, replace(OPTIONS, learning_rate=1e30, batch_size=300))
 
 
 def test_channels_last_is_left_behind_nowhere(data) -> None:
     module = network()
-    train_network(module, replace(SETTINGS, epochs=1), Data(*data), device=CPU)
+    train(module, replace(OPTIONS, epochs=1), Data(*data))
     assert all(value.is_contiguous() for value in module.state_dict().values())
 
 
 def test_flat_data_are_trained_on(data) -> None:
     flat = [Dataset(each.name, each.images.reshape(len(each), -1), each.labels, each.unit) for each in data]
     module = nn.Linear(64, 10)
-    history = train_network(module, replace(SETTINGS, augment=(), epochs=20), Data(*flat), device=CPU)
+    history = train(module, replace(OPTIONS, augment=(), epochs=20), Data(*flat))
     assert history[-1].test_accuracy > 0.5
     with pytest.raises(DataError, match=r"augmented by crop.*shape \(N, C, H, W\).*--augment none"):
-        train_network(module, SETTINGS, Data(*flat), device=CPU)
+        train(module, OPTIONS, Data(*flat))
 
 
 def test_data_that_do_not_fit_are_refused(data) -> None:
     with pytest.raises(DataError, match=r"do not fit the network.*shape \(1, 8, 8\)"):
-        train_network(resnet20(), SETTINGS, Data(*data), device=CPU)
+        train(resnet20(), OPTIONS, Data(*data))
     with pytest.raises(DataError, match=r"too few outputs.*at least 10.*\(7,\)"):
-        train_network(digits_cnn(7), SETTINGS, Data(*data), device=CPU)
+        train(digits_cnn(7), OPTIONS, Data(*data))
     unlabelled = replace(data[0], labels=None)
     with pytest.raises(DataError, match="no labels to train on"):
-        train_network(network(), SETTINGS, Data(unlabelled, data[1]), device=CPU)
+        train(network(), OPTIONS, Data(unlabelled, data[1]))
     with pytest.raises(OptionError, match=r"--mean: does not fit the data \(expected 1 or 1 numbers"):
-        train_network(network(), replace(SETTINGS, mean=(0.1, 0.2)), Data(*data), device=CPU)
+        train(network(), replace(OPTIONS, mean=(0.1, 0.2)), Data(*data))
 
 
 # ---- settings ----
 
 
 def test_defaults_are_the_paper_s() -> None:
-    settings = TrainingSettings("net", "data")
-    assert (settings.epochs, settings.learning_rate, settings.momentum, settings.weight_decay) == (300, 0.1, 0.1, 5e-4)
+    options = TrainOptions()
+    assert (options.epochs, options.rate, options.momentum, options.weight_decay) == (300, 0.1, 0.1, 5e-4)
+    assert settled(options, "cifar10:ROOT", 100).rate == 0.02 and settled(options, "", 10).means == (0.0,)
+    assert settled(replace(options, mean=0.5), "cifar10:ROOT", 10).means == (0.5,)
     assert (default_learning_rate(10), default_learning_rate(100)) == (0.1, 0.02)
     for name in ("cifar10", "cifar100"):
         assert recipe(f"{name}:ROOT").augment == AUGMENTATIONS and len(recipe(f"{name}:ROOT").mean) == 3
@@ -216,7 +228,7 @@ def test_defaults_are_the_paper_s() -> None:
 )
 def test_settings_out_of_range_name_the_option(name: str, value: object) -> None:
     with pytest.raises(OptionError, match=f"--{name.replace('_', '-')}"):
-        replace(SETTINGS, **{name: value}).check()
+        replace(OPTIONS, **{name: value}).check()
 
 
 # ---- augmentation ----
@@ -311,8 +323,6 @@ def test_train_writes_a_network_that_is_read_without_trust(call, tmp_path: Path)
 
 def test_train_resumes_where_it_was_interrupted(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call("--epochs", "3", "-o", "whole.pt")
-    from snnc.models.training import CheckpointFile
-
     save = CheckpointFile.save
 
     def interrupted(self, checkpoint) -> None:

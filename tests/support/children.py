@@ -20,7 +20,7 @@ SERVER.set_forkserver_preload(
     [
         "snnc.api.compile",
         "snnc.cli.application",
-        "snnc.finetuning",
+        "snnc.finetuning.whole_run",
         "snnc.reporting.program",
         "snnc.runtime.resumable",
         "snnc.runtime.simulator",

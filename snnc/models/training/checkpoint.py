@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import nn
 
 from snnc.common.errors import ModelError
 from snnc.models.training.engine import Epoch
-from snnc.models.training.settings import TrainingSettings
+from snnc.models.training.options import TrainingOptions, check_same
 
 __all__ = ["Checkpoint", "CheckpointFile", "plain_state", "random_state", "set_random_state", "state_before"]
 
@@ -29,7 +29,7 @@ class Checkpoint:
     """The state after an epoch.
 
     Attributes:
-        settings: As ``TrainingSettings.form`` gives them.
+        settings: As :func:`snnc.models.training.options.settings_of` gives them.
         epochs: What was measured in each epoch so far.
         state_dict: The network's.
         optimizer: The optimizer's state_dict.
@@ -130,8 +130,16 @@ def _read(path: Path) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-def state_before(checkpoints: CheckpointFile | None, resume: bool, settings: TrainingSettings) -> Checkpoint | None:
-    """The state that a run goes on from; None: it begins anew.
+def state_before(
+    checkpoints: CheckpointFile | None, resume: bool, options: TrainingOptions, settings: Mapping[str, object]
+) -> Checkpoint | None:
+    """Return the state that a run goes on from; None: it begins anew.
+
+    Args:
+        checkpoints: Where it is kept.
+        resume: Whether to go on from there.
+        options: The run's.
+        settings: Its settings, as :func:`snnc.models.training.options.settings_of` gives them.
 
     Raises:
         OptionError: The state is of a run with other settings.
@@ -140,12 +148,12 @@ def state_before(checkpoints: CheckpointFile | None, resume: bool, settings: Tra
     if checkpoints is None or not resume:
         return None
     before = checkpoints.load()
-    settings.check_same(before.settings, str(checkpoints.path))
+    check_same(options, settings, before.settings, str(checkpoints.path))
     return before
 
 
 def plain_state(module: nn.Module) -> dict[str, Any]:
-    """A module's state_dict on the CPU, in the usual order in memory, apart from the module's own tensors."""
+    """Return a module's state_dict on the CPU, in the usual order in memory, apart from the module's own tensors."""
     state = module.state_dict()
     for key, value in state.items():
         state[key] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -153,7 +161,7 @@ def plain_state(module: nn.Module) -> dict[str, Any]:
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """The states of torch's generators that a run on a device draws from."""
+    """Return the states of torch's generators that a run on a device draws from."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)

@@ -2,7 +2,7 @@
 
 :class:`Trainer` is the loop. What differs between kinds of networks is asked of a :class:`Classifier`, and what several
 processes have to do together of a :class:`Group`; :mod:`snnc.finetuning` brings its own of both. A whole run, with
-checkpoints, is :func:`snnc.models.training.session.run_epochs`.
+checkpoints, is a :class:`snnc.models.training.session.Run`.
 """
 
 from __future__ import annotations

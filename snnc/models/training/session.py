@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -33,9 +33,9 @@ from snnc.models.training.engine import (
     set_format,
     threads_set_to,
 )
-from snnc.models.training.settings import TrainingSettings
+from snnc.models.training.options import TrainingOptions, settings_of
 
-__all__ = ["Data", "best_of", "run_epochs", "train_network"]
+__all__ = ["Data", "Run", "best_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,172 +77,150 @@ class Data:
         return cls(rest, test, drawn)
 
 
-def train_network(
-    network: nn.Module,
-    settings: TrainingSettings,
-    data: Data,
-    *,
-    device: torch.device,
-    checkpoints: CheckpointFile | None = None,
-    resume: bool = False,
-    threads: int | None = None,
-    advance: Callable[[int], None] | None = None,
-    report: Callable[[Epoch], None] | None = None,
-) -> list[Epoch]:
-    """Train a classifier in place, on the cross entropy, by stochastic gradient descent with a cosine schedule.
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training run that is about to begin, or to go on.
 
-    Args:
-        network: Maps images of shape (n, ...) to logits (n, classes). It is left in evaluation mode on the CPU.
-        settings: What the run depends on; checked here.
-        data: The images.
-        device: As for :func:`run_epochs`, and so are all others.
-        checkpoints: Where to keep the state after each epoch; None: nowhere.
-        resume: Go on from the state in ``checkpoints``.
-        threads: CPU threads that torch may use meanwhile; None leaves its setting.
-        advance: Called after each batch with the number of training images shown so far, in all epochs.
-        report: Called after each epoch, when its checkpoint has been written; not for epochs of an earlier session.
-
-    Returns:
-        What was measured, for each epoch; those of earlier sessions too.
-
-    Raises:
-        SnncError: As :func:`run_epochs`.
-    """
-    return run_epochs(
-        Classifier(network, settings.label_smoothing),
-        settings,
-        data,
-        device=device,
-        checkpoints=checkpoints,
-        resume=resume,
-        threads=threads,
-        advance=advance,
-        report=report,
-    )
-
-
-def run_epochs(
-    classifier: Classifier,
-    settings: TrainingSettings,
-    data: Data,
-    *,
-    device: torch.device,
-    group: Group = ALONE,
-    forward_passes: float = 1.0,
-    patience: int | None = None,
-    checkpoints: CheckpointFile | None = None,
-    resume: bool = False,
-    threads: int | None = None,
-    advance: Callable[[int], None] | None = None,
-    report: Callable[[Epoch], None] | None = None,
-) -> list[Epoch]:
-    """Train a network in place, by stochastic gradient descent with a cosine schedule.
-
-    On a CPU the weights depend on nothing but the network as it is given, the settings, the data, the number of
-    processes and threads and the version of torch; a run that was interrupted and resumed gives bit for bit the weights
-    of one that was not. torch's global random state is left as it was.
-
-    Args:
+    Attributes:
         classifier: The network and its loss. The network is left in evaluation mode on the CPU, as it was after the
             last epoch that went well, or after the best one on the held-out images.
-        settings: What the run depends on; checked here.
+        options: What the result depends on.
         data: The images.
-        device: Where to train.
-        group: The processes that train together; all call this with the same arguments, and all end with the same
-            weights. Only the first one writes and reports.
+        origin: What else it depends on, for the comparison on resuming: ``arch``, ``data``, ``weights``, ``teacher``.
+        group: The processes that train together; all have the same run, and all end with the same weights. Only the
+            first one writes and reports.
         forward_passes: Memory that backpropagation keeps of an image, in the network's forward passes of one.
         patience: Stop after so many epochs that are no better on the held-out images; None: after all epochs.
-        checkpoints: Where to keep the state after each epoch; None: nowhere.
-        resume: Go on from the state in ``checkpoints``.
-        threads: CPU threads that torch may use meanwhile; None leaves its setting.
-        advance: Called after each batch with the number of training images shown so far, in all epochs.
-        report: Called after each epoch, when its checkpoint has been written; not for epochs of an earlier session.
-
-    Returns:
-        What was measured, for each epoch; those of earlier sessions too.
-
-    Raises:
-        OptionError: A setting is out of range, differs from those in ``checkpoints``, or the batch takes more memory
-            than there is.
-        DataError: The data do not fit the network or have no labels, or the loss became infinite or NaN: then the
-            state after the last good epoch is still in ``checkpoints``.
-        ModelError: The state in ``checkpoints`` cannot be read.
-        OutputError: It cannot be written.
     """
-    settings.check()
-    network = classifier.network
-    shown = DatasetBatches(data.training, settings.mean, settings.std, Augmentation(settings.augment))
-    test = DatasetBatches(data.test, settings.mean, settings.std)
-    held_out = None if data.held_out is None else DatasetBatches(data.held_out, settings.mean, settings.std)
-    _check_fit(network, test, data)
-    own = math.ceil(min(settings.batch_size, len(data.training)) / group.count)
-    check_batch(network, test.draw(torch.arange(1))[0], own * forward_passes, device)
-    before = state_before(checkpoints, resume, settings)
-    with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(settings.seed)
-        # Convolutions are faster with the channels last: by a quarter for ResNet20 on one core.
-        memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
-        set_format(network.to(device), memory_format)
-        classifier.prepare(device, memory_format)
-        run = _Run(classifier, settings, (shown, test, held_out), memory_format, group)
-        if before is not None:
-            run.restore(before)
-        try:
-            while not run.is_done(patience):
-                try:
-                    run.epoch(advance)
-                except DataError as error:
-                    run.go_back()
-                    raise _with_last_state(error, run, checkpoints) from error
-                if group.rank == 0:
-                    if checkpoints is not None:
-                        checkpoints.save(run.checkpoint())
-                    if report is not None:
-                        report(run.history[-1])
-        finally:
-            run.finish()
-            set_format(network.eval().to("cpu"), torch.contiguous_format)
-    return run.history
+
+    classifier: Classifier
+    options: TrainingOptions
+    data: Data
+    origin: Mapping[str, object] = field(default_factory=dict)
+    group: Group = ALONE
+    forward_passes: float = 1.0
+    patience: int | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that is trained."""
+        return self.classifier.network
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """All that the result depends on by name, as JSON and checkpoints hold it."""
+        return settings_of(self.options, self.origin)
+
+    def train(
+        self,
+        *,
+        device: torch.device,
+        checkpoints: CheckpointFile | None = None,
+        resume: bool = False,
+        threads: int | None = None,
+        advance: Callable[[int], None] | None = None,
+        report: Callable[[Epoch], None] | None = None,
+    ) -> list[Epoch]:
+        """Train the network in place, by stochastic gradient descent with a cosine schedule.
+
+        On a CPU the weights depend on nothing but the network as it is given, the options, the data, the number of
+        processes and threads and the version of torch; a run that was interrupted and resumed gives bit for bit the
+        weights of one that was not. torch's global random state is left as it was.
+
+        Args:
+            device: Where to train.
+            checkpoints: Where to keep the state after each epoch; None: nowhere.
+            resume: Go on from the state in ``checkpoints``.
+            threads: CPU threads that torch may use meanwhile; None leaves its setting.
+            advance: Called after each batch with the number of training images shown so far, in all epochs.
+            report: Called after each epoch, when its checkpoint has been written; not for those of an earlier session.
+
+        Returns:
+            What was measured, for each epoch; those of earlier sessions too.
+
+        Raises:
+            OptionError: An option is out of range, differs from those in ``checkpoints``, or the batch takes more
+                memory than there is.
+            DataError: The data do not fit the network or have no labels, or the loss became infinite or NaN: then the
+                state after the last good epoch is still in ``checkpoints``.
+            ModelError: The state in ``checkpoints`` cannot be read.
+            OutputError: It cannot be written.
+        """
+        options, network, data = self.options, self.network, self.data
+        options.check()
+        shown = DatasetBatches(data.training, options.means, options.stds, Augmentation(options.augmentations))
+        test = DatasetBatches(data.test, options.means, options.stds)
+        held_out = None if data.held_out is None else DatasetBatches(data.held_out, options.means, options.stds)
+        _check_fit(network, test, data)
+        own = math.ceil(min(options.batch_size, len(data.training)) / self.group.count)
+        check_batch(network, test.draw(torch.arange(1))[0], own * self.forward_passes, device)
+        before = state_before(checkpoints, resume, options, self.settings)
+        with threads_set_to(threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(options.seed)
+            # Convolutions are faster with the channels last: by a quarter for ResNet20 on one core.
+            memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
+            set_format(network.to(device), memory_format)
+            self.classifier.prepare(device, memory_format)
+            progress = _Progress(self, (shown, test, held_out), memory_format)
+            if before is not None:
+                progress.restore(before)
+            try:
+                while not progress.is_done:
+                    try:
+                        progress.epoch(advance)
+                    except DataError as error:
+                        progress.go_back()
+                        raise self._with_last_state(error, len(progress.history), checkpoints) from error
+                    if self.group.rank == 0:
+                        if checkpoints is not None:
+                            checkpoints.save(progress.checkpoint())
+                        if report is not None:
+                            report(progress.history[-1])
+            finally:
+                progress.finish()
+                set_format(network.eval().to("cpu"), torch.contiguous_format)
+        return progress.history
+
+    def _with_last_state(self, error: DataError, epochs: int, checkpoints: CheckpointFile | None) -> SnncError:
+        """Say where the state after the last good epoch is."""
+        if checkpoints is None or not epochs:
+            return error
+        state = f"{checkpoints.path} still holds the state after epoch {epochs}{self.classifier.use_of_state}"
+        return error.advising(f"{error.advice}; {state}")
 
 
-class _Run:
-    """A network and all that changes with it while it is trained."""
+class _Progress:
+    """All that changes with a network while it is trained."""
 
     def __init__(
-        self,
-        classifier: Classifier,
-        settings: TrainingSettings,
-        batches: tuple[Batches, Batches, Batches | None],
-        memory_format: torch.memory_format,
-        group: Group,
+        self, run: Run, batches: tuple[Batches, Batches, Batches | None], memory_format: torch.memory_format
     ) -> None:
-        self._classifier = classifier
-        self._network = classifier.network
-        self._settings = settings
+        self._run = run
+        self._network = run.network
         self._shown, self._test, self._held_out = batches
-        steps = math.ceil(len(self._shown) / settings.batch_size)
+        options = run.options
+        steps = math.ceil(len(self._shown) / options.batch_size)
         self._optimizer = torch.optim.SGD(
-            classifier.parameter_groups(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
+            run.classifier.parameter_groups(),
+            lr=options.rate,
+            momentum=options.momentum,
+            weight_decay=options.weight_decay,
         )
-        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, T_max=steps * settings.epochs)
-        self._trainer = Trainer(classifier, self._optimizer, self._schedule, settings.batch_size, memory_format, group)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, T_max=steps * options.epochs)
+        self._trainer = Trainer(
+            run.classifier, self._optimizer, self._schedule, options.batch_size, memory_format, run.group
+        )
         self.history: list[Epoch] = []
         self._last = plain_state(self._network)
         self._best: dict[str, Any] | None = None
 
-    def is_done(self, patience: int | None) -> bool:
-        """Whether all epochs are over, or the last ones brought nothing better."""
-        if len(self.history) >= self._settings.epochs:
-            return True
-        return patience is not None and bool(self.history) and len(self.history) - self._best_epoch >= patience
-
     @property
-    def use_of_state(self) -> str:
-        """What the state after an epoch is good for when the next one fails."""
-        return self._classifier.use_of_state
+    def is_done(self) -> bool:
+        """Whether all epochs are over, or the last ones brought nothing better."""
+        if len(self.history) >= self._run.options.epochs:
+            return True
+        patience = self._run.patience
+        return patience is not None and bool(self.history) and len(self.history) - self._best_epoch >= patience
 
     @property
     def _best_epoch(self) -> int:
@@ -260,7 +238,7 @@ class _Run:
     def checkpoint(self) -> Checkpoint:
         """The state as it is now, after an epoch."""
         return Checkpoint(
-            settings=self._settings.form(),
+            settings=self._run.settings,
             epochs=list(self.history),
             state_dict=self._last,
             optimizer=self._optimizer.state_dict(),
@@ -293,22 +271,14 @@ class _Run:
         """Give the network the weights of the best epoch, where images were held out to find it."""
         if self._best is not None:
             self._network.load_state_dict(self._best)
-        self._classifier.finish()
+        self._run.classifier.finish()
 
 
-def best_of(history: list[Epoch] | tuple[Epoch, ...]) -> Epoch:
-    """The epoch whose weights a run ends with: the first of the best on held-out images, or else the last."""
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """Return the epoch whose weights a run ends with: the first of the best on held-out images, or else the last."""
     if history[-1].held_out_accuracy is None:
         return history[-1]
     return max(history, key=lambda epoch: (epoch.held_out_accuracy or 0.0, -epoch.epoch))
-
-
-def _with_last_state(error: DataError, run: _Run, checkpoints: CheckpointFile | None) -> SnncError:
-    """Say where the state after the last good epoch is."""
-    if checkpoints is None or not run.history:
-        return error
-    state = f"{checkpoints.path} still holds the state after epoch {len(run.history)}{run.use_of_state}"
-    return error.advising(f"{error.advice}; {state}")
 
 
 def _check_fit(network: nn.Module, batches: Batches, data: Data) -> None:
