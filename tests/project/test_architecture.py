@@ -139,6 +139,29 @@ def test_a_circle_is_found_even_through_a_function() -> None:
     assert {"snnc/common/errors.py", "snnc/common/atomic_write.py"} <= found
 
 
+def hidden_modules(package: str, tree: ast.Module) -> set[str]:
+    """Modules of a package that a name of the package's own hides: ``import package.module`` then gives that name."""
+    prefix = f"{module_of(package)}."
+    modules = {name.removeprefix(prefix).partition(".")[0] for name in MODULES if name.startswith(prefix)}
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {each.asname or each.name for each in node.names if f"{node.module}.{each.name}" not in MODULES}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+    return names & modules
+
+
+def test_no_name_of_a_package_hides_one_of_its_modules() -> None:
+    packages = [name for name in SOURCES if name.endswith("/__init__.py")]
+    assert {name: hidden for name in packages if (hidden := hidden_modules(name, TREES[name]))} == {}
+
+
+def test_a_hidden_module_is_found() -> None:
+    line = "from snnc.compiler.frontend.tracing import trace as tracing"
+    assert hidden_modules("snnc/compiler/frontend/__init__.py", ast.parse(line)) == {"tracing"}
+
+
 def test_no_private_name_of_another_room_is_imported() -> None:
     private = [
         (name, each)

@@ -2,6 +2,6 @@
 
 from snnc.program.placement.cut import Cut
 from snnc.program.placement.demand import RULES, Demand, Rule
-from snnc.program.placement.place import PlacedLayer, Placement, place
+from snnc.program.placement.cores import PlacedLayer, Placement, place
 
 __all__ = ["RULES", "Cut", "Demand", "PlacedLayer", "Placement", "Rule", "place"]
