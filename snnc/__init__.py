@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from snnc.common.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from snnc.analysis.conversion import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
     from snnc.analysis.diagnosis import Diagnosis, Finding, LayerErrors, Stage
     from snnc.analysis.thresholds import LayerThresholds
     from snnc.analysis.validation import LayerComparison, Validation
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from snnc.models.training.engine import Epoch
     from snnc.program import InputCoding, Layer, Program, Provenance, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
     from snnc.program.placement import PlacedLayer, Placement
-    from snnc.reporting.conversion import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
     from snnc.reporting.placement_picture import plot_placement
     from snnc.reporting.thresholds import plot_thresholds
     from snnc.runtime.agreement import Agreement, LayerAgreement
@@ -163,7 +163,7 @@ _HOMES = {
     "snnc.models.data": ("Dataset", "load_data"),
     "snnc.models.training.engine": ("Epoch",),
     "snnc.api.netx": ("NetxNetwork", "NetxResult", "load_netx", "run_netx"),
-    "snnc.reporting.conversion": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
+    "snnc.analysis.conversion": ("LayerEvidence", "PassOutcome", "Report", "SigmaDeltaReport", "StepOutcome"),
     "snnc.runtime.agreement": ("Agreement", "LayerAgreement"),
     "snnc.runtime.energy": ("EnergyEstimate", "OperationCounts"),
     "snnc.runtime.hardware.lab": ("LabResult", "read_lab_result"),

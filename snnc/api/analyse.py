@@ -7,13 +7,15 @@ from pathlib import Path
 
 from torch import nn
 
+from snnc.analysis.conversion import Report, SigmaDeltaReport, measure_report
 from snnc.analysis.diagnosis import Diagnosis, diagnose_program
 from snnc.analysis.validation import Validation, validate_program
 from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
 from snnc.inputs.data import Data, as_module, as_program, evaluation_data, report_data
 from snnc.program import CompiledNetwork
-from snnc.reporting.conversion import Report, SigmaDeltaReport, Sources, measure_report, write_report
+from snnc.reporting.page.page import write_report
+from snnc.reporting.page.reproduce import Sources
 
 REPORT_SAMPLES = 256
 

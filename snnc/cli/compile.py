@@ -32,11 +32,12 @@ from snnc.program.targets import SIGMA_DELTA
 if TYPE_CHECKING:
     from torch import nn
 
+    from snnc.analysis.conversion import Report, SigmaDeltaReport
     from snnc.cli.screen import Steps
     from snnc.compiler.compilation import Compilation
     from snnc.models.data import Dataset
     from snnc.program import Program, SigmaDeltaProgram
-    from snnc.reporting.conversion import Report, SigmaDeltaReport, Sources
+    from snnc.reporting.page.reproduce import Sources
 
 EXAMPLES = """\b
 Examples:
@@ -245,9 +246,9 @@ def compile_command(
     from snnc.inputs.data import report_data as report_data_of
     from snnc.models.data import load_data
     from snnc.reporting import wording
-    from snnc.reporting.conversion import Sources
-    from snnc.reporting.conversion.present import outcome_line, report_form
-    from snnc.reporting.program import program_form, program_table
+    from snnc.reporting.page.reproduce import Sources
+    from snnc.reporting.program import program_json, program_table
+    from snnc.reporting.report import outcome_line, report_json
 
     reported, sampled = report_data or calibration, REPORT_SAMPLES if report_samples is None else report_samples
     start = time.perf_counter()
@@ -324,7 +325,7 @@ def compile_command(
             "model": str(model),
             "output": str(destination),
             "report": None if report is None else str(report),
-            "measured": None if measured is None else report_form(measured),
+            "measured": None if measured is None else report_json(measured),
             "bytes": destination.stat().st_size,
             "seconds": seconds,
             "passes": [
@@ -336,7 +337,7 @@ def compile_command(
                 }
                 for record in compilation.records
             ],
-            **program_form(program),
+            **program_json(program),
         }
     )
     return 0
@@ -364,8 +365,9 @@ def _write_report(
     sources: Sources,
     steps: Steps,
 ) -> Report | SigmaDeltaReport:
+    from snnc.analysis.conversion import measure_report
     from snnc.inputs.data import calibration_data
-    from snnc.reporting.conversion import measure_report, write_report
+    from snnc.reporting.page.page import write_report
 
     assert sources.calibration_samples is not None
     advance = told_in(steps)

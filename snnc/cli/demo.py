@@ -73,8 +73,8 @@ def demo_command(
     from snnc.api.compile import compile, run
     from snnc.common.errors import BackendError
     from snnc.models.data import load_data
-    from snnc.reporting.run import energy_table, run_form, run_table
-    from snnc.reporting.validation import agreement_form, agreement_lines
+    from snnc.reporting.run import energy_table, run_json, run_table
+    from snnc.reporting.validation import agreement_json, agreement_lines
     from snnc.reporting.wording import share, timing
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.lava import lava_available
@@ -129,8 +129,8 @@ def demo_command(
             "snn_accuracy": accuracy,
             "seconds": seconds,
             "notes": [*program.provenance.notes, *notes],
-            "lava": None if agreement is None else agreement_form(agreement),
-            **run_form(program, result, test.labels),
+            "lava": None if agreement is None else agreement_json(agreement),
+            **run_json(program, result, test.labels),
         }
     )
     failed = warn_of_wraps(screen, program, result)

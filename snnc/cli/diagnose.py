@@ -39,7 +39,7 @@ def diagnose_command(
     from snnc.api.analyse import diagnose
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
-    from snnc.reporting.diagnosis import diagnosis_form, finding_lines, layers_table, stages_table
+    from snnc.reporting.diagnosis import diagnosis_json, finding_lines, layer_errors_table, stages_table
     from snnc.reporting.wording import timing
 
     with screen.steps() as steps:
@@ -62,11 +62,11 @@ def diagnose_command(
             advance=advance,
         )
     screen.show(f"{net} against {model} on {found.samples:,} samples of {dataset.name}, {timing(program)}")
-    screen.show(stages_table(found))
-    screen.show(layers_table(found))
-    for line in finding_lines(found):
+    screen.show(stages_table(found.stages))
+    screen.show(layer_errors_table(found.worst_first))
+    for line in finding_lines(found.findings):
         screen.show(line)
     for note in found.notes:
         screen.note(note)
-    screen.emit({"net": str(net), "model": str(model), "data": dataset.name, **diagnosis_form(found)})
+    screen.emit({"net": str(net), "model": str(model), "data": dataset.name, **diagnosis_json(found)})
     return 0

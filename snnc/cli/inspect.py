@@ -16,7 +16,7 @@ from snnc.common.plotting import check_picture
 def inspect_netx_file(screen: Screen, net: Path) -> int:
     """Shows what the file describes."""
     from snnc.program.netx import load_netx
-    from snnc.reporting.netx import input_sentence, netx_form, netx_table, output_sentence
+    from snnc.reporting.netx import input_sentence, netx_json, netx_table, output_sentence
 
     network = load_netx(net)
     screen.show(f"{net}: netx of lava-dl, {input_sentence(network)}")
@@ -24,7 +24,7 @@ def inspect_netx_file(screen: Screen, net: Path) -> int:
     screen.show(output_sentence(network))
     for note in network.notes:
         screen.note(note)
-    screen.emit({"net": str(net), "bytes": net.stat().st_size, **netx_form(network)})
+    screen.emit({"net": str(net), "bytes": net.stat().st_size, **netx_json(network)})
     return 0
 
 
@@ -69,7 +69,7 @@ def inspect_command(
     from snnc.reporting import wording
     from snnc.reporting.placement import placement_sentence, placement_table
     from snnc.reporting.placement_picture import plot_placement
-    from snnc.reporting.program import ann_joules, program_form, program_table, resources
+    from snnc.reporting.program import ann_joules, program_json, program_table, resources
 
     program = load(net)
     target = get_target(program.target)
@@ -103,5 +103,5 @@ def inspect_command(
         screen.note(note)
     if plot is not None:
         plot_placement(placement, plot, title=f"{net.name} on {placement.target.description}")
-    screen.emit({"net": str(net), "bytes": net.stat().st_size, **program_form(program, placement)})
+    screen.emit({"net": str(net), "bytes": net.stat().st_size, **program_json(program, placement)})
     return 0

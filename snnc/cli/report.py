@@ -95,7 +95,7 @@ def report_command(
     for source in (model, net):
         check_writable(destination, instead_of=source)
     from snnc.api.analyse import report
-    from snnc.reporting.conversion.present import outcome_line, passes_table, report_form
+    from snnc.reporting.report import outcome_line, passes_table, report_json
     from snnc.reporting.wording import timing
 
     with screen.steps() as steps:
@@ -113,12 +113,12 @@ def report_command(
             advance=told_in(steps),
         )
     screen.show(f"{net} against {model}, {timing(found.program)}")
-    screen.show(passes_table(found))
+    screen.show(passes_table(found, changed=True))
     screen.show(outcome_line(found))
     for note in found.notes:
         screen.note(note)
     screen.show(f"wrote {destination}")
-    screen.emit({"net": str(net), "model": str(model), "output": str(destination), **report_form(found)})
+    screen.emit({"net": str(net), "model": str(model), "output": str(destination), **report_json(found)})
     return 0
 
 

@@ -239,7 +239,7 @@ def _present(
     output: Path | None,
 ) -> None:
     """Shows a result, for people or as JSON."""
-    from snnc.reporting.run import earlier_table, energy_table, run_form, run_table
+    from snnc.reporting.run import earlier_table, energy_table, run_json, run_table
     from snnc.reporting.wording import timing
     from snnc.runtime.energy import count_operations, estimate_energy
 
@@ -267,7 +267,7 @@ def _present(
             "clipped": clipped,
             "output": None if output is None else str(output),
             "notes": notes,
-            **run_form(program, result, dataset.labels),
+            **run_json(program, result, dataset.labels),
         }
     )
 

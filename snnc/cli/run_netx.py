@@ -109,7 +109,7 @@ def run_netx_file(
     from snnc.api.netx import netx_schedule
     from snnc.inputs.netx import netx_input
     from snnc.program.netx import load_netx
-    from snnc.reporting.netx import netx_run_form, netx_run_table, schedule_sentence
+    from snnc.reporting.netx import netx_run_json, netx_run_table, schedule_sentence
     from snnc.runtime.backends import run_netx
 
     bits = options.input_bits or 0
@@ -153,7 +153,7 @@ def run_netx_file(
         screen.note(note)
     if output is not None:
         screen.show(f"wrote {output}")
-    form = netx_run_form(network, result, schedule, given.labels)
+    form = netx_run_json(network, result, schedule, given.labels)
     screen.emit(
         {
             "net": str(net),

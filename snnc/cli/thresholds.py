@@ -155,10 +155,11 @@ def thresholds_command(
 
             steps.begin("drawing")
             plot_thresholds(layers, plot, title=f"Thresholds of {title}")
-    from snnc.reporting.thresholds import thresholds_form, thresholds_table
+    from snnc.reporting.thresholds import thresholds_table
 
     screen.show(title)
-    screen.show(thresholds_table(layers))
+    table = thresholds_table(layers)
+    screen.show(table)
     if plot is not None:
         screen.show(f"wrote {plot}")
     screen.emit(
@@ -168,7 +169,7 @@ def thresholds_command(
             "data": calibration,
             "timesteps": layers[0].timesteps,
             "plot": None if plot is None else str(plot),
-            "layers": thresholds_form(layers),
+            "layers": table.records(),
         }
     )
     return 0

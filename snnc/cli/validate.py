@@ -80,8 +80,8 @@ def validate_command(
     from snnc.api.analyse import validate
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
-    from snnc.reporting.program import timing_form
-    from snnc.reporting.validation import validation_form, validation_lines, validation_table
+    from snnc.reporting.program import timing_json
+    from snnc.reporting.validation import validation_json, validation_lines, validation_table
     from snnc.reporting.wording import timing
 
     if maximum_drop is not None and not maximum_drop >= 0:
@@ -131,11 +131,11 @@ def validate_command(
             "net": str(net),
             "model": str(model),
             "data": dataset.name,
-            **timing_form(program),
+            **timing_json(program),
             "passed": not failures,
             "failures": list(failures),
             "notes": notes,
-            **validation_form(result),
+            **validation_json(result),
         }
     )
     return 1 if failures else 0

@@ -15,3 +15,16 @@ IntegerArray = NDArray[np.int64]
 FloatingArray = NDArray[np.floating[Any]]
 # The type of an array's numbers, for functions that keep it.
 Number = TypeVar("Number", bound=np.generic)
+
+
+def per_channel(values: FloatArray, dimensions: int) -> FloatArray:
+    """Return a number for each channel in a shape that combines with a batch.
+
+    Args:
+        values: (channels,).
+        dimensions: Those of a sample of the batch, the channels first.
+
+    Returns:
+        (channels, 1, ...), of as many dimensions.
+    """
+    return values.reshape(-1, *(1,) * (dimensions - 1))

@@ -1,72 +1,80 @@
-"""A diagnosis for people and for programs."""
+"""A diagnosis as tables, in words and as a JSON object."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-
-from snnc.analysis.diagnosis.diagnose import Diagnosis
-from snnc.reporting.table import plain_table
-from snnc.reporting.wording import share
-
-Form = dict[str, object]
+from snnc.analysis.diagnosis import Diagnosis, Finding, LayerErrors, Stage
+from snnc.reporting import wording
+from snnc.reporting.table import Json, Table, column, plain
 
 
-def stages_table(diagnosis: Diagnosis) -> RenderableType:
-    """What is left of the accuracy, step by step."""
-    table = plain_table()
-    table.add_column("from the ANN to spikes", no_wrap=True)
-    for title in ("accuracy", "the ANN's prediction"):
-        table.add_column(title, justify="right")
-    for stage in diagnosis.stages:
-        table.add_row(stage.name, "-" if stage.accuracy is None else share(stage.accuracy), share(stage.agreement))
-    return Group("", table)
-
-
-def layers_table(diagnosis: Diagnosis) -> RenderableType:
-    """The layers' errors, the largest first."""
-    table = plain_table()
-    table.add_column("layer, worst first", no_wrap=True)
-    for title in ("error", "clipped", "rounded", "received", "shift", "silent", "saturated", "spikes"):
-        table.add_column(title, justify="right")
-    for layer in diagnosis.worst_first:
-        figures = (layer.total, layer.clipped, layer.rounded, layer.received)
-        table.add_row(
-            layer.name,
-            *(f"{100 * figure:.1f}" for figure in figures),
-            f"{100 * layer.shift:+.1f}",
-            f"{100 * layer.silent:.1f}",
-            f"{100 * layer.saturated:.1f}",
-            f"{layer.rate:.3f}",
-        )
-    legend = (
-        "error of the rates and its parts in % of the ANN's activations: clipped above Vth, rounded to T + 1 levels, "
-        "received (spikes that come unevenly, errors of the layers before, integer weights); shift: mean error; "
-        "silent: % of neurons that the ANN activates and that never fire; saturated: % that fire in every step; "
-        "spikes for each neuron and step"
+def stages_table(stages: Sequence[Stage]) -> Table[Stage]:
+    """Return what is left of the accuracy, step by step."""
+    return Table(
+        (
+            column(lambda stage: stage.name, title="from the ANN to spikes", key="name", kind="name"),
+            column(lambda stage: stage.accuracy, wording.share, title="accuracy", key="accuracy", kind="number"),
+            column(
+                lambda stage: stage.agreement,
+                wording.share,
+                title="the ANN's prediction",
+                key="agreement",
+                kind="number",
+            ),
+        ),
+        stages,
     )
-    return Group("", table, Text(legend, style="dim"))
 
 
-def finding_lines(diagnosis: Diagnosis) -> Iterator[str]:
-    """What is wrong and what to try, numbered."""
-    if not diagnosis.findings:
-        yield "nothing stands out"
-    for number, finding in enumerate(diagnosis.findings, start=1):
+def layer_errors_table(layers: Sequence[LayerErrors]) -> Table[LayerErrors]:
+    """Return the errors of layers by cause."""
+    return Table(
+        (
+            column(lambda layer: layer.name, title="layer, worst first", key="name", kind="name"),
+            column(lambda layer: layer.where, key="where"),
+            column(lambda layer: layer.total, wording.percent, title="error", key="total", kind="number"),
+            column(lambda layer: layer.clipped, wording.percent, title="clipped", key="clipped", kind="number"),
+            column(lambda layer: layer.rounded, wording.percent, title="rounded", key="rounded", kind="number"),
+            column(lambda layer: layer.received, wording.percent, title="received", key="received", kind="number"),
+            column(lambda layer: layer.shift, wording.points, title="shift", key="shift", kind="number"),
+            column(lambda layer: layer.silent, wording.percent, title="silent", key="silent", kind="number"),
+            column(lambda layer: layer.saturated, wording.percent, title="saturated", key="saturated", kind="number"),
+            column(lambda layer: layer.rate, wording.decimals(3), title="spikes", key="rate", kind="number"),
+            column(lambda layer: layer.largest_weight, key="largest_weight"),
+            column(lambda layer: layer.memoryless, key="memoryless"),
+        ),
+        layers,
+        legend=f"error of the rates and its parts in % of the ANN's activations: {CAUSES}; shift: mean error; "
+        "silent: % of neurons that the ANN activates and that never fire; saturated: % that fire in every step; "
+        "spikes for each neuron and step",
+    )
+
+
+# What the error of a layer is made of.
+CAUSES = (
+    "clipped above Vth, rounded to T + 1 levels, received (spikes that come unevenly, errors of the layers before, "
+    "integer weights)"
+)
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield what is wrong and what to try, numbered."""
+    number = 0
+    for number, finding in enumerate(findings, start=1):
         where = f"{finding.where}: " if finding.where else ""
         yield f"{number}. {where}{finding.what}"
         yield f"   try: {finding.advice}"
+    if not number:
+        yield "nothing stands out"
 
 
-def diagnosis_form(diagnosis: Diagnosis) -> Form:
-    """The diagnosis as a JSON object."""
+def diagnosis_json(diagnosis: Diagnosis) -> Json:
+    """Return the diagnosis as a JSON object."""
     return {
         "samples": diagnosis.samples,
-        "stages": [asdict(stage) for stage in diagnosis.stages],
-        "layers": [asdict(layer) for layer in diagnosis.layers],
-        "findings": [asdict(finding) for finding in diagnosis.findings],
-        "notes": list(diagnosis.notes),
+        "stages": stages_table(diagnosis.stages).records(),
+        "layers": layer_errors_table(diagnosis.layers).records(),
+        "findings": plain(diagnosis.findings),
+        "notes": plain(diagnosis.notes),
     }

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-
 from snnc.reporting import wording
-from snnc.reporting.table import plain_table
+from snnc.reporting.table import Table, column
 from snnc.runtime.hardware.lab.result import LabResult
 
-
-def lab_layer_table(result: LabResult) -> RenderableType:
-    """One row for each layer and the readout: what was expected, found and different."""
-    table = plain_table()
-    table.add_column("layer", no_wrap=True)
-    for title in ("spikes expected", "found", "different"):
-        table.add_column(title, justify="right")
-    for each in result.layers:
-        table.add_row(each.name, f"{each.expected:,}", _count(each.found), _count(each.different))
-    table.add_row("readout values", f"{result.readouts:,}", "", f"{result.readouts_different:,}")
-    return Group("", table)
+# Name, value expected, found and different; where no value is counted, there is none of what was found.
+_Counts = tuple[str, int, int | None, int | None]
+# Name, joules of the SNN and of the ANN for one sample.
+_Joules = tuple[str, float | None, float | None]
 
 
-def lab_energy_table(result: LabResult) -> RenderableType:
-    """Measured energy for one sample, where there is one, and below it snnc's estimates."""
-    table = plain_table()
-    table.add_column("energy per sample", no_wrap=True)
-    for title in ("SNN", "ANN"):
-        table.add_column(title, justify="right")
-    for name, joules in _measured(result):
-        if joules is not None:
-            table.add_row(f"measured, {name}", wording.joules(joules / result.samples), "-")
-    for each in result.estimates:
-        table.add_row(f"estimate by {each.model}", wording.joules(each.snn_joules), wording.joules(each.ann_joules))
-    legend = "measured: of the board over all its steps; estimates are from published figures"
-    return Group("", table, Text(legend, style="dim"))
+def lab_layer_table(result: LabResult) -> Table[_Counts]:
+    """Return a row for each layer and the readout: what was expected, found and different."""
+    readout = "readout values"
+    return Table(
+        (
+            column(lambda row: row[0], title="layer", kind="name"),
+            column(lambda row: row[1], wording.count, title="spikes expected", kind="number"),
+            # Of the readout, values are compared and not counted.
+            column(lambda row: "" if row[0] is readout else _count(row[2]), title="found", kind="number"),
+            column(lambda row: row[3], wording.count, title="different", kind="number"),
+        ),
+        [
+            *((each.name, each.expected, each.found, each.different) for each in result.layers),
+            (readout, result.readouts, None, result.readouts_different),
+        ],
+    )
+
+
+def lab_energy_table(result: LabResult) -> Table[_Joules]:
+    """Return measured energy for one sample, where there is one, and below it snnc's estimates."""
+    return Table(
+        (
+            column(lambda row: row[0], title="energy per sample", kind="name"),
+            column(lambda row: row[1], wording.joules, title="SNN", kind="number"),
+            column(lambda row: row[2], wording.joules, title="ANN", kind="number"),
+        ),
+        [
+            *(
+                (f"measured, {name}", joules / result.samples, None)
+                for name, joules in _measured(result)
+                if joules is not None
+            ),
+            *((f"estimate by {each.model}", each.snn_joules, each.ann_joules) for each in result.estimates),
+        ],
+        legend="measured: of the board over all its steps; estimates are from published figures",
+    )
 
 
 def lab_sentences(result: LabResult) -> list[str]:
-    """What stands beside the tables."""
+    """Return what stands beside the tables."""
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items() if version)
     lines = [
         f"{result.steps:,} steps in {result.run_seconds:.3g} s of the host, after {result.start_seconds:.3g} s to start"

@@ -1,25 +1,102 @@
-"""A netx file of lava-dl, and a run of it, as tables."""
+"""A netx file of lava-dl, and a run of it, as tables and JSON objects."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Group, RenderableType
-from rich.text import Text
 
 from snnc.program.netx import Block, NetxNetwork
 from snnc.reporting import wording
-from snnc.reporting.table import plain_table
+from snnc.reporting.run import Sender, sender_table
+from snnc.reporting.table import Json, Table, column
 from snnc.runtime.energy import count_netx_operations
 from snnc.runtime.netx.drive import as_synapse
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule
 
-Form = dict[str, object]
+
+def netx_table(network: NetxNetwork) -> Table[Block]:
+    """Return a row for each block: synapses, neurons, their parameters."""
+    return Table(
+        (
+            column(lambda block: block.name, title="layer", key="name", kind="name", total="all layers"),
+            column(synapses, title="synapses"),
+            column(lambda block: block.shape, wording.shape, title="shape", key="shape", kind="number"),
+            column(
+                lambda block: block.size,
+                wording.count,
+                title="neurons",
+                key="neurons",
+                kind="number",
+                total=sum(block.size for block in network.blocks),
+            ),
+            column(
+                lambda block: "readout" if block.neurons.is_readout else wording.count(block.neurons.threshold),
+                title="threshold",
+                kind="number",
+            ),
+            column(lambda block: block.neurons.threshold, key="threshold"),
+            column(
+                lambda block: block.neurons.current_decay,
+                wording.count,
+                title="u decay",
+                key="current_decay",
+                kind="number",
+            ),
+            column(
+                lambda block: block.neurons.voltage_decay,
+                wording.count,
+                title="v decay",
+                key="voltage_decay",
+                kind="number",
+            ),
+            column(
+                lambda block: _ends(block.neurons.bias) if block.connections else None,
+                _range,
+                title="bias",
+                kind="number",
+                missing="input",
+            ),
+            column(lambda block: _ends(block.neurons.bias), key="bias"),
+            column(
+                lambda block: _ends(block.connections.weight) if block.connections else None,
+                _range,
+                title="weights",
+                kind="number",
+            ),
+            column(_synapses_json, key="synapses"),
+        ),
+        network.blocks,
+        legend="decays in 4096ths a step; thresholds and biases are mantissas",
+    )
 
 
-def netx_form(network: NetxNetwork) -> Form:
-    """What the file describes."""
+def netx_run_table(network: NetxNetwork, result: NetxResult, schedule: NetxSchedule) -> Table[Sender]:
+    """Return a row for each block: spikes and synaptic operations, for one sample on average."""
+    slots = schedule.timesteps * result.samples
+    return sender_table(
+        [
+            Sender(
+                block.name,
+                block.name,
+                block.size,
+                int(counts.sum()),
+                block.size * slots,
+                operations,
+                has_synapses=block.connections is not None,
+            )
+            for block, counts, operations in zip(
+                network.blocks, result.spike_counts, count_netx_operations(network, result), strict=True
+            )
+        ],
+        result.samples,
+        sent="spikes",
+        rate="neurons and steps with a spike",
+    )
+
+
+def netx_json(network: NetxNetwork) -> Json:
+    """Return what the file describes."""
     transform = network.transform
     return {
         "format": "netx",
@@ -30,15 +107,15 @@ def netx_form(network: NetxNetwork) -> Form:
         "timesteps": network.timesteps,
         "outputs": network.outputs or network.blocks[-1].size,
         "decision": decision(network),
-        "layers": [_block_form(block) for block in network.blocks],
+        "layers": netx_table(network).records(),
         "notes": list(network.notes),
     }
 
 
-def netx_run_form(
+def netx_run_json(
     network: NetxNetwork, result: NetxResult, schedule: NetxSchedule, labels: NDArray[np.int64] | None
-) -> Form:
-    """Scores, predictions, accuracy, spikes and synaptic operations, summed over all samples and steps.
+) -> Json:
+    """Return scores, predictions, accuracy, spikes and synaptic operations, summed over all samples and steps.
 
     Args:
         network: The network that ran.
@@ -61,102 +138,18 @@ def netx_run_form(
         "scores": result.scores(network).tolist(),
         "layers": [
             {
-                "name": block.name,
-                "neurons": block.size,
-                "spikes": int(counts.sum()),
-                "synaptic_operations": operations,
+                **record,
                 "wraps": None if result.wraps is None else result.wraps[index],
                 "clips": None if result.clips is None else result.clips[index],
             }
-            for index, (block, counts, operations) in enumerate(
-                zip(network.blocks, result.spike_counts, count_netx_operations(network, result), strict=True)
-            )
+            for index, record in enumerate(netx_run_table(network, result, schedule).records())
         ],
     }
 
 
 def decision(network: NetxNetwork) -> str:
-    """What a class is chosen by."""
+    """Return what a class is chosen by."""
     return "membrane_potential" if network.blocks[-1].neurons.is_readout else "spike_count"
-
-
-def _block_form(block: Block) -> Form:
-    connections, neurons = block.connections, block.neurons
-    synapses: Form | None = None
-    if connections:
-        synapses = {
-            "kind": connections.kind,
-            "weight_shape": list(connections.weight.shape),
-            "weights": [int(connections.weight.min()), int(connections.weight.max())],
-            "shift": connections.shift,
-            "longest_delay": connections.longest_delay,
-            "is_recurrent": block.recurrent is not None,
-        }
-        if connections.kind == "conv":
-            synapses |= {
-                "stride": list(connections.stride),
-                "padding": list(connections.padding),
-                "dilation": list(connections.dilation),
-                "groups": connections.groups,
-            }
-    return {
-        "name": block.name,
-        "shape": list(block.shape),
-        "neurons": block.size,
-        "threshold": neurons.threshold,
-        "current_decay": neurons.current_decay,
-        "voltage_decay": neurons.voltage_decay,
-        "bias": [int(neurons.bias.min()), int(neurons.bias.max())],
-        "synapses": synapses,
-    }
-
-
-def netx_table(network: NetxNetwork) -> RenderableType:
-    """One row for each block: synapses, neurons, their parameters."""
-    table = plain_table(footer=True)
-    table.add_column("layer", footer="all layers", no_wrap=True)
-    table.add_column("synapses")
-    table.add_column("shape", justify="right")
-    table.add_column("neurons", footer=f"{sum(block.size for block in network.blocks):,}", justify="right")
-    for title in ("threshold", "u decay", "v decay", "bias", "weights"):
-        table.add_column(title, justify="right")
-    for block in network.blocks:
-        neurons = block.neurons
-        table.add_row(
-            block.name,
-            synapses(block),
-            wording.shape(block.shape),
-            f"{block.size:,}",
-            "readout" if neurons.is_readout else f"{neurons.threshold:,}",
-            f"{neurons.current_decay:,}",
-            f"{neurons.voltage_decay:,}",
-            "input" if block.connections is None else _range(neurons.bias),
-            "-" if block.connections is None else _range(block.connections.weight),
-        )
-    return Group("", table, Text("decays in 4096ths a step; thresholds and biases are mantissas", style="dim"))
-
-
-def netx_run_table(network: NetxNetwork, result: NetxResult, schedule: NetxSchedule) -> RenderableType:
-    """One row for each block: spikes and synaptic operations, for one sample on average."""
-    table = plain_table(footer=True)
-    operations = count_netx_operations(network, result)
-    spikes = [int(counts.sum()) for counts in result.spike_counts]
-    samples = result.samples
-    table.add_column("layer", footer="all layers", no_wrap=True)
-    table.add_column("neurons", footer=f"{sum(block.size for block in network.blocks):,}", justify="right")
-    table.add_column("spikes", footer=wording.whole(sum(spikes) / samples), justify="right")
-    table.add_column("rate", justify="right")
-    table.add_column("synaptic operations", footer=wording.whole(sum(operations) / samples), justify="right")
-    for block, fired, done in zip(network.blocks, spikes, operations, strict=True):
-        table.add_row(
-            block.name,
-            f"{block.size:,}",
-            wording.whole(fired / samples),
-            f"{100 * fired / (block.size * schedule.timesteps * samples):.1f} %",
-            wording.whole(done / samples) if block.connections else "",
-        )
-    legend = "for one sample on average; rate: share of neurons and steps with a spike"
-    return Group("", table, Text(legend, style="dim"))
 
 
 def schedule_sentence(schedule: NetxSchedule) -> str:
@@ -204,6 +197,32 @@ def synapses(block: Block) -> str:
     return text
 
 
-def _range(values: NDArray[np.int32]) -> str:
-    low, high = int(values.min()), int(values.max())
+def _synapses_json(block: Block) -> Json | None:
+    connections = block.connections
+    if connections is None:
+        return None
+    found: Json = {
+        "kind": connections.kind,
+        "weight_shape": list(connections.weight.shape),
+        "weights": _ends(connections.weight),
+        "shift": connections.shift,
+        "longest_delay": connections.longest_delay,
+        "is_recurrent": block.recurrent is not None,
+    }
+    if connections.kind == "conv":
+        found |= {
+            "stride": list(connections.stride),
+            "padding": list(connections.padding),
+            "dilation": list(connections.dilation),
+            "groups": connections.groups,
+        }
+    return found
+
+
+def _ends(values: NDArray[np.int32]) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
+
+
+def _range(ends: tuple[int, int]) -> str:
+    low, high = ends
     return f"{low:,}" if low == high else f"{low:,} .. {high:,}"

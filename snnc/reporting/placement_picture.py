@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.common.plotting import check_picture, save_picture
 from snnc.program.placement import RULES, PlacedLayer, Placement
-from snnc.reporting.placement import control_neurons, placement_sentence
+from snnc.reporting.placement import placement_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def placement_figure(placement: Placement, *, title: str | None = None) -> Figur
     unseen = len(loads) - chips * placement.target.cores_per_chip
     notes = [f"and {unseen:,} more cores, not drawn"] if unseen > 0 else []
     legend.text(
-        0, 1, "\n".join([*names, f"c  {control_neurons(placement)}", *notes]), va="top", fontsize=7.5, color=INK
+        0, 1, "\n".join([*names, f"c  {placement.program.wording.control}", *notes]), va="top", fontsize=7.5, color=INK
     )
     bar = figure.colorbar(image, ax=legend, location="bottom", fraction=0.04, pad=0.02)
     bar.set_label("largest share of a limit that the core uses (%)", fontsize=8, color=INK)

@@ -1,29 +1,204 @@
-"""A run as tables."""
+"""A run as tables and as a JSON object: what each layer sent, energy, and what fewer steps give."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Group, RenderableType
-from rich.text import Text
 
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.program import CompiledNetwork
 from snnc.reporting import wording
-from snnc.reporting.program import timing_form
-from snnc.reporting.table import plain_table
+from snnc.reporting.program import timing_json
+from snnc.reporting.table import Json, Table, column, plain
 from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations, estimate_energy
 from snnc.runtime.result import RunResult
 
-Form = dict[str, object]
+
+@dataclass(frozen=True)
+class Sender:
+    """What sends: the input or a layer.
+
+    Attributes:
+        name: Its name.
+        title: Its name, with what is unusual about its neurons.
+        neurons: How many there are.
+        sent: What they sent, over all samples and steps; None for a readout, which sends nothing.
+        slots: How much they could have sent.
+        operations: Synaptic operations of its own synapses.
+        has_synapses: Whether it has any.
+        is_layer: Whether it counts among all layers.
+    """
+
+    name: str
+    title: str
+    neurons: int
+    sent: int | None
+    slots: int
+    operations: int
+    has_synapses: bool = True
+    is_layer: bool = True
+
+    @property
+    def rate(self) -> float | None:
+        """Share of what they could have sent, 0..1."""
+        return None if self.sent is None else self.sent / self.slots
 
 
-def run_form(
+def run_table(program: CompiledNetwork, counts: OperationCounts) -> Table[Sender]:
+    """Return a row for the input and for each layer: what was sent and synaptic operations.
+
+    People see them for one sample on average, programs over all samples and steps. Neurons of a sigma-delta network
+    send once in a sample at most, so that their rate is a share of neurons alone.
+
+    Args:
+        program: The program that ran.
+        counts: What it did.
+    """
+    slots = counts.samples * program.sending_steps
+    size = math.prod(program.coding.shape)
+    spikes = (*counts.spikes, None)
+    rate = f"{program.wording.rate} (input: with a value other than 0)"
+    return sender_table(
+        [
+            Sender("", "input", size, counts.input_events, size * slots, 0, has_synapses=False, is_layer=False),
+            *(
+                Sender(layer.name, wording.layer(layer), layer.neurons, fired, layer.neurons * slots, operations)
+                for layer, fired, operations in zip(program.layers, spikes, counts.synaptic, strict=True)
+            ),
+        ],
+        counts.samples,
+        sent=program.wording.sent,
+        rate=rate,
+    )
+
+
+def sender_table(rows: Sequence[Sender], samples: int, *, sent: str, rate: str) -> Table[Sender]:
+    """Return a row for each sender, with sums over the layers.
+
+    Args:
+        rows: The senders.
+        samples: Samples that they ran.
+        sent: What they send, in the plural.
+        rate: What the rate is a share of.
+    """
+
+    def mean(value: float) -> str:
+        return wording.whole(value / samples)
+
+    layers = [row for row in rows if row.is_layer]
+    operations = sum(row.operations for row in layers)
+    return Table(
+        (
+            column(lambda row: row.name, key="name"),
+            column(lambda row: row.title, title="layer", kind="name", total="all layers"),
+            column(
+                lambda row: row.neurons,
+                wording.count,
+                title="neurons",
+                key="neurons",
+                kind="number",
+                total=sum(row.neurons for row in layers),
+            ),
+            column(
+                lambda row: row.sent,
+                mean,
+                title=sent,
+                key="spikes",
+                kind="number",
+                total=sum(row.sent or 0 for row in layers),
+            ),
+            column(lambda row: row.rate, lambda share: f"{wording.percent(share)} %", title="rate", kind="number"),
+            column(lambda row: row.operations, key="synaptic_operations"),
+            column(
+                lambda row: row.operations if row.has_synapses else None,
+                mean,
+                title="synaptic operations",
+                kind="number",
+                missing="",
+                total=operations,
+            ),
+        ),
+        rows,
+        legend=f"for one sample on average; rate: share of {rate}",
+    )
+
+
+def energy_table(estimates: Sequence[EnergyEstimate]) -> Table[EnergyEstimate]:
+    """Return a row for each energy model: SNN, ANN and their ratio."""
+
+    def ratio(each: EnergyEstimate) -> float | None:
+        return each.ann / each.snn if each.ann is not None and each.snn else None
+
+    return Table(
+        (
+            column(lambda each: each.model.name, title="energy per sample", key="model", kind="name"),
+            column(lambda each: each.snn, wording.joules, title="SNN", key="snn_joules", kind="number"),
+            column(lambda each: each.ann, wording.joules, title="ANN", key="ann_joules", kind="number"),
+            column(ratio, "{:,.3g}".format, title="ANN / SNN", kind="number"),
+            column(lambda each: each.model.source, key="source"),
+        ),
+        estimates,
+        legend="energies are estimates from published figures, not measurements",
+    )
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that was stopped after some steps.
+
+    Attributes:
+        steps: How many.
+        right: Share of samples with the right class, or with that after T steps, 0..1.
+        counts: What it did until then.
+    """
+
+    steps: int
+    right: float
+    counts: OperationCounts
+
+
+def earlier_table(program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None) -> Table[Stopped]:
+    """Return a row for each number of steps that was reported after, T the last: what a run of so many steps gives.
+
+    Args:
+        program: The program that ran.
+        result: What it gave.
+        labels: The right classes, (samples,); None where they are not known: then the share of samples whose prediction
+            is that after T steps.
+    """
+    right = result.predictions if labels is None else labels
+    runs = {**result.earlier, program.timesteps: result}
+    return Table(
+        (
+            column(lambda row: row.steps, title="steps", kind="number"),
+            column(
+                lambda row: row.right,
+                wording.share,
+                title="as after T" if labels is None else "accuracy",
+                kind="number",
+            ),
+            column(
+                lambda row: sum(row.counts.spikes) / row.counts.samples, wording.whole, title="spikes", kind="number"
+            ),
+            column(
+                lambda row: row.counts.synaptic_total / row.counts.samples,
+                wording.whole,
+                title="synaptic operations",
+                kind="number",
+            ),
+        ),
+        [Stopped(steps, each.accuracy(right), count_operations(program, each, steps)) for steps, each in runs.items()],
+        legend="after so many steps of the same run, for one sample on average",
+    )
+
+
+def run_json(
     program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None, steps: int | None = None
-) -> Form:
-    """Predictions, accuracy, spikes, synaptic operations and energy; the same for each earlier step that was reported.
+) -> Json:
+    """Return predictions, accuracy, spikes, synaptic operations and energy, and those of each earlier step.
 
     Args:
         program: The program that ran.
@@ -32,118 +207,22 @@ def run_form(
         steps: After how many steps; None: T.
     """
     counts = count_operations(program, result, steps)
+    # The first row is the input, which is no layer.
+    _, *layers = run_table(program, counts).records()
     return {
         "samples": result.samples,
-        **timing_form(_shortened(program, steps)),
+        **timing_json(program if steps is None else program.shortened(steps)),
         "accuracy": None if labels is None else result.accuracy(labels),
         "correct": None if labels is None else int((result.predictions == labels).sum()),
         "predictions": result.predictions.tolist(),
-        "wraps": None if result.wraps is None else list(result.wraps),
-        "layers": layers_form(program, counts),
+        "wraps": plain(result.wraps),
+        "layers": layers,
         "per_sample": {
             "spikes": sum(counts.spikes) / counts.samples,
             "input_events": counts.input_events / counts.samples,
             "synaptic_operations": counts.synaptic_total / counts.samples,
             "ann_macs": sum(layer.macs for layer in program.ann),
         },
-        "energy": energy_form(estimate_energy(program, counts)),
-        "earlier": [run_form(program, each, labels, stop) for stop, each in result.earlier.items()],
+        "energy": energy_table(estimate_energy(program, counts)).records(),
+        "earlier": [run_json(program, each, labels, stop) for stop, each in result.earlier.items()],
     }
-
-
-def _shortened(program: CompiledNetwork, steps: int | None) -> CompiledNetwork:
-    """A program with another T; sigma-delta networks are reported after their last step alone."""
-    return program if steps is None else program.shortened(steps)
-
-
-def layers_form(program: CompiledNetwork, counts: OperationCounts) -> list[Form]:
-    """Spikes and synaptic operations of each layer, summed over all samples and steps."""
-    spikes: list[int | None] = [*counts.spikes, None]
-    return [
-        {"name": layer.name, "neurons": layer.neurons, "spikes": fired, "synaptic_operations": operations}
-        for layer, fired, operations in zip(program.layers, spikes, counts.synaptic, strict=True)
-    ]
-
-
-def energy_form(estimates: Sequence[EnergyEstimate]) -> list[Form]:
-    """Joules for one sample by each model."""
-    return [
-        {"model": each.model.name, "snn_joules": each.snn, "ann_joules": each.ann, "source": each.model.source}
-        for each in estimates
-    ]
-
-
-def run_table(program: CompiledNetwork, counts: OperationCounts) -> RenderableType:
-    """One row for the input and for each layer: spikes and synaptic operations, for one sample on average.
-
-    Neurons of a sigma-delta network send once in a sample at most, so that their rate is a share of neurons alone.
-    """
-    table = plain_table(footer=True)
-    samples = counts.samples
-    spikes, operations = sum(counts.spikes), counts.synaptic_total
-    table.add_column("layer", footer="all layers", no_wrap=True)
-    neurons = sum(layer.neurons for layer in program.layers)
-    table.add_column("neurons", footer=f"{neurons:,}", justify="right")
-    table.add_column(wording.sent(program), footer=wording.whole(spikes / samples), justify="right")
-    table.add_column("rate", justify="right")
-    table.add_column("synaptic operations", footer=wording.whole(operations / samples), justify="right")
-    size = math.prod(program.coding.shape)
-    is_sigma_delta = isinstance(program, SigmaDeltaProgram)
-    slots = samples * (1 if is_sigma_delta else program.timesteps)
-    table.add_row(
-        "input", f"{size:,}", wording.whole(counts.input_events / samples), _rate(counts.input_events, size * slots), ""
-    )
-    for index, layer in enumerate(program.layers):
-        fired = counts.spikes[index] if index < len(counts.spikes) else None
-        table.add_row(
-            wording.layer(layer),
-            f"{layer.neurons:,}",
-            "-" if fired is None else wording.whole(fired / samples),
-            "-" if fired is None else _rate(fired, layer.neurons * slots),
-            wording.whole(counts.synaptic[index] / samples),
-        )
-    rate = "neurons that send a message" if is_sigma_delta else "neurons and steps with a spike"
-    legend = f"for one sample on average; rate: share of {rate} (input: with a value other than 0)"
-    return Group("", table, Text(legend, style="dim"))
-
-
-def _rate(spikes: int, slots: int) -> str:
-    return f"{100 * spikes / slots:.1f} %"
-
-
-def energy_table(estimates: Sequence[EnergyEstimate]) -> RenderableType:
-    """One row for each energy model: SNN, ANN and their ratio."""
-    table = plain_table()
-    table.add_column("energy per sample", no_wrap=True)
-    for title in ("SNN", "ANN", "ANN / SNN"):
-        table.add_column(title, justify="right")
-    for each in estimates:
-        ratio = f"{each.ann / each.snn:,.3g}" if each.ann is not None and each.snn else "-"
-        table.add_row(each.model.name, wording.joules(each.snn), wording.joules(each.ann), ratio)
-    return Group("", table, Text("energies are estimates from published figures, not measurements", style="dim"))
-
-
-def earlier_table(program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None) -> RenderableType:
-    """One row for each number of steps that was reported after, T the last: what a run of so many steps gives.
-
-    Args:
-        program: The program that ran.
-        result: What it gave.
-        labels: The right classes, (samples,); None where they are not known: then the share of samples whose prediction
-            is that after T steps.
-    """
-    table = plain_table()
-    table.add_column("steps", justify="right")
-    table.add_column("as after T" if labels is None else "accuracy", justify="right")
-    table.add_column("spikes", justify="right")
-    table.add_column("synaptic operations", justify="right")
-    right = result.predictions if labels is None else labels
-    for steps, each in {**result.earlier, program.timesteps: result}.items():
-        counts = count_operations(program, each, steps)
-        table.add_row(
-            str(steps),
-            wording.share(each.accuracy(right)),
-            wording.whole(sum(counts.spikes) / counts.samples),
-            wording.whole(counts.synaptic_total / counts.samples),
-        )
-    return Group("", table, Text("after so many steps of the same run, for one sample on average", style="dim"))

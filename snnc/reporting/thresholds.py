@@ -8,59 +8,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import RenderableType
 
 from snnc.analysis.thresholds.layer import LayerThresholds
 from snnc.common.arrays import FloatArray
 from snnc.common.plotting import check_picture, save_picture
 from snnc.reporting import wording
-from snnc.reporting.table import plain_table
+from snnc.reporting.table import Table, column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def thresholds_table(layers: Sequence[LayerThresholds]) -> RenderableType:
-    """One row for each layer; Vth, v0, activations and errors in the ANN's units."""
-    table = plain_table()
-    table.add_column("layer", no_wrap=True)
-    measures = ("mean", "error", "of mean") if layers[0].objective == 1 else ("rms", "rms error", "of rms")
-    for title in ("channels", "Vth", "v0 / Vth", "largest activation", "positive", *measures):
-        table.add_column(title, justify="right")
-    for layer in layers:
-        table.add_row(
-            layer.name,
-            f"{len(layer.threshold):,}",
-            wording.scales(layer.threshold),
-            wording.scales(np.round(layer.potential / layer.threshold, 3)),
-            f"{layer.largest:.3g}",
-            wording.share(layer.positive / layer.total),
-            f"{layer.norm:.3g}",
-            f"{layer.error:.3g}",
-            wording.share(layer.relative_error),
-        )
-    return table
-
-
-def thresholds_form(layers: Sequence[LayerThresholds]) -> list[dict[str, object]]:
-    """One entry for each layer, ready for JSON."""
-    return [
-        {
-            "name": layer.name,
-            "modules": list(layer.modules),
-            "threshold": layer.threshold.tolist(),
-            "initial_potential": layer.potential.tolist(),
-            "activations": layer.total,
-            "positive_activations": layer.positive,
-            "largest_activation": layer.largest,
-            "mean_positive_activation": layer.mean,
-            "objective": layer.objective,
-            "error_per_positive_activation": layer.error,
-            "relative_error": layer.relative_error,
-        }
-        for layer in layers
-    ]
+def thresholds_table(layers: Sequence[LayerThresholds]) -> Table[LayerThresholds]:
+    """Return a row for each layer; Vth, v0, activations and errors in the ANN's units."""
+    norm, error, relative = ("mean", "error", "of mean") if layers[0].objective == 1 else ("rms", "rms error", "of rms")
+    short = wording.significant(3)
+    return Table(
+        (
+            column(lambda layer: layer.name, title="layer", key="name", kind="name"),
+            column(lambda layer: layer.modules, key="modules"),
+            column(lambda layer: len(layer.threshold), wording.count, title="channels", kind="number"),
+            column(lambda layer: layer.threshold, wording.scales, title="Vth", key="threshold", kind="number"),
+            column(
+                lambda layer: np.round(layer.potential / layer.threshold, 3),
+                wording.scales,
+                title="v0 / Vth",
+                kind="number",
+            ),
+            column(lambda layer: layer.potential, key="initial_potential"),
+            column(lambda layer: layer.total, key="activations"),
+            column(lambda layer: layer.positive, key="positive_activations"),
+            column(
+                lambda layer: layer.largest, short, title="largest activation", key="largest_activation", kind="number"
+            ),
+            column(lambda layer: layer.positive / layer.total, wording.share, title="positive", kind="number"),
+            column(lambda layer: layer.mean, key="mean_positive_activation"),
+            column(lambda layer: layer.objective, key="objective"),
+            column(lambda layer: layer.norm, short, title=norm, kind="number"),
+            column(lambda layer: layer.error, short, title=error, key="error_per_positive_activation", kind="number"),
+            column(
+                lambda layer: layer.relative_error, wording.share, title=relative, key="relative_error", kind="number"
+            ),
+        ),
+        layers,
+    )
 
 
 # Okabe and Ito's colours, which stay apart for the colour-blind.

@@ -1,68 +1,98 @@
-"""A validation for people and for programs."""
+"""A validation as a table, in words and as a JSON object: ANN against simulator against Lava."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from rich.console import Group, RenderableType
-from rich.text import Text
-
-from snnc.analysis.validation.validate import Validation
-from snnc.program.targets import SIGMA_DELTA
-from snnc.reporting.table import plain_table
+from snnc.analysis.validation import LayerComparison, Validation
+from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
+from snnc.reporting import wording
+from snnc.reporting.table import Column, Json, Table, column
 from snnc.reporting.wording import share
 from snnc.runtime.agreement import Agreement
 
-Form = dict[str, object]
+# What JSON has of a layer beside what people see of every one.
+RECORDED: tuple[Column[LayerComparison], ...] = (
+    column(lambda layer: layer.name, key="name"),
+    column(lambda layer: layer.modules, key="modules"),
+    column(lambda layer: layer.saturated, key="saturated"),
+    column(lambda layer: layer.bound, key="bound"),
+    column(lambda layer: layer.out_of_bound, key="out_of_bound"),
+)
 
 
-def validation_table(validation: Validation) -> RenderableType:
-    """One row for each layer: how near its rates, or its messages, come to the ANN's activations."""
-    if validation.neuron == SIGMA_DELTA:
-        return _message_table(validation)
-    table = plain_table()
-    table.add_column("layer", no_wrap=True)
-    for title in ("correlation", "mean error", "largest error", "saturated"):
-        table.add_column(title, justify="right")
-    for index, layer in enumerate(validation.layers):
-        last = index == len(validation.layers) - 1
-        table.add_row(
-            f"{layer.name} (readout)" if last else layer.name,
-            "-" if layer.correlation is None else f"{layer.correlation:.4f}",
-            f"{layer.mean_error:.4f}",
-            f"{layer.largest_error:.3f}",
-            "-" if last else share(layer.saturated),
-        )
-    legend = (
-        "ANN activation against Vth × firing rate; errors are absolute, in units of Vth (readout: of the logits); "
-        "saturated: share of activations above Vth"
+def comparison_columns(
+    correlation: Callable[[float], str], mean: Callable[[float], str], largest: Callable[[float], str]
+) -> tuple[Column[LayerComparison], ...]:
+    """Return the columns on how near a layer comes to the ANN.
+
+    Args:
+        correlation: Writes the correlation.
+        mean: Writes the mean error.
+        largest: Writes the largest error.
+    """
+    return (
+        column(lambda layer: layer.correlation, correlation, title="correlation", key="correlation", kind="number"),
+        column(lambda layer: layer.mean_error, mean, title="mean error", key="mean_error", kind="number"),
+        column(lambda layer: layer.largest_error, largest, title="largest error", key="largest_error", kind="number"),
     )
-    return Group("", table, Text(legend, style="dim"))
 
 
-def _message_table(validation: Validation) -> RenderableType:
-    """The same for sigma-delta neurons, whose error has a bound."""
-    table = plain_table()
-    table.add_column("layer", no_wrap=True)
-    for title in ("correlation", "mean error", "largest error", "bound"):
-        table.add_column(title, justify="right")
-    for layer in validation.layers:
-        table.add_row(
-            f"{layer.name} (readout)" if layer is validation.layers[-1] else layer.name,
-            "-" if layer.correlation is None else f"{layer.correlation:.6f}",
-            f"{layer.mean_error:.4g}",
-            f"{layer.largest_error:.4g}",
-            "-" if layer.bound is None else f"{layer.bound:.4g}",
-        )
-    legend = (
-        "ANN activation against sums of messages; errors are absolute, in the ANN's units; bound: the largest error "
-        "that rounding can make, of any value of these samples (docs/sdnn.md)"
+def message_columns() -> tuple[Column[LayerComparison], ...]:
+    """Return the columns on how near sums of messages come to the ANN, whose error has a bound."""
+    return (
+        *comparison_columns(wording.decimals(6), wording.significant(4), wording.significant(4)),
+        column(lambda layer: layer.bound, wording.significant(4), title="bound", kind="number"),
     )
-    return Group("", table, Text(legend, style="dim"))
+
+
+def _rates(layers: Sequence[LayerComparison]) -> Table[LayerComparison]:
+    """Firing rates beside activations."""
+    *_, readout = layers
+    return Table(
+        (
+            _name_column(readout),
+            *comparison_columns(wording.decimals(4), wording.decimals(4), wording.decimals(3)),
+            column(
+                lambda layer: None if layer is readout else layer.saturated, share, title="saturated", kind="number"
+            ),
+            *RECORDED,
+        ),
+        layers,
+        legend="ANN activation against Vth × firing rate; errors are absolute, in units of Vth (readout: of the "
+        "logits); saturated: share of activations above Vth",
+    )
+
+
+def _messages(layers: Sequence[LayerComparison]) -> Table[LayerComparison]:
+    """Sums of messages beside activations."""
+    return Table(
+        (_name_column(layers[-1]), *message_columns(), *RECORDED),
+        layers,
+        legend="ANN activation against sums of messages; errors are absolute, in the ANN's units; bound: the largest "
+        "error that rounding can make, of any value of these samples (docs/sdnn.md)",
+    )
+
+
+def _name_column(readout: LayerComparison) -> Column[LayerComparison]:
+    def name(layer: LayerComparison) -> str:
+        return f"{layer.name} (readout)" if layer is readout else layer.name
+
+    return column(name, title="layer", kind="name")
+
+
+# How a comparison is shown, by the kind of neurons.
+_SHOWN = {INTEGRATE_AND_FIRE: _rates, SIGMA_DELTA: _messages}
+
+
+def validation_table(validation: Validation) -> Table[LayerComparison]:
+    """Return a row for each layer: how near its rates, or its messages, come to the ANN's activations."""
+    return _SHOWN[validation.neuron](validation.layers)
 
 
 def validation_lines(validation: Validation) -> list[str]:
-    """Predictions, accuracies and the agreement of simulator and Lava, a line each."""
+    """Return predictions, accuracies and the agreement of simulator and Lava, a line each."""
     lines = [
         f"ANN and SNN predict the same class for {validation.agreeing:,} of {validation.samples:,} samples "
         f"({share(validation.agreeing / validation.samples)})"
@@ -78,7 +108,7 @@ def validation_lines(validation: Validation) -> list[str]:
 
 
 def agreement_lines(agreement: Agreement) -> list[str]:
-    """The agreement of simulator and Lava, and each layer that differs."""
+    """Return the agreement of simulator and Lava, and each layer that differs."""
     lines = [f"{agreement.sentence()}, on {agreement.samples:,} samples"]
     lines.extend(
         f"  {layer.name}: {layer.differing:,} {agreement.sent} differ ({layer.matching:,} of {layer.expected:,} agree)"
@@ -88,24 +118,24 @@ def agreement_lines(agreement: Agreement) -> list[str]:
     return lines
 
 
-def validation_form(validation: Validation) -> Form:
-    """The validation as a JSON object."""
+def validation_json(validation: Validation) -> Json:
+    """Return the validation as a JSON object."""
     agreement = validation.agreement
     return {
         "samples": validation.samples,
-        "layers": [asdict(layer) for layer in validation.layers],
+        "layers": validation_table(validation).records(),
         "agreeing_predictions": validation.agreeing,
         "ann_accuracy": validation.ann_accuracy,
         "snn_accuracy": validation.snn_accuracy,
         "drop": validation.drop,
         "wraps": list(validation.wraps),
         "clipped": validation.clipped,
-        "lava": None if agreement is None else agreement_form(agreement),
+        "lava": None if agreement is None else agreement_json(agreement),
     }
 
 
-def agreement_form(agreement: Agreement) -> Form:
-    """The agreement of simulator and Lava as a JSON object."""
+def agreement_json(agreement: Agreement) -> Json:
+    """Return the agreement of simulator and Lava as a JSON object."""
     return {
         "samples": agreement.samples,
         "spikes": agreement.spikes,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,17 +56,47 @@ def joules(value: float | None) -> str:
     return f"{value / factor:#.3g}".rstrip(".") + f" {prefix}J"
 
 
+def count(value: float) -> str:
+    """Return a count: ``12,345``; what is no whole number as it is."""
+    return f"{value:,}"
+
+
 def whole(value: float) -> str:
-    """A count, rounded: ``12,345``."""
+    """Return a count, rounded: ``12,345``."""
     return f"{round(value):,}"
 
 
+def percent(value: float) -> str:
+    """Return a share of 1 in percent, without the sign, which the title has: ``97.8``."""
+    return f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """Return a difference of two shares in percent, with its direction: ``-0.4``."""
+    return f"{100 * value:+.1f}"
+
+
+def decimals(digits: int) -> Callable[[float], str]:
+    """Return what writes a number with so many digits after the point."""
+    return f"{{:.{digits}f}}".format
+
+
+def significant(digits: int) -> Callable[[float], str]:
+    """Return what writes a number with so many digits that count."""
+    return f"{{:.{digits}g}}".format
+
+
+@singledispatch
 def timing(program: CompiledNetwork) -> str:
-    """``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none, no T without spikes."""
-    if isinstance(program, SigmaDeltaProgram):
-        return f"sigma-delta neurons, {program.timesteps:,} steps a sample"
+    """Return ``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none."""
     lead = f", lead {program.lead:,}" if program.lead else ""
     return f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
+
+
+@timing.register
+def _(program: SigmaDeltaProgram) -> str:
+    # Such a network has no T.
+    return f"sigma-delta neurons, {program.timesteps:,} steps a sample"
 
 
 def figures(values: Mapping[str, int | float | str]) -> str:
@@ -135,16 +166,16 @@ def _origin(program: CompiledNetwork, index: int, value: Synapse) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def sent(program: CompiledNetwork) -> str:
-    """What neurons send: ``spikes``, or ``messages`` where these are changes of an activation."""
-    return "messages" if isinstance(program, SigmaDeltaProgram) else "spikes"
-
-
 def layer(value: NeuronLayer) -> str:
     """A layer's name, and what is unusual about its neurons."""
     if value.is_readout:
         return f"{value.name} (readout)"
     return f"{value.name} (memoryless)" if isinstance(value, Layer) and value.memoryless else value.name
+
+
+def modules(value: NeuronLayer) -> str:
+    """Return the modules behind a layer, where its name does not say so."""
+    return "" if value.modules == (value.name,) else ", ".join(value.modules)
 
 
 def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] | None) -> str:

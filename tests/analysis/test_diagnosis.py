@@ -37,7 +37,8 @@ def test_errors_are_those_of_the_definition(seed: int, timesteps: int, batches: 
     activations = np.maximum(rng.normal(0.5, 1, (sum(batches), *layer.shape)), 0)
     spikes = rng.integers(0, timesteps + 1, activations.shape)
     rates = spikes / timesteps * threshold
-    sums = LayerErrorSums(layer, timesteps, threshold)
+    start = layer.initial_potential / layer.threshold.value
+    sums = LayerErrorSums(layer, timesteps, (threshold, start * threshold))
     done = 0
     for size in batches:
         sums.add(activations[done : done + size], rates[done : done + size])
@@ -45,7 +46,6 @@ def test_errors_are_those_of_the_definition(seed: int, timesteps: int, batches: 
     found = sums.result()
 
     clipped = rounded = received = total = 0.0
-    start = layer.initial_potential / layer.threshold.value
     for place, value in np.ndenumerate(activations):
         unit = threshold[place[1], 0, 0]
         # The neuron itself: a constant input, v0, and reset by subtraction.

@@ -18,7 +18,7 @@ from snnc.program import Gate, InputCoding, Layer, Membrane, Program, Provenance
 from snnc.program.bounds import Safety, is_safe, measured_margin, program_safety
 from snnc.program.targets import get_target
 from snnc.reporting import wording
-from snnc.reporting.program import program_form
+from snnc.reporting.program import program_json
 from snnc.runtime.agreement import count_overflows
 from snnc.runtime.backends import run_levels
 from snnc.runtime.simulator import Simulator
@@ -45,7 +45,7 @@ def test_strict_proves_every_layer(target: str) -> None:
     assert program.provenance.options["strict"] == "True"
     (note,) = (each for each in program.provenance.notes if each.startswith("so that no input can overflow"))
     assert re.search(r"\d of 5 layers have smaller weights .* gives most, \d\.\d bits", note)
-    statements = [layer["membrane"]["statement"] for layer in program_form(program)["layers"]]
+    statements = [layer["membrane"]["statement"] for layer in program_json(program)["layers"]]
     assert statements == ["proven safe"] * 5
     # The very darkest, the very brightest, and noise: nothing to be seen on any calibration image.
     levels = np.random.default_rng(0).integers(0, 256, (3, 1, 28, 28)).astype(np.uint8)
@@ -57,7 +57,7 @@ def test_without_it_a_layer_may_rest_on_the_calibration_data() -> None:
     program = compiled(timesteps=32)
     safety = safety_of(program)
     assert not all(each.proven for each in safety) and "strict" not in program.provenance.options
-    for layer, known in zip(program_form(program)["layers"], safety, strict=True):
+    for layer, known in zip(program_json(program)["layers"], safety, strict=True):
         if known.proven:
             assert layer["membrane"]["statement"] == "proven safe" and layer["membrane"]["cannot_overflow"]
         else:

@@ -23,7 +23,7 @@ from snnc.cli.entry import main
 from snnc.models.data import Dataset
 from snnc.program import Program
 from snnc.reporting import wording
-from snnc.reporting.program import program_form, program_table
+from snnc.reporting.program import program_json, program_table
 from snnc.runtime.energy import count_operations, count_synapses, fan_out
 from snnc.runtime.simulator import Simulator
 
@@ -72,7 +72,7 @@ def test_the_table_tells_where_synapses_come_from(program: Program) -> None:
 
 
 def test_the_form_holds_delays_and_exponents(program: Program) -> None:
-    form = json.loads(json.dumps(program_form(program)))
+    form = json.loads(json.dumps(program_json(program)))
     assert [layer["memoryless"] for layer in form["layers"]] == [False, False, True, False, False]
     found = [
         (each["source"], each["kind"], each["exponent"], each["delay"]) for each in form["layers"][3]["connections"]

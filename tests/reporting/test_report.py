@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 import torch
 from support.pages import Page
+from support.reports import measured
 from torch import nn
 
 import snnc
 from snnc.cli.entry import main
 from snnc.inputs.data import report_data
-from snnc.reporting.conversion import collect_report
-from snnc.reporting.page import sections
+from snnc.reporting.page import spiking
 from snnc.reporting.page.page import page
 from snnc.reporting.page.reproduce import Sources
 from snnc.reporting.wording import joules
@@ -172,7 +172,7 @@ def test_the_errors_of_layers_are_those_of_the_diagnosis(here: Reported, shown: 
 
 def test_the_energy_of_layers_adds_up(here: Reported, compiled: Compiled, shown: Page) -> None:
     program = snnc.load("model.net")
-    report = collect_report(program, here.module, report_data("data.npz", 256))
+    report = measured(program, here.module, report_data("data.npz", 256))
     totals = {each.model: each for each in estimate_energy(program, report.counts)}
     last = shown.table("layer", "synaptic operations", "ANN multiply-accumulates")[-1]
     assert last["layer"] == "all layers"
@@ -248,8 +248,8 @@ def test_samples_that_were_calibrated_on_are_told(here: Reported) -> None:
 def test_of_deep_networks_the_worst_layers_are_drawn(
     here: Reported, compiled: Compiled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sections, "DRAWN", 1)
-    report = collect_report(snnc.load("model.net"), here.module, report_data("data.npz", 20))
+    monkeypatch.setattr(spiking, "DRAWN", 1)
+    report = measured(snnc.load("model.net"), here.module, report_data("data.npz", 20))
     worst = report.diagnosis.worst_first[0].name
     shown = Page(page(report, Sources("m", "n", "d"), title="t", name="p"))
     assert sum("firing rates" in name for name in shown.pictures) == 1

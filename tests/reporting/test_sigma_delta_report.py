@@ -11,8 +11,8 @@ from support.pages import Page
 from torch import nn
 
 import snnc
+from snnc.analysis.conversion.sigma_delta import sigma_delta_findings
 from snnc.program import SigmaDeltaProgram
-from snnc.reporting.conversion.sigma_delta import sigma_delta_findings
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 1, 8, 8)).astype(np.uint8)
 LABELS = np.arange(70) % 3
@@ -82,7 +82,7 @@ def test_figures_are_those_of_run_and_validate(program: SigmaDeltaProgram, modul
     report, _ = written(program, module, tmp_path / "page.html", labels=True)
     result = snnc.run(program, IMAGES)
     energies = {each.model.name: each.snn for each in snnc.estimate_energy(program, result)}
-    from snnc.reporting.conversion.layers import energy_of_layers
+    from snnc.analysis.conversion import energy_of_layers
 
     layers = energy_of_layers(program, report.counts)
     for name, joules in energies.items():

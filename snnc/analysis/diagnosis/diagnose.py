@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,11 +12,12 @@ from torch import nn
 
 from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrors, LayerErrorSums, Stage, staged_predictions
 from snnc.analysis.diagnosis.findings import Finding, findings
-from snnc.analysis.validation.pairs import Pair, PairedRuns, threshold_of
+from snnc.analysis.staircase import levels_of
+from snnc.analysis.validation.pairs import Pair
+from snnc.analysis.validation.spiking import SpikingPairedRuns
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
-from snnc.program import Layer, Program
-from snnc.runtime.simulator import Simulator
+from snnc.program import Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Diagnosis:
 
     @property
     def worst_first(self) -> tuple[LayerErrors, ...]:
-        """The layers by their total error."""
+        """The layers, by their total error."""
         return tuple(sorted(self.layers, key=lambda layer: layer.total, reverse=True))
 
 
@@ -55,7 +55,7 @@ def diagnose_program(
     watch: Callable[[Pair], None] | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> Diagnosis:
-    """Says what a conversion loses.
+    """Say what a conversion loses.
 
     Args:
         program: The program.
@@ -72,11 +72,9 @@ def diagnose_program(
         ModelError: The module has another number of outputs than the program.
     """
     levels = input_levels(program, dataset)
-    simulator = Simulator(program, device, memory=memory)
-    runs = PairedRuns(program, module, partial(simulator.run, record=True, stop_at=stop_at))
-    compared = [layer for layer in runs.compared if isinstance(layer, Layer)]
-    thresholds = {layer.name: threshold_of(layer) for layer in compared}
-    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in compared}
+    runs = SpikingPairedRuns(program, module, device=device, memory=memory, stop_at=stop_at)
+    thresholds = {layer.name: levels_of(layer) for layer in runs.layers}
+    sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.layers}
     wraps = np.zeros(len(program.layers), np.int64)
     predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
     done = 0
@@ -86,7 +84,7 @@ def diagnose_program(
         wraps += np.asarray(pair.result.wraps)
         for name, each in sums.items():
             each.add(pair.activations[name], pair.rates[name])
-        middle = staged_predictions(runs.graph, pair.images, sums, thresholds, runs.logits_name)
+        middle = staged_predictions(runs.graph, pair.images, thresholds, program.timesteps, runs.logits_name)
         found = (pair.outputs.argmax(axis=1), *middle, pair.result.predictions)
         for kept, batch in zip(predictions, found, strict=True):
             kept.append(batch)

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.analysis.staircase import Levels, clipped, rounded
 from snnc.common.arrays import FloatArray
-from snnc.compiler.ir import Graph, Node, execute
-from snnc.compiler.ir.graph import apply_node
+from snnc.compiler.conversion.solver import spike_counts
+from snnc.compiler.ir import Graph, execute
 from snnc.program import Layer
 
 
@@ -60,13 +61,13 @@ class LayerErrorSums:
     Args:
         layer: The layer.
         timesteps: T.
-        threshold: Vth of each channel, shaped to be combined with a batch.
+        levels: Vth and v0 of its channels.
     """
 
-    def __init__(self, layer: Layer, timesteps: int, threshold: FloatArray) -> None:
+    def __init__(self, layer: Layer, timesteps: int, levels: Levels) -> None:
         self._layer = layer
         self._timesteps = timesteps
-        self._threshold = threshold
+        self._threshold, self._potential = levels
         self._sums = np.zeros(6)
         self._active = np.zeros(layer.shape, bool)
         self._fired = np.zeros(layer.shape, bool)
@@ -74,9 +75,11 @@ class LayerErrorSums:
         self._samples = 0
 
     def add(self, activations: FloatArray, rates: FloatArray) -> None:
-        """Adds a batch: both (samples, *layer shape), in the ANN's units."""
+        """Add a batch: both (samples, *layer shape), in the ANN's units."""
         clipped = np.minimum(activations, self._threshold)
-        levels = self.levels(activations)
+        counts = spike_counts(activations, self._threshold, self._potential, self._timesteps)
+        # In the order in which rates are made of spikes, so that equal counts have no distance.
+        levels = counts / self._timesteps * self._threshold
         self._sums += (
             activations.sum(),
             (activations - clipped).sum(),
@@ -93,16 +96,8 @@ class LayerErrorSums:
         self._spikes += float(steps.mean(axis=tuple(range(1, rates.ndim))).sum())
         self._samples += len(rates)
 
-    def levels(self, activations: FloatArray) -> FloatArray:
-        """What the neuron gives for a constant input: equation 5 of the paper, with the layer's initial potential."""
-        assert self._layer.threshold is not None
-        start = self._layer.initial_potential / self._layer.threshold.value
-        counts = np.floor(self._timesteps * activations / self._threshold + start)
-        levels: FloatArray = counts.clip(0, self._timesteps) / self._timesteps * self._threshold
-        return levels
-
     def result(self) -> LayerErrors:
-        """The errors over all batches."""
+        """Return the errors over all batches."""
         whole, *parts = self._sums
         clipped, rounded, received, total, shift = (float(part / whole) if whole else 0.0 for part in parts)
         active = int(self._active.sum())
@@ -124,7 +119,7 @@ class LayerErrorSums:
         )
 
 
-STAGES = ("the ANN", "clipped at the thresholds", "and rounded to T levels", "spikes on the simulator")
+STAGES = ("the ANN", "clipped at the thresholds", "and rounded to T + 1 levels", "spikes on the simulator")
 
 
 @dataclass(frozen=True)
@@ -143,40 +138,23 @@ class Stage:
 
 
 def staged_predictions(
-    graph: Graph,
-    images: torch.Tensor,
-    sums: Mapping[str, LayerErrorSums],
-    thresholds: Mapping[str, NDArray[np.float64]],
-    output: str,
+    graph: Graph, images: torch.Tensor, levels: Mapping[str, Levels], timesteps: int, output: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Predictions of the ANN with each activation clipped, and with each clipped and rounded.
+    """Return predictions of the ANN with each activation clipped, and with each clipped and rounded.
 
     Args:
         graph: The traced ANN.
         images: What it sees.
-        sums: For each spiking layer by name what knows its levels.
-        thresholds: Vth of each, shaped to be combined with a batch.
+        levels: Vth and v0 of each spiking layer, by name.
+        timesteps: T.
         output: The node that holds the logits.
 
     Returns:
         The two, (samples,) each.
     """
-
-    def clipped(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        value = apply_node(node, inputs)
-        if node.name not in sums:
-            return value
-        return torch.minimum(value, torch.as_tensor(thresholds[node.name], dtype=value.dtype))
-
-    def rounded(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        value = apply_node(node, inputs)
-        if node.name not in sums:
-            return value
-        return torch.as_tensor(sums[node.name].levels(value.numpy().astype(np.float64)), dtype=value.dtype)
-
     first, second = (
         execute(graph, images, keep=[output], apply=each)[output].flatten(1).argmax(1).numpy()
-        for each in (clipped, rounded)
+        for each in (clipped(levels), rounded(levels, timesteps))
     )
     return first, second
 

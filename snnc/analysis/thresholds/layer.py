@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.analysis.staircase import rate
 from snnc.common.arrays import FloatArray
 
 
@@ -88,16 +89,3 @@ class LayerThresholds:
     def _mean(self, values: FloatArray) -> float:
         """The m-th root of the mean of |value| ** m."""
         return float((np.abs(values) ** self.objective).mean() ** (1 / self.objective))
-
-
-def rate(values: FloatArray, threshold: FloatArray, potential: FloatArray, timesteps: int) -> FloatArray:
-    """``Vth n / T`` with ``n = clip(floor((T a + v0) / Vth), 0, T)``: a neuron's output for constant input a.
-
-    Args:
-        values: a, any shape.
-        threshold: Vth, of a shape that broadcasts to it, > 0.
-        potential: v0, likewise.
-        timesteps: T.
-    """
-    counts = np.floor((timesteps * values + potential) / threshold).clip(0, timesteps)
-    return np.asarray(counts * threshold / timesteps)

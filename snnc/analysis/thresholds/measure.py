@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.analysis.thresholds.layer import LayerThresholds, rate
+from snnc.analysis.staircase import rate
+from snnc.analysis.thresholds.layer import LayerThresholds
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import ModelError
 from snnc.compiler.conversion.choose_max_pooling import ways_taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import FormatError, ModelError
 from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
 from snnc.inputs.data import raw_values
 from snnc.models.data import Dataset
-from snnc.program import CompiledNetwork, Layer, NeuronLayer
+from snnc.program import CompiledNetwork, NeuronLayer
 from snnc.runtime.result import RunResult
 
 # What single precision may add up to, beside the largest value.
@@ -79,7 +80,7 @@ class LayerStatistics:
         self._out_of_bound = 0
 
     def add(self, ann: FloatArray, snn: FloatArray, bound: FloatArray | None = None) -> None:
-        """Adds a batch: all (batch, *shape), in the ANN's units; ``bound`` where one is known."""
+        """Add a batch: all (batch, *shape), in the ANN's units; ``bound`` where one is known."""
         error = np.abs(snn - ann)
         if bound is not None:
             reached = bound.reshape(error.shape)
@@ -103,7 +104,7 @@ class LayerStatistics:
         self._count = total
 
     def result(self) -> LayerComparison:
-        """The comparison over all batches."""
+        """Return the comparison over all batches."""
         spread = math.sqrt(self._deviations[0, 0] * self._deviations[1, 1])
         return LayerComparison(
             name=self._name,
@@ -146,22 +147,23 @@ class Pair:
     result: RunResult
 
 
-class PairedRuns:
-    """Runs batches through ANN and simulator.
+class PairedRuns(ABC):
+    """Runs batches through ANN and simulator; how the neurons' output stands for activations, each kind knows.
 
     The ANN gets the data as they are, so that rounding them to input levels is part of what is judged.
 
     Args:
         program: The program.
         module: The network that it was compiled from.
-        simulate: Runs input levels on a simulator of the program, with every spike recorded.
+        simulate: Runs input levels on a simulator of the program, with all that neurons send recorded.
 
     Attributes:
         graph: The module, traced.
-        compared: The spiking layers that stand for a value of the ANN.
+        compared: The layers, but for the readout, that stand for a value of the ANN.
         notes: What the user should know, one sentence each.
         batch_size: Samples that may be run at once.
         logits_name: The node of the graph whose value the readout stands for.
+        simulate: As above.
     """
 
     def __init__(
@@ -174,13 +176,13 @@ class PairedRuns:
         recorded = sum(layer.neurons for layer in program.spiking_layers) * program.timesteps
         self.batch_size = max(1, min(BATCH, RECORDED // recorded)) if recorded else BATCH
         self._program = program
-        self._simulate = simulate
+        self.simulate = simulate
         # A copy, so that the caller's keeps its mode.
         self._module = copy.deepcopy(module).eval().float()
         self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
 
     def run(self, chunk: Dataset, levels: NDArray[np.uint8]) -> Pair:
-        """Runs a batch.
+        """Run a batch.
 
         Args:
             chunk: The samples.
@@ -190,13 +192,13 @@ class PairedRuns:
             ModelError: The module has another number of outputs than the program.
         """
         raw = raw_values(chunk)
-        spread = (-1,) + (1,) * (raw.ndim - 2)
-        images = torch.as_tensor(((raw - self._mean.reshape(spread)) / self._std.reshape(spread)).astype(np.float32))
+        mean, std = (per_channel(each, raw.ndim - 1) for each in (self._mean, self._std))
+        images = torch.as_tensor(((raw - mean) / std).astype(np.float32))
         with torch.no_grad():
             outputs = self._module(images).numpy()
         names = [layer.name for layer in self.compared]
         values = execute(self.graph, images, keep=[*names, self.logits_name])
-        result = self._simulate(levels)
+        result = self.simulate(levels)
         assert result.spikes is not None
         rates = self.activations(result)
         logits = self._program.logits(result.readout)
@@ -219,18 +221,24 @@ class PairedRuns:
             result=result,
         )
 
+    @abstractmethod
     def activations(self, result: RunResult) -> dict[str, FloatArray]:
-        """What each compared layer of the network stands for, (samples, *layer shape)."""
-        assert result.spikes is not None
-        trains = dict(zip((layer.name for layer in self._program.spiking_layers), result.spikes, strict=True))
-        return {
-            layer.name: trains[layer.name].sum(axis=1) / self._program.timesteps * threshold_of(layer)
-            for layer in self.compared
-            if isinstance(layer, Layer)
-        }
+        """Return what each compared layer of the network stands for, (samples, *layer shape), in the ANN's units.
+
+        Args:
+            result: A run with all that was sent.
+        """
+
+    def unit(self, layer: NeuronLayer) -> FloatArray | None:
+        """Return the unit of a layer's errors, shaped to be combined with a batch; None: that of the ANN.
+
+        Args:
+            layer: One of those compared.
+        """
+        return None
 
     def bounds(self, raw: NDArray[Any], levels: NDArray[np.uint8], result: RunResult) -> dict[str, FloatArray]:
-        """How far each layer may be from the ANN, in the ANN's units: of spikes nothing is known.
+        """Return how far each layer may be from the ANN, in the ANN's units; none where nothing is known.
 
         Args:
             raw: The samples in raw values.
@@ -238,11 +246,6 @@ class PairedRuns:
             result: What the simulator made of them.
         """
         return {}
-
-
-def threshold_of(layer: Layer) -> FloatArray:
-    """Vth of each channel, shaped to be combined with a batch of the layer's values."""
-    return layer.scale.reshape((-1,) + (1,) * (len(layer.shape) - 1))
 
 
 def _notes(program: CompiledNetwork, graph: Graph, compared: Sequence[NeuronLayer]) -> tuple[str, ...]:

@@ -1,26 +1,25 @@
-"""The three-way comparison."""
+"""The three-way comparison: ANN, simulator, Lava."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import singledispatch
 
 import numpy as np
 import torch
 from torch import nn
 
-from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pair, PairedRuns, threshold_of
+from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pair, PairedRuns
 from snnc.analysis.validation.sigma_delta import SigmaDeltaPairedRuns
+from snnc.analysis.validation.spiking import SpikingPairedRuns
 from snnc.common.errors import BackendError, OptionError
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
-from snnc.program import CompiledNetwork, Layer, Program, SigmaDeltaProgram
-from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
+from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.program.targets import INTEGRATE_AND_FIRE
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, lava_available, run_lava
-from snnc.runtime.sigma_delta import SigmaDeltaSimulator
-from snnc.runtime.simulator import Simulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +79,25 @@ class Validation:
         return tuple(found)
 
 
+@singledispatch
+def paired_runs(
+    program: CompiledNetwork, module: nn.Module, *, device: str | torch.device = "cpu", memory: int | None = None
+) -> PairedRuns:
+    """Return what runs ANN and simulator side by side, by the kind of neurons.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+        device: Where the simulator computes, as torch names it.
+        memory: Bytes that it may take for what it computes at once; None: what is fastest.
+    """
+    raise NotImplementedError(type(program).__name__)
+
+
+paired_runs.register(Program, SpikingPairedRuns)
+paired_runs.register(SigmaDeltaProgram, SigmaDeltaPairedRuns)
+
+
 def validate_program(
     program: CompiledNetwork,
     module: nn.Module,
@@ -97,7 +115,7 @@ def validate_program(
     advance: Callable[[str, int, int], None] | None = None,
     announce: Callable[[float], None] | None = None,
 ) -> Validation:
-    """Compares the ANN with the simulator, and the simulator with Lava.
+    """Compare the ANN with the simulator, and the simulator with Lava.
 
     The ANN gets the data as they are, so that rounding them to input levels is part of what is judged.
 
@@ -132,14 +150,7 @@ def validate_program(
     if missing:
         notes.append(f"Lava was not run: {missing}")
     levels = input_levels(program, dataset)
-    simulator: Simulator | SigmaDeltaSimulator
-    if isinstance(program, SigmaDeltaProgram):
-        simulator = SigmaDeltaSimulator(program, device, memory=memory)
-        runs: PairedRuns = SigmaDeltaPairedRuns(program, module, simulator)
-    else:
-        assert isinstance(program, Program)
-        simulator = Simulator(program, device, memory=memory)
-        runs = PairedRuns(program, module, partial(simulator.run, record=True))
+    runs = paired_runs(program, module, device=device, memory=memory)
     notes += runs.notes
     comparison = _Comparison(program, runs)
     done = 0
@@ -154,7 +165,7 @@ def validate_program(
     agreement = None
     if lava is not False and not missing:
         first = levels.values[:lava_samples]
-        reference = simulator.run(first, record=True)
+        reference = runs.simulate(first)
         found = run_lava(
             program,
             first,
@@ -177,7 +188,7 @@ def validate_program(
         clipped=levels.clipped,
         agreement=agreement,
         notes=tuple(notes),
-        neuron=SIGMA_DELTA if isinstance(program, SigmaDeltaProgram) else INTEGRATE_AND_FIRE,
+        neuron=program.neuron,
     )
 
 
@@ -190,10 +201,7 @@ class _Comparison:
 
     def __init__(self, program: CompiledNetwork, runs: PairedRuns) -> None:
         self._statistics = {
-            layer.name: LayerStatistics(
-                layer.name, layer.modules, threshold_of(layer) if isinstance(layer, Layer) else None
-            )
-            for layer in runs.compared
+            layer.name: LayerStatistics(layer.name, layer.modules, runs.unit(layer)) for layer in runs.compared
         }
         readout = program.readout
         self._readout = readout.name
@@ -202,7 +210,7 @@ class _Comparison:
         self.agreeing = self.ann_right = self.snn_right = 0
 
     def add(self, chunk: Dataset, pair: Pair) -> None:
-        """Adds a batch."""
+        """Add a batch."""
         assert pair.result.wraps is not None
         self.wraps += np.asarray(pair.result.wraps)
         for name, statistics in self._statistics.items():
@@ -215,5 +223,5 @@ class _Comparison:
             self.snn_right += int((pair.result.predictions == chunk.labels).sum())
 
     def layers(self) -> tuple[LayerComparison, ...]:
-        """All comparisons, the readout's last."""
+        """Return all comparisons, the readout's last."""
         return (*(statistics.result() for statistics in self._statistics.values()), self._logits.result())

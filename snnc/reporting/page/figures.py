@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from snnc.analysis.conversion import LayerEnergy, Report
 from snnc.analysis.validation import LayerComparison
 from snnc.common.plotting import picture_address
-from snnc.program import CompiledNetwork, Layer, NeuronLayer, SigmaDeltaLayer
-from snnc.program.targets import Target, get_target
+from snnc.program import CompiledNetwork, NeuronLayer
 from snnc.reporting import wording
-from snnc.reporting.conversion.collect import Report
-from snnc.reporting.conversion.layers import LayerEnergy
 from snnc.reporting.graph import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR, Box, diagram_strips
-from snnc.reporting.program import layer_cells
+from snnc.reporting.program import view
 from snnc.reporting.thresholds import ACTIVATIONS, GREY, INK, STEPS, style
-from snnc.reporting.wording import membrane_bits, weight_bits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,38 +187,20 @@ _ROWS = 8
 
 
 def network_figures(program: CompiledNetwork) -> list[Figure]:
-    """Draws the layers from top to bottom; long networks in several pictures that continue one another."""
-    target = get_target(program.target)
-    coding = program.coding
+    """Draw the layers from top to bottom; long networks in several pictures that continue one another."""
+    coding, shown = program.coding, view(program)
     sent = "graded spikes" if coding.kind == "graded" else "rate coded"
     boxes = {"": Box(f"input   {wording.shape(coding.shape)}\n{sent}, levels 0 to {coding.highest}", INPUT_COLOR)}
-    for layer in program.layers:
+    for index, layer in enumerate(program.layers):
         sources = tuple("" if each.source < 0 else program.layers[each.source].name for each in layer.synapses)
-        boxes[layer.name] = Box("\n".join(_lines(layer, target)), _color(layer), sources)
+        color = READOUT_COLOR if layer.is_readout else OTHER_COLOR if shown.hands_on(index) else SPIKING_COLOR
+        boxes[layer.name] = Box("\n".join([*_lines(layer), *shown.box(index)]), color, sources)
     return diagram_strips(boxes, rows_at_most=_ROWS)
 
 
-def _lines(layer: NeuronLayer, target: Target) -> list[str]:
+def _lines(layer: NeuronLayer) -> list[str]:
+    """A layer's size and its synapses."""
     count = f"{layer.neurons:,} neuron{'s' * (layer.neurons != 1)}"
     shape = f"{wording.shape(layer.shape)}, " if len(layer.shape) > 1 else ""
     lines = [f"{wording.layer(layer)}   {shape}{count}"]
-    lines += [f"{'+ ' if index else ''}{wording.synapse(each)}" for index, each in enumerate(layer.synapses)]
-    if isinstance(layer, SigmaDeltaLayer):
-        unit, *_ = layer_cells(layer, absolute=False)[1:]
-        held_back = f", delta threshold {layer.held_back:,}" if layer.held_back else ""
-        return [*lines, f"unit {unit}{held_back}, weights {weight_bits(layer)} of {target.weight_bits} bits"]
-    assert isinstance(layer, Layer)
-    if layer.threshold is not None and not layer.memoryless:
-        lines.append(f"Vth {wording.scales(layer.scale)}, θ {layer.threshold.value:,}, v0 {layer.initial_potential:,}")
-    bits = [f"weights {weight_bits(layer)} of {target.weight_bits} bits"]
-    if layer.membrane.measured is not None and not layer.memoryless:
-        bits.append(f"potential {membrane_bits(layer.membrane.measured, target)} of {target.state_bits} bits")
-    return [*lines, ", ".join(bits)]
-
-
-def _color(layer: NeuronLayer) -> str:
-    if layer.is_readout:
-        return READOUT_COLOR
-    # What only hands on what it gets: memoryless neurons, and the relay behind the input of sigma-delta networks.
-    hands_on = layer.memoryless if isinstance(layer, Layer) else not layer.modules
-    return OTHER_COLOR if hands_on else SPIKING_COLOR
+    return lines + [f"{'+ ' if index else ''}{wording.synapse(each)}" for index, each in enumerate(layer.synapses)]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc.analysis.thresholds.layer import rate
-from snnc.reporting.conversion.layers import LayerEvidence
+from snnc.analysis.conversion import LayerEvidence
+from snnc.analysis.staircase import rate
 from snnc.reporting.thresholds import ACTIVATIONS, INK, STEPS, draw_activations, style
 
 if TYPE_CHECKING:

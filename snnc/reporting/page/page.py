@@ -4,56 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import partial, singledispatch
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from snnc.analysis.conversion import ConversionReport, Report, SigmaDeltaReport
 from snnc.common.atomic_write import write_whole
-from snnc.reporting.conversion.collect import Report
-from snnc.reporting.conversion.sigma_delta import SigmaDeltaReport
 from snnc.reporting.page.reproduce import Sources, versions
 from snnc.reporting.page.sections import (
-    Section,
+    Sections,
     chip_section,
     energy_section,
-    layers_section,
     network_section,
     notes_of,
     passes_section,
     reproduce_section,
-    steps_section,
 )
-from snnc.reporting.page.sigma_delta import (
-    sigma_delta_layers_section,
-    sigma_delta_network_section,
-    sigma_delta_passes_section,
-    sigma_delta_steps_section,
-)
+from snnc.reporting.page.sigma_delta import SigmaDeltaSections
+from snnc.reporting.page.spiking import SpikingSections
 from snnc.reporting.page.summary import subtitle, tiles
 
-# What is on a page, and what the line at its top calls it.
-SECTIONS = (
-    ("findings", "What stands out"),
-    ("network", "Network"),
-    ("passes", "After every pass"),
-    ("steps", "Against T"),
-    ("layers", "Layers"),
-    ("energy", "Energy"),
-    ("chip", "Chip"),
-    ("reproduce", "Reproduce"),
-)
-SIGMA_DELTA_SECTIONS = tuple((anchor, "Steps" if anchor == "steps" else name) for anchor, name in SECTIONS)
+# What is on a page, and what the line at its top calls it; the kind of neurons names the section on steps.
+SECTIONS = {
+    "findings": "What stands out",
+    "network": "Network",
+    "passes": "After every pass",
+    "steps": "",
+    "layers": "Layers",
+    "energy": "Energy",
+    "chip": "Chip",
+    "reproduce": "Reproduce",
+}
+
+
+@singledispatch
+def own_sections(report: ConversionReport) -> Sections[Any]:
+    """Return the sections that depend on the kind of neurons."""
+    raise NotImplementedError(type(report).__name__)
+
+
+own_sections.register(Report, SpikingSections)
+own_sections.register(SigmaDeltaReport, SigmaDeltaSections)
 
 
 def write_report(
     path: str | Path,
-    report: Report | SigmaDeltaReport,
+    report: ConversionReport,
     sources: Sources,
     *,
     title: str,
     advance: Callable[[str, int, int], None] | None = None,
 ) -> None:
-    """Writes a report: whole, or not at all.
+    """Write a report: whole, or not at all.
 
     Args:
         path: The file; one that exists is replaced.
@@ -69,14 +72,14 @@ def write_report(
 
 
 def page(
-    report: Report | SigmaDeltaReport,
+    report: ConversionReport,
     sources: Sources,
     *,
     title: str,
     name: str,
     advance: Callable[[str, int, int], None] | None = None,
 ) -> str:
-    """The page's HTML; ``name`` is that of its file, other arguments are as for :func:`write_report`."""
+    """Return the page's HTML; ``name`` is that of its file, other arguments are as for :func:`write_report`."""
     # Imported late: only who writes a page needs it.
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -85,34 +88,21 @@ def page(
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string((folder / "page.html.jinja").read_text(encoding="utf-8"))
     told = partial(advance, "drawing layers") if advance else (lambda _done, _total: None)
+    own = own_sections(report)
     return template.render(
         title=title,
         style=Markup((folder / "style.css").read_text(encoding="utf-8")),
         versions=versions(),
-        sections=SECTIONS if isinstance(report, Report) else SIGMA_DELTA_SECTIONS,
+        sections=[(anchor, name or own.against_steps) for anchor, name in SECTIONS.items()],
         subtitle=subtitle(report),
         tiles=tiles(report),
         findings=[asdict(each) for each in report.findings],
         notes=notes_of(report),
-        **_own_sections(report, told),
+        network=network_section(report.program),
+        passes=passes_section(own),
+        steps=own.steps(),
+        layers=own.layers(told),
         energy=energy_section(report),
         chip=chip_section(report.program),
         reproduce=reproduce_section(report, sources, name),
     )
-
-
-def _own_sections(report: Report | SigmaDeltaReport, told: Callable[[int, int], None]) -> dict[str, Section]:
-    """The sections that depend on what neurons are."""
-    if isinstance(report, SigmaDeltaReport):
-        return {
-            "network": sigma_delta_network_section(report.program),
-            "passes": sigma_delta_passes_section(report),
-            "steps": sigma_delta_steps_section(report.program),
-            "layers": sigma_delta_layers_section(report),
-        }
-    return {
-        "network": network_section(report.program),
-        "passes": passes_section(report),
-        "steps": steps_section(report),
-        "layers": layers_section(report, told),
-    }

@@ -1,42 +1,68 @@
-"""The sections of a report: what the page's template is given."""
+"""The sections of a report: what the page's template is given, and what each kind of neurons has of its own."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.analysis.conversion import ConversionReport, energy_of_layers
+from snnc.program import CompiledNetwork
 from snnc.program.placement import place
 from snnc.program.targets import get_target
-from snnc.reporting import wording
-from snnc.reporting.conversion.collect import Report
-from snnc.reporting.conversion.layers import LayerEvidence, energy_of_layers
-from snnc.reporting.conversion.sigma_delta import SigmaDeltaReport
-from snnc.reporting.page.figures import Image, energy_figure, image, network_figures, steps_figure
-from snnc.reporting.page.layer_figures import activations_figure, firing_figure, scatter_figure
+from snnc.reporting import report as tables
+from snnc.reporting.page.figures import energy_figure, image, network_figures
 from snnc.reporting.page.reproduce import Sources, commands, versions
-from snnc.reporting.page.tables import (
-    energy_table,
-    errors_table,
-    layers_table,
-    passes_table,
-    placement_cells,
-    provenance_table,
-    steps_table,
-)
-from snnc.reporting.placement import placement_legend, placement_sentence
+from snnc.reporting.placement import placement_legend, placement_sentence, placement_table
 from snnc.reporting.placement_picture import placement_figure
-from snnc.reporting.program import resources
+from snnc.reporting.program import program_table, resources_sentence, view
+from snnc.reporting.table import Table, column
 from snnc.runtime.energy import ENERGY_MODELS, QIAO2015
 
+R = TypeVar("R", bound=ConversionReport)
 Section = dict[str, Any]
 
-# Layers that are drawn, those with the largest errors: so a page stays small, however deep the network.
-DRAWN = 60
+
+class Sections(ABC, Generic[R]):
+    """The sections that depend on the kind of neurons.
+
+    Args:
+        report: What was measured.
+
+    Attributes:
+        against_steps: What the line at the top of the page calls the section on steps.
+    """
+
+    against_steps: str
+
+    def __init__(self, report: R) -> None:
+        self.report = report
+
+    @property
+    @abstractmethod
+    def exact_passes(self) -> str:
+        """Which passes change nothing, and what those behind them do."""
+
+    @property
+    @abstractmethod
+    def replayed_passes(self) -> str:
+        """What was run again where the passes of the compilation are not known."""
+
+    @abstractmethod
+    def steps(self) -> Section:
+        """Return the section on the number of steps."""
+
+    @abstractmethod
+    def layers(self, told: Callable[[int, int], None]) -> Section:
+        """Return the section with each layer beside the ANN's.
+
+        Args:
+            told: Told how many layers are drawn, and of how many.
+        """
 
 
-def notes_of(report: Report | SigmaDeltaReport) -> tuple[str, ...]:
-    """What the user should know besides, of the compilation and of what was measured."""
+def notes_of(report: ConversionReport) -> tuple[str, ...]:
+    """Return what the user should know besides, of the compilation and of what was measured."""
     notes = [*report.program.provenance.notes, *report.notes]
     if report.clipped:
         notes.append(
@@ -51,168 +77,59 @@ def notes_of(report: Report | SigmaDeltaReport) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def size_sentence(program: CompiledNetwork) -> str:
-    """What a network is made of."""
-    found = resources(program)
-    return f"{found['neurons']:,} neurons, {found['synapses']:,} synapses, {found['weights']:,} stored weights."
-
-
-def network_pictures(program: CompiledNetwork) -> list[Image]:
-    """The network drawn, long ones in several pictures."""
+def network_section(program: CompiledNetwork) -> Section:
+    """Return the network as pictures, several of a long one, and as a table."""
     figures = network_figures(program)
     names = ["the network, layer by layer, from the input down"] + ["the network, continued"] * (len(figures) - 1)
-    return [image(figure, name, format="svg") for figure, name in zip(figures, names, strict=True)]
-
-
-def network_section(program: Program) -> Section:
-    """The network as a picture and as a table."""
-    limit = get_target(program.target).membrane_limit
     return {
-        "sentence": size_sentence(program),
-        "images": network_pictures(program),
-        "table": layers_table(program),
-        "legend": "Vth is the activation that a spike in every step stands for. θ (threshold), v0 (initial potential) "
-        "and the range of the membrane potential are in weight units; at "
-        f"±{limit:,} the potential would overflow. Measured on "
-        f"{program.provenance.calibration_samples:,} calibration samples; proven for any input. The margin is how many "
-        "times as far as on the calibration samples the potential can go. Bits are those that "
-        "the largest weight and the measured potential take on the chip.",
+        "sentence": f"{resources_sentence(program)}.",
+        "images": [image(figure, name, format="svg") for figure, name in zip(figures, names, strict=True)],
+        "table": program_table(program, absolute=True),
+        "legend": view(program).page_legend,
     }
 
 
-def passes_section(report: Report) -> Section:
-    """The network after every pass."""
-    reference = "accuracy" if report.labelled else "agreement with the ANN"
+def passes_section(own: Sections[Any]) -> Section:
+    """Return the network after every pass."""
+    report = own.report
     legend = "points: what the pass adds or costs. "
-    legend += (
-        "The passes up to the thresholds were run again from the model; thresholds are those of the .net file. What "
-        "corrections on calibration data made of weights and biases shows in the last row."
-        if report.replayed
-        else "seconds: what the pass took to compile."
-    )
+    legend += own.replayed_passes if report.replayed else "seconds: what the pass took to compile."
     if not report.labelled:
         legend += " The data have no labels."
     return {
-        "title": _judged_by(report),
-        "sentence": f"The network as each pass leaves it, on the same {report.samples:,} samples: where {reference} "
-        "falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); the thresholds' pass is "
-        "taken apart, since that is where activations are first clipped, then rounded to as many levels as T steps "
-        "have, then sent as spikes.",
-        "table": passes_table(report),
+        "title": judged_by(report),
+        "sentence": f"The network as each pass leaves it, on the same {report.samples:,} samples{own.exact_passes}",
+        "table": tables.passes_table(report),
         "legend": legend,
     }
 
 
-def _judged_by(report: Report) -> str:
+def judged_by(report: ConversionReport) -> str:
+    """Return what networks are judged by, as titles have it."""
     return "Accuracy" if report.labelled else "Agreement with the ANN"
 
 
-def steps_section(report: Report) -> Section:
-    """The network after fewer steps."""
+def energy_section(report: ConversionReport) -> Section:
+    """Return what was sent, synaptic operations and energy by layer."""
     program = report.program
-    how = (
-        f"the same network shown each sample for fewer steps, its layers waiting {program.lead} at most"
-        if program.lead
-        else "the same run, stopped after fewer steps"
-    )
+    convention = view(program).energy_convention
     return {
-        "title": f"{_judged_by(report)} against T",
-        "sentence": f"What the network says with fewer steps than T = {program.timesteps}: {how}. Compiled for that "
-        "number of steps, with thresholds of its own, it usually does better. Spikes and synaptic operations are for "
-        "one sample on average.",
-        "image": image(steps_figure(report), "accuracy and agreement with the ANN against the number of steps"),
-        "table": steps_table(report),
-    }
-
-
-def layers_section(report: Report, told: Callable[[int, int], None]) -> Section:
-    """Each layer beside the ANN's.
-
-    Args:
-        report: The report.
-        told: Told how many layers are drawn, and of how many.
-    """
-    drawn = _drawn(report)
-    pictures = []
-    for done, evidence in enumerate(drawn):
-        told(done, len(drawn))
-        pictures.append(
-            {"name": wording.layer(evidence.layer), "figures": _figures(evidence), "images": _images(evidence)}
-        )
-    missing = len(report.layers) - len(drawn)
-    return {
-        "title": "Layers: activations of the ANN against rates",
-        "key": (
-            ("clipped", "clipped above Vth"),
-            ("rounded", "rounded to T + 1 levels"),
-            ("received", "received, accumulated on the way"),
-        ),
-        "table": errors_table(report),
-        "legend": "correlation of activation and rate; error: sum of the distances of the rates from the ANN's "
-        "activations, and its parts, in % of the sum of the activations. clipped: what activations exceed Vth by; "
-        "rounded: to T + 1 levels; received: what accumulates on the way, from the layers before, from spikes that "
-        "come unevenly and from integer weights (parts may cancel, so that their sum exceeds the error). shift: mean "
-        "error. rate: spikes for each neuron and step. dead: % of the neurons that never fire; silent: of those that "
-        "the ANN activates, % that never fire; always firing: % that fire in every step of every sample; saturated: % "
-        "of neurons and samples with a spike in every step.",
-        "captions": "Activations against rates: each point is a neuron on a sample, its activation in the ANN against "
-        "its rate, both as shares of the threshold (spread a little up and down); the line is what the neuron gives "
-        "for an input that comes evenly. Sorted activations: the positive ones in ascending order (blue), what the "
-        "quantiser makes of them (orange), and between the two the error of clipping and rounding. Firing rates: how "
-        "many neurons fire how often.",
-        "pictures": pictures,
-        "left_out": f"Drawn are the {len(drawn):,} layers with the largest errors; {missing:,} more are in the table."
-        if missing
-        else "",
-    }
-
-
-def _drawn(report: Report) -> list[LayerEvidence]:
-    worst = sorted(report.layers, key=lambda each: each.errors.total if each.errors else 0.0, reverse=True)[:DRAWN]
-    return [each for each in report.layers if any(each is other for other in worst)]
-
-
-def _figures(evidence: LayerEvidence) -> str:
-    layer = evidence.layer
-    figures = [wording.shape(layer.shape), f"Vth {wording.scales(layer.scale)}"]
-    if evidence.errors is None:
-        figures.append("no value of the ANN corresponds to it")
-    else:
-        figures.append(f"error {100 * evidence.errors.total:.1f} %")
-    return ", ".join(figures)
-
-
-def _images(evidence: LayerEvidence) -> list[Image]:
-    found = []
-    if evidence.scatter is not None:
-        found.append(image(scatter_figure(evidence), "activations against rates"))
-    if evidence.thresholds is not None:
-        found.append(image(activations_figure(evidence), "sorted activations and the quantiser's steps"))
-    return [*found, image(firing_figure(evidence), "firing rates of the neurons")]
-
-
-def energy_section(report: Report | SigmaDeltaReport) -> Section:
-    """Spikes or messages, synaptic operations and energy by layer."""
-    layers = energy_of_layers(report.program, report.counts)
-    convention = (
-        " A message counts as a spike does, whatever its size, and what biases send once is no part of a sample."
-        if isinstance(report.program, SigmaDeltaProgram)
-        else ""
-    )
-    return {
-        "title": f"{wording.sent(report.program).capitalize()}, synaptic operations and energy",
+        "title": f"{program.wording.sent.capitalize()}, synaptic operations and energy",
         "sentence": f"For one sample, mean of {report.samples:,}. Energies are estimates from published figures, not "
-        f"measurements; what folding moved to another layer counts where its module went.{convention}",
+        "measurements; what folding moved to another layer counts where its module went."
+        + (f" {convention}" if convention else ""),
         "image": image(
-            energy_figure(layers, QIAO2015.name), "energy of SNN and ANN for each layer", format="svg"
+            energy_figure(energy_of_layers(program, report.counts), QIAO2015.name),
+            "energy of SNN and ANN for each layer",
+            format="svg",
         ),
-        "table": energy_table(layers, report.program),
+        "table": tables.energy_table(report),
         "sources": [(model.name, model.source) for model in ENERGY_MODELS],
-    }  # fmt: skip
+    }
 
 
 def chip_section(program: CompiledNetwork) -> Section:
-    """Which cores the network takes."""
+    """Return which cores the network takes."""
     placement = place(program, get_target(program.target))
     return {
         "sentence": f"{placement.target.description}: {placement_sentence(placement)}.",
@@ -220,13 +137,13 @@ def chip_section(program: CompiledNetwork) -> Section:
         "image": image(
             placement_figure(placement), "the chip's cores, with the layer that each holds and how full it is"
         ),
-        "table": placement_cells(placement),
+        "table": placement_table(placement),
         "legend": f"{placement_legend(placement)}.",
     }
 
 
-def reproduce_section(report: Report | SigmaDeltaReport, sources: Sources, name: str) -> Section:
-    """The commands, and where the network came from."""
+def reproduce_section(report: ConversionReport, sources: Sources, name: str) -> Section:
+    """Return the commands, and where the network came from."""
     unknown = (
         "DATA stands for the calibration data, which a .net file does not name. " if not sources.calibration else ""
     )
@@ -236,3 +153,22 @@ def reproduce_section(report: Report | SigmaDeltaReport, sources: Sources, name:
         "version of snnc.",
         "table": provenance_table(report.program, versions()),
     }
+
+
+def provenance_table(program: CompiledNetwork, versions: dict[str, str]) -> Table[tuple[str, str]]:
+    """Return where the network came from.
+
+    Args:
+        program: The program.
+        versions: What the report is made with, by name.
+    """
+    provenance = program.provenance
+    entries = {
+        "compiled by": f"snnc {provenance.snnc}",
+        "reported with": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "model (SHA-256)": provenance.model,
+        "calibration data (SHA-256)": provenance.calibration,
+        "calibration samples": f"{provenance.calibration_samples:,}",
+        "options": ", ".join(f"{name} {value or 'none'}" for name, value in provenance.options.items()),
+    }
+    return Table((column(lambda row: row[0], page=""), column(lambda row: row[1], page="")), tuple(entries.items()))

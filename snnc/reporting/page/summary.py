@@ -1,17 +1,16 @@
-"""What a report says first."""
+"""What a report says first: its subtitle and the figures that are shown large."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from snnc.program import CompiledNetwork, SigmaDeltaProgram
+from snnc.analysis.conversion import ConversionReport
+from snnc.program import CompiledNetwork
 from snnc.program.placement import place
 from snnc.program.targets import get_target
 from snnc.reporting import wording
-from snnc.reporting.conversion.collect import Report
-from snnc.reporting.conversion.sigma_delta import SigmaDeltaReport
-from snnc.reporting.program import resources
+from snnc.reporting.program import resources, view
 from snnc.runtime.energy import QIAO2015, OperationCounts, estimate_energy
 
 
@@ -30,8 +29,8 @@ class Tile:
     small: str
 
 
-def subtitle(report: Report | SigmaDeltaReport) -> str:
-    """What was compiled, for which chip, and what it was measured on."""
+def subtitle(report: ConversionReport) -> str:
+    """Return what was compiled, for which chip, and what it was measured on."""
     program = report.program
     return (
         f"compiled by snnc {program.provenance.snnc} for {program.target}, {wording.timing(program)}, input "
@@ -40,8 +39,8 @@ def subtitle(report: Report | SigmaDeltaReport) -> str:
     )
 
 
-def tiles(report: Report | SigmaDeltaReport) -> tuple[Tile, ...]:
-    """The figures that matter most."""
+def tiles(report: ConversionReport) -> tuple[Tile, ...]:
+    """Return the figures that matter most."""
     program, counts = report.program, report.counts
     ann, snn = report.ann, report.network
     found = []
@@ -71,7 +70,7 @@ def tiles(report: Report | SigmaDeltaReport) -> tuple[Tile, ...]:
             f"ANN {wording.joules(energy.ann)}; estimates by {energy.model.name}",
         ),
         _sent_tile(program, counts),
-        _steps_tile(program),
+        Tile("Steps per sample", f"{program.interval:,}", view(program).steps),
         Tile(
             "Cores",
             f"{placement.cores:,}",
@@ -85,19 +84,9 @@ def tiles(report: Report | SigmaDeltaReport) -> tuple[Tile, ...]:
 def _sent_tile(program: CompiledNetwork, counts: OperationCounts) -> Tile:
     neurons = sum(layer.neurons for layer in program.spiking_layers)
     sent = sum(counts.spikes) / counts.samples
-    if isinstance(program, SigmaDeltaProgram):
-        return Tile("Messages per sample", wording.whole(sent), f"{sent / neurons:.3f} for each neuron")
-    rate = sent / (neurons * program.timesteps)
-    return Tile("Spikes per sample", wording.whole(sent), f"{rate:.3f} for each neuron and step")
-
-
-def _steps_tile(program: CompiledNetwork) -> Tile:
-    how = (
-        "one for each layer and one for the input"
-        if isinstance(program, SigmaDeltaProgram)
-        else f"T = {program.timesteps}; {program.latency:,} until its result"
-    )
-    return Tile("Steps per sample", f"{program.interval:,}", how)
+    rate = sent / (neurons * program.sending_steps)
+    name = f"{program.wording.sent.capitalize()} per sample"
+    return Tile(name, wording.whole(sent), f"{rate:.3f} {view(program).sent_by_each}")
 
 
 def _deviation(share: float, samples: int) -> str:

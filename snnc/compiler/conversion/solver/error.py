@@ -12,20 +12,22 @@ from snnc.compiler.conversion.solver.distribution import Distribution, Solution
 BLOCK = 1 << 16
 
 
-def spike_counts(activations: ArrayLike, threshold: float, potential: float, timesteps: int) -> NDArray[np.int64]:
+def spike_counts(
+    activations: ArrayLike, threshold: ArrayLike, potential: ArrayLike, timesteps: int
+) -> NDArray[np.int64]:
     """Spikes of a neuron that receives the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T).
 
     Args:
         activations: Any shape.
-        threshold: Vth > 0.
-        potential: v0, 0..Vth.
+        threshold: Vth > 0, of a shape that broadcasts to it.
+        potential: v0, 0..Vth, likewise.
         timesteps: T >= 1.
 
     Returns:
         0..T, in the shape of the activations (paper, equation 5: the rate is Vth times this, divided by T).
     """
     values = np.asarray(activations, dtype=np.float64)
-    counts = np.floor((timesteps * values + potential) / threshold).clip(0, timesteps)
+    counts = np.floor((timesteps * values + np.asarray(potential)) / np.asarray(threshold)).clip(0, timesteps)
     return np.asarray(counts, dtype=np.int64)
 
 

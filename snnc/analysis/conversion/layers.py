@@ -9,7 +9,8 @@ import numpy as np
 
 from snnc.analysis.diagnosis import LayerErrors
 from snnc.analysis.thresholds import LayerThresholds
-from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pair, threshold_of
+from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pair
+from snnc.analysis.validation.spiking import threshold_of
 from snnc.common.arrays import FloatArray
 from snnc.program import CompiledNetwork, Layer, Program
 from snnc.program.layer import named_place
@@ -38,7 +39,7 @@ class LayerEnergy:
 
 
 def energy_of_layers(program: CompiledNetwork, counts: OperationCounts) -> tuple[LayerEnergy, ...]:
-    """All layers in order, then what of the ANN has no layer of its own; sums are those of the network.
+    """Return all layers in order, then what of the ANN has no layer of its own; sums are those of the network.
 
     Args:
         program: The program.
@@ -139,7 +140,7 @@ class LayerWatch:
         self._generator = np.random.default_rng(_SEED)
 
     def add(self, pair: Pair) -> None:
-        """Adds a batch."""
+        """Add a batch."""
         for name, activations in pair.activations.items():
             layer, rates = self._layers[name], pair.rates[name]
             threshold = threshold_of(layer)
@@ -155,12 +156,12 @@ class LayerWatch:
             self._drawn[name].append((activations.ravel()[places] / units, rates.ravel()[places] / units))
 
     def comparison(self, name: str) -> LayerComparison | None:
-        """The comparison of a layer over all batches; None where the ANN has no such value."""
+        """Return the comparison of a layer over all batches; None where the ANN has no such value."""
         statistics = self._statistics.get(name)
         return statistics.result() if statistics else None
 
     def scatter(self, name: str) -> Scatter | None:
-        """The pairs that were drawn of a layer; None likewise."""
+        """Return the pairs that were drawn of a layer; None likewise."""
         drawn = self._drawn.get(name)
         if drawn is None:
             return None

@@ -1,0 +1,234 @@
+"""Measuring a spiking network: its stages between ANN and integers, its layers, fewer steps than T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from snnc.analysis.conversion.layers import LayerEvidence, LayerWatch
+from snnc.analysis.conversion.measured import Common, ConversionReport, Measurement
+from snnc.analysis.conversion.passes import ANN, Predictions, Stages, ann_predictions
+from snnc.analysis.conversion.steps import StepOutcome, led_runs, step_outcomes, stops
+from snnc.analysis.diagnosis import Diagnosis, Finding, Stage, diagnose_program
+from snnc.analysis.staircase import clipped, rounded
+from snnc.analysis.thresholds import LayerThresholds, program_thresholds
+from snnc.analysis.thresholds.measure import lowered_module, program_levels
+from snnc.analysis.validation.pairs import Pair
+from snnc.common.arrays import per_channel
+from snnc.compiler.conversion.float_simulation import simulate
+from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
+from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
+from snnc.compiler.lowering.spiking_layers import AlignPaths
+from snnc.models.data import Dataset
+from snnc.program import Program
+from snnc.program.targets import get_target
+from snnc.runtime.result import RunResult
+from snnc.runtime.simulator import Simulator
+
+# What a network is after a pass; the pass that assigns thresholds is taken apart.
+CLIPPED, ROUNDED = "ANN, activations clipped at Vth", "and rounded to T + 1 levels"
+FLOAT_SPIKES, INTEGERS = "spikes, floating point", "spikes, the chip's integers"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Report(ConversionReport):
+    """What was measured of a spiking network.
+
+    Attributes:
+        program: The program.
+        diagnosis: What the conversion loses, and what stands out.
+        layers: Each spiking layer.
+        steps: The network after fewer steps, T last.
+    """
+
+    program: Program
+    diagnosis: Diagnosis
+    layers: tuple[LayerEvidence, ...]
+    steps: tuple[StepOutcome, ...]
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return self.diagnosis.samples
+
+    @property
+    def ann(self) -> Stage:
+        """How well the ANN decides."""
+        return self.diagnosis.stages[0]
+
+    @property
+    def network(self) -> Stage:
+        """How well the spiking network decides."""
+        return self.diagnosis.stages[-1]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, in words; none where nothing stands out."""
+        return self.diagnosis.findings
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of what was measured, one sentence each."""
+        return self.diagnosis.notes
+
+
+class SpikingStages(Stages):
+    """An ANN until thresholds are assigned, then spikes in floating point, then the chip's integers.
+
+    Args:
+        program: What the passes led to.
+        levels: The samples as input levels, (samples, *input shape).
+        device: Where the simulator computes, as torch names it.
+        memory: Bytes that it may take for what it computes at once; None: what is fastest.
+    """
+
+    integers = INTEGERS
+
+    def __init__(
+        self,
+        program: Program,
+        levels: NDArray[np.uint8],
+        *,
+        device: str | torch.device = "cpu",
+        memory: int | None = None,
+    ) -> None:
+        self.inputs = torch.as_tensor(levels, dtype=torch.float32)
+        self._program = program
+        self._levels = levels
+        self._device = device
+        self._memory = memory
+
+    def meaning(self, graph: Graph) -> str:
+        """Return what a network is: integers where layers are quantised, spikes where all have thresholds."""
+        if graph.of_kind(QuantizedLayer):
+            return INTEGERS
+        layers = [node.op for node in graph if isinstance(node.op, SpikingLayer)]
+        has_thresholds = all(op.threshold is not None for op in layers)
+        return FLOAT_SPIKES if graph.of_kind(Readout) and has_thresholds else ANN
+
+    def predictions(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Predictions]]:
+        """Yield what a network predicts that sends spikes; of one in floating point first what clipping leaves."""
+        program = self._program
+        if meaning == INTEGERS:
+            layers = tuple(node.op.layer for node in graph if isinstance(node.op, QuantizedLayer))
+            simulator = Simulator(replace(program, layers=layers), self._device, memory=self._memory)
+            yield INTEGERS, simulator.run(self._levels).predictions
+            return
+        levels = {}
+        for node in graph.of_kind(SpikingLayer):
+            assert isinstance(node.op, SpikingLayer)
+            assert node.op.threshold is not None and node.op.initial_potential is not None
+            dimensions = len(node.shape)
+            threshold, potential = node.op.threshold, node.op.initial_potential
+            levels[node.name] = per_channel(threshold, dimensions), per_channel(potential, dimensions)
+        yield CLIPPED, ann_predictions(graph, self.inputs, clipped(levels))
+        yield ROUNDED, ann_predictions(graph, self.inputs, rounded(levels, program.timesteps))
+        logits = simulate(graph, self.inputs, program.timesteps, lead=program.lead).readout
+        yield FLOAT_SPIKES, np.asarray(logits.flatten(1).argmax(1))
+
+
+class SpikingMeasurement(Measurement[Program, Report]):
+    """Measures a spiking network: arguments as for :class:`Measurement`."""
+
+    def __init__(self, program: Program, module: nn.Module, dataset: Dataset, **settings: Any) -> None:
+        super().__init__(program, module, dataset, **settings)
+        self._watch = LayerWatch(program, len(dataset))
+        self._diagnosis: Diagnosis | None = None
+        self._thresholds: tuple[LayerThresholds, ...] = ()
+
+    def replayed_passes(self) -> tuple[PassRecord, ...]:
+        """Return the passes up to the thresholds, as :func:`replayed_passes` does."""
+        return replayed_passes(self.program, self.module)
+
+    def add(self, pair: Pair) -> None:
+        """Keep what the report needs of a batch, layer by layer too."""
+        super().add(pair)
+        self._watch.add(pair)
+
+    def compare(self) -> None:
+        """Diagnose the conversion, and sort the activations beside the thresholds."""
+        program, total = self.program, len(self.dataset)
+        self._diagnosis = diagnose_program(
+            program,
+            self.module,
+            self.dataset,
+            device=self.device,
+            memory=self.memory,
+            stop_at=() if program.lead else stops(program.timesteps),
+            watch=self.add,
+            advance=lambda done, _: self.advance("comparing ANN and spikes", done, total),
+        )
+        self._thresholds = program_thresholds(
+            program, self.module, self.dataset, advance=lambda done: self.advance("sorting activations", done, total)
+        )
+
+    def stages(self) -> SpikingStages:
+        """Return what the network is after each pass."""
+        return SpikingStages(self.program, self.levels.values, device=self.device, memory=self.memory)
+
+    def report(self, common: Common) -> Report:
+        """Return the report, with what the network gives after fewer steps."""
+        assert self._diagnosis is not None
+        program, result = self.program, self.result
+        runs = {**result.earlier, program.timesteps: result}
+        if program.lead:
+            runs |= led_runs(program, self.levels.values, device=self.device, memory=self.memory)
+        return Report(
+            program=program,
+            diagnosis=self._diagnosis,
+            layers=self._layers(result, self._diagnosis),
+            steps=step_outcomes(program, runs, self.ann, self.dataset.labels),
+            **common,
+        )
+
+    def _layers(self, result: RunResult, diagnosis: Diagnosis) -> tuple[LayerEvidence, ...]:
+        errors = {each.name: each for each in diagnosis.layers}
+        sorted_activations = {each.name: each for each in self._thresholds}
+        timesteps = self.program.timesteps
+        return tuple(
+            LayerEvidence(
+                layer=layer,
+                timesteps=timesteps,
+                firing=fired.ravel() / (timesteps * result.samples),
+                errors=errors.get(layer.name),
+                comparison=self._watch.comparison(layer.name),
+                scatter=self._watch.scatter(layer.name),
+                thresholds=sorted_activations.get(layer.name),
+            )
+            for layer, fired in zip(self.program.spiking_layers, result.spike_counts, strict=True)
+        )
+
+
+def replayed_passes(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
+    """Return the passes behind a program, as far as they can be run again without the data that it was calibrated on.
+
+    Thresholds and potentials are the program's own; what corrections made of weights and biases shows in the integers
+    alone.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+
+    Returns:
+        The passes up to the thresholds; the program itself is none of them.
+
+    Raises:
+        ModelError: The model has other layers than the program.
+    """
+    lowered = lowered_module(program, module)
+    align = PassManager([AlignPaths(get_target(program.target).maximum_delay, program.lead)])
+    graph = align.run(lowered[-1].result.graph).copy()
+    for name, (threshold, potential) in program_levels(program).items():
+        op = graph[name].op
+        assert isinstance(op, SpikingLayer)
+        graph.replace(name, replace(op, threshold=threshold, initial_potential=potential))
+    chosen = PassRecord(
+        "thresholds of the .net file", "thresholds of the .net file", 0.0, PassResult(graph, modified=True)
+    )
+    return (*lowered, *align.records, chosen)
