@@ -14,7 +14,7 @@ BATCH = 64
 
 
 def coverage_notes(dataset: Dataset, program: CompiledNetwork) -> tuple[str, ...]:
-    """What users should know of the data that a network was calibrated on, one sentence each.
+    """Return what users should know of the data that a network was calibrated on, one sentence each.
 
     Args:
         dataset: The calibration data.

@@ -1,4 +1,4 @@
-"""Where pictures may be written, and writing them."""
+"""How pictures look, where they may be written, and writing them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,24 @@ from snnc.common.atomic_write import write_whole
 from snnc.common.errors import OutputError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = (".pdf", ".png", ".svg")
+# What stands for the ANN's activations and for the neurons' steps: two of Okabe and Ito's colours, which stay apart for
+# the colour-blind. Axes and remarks; text.
+ACTIVATIONS, STEPS, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#2B2F36"
+
+
+def style(*panels: Axes) -> None:
+    """Give panels thin axes and small figures."""
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(labelsize=8, color=GREY, labelcolor=INK)
+        axes.xaxis.label.set_fontsize(8.5)
+        axes.yaxis.label.set_fontsize(8.5)
+        axes.margins(x=0)
 
 
 def check_picture(path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""A graph as a table."""
+"""A graph of operations as a table, as text and as a picture, and the drawing of boxes with arrows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Box:
 
 
 def diagram(boxes: Mapping[str, Box]) -> Figure:
-    """Draws boxes from top to bottom, each below all that it reads.
+    """Draw boxes from top to bottom, each below all that it reads.
 
     Args:
         boxes: At least one, by name, each behind those that it reads.
@@ -62,7 +62,7 @@ def diagram(boxes: Mapping[str, Box]) -> Figure:
 
 
 def diagram_strips(boxes: Mapping[str, Box], *, rows_at_most: int | None = None) -> list[Figure]:
-    """The same, cut into pictures of equal width that continue one another, for pages that are not high enough.
+    """Draw the same, cut into pictures of equal width that continue one another, for pages that are not high enough.
 
     Args:
         boxes: As for :func:`diagram`.
@@ -104,7 +104,7 @@ def _draw(
     first: int,
     end: int,
 ) -> None:
-    """Draws the rows from ``first`` on and before ``end``, and one more on each side, where arrows begin and end."""
+    """Draw the rows from ``first`` on and before ``end``, and one more on each side, where arrows begin and end."""
     patches = {
         name: axes.text(
             *places[name],
@@ -154,7 +154,7 @@ _PASS = 0.3
 
 
 def positions(reads: Reads) -> dict[str, Point]:
-    """Column and row of each node: rows by distance from the input, columns near those of what a node reads."""
+    """Return column and row of each node: rows by distance from the input, columns near those of what a node reads."""
     graph = nx.DiGraph((source, name) for name, sources in reads.items() for source in sources)
     graph.add_nodes_from(reads)
     places: dict[str, Point] = {}
@@ -167,7 +167,7 @@ def positions(reads: Reads) -> dict[str, Point]:
 
 
 def routes(reads: Reads, places: Mapping[str, Point]) -> dict[tuple[str, str], list[Point]]:
-    """The points that each edge runs through, (source, reader): both ends, and between them what leads past nodes."""
+    """Return the points of each edge, (source, reader): both ends, and between them what leads past nodes."""
     taken: dict[float, dict[float, float]] = {}
     for column, row in places.values():
         taken.setdefault(row, {})[column] = _FROM_NODE
@@ -184,7 +184,7 @@ def routes(reads: Reads, places: Mapping[str, Point]) -> dict[tuple[str, str], l
 
 
 def _nearest_free(wanted: float, taken: dict[float, float]) -> float:
-    """The column nearest to the wanted one that keeps the distance to all that are taken."""
+    """Return the column nearest to the wanted one that keeps the distance to all that are taken."""
     candidates = [wanted]
     for column, distance in taken.items():
         candidates += [column + distance, column - distance]
@@ -214,7 +214,7 @@ _COLORS = {
 
 
 def draw(graph: Graph, path: str | Path) -> None:
-    """Draws a graph from top to bottom, every node below all that it reads.
+    """Draw a graph from top to bottom, every node below all that it reads.
 
     Args:
         graph: The graph.
@@ -240,7 +240,7 @@ _WIDTH = 10_000
 
 
 def graph_table(graph: Graph) -> Table:
-    """One row for each node, in topological order: name, operation, inputs, shape and the modules behind it."""
+    """Return one row for each node, in topological order: name, operation, inputs, shape and the modules behind it."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("node", no_wrap=True)
     for title in ("operation", "reads", "shape", "modules"):
@@ -252,7 +252,7 @@ def graph_table(graph: Graph) -> Table:
 
 
 def graph_text(graph: Graph) -> str:
-    """The table as plain text."""
+    """Return the table as plain text."""
     console = Console(file=io.StringIO(), width=_WIDTH, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
         console.print(graph_table(graph))
@@ -260,7 +260,7 @@ def graph_text(graph: Graph) -> str:
 
 
 def describe(op: Operation) -> str:
-    """An operation in a few words: ``Conv2d 3×3, 16→32, stride 2``."""
+    """Return an operation in a few words: ``Conv2d 3×3, 16→32, stride 2``."""
     match op:
         case Conv2d():
             return f"Conv2d {_kernel(op)}"

@@ -153,7 +153,7 @@ def decision(network: NetxNetwork) -> str:
 
 
 def schedule_sentence(schedule: NetxSchedule) -> str:
-    """``T = 16, each sample from rest``."""
+    """Return ``T = 16, each sample from rest``."""
     if schedule.separates_samples:
         return f"T = {schedule.timesteps:,}, each sample from rest"
     if schedule.reset_interval is None:
@@ -165,7 +165,7 @@ def schedule_sentence(schedule: NetxSchedule) -> str:
 
 
 def input_sentence(network: NetxNetwork) -> str:
-    """``input 3×16×16 (biases 36 * value + 34), T = 64``."""
+    """Return ``input 3×16×16 (biases 36 * value + 34), T = 64``."""
     text = f"input {wording.shape(network.input_shape)}"
     if network.transform is None:
         text += " (spikes, or numbers with --input-bits)"
@@ -175,7 +175,7 @@ def input_sentence(network: NetxNetwork) -> str:
 
 
 def output_sentence(network: NetxNetwork) -> str:
-    """What the last block's neurons tell."""
+    """Return what the last block's neurons tell."""
     last = network.blocks[-1]
     by = "membrane potentials" if last.neurons.is_readout else "numbers of spikes"
     if network.outputs is None:
@@ -184,7 +184,7 @@ def output_sentence(network: NetxNetwork) -> str:
 
 
 def synapses(block: Block) -> str:
-    """``conv 5×5, 3→24, stride 2``, with delays behind it."""
+    """Return ``conv 5×5, 3→24, stride 2``, with delays behind it."""
     if block.connections is None:
         return "input"
     text = wording.synapse(as_synapse(block.connections))

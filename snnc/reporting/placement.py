@@ -92,7 +92,7 @@ def placement_json(placement: Placement) -> Json:
 
 
 def cut_in_words(cut: Cut, image: bool) -> str:
-    """``2 × rows, 3 × channels``; ``whole`` where there is one block."""
+    """Return ``2 × rows, 3 × channels``; ``whole`` where there is one block."""
     if cut.parts == 1:
         return "whole"
     counts = (("rows", cut.rows), ("columns", cut.columns), ("channels" if image else "features", cut.channels))
@@ -100,7 +100,7 @@ def cut_in_words(cut: Cut, image: bool) -> str:
 
 
 def placement_sentence(placement: Placement) -> str:
-    """``28 cores of 1 chip (128 each), 1 of them for 46 clock and bias neurons``."""
+    """Return ``28 cores of 1 chip (128 each), 1 of them for 46 clock and bias neurons``."""
     chips = f"{placement.chips:,} chip{'s' * (placement.chips != 1)}"
     text = f"{placement.cores:,} cores of {chips} ({placement.target.cores_per_chip:,} each)"
     if placement.control_cores:
@@ -111,7 +111,7 @@ def placement_sentence(placement: Placement) -> str:
 
 
 def placement_legend(placement: Placement) -> str:
-    """What the table's figures mean, and which limits are not published."""
+    """Return what the table's figures mean, and which limits are not published."""
     unknown = [rule.name for rule in RULES if rule.available(placement.target) is None]
     text = "the most that one core of the layer uses, and the share of what there is; an estimate (docs/chip-fit.md)"
     return f"{text}; limits of {' and '.join(unknown)} are not published" if unknown else text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.plotting import check_picture, save_picture
+from snnc.common.plotting import GREY, INK, check_picture, save_picture
 from snnc.program.placement import RULES, PlacedLayer, Placement
 from snnc.reporting.placement import placement_sentence
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-INK, GREY, EMPTY = "#2B2F36", "#8A8F98", "#EEF0F3"
+# What holds no core.
+EMPTY = "#EEF0F3"
 # Cores of a chip are drawn in so many columns, chips side by side.
 _COLUMNS = 16
 _CHIPS_IN_A_ROW = 4
@@ -27,7 +28,7 @@ _CHIPS_AT_MOST = 32
 
 
 def plot_placement(placement: Placement, path: str | Path, *, title: str) -> None:
-    """Draws the cores of all chips, coloured by the limit that each uses most of, with their layers' numbers.
+    """Draw the cores of all chips, coloured by the limit that each uses most of, with their layers' numbers.
 
     Args:
         placement: The placement.
@@ -41,7 +42,7 @@ def plot_placement(placement: Placement, path: str | Path, *, title: str) -> Non
 
 
 def placement_figure(placement: Placement, *, title: str | None = None) -> Figure:
-    """The picture itself; arguments as for :func:`plot_placement`, without a title where it is None."""
+    """Return the picture itself; arguments as for :func:`plot_placement`, without a title where it is None."""
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Thresholds as a picture: for each layer its sorted activations with the neuron's steps, and the error over Vth."""
+"""Thresholds as a table and as a picture: sorted activations with the neuron's steps, and the error over Vth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from snnc.analysis.thresholds.layer import LayerThresholds
 from snnc.common.arrays import FloatArray
-from snnc.common.plotting import check_picture, save_picture
+from snnc.common.plotting import ACTIVATIONS, GREY, INK, STEPS, check_picture, save_picture, style
 from snnc.reporting import wording
 from snnc.reporting.table import Table, column
 
@@ -55,8 +55,6 @@ def thresholds_table(layers: Sequence[LayerThresholds]) -> Table[LayerThresholds
     )
 
 
-# Okabe and Ito's colours, which stay apart for the colour-blind.
-ACTIVATIONS, STEPS, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#2B2F36"
 # Inches of one layer's pair of panels, and of the legend above all.
 _WIDTH, _HEIGHT, _LEGEND = 6.6, 2.35, 0.75
 # The error is drawn from this share of the chosen threshold on.
@@ -69,7 +67,7 @@ _TALLEST = 2.0
 
 
 def plot_thresholds(layers: Sequence[LayerThresholds], path: str | Path, *, title: str) -> None:
-    """Draws one pair of panels for each layer, as the paper's figures 1B and 5 do for one.
+    """Draw one pair of panels for each layer, as the paper's figures 1B and 5 do for one.
 
     Left: the positive activations in ascending order, and what the neuron makes of each (its steps); what lies between
     is the error. Where thresholds differ from channel to channel, activations are given in thresholds of their own
@@ -117,17 +115,6 @@ def _threshold_label(layer: LayerThresholds) -> str:
     return "threshold Vth (activation)" if layer.uniform else "threshold / chosen threshold"
 
 
-def style(*panels: Axes) -> None:
-    """Gives panels thin axes and small figures."""
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(GREY)
-        axes.tick_params(labelsize=8, color=GREY, labelcolor=INK)
-        axes.xaxis.label.set_fontsize(8.5)
-        axes.yaxis.label.set_fontsize(8.5)
-        axes.margins(x=0)
-
-
 def _title(axes: Axes, layer: LayerThresholds) -> None:
     axes.set_title(f"layer {layer.name}", loc="left", fontsize=10, fontweight="bold", color=INK)
     count = len(layer.threshold)
@@ -135,7 +122,7 @@ def _title(axes: Axes, layer: LayerThresholds) -> None:
 
 
 def draw_activations(axes: Axes, layer: LayerThresholds) -> None:
-    """Draws the positive activations of a layer in ascending order, and what its neurons make of each."""
+    """Draw the positive activations of a layer in ascending order, and what its neurons make of each."""
     axes.set_ylabel("activation" if layer.uniform else "activation / Vth")
     if not len(layer.values):
         axes.set_xticks([])

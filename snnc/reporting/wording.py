@@ -1,4 +1,4 @@
-"""How figures are written."""
+"""Words and figures: how numbers, shapes, synapses and layers are written, in the terminal and on the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snnc.program.targets import Target
 
 
 def weight_bits(layer: NeuronLayer) -> int:
-    """Bits that the largest weight of a layer takes as the chip stores it, the sign included.
+    """Return the bits that the largest weight of a layer takes as the chip stores it, the sign included.
 
     Weights of both signs are even and their last bit is dropped, so that 254 and -256 take 8 bits.
     """
@@ -29,7 +29,7 @@ def weight_bits(layer: NeuronLayer) -> int:
 
 
 def membrane_bits(limits: tuple[int, int], target: Target) -> int:
-    """Bits that a range of membrane potentials takes in the chip's state, the sign included.
+    """Return the bits that a range of membrane potentials takes in the chip's state, the sign included.
 
     Args:
         limits: Smallest and largest potential, in weight units.
@@ -47,7 +47,7 @@ _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 
 
 def joules(value: float | None) -> str:
-    """An energy with three digits: ``7.83 mJ``; a dash for None."""
+    """Return an energy with three digits: ``7.83 mJ``; a dash for None."""
     if value is None:
         return "-"
     if value == 0:
@@ -100,7 +100,7 @@ def _(program: SigmaDeltaProgram) -> str:
 
 
 def figures(values: Mapping[str, int | float | str]) -> str:
-    """Named figures: ``folded 2, error 0.0886``."""
+    """Return named figures: ``folded 2, error 0.0886``."""
     return ", ".join(
         f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
         for name, value in values.items()
@@ -108,28 +108,28 @@ def figures(values: Mapping[str, int | float | str]) -> str:
 
 
 def share(value: float) -> str:
-    """A share of 1 as a percentage: ``97.78 %``."""
+    """Return a share of 1 as a percentage: ``97.78 %``."""
     return f"{100 * value:.2f} %"
 
 
 def shape(value: tuple[int, ...]) -> str:
-    """``16×8×8``."""
+    """Return ``16×8×8``."""
     return "×".join(map(str, value))
 
 
 def span(limits: tuple[int, int] | None) -> str:
-    """``-1,200 .. 3,400``; a dash for None."""
+    """Return ``-1,200 .. 3,400``; a dash for None."""
     return "-" if limits is None else f"{limits[0]:,} .. {limits[1]:,}"
 
 
 def scales(values: NDArray[np.float64]) -> str:
-    """One number, or the smallest and largest of several: ``1.31 .. 2.75``."""
+    """Return one number, or the smallest and largest of several: ``1.31 .. 2.75``."""
     low, high = float(values.min()), float(values.max())
     return f"{low:.3g}" if low == high else f"{low:.3g} .. {high:.3g}"
 
 
 def synapse(value: Synapse) -> str:
-    """``conv 3×3, 16→32``, with what differs from the default behind it; ``dense 128→64``; ``sparse, 96 weights``."""
+    """Return ``conv 3×3, 16→32`` and what differs from the default; ``dense 128→64``; ``sparse, 96 weights``."""
     text = _connections(value)
     return f"{text}, weights × {1 << value.exponent}" if value.exponent else text
 
@@ -152,7 +152,7 @@ def _connections(value: Synapse) -> str:
 
 
 def synapses(program: CompiledNetwork, index: int) -> str:
-    """All synapses of a layer, with where they come from and how long spikes wait, where that is not usual."""
+    """Return all synapses of a layer, with where they come from and how long spikes wait, where that is not usual."""
     return " + ".join(synapse(each) + _origin(program, index, each) for each in program.layers[index].synapses)
 
 
@@ -166,11 +166,16 @@ def _origin(program: CompiledNetwork, index: int, value: Synapse) -> str:
     return f" ({', '.join(notes)})" if notes else ""
 
 
+@singledispatch
 def layer(value: NeuronLayer) -> str:
-    """A layer's name, and what is unusual about its neurons."""
-    if value.is_readout:
-        return f"{value.name} (readout)"
-    return f"{value.name} (memoryless)" if isinstance(value, Layer) and value.memoryless else value.name
+    """Return a layer's name, and what is unusual about its neurons."""
+    return f"{value.name} (readout)" if value.is_readout else value.name
+
+
+@layer.register
+def _(value: Layer) -> str:
+    name = layer.dispatch(NeuronLayer)(value)
+    return f"{name} (memoryless)" if value.memoryless and not value.is_readout else name
 
 
 def modules(value: NeuronLayer) -> str:
@@ -179,14 +184,14 @@ def modules(value: NeuronLayer) -> str:
 
 
 def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] | None) -> str:
-    """How many samples each class was predicted of, where there are no labels."""
+    """Return how many samples each class was predicted of, where there are no labels."""
     counts = [(int((predictions == each).sum()), int(each)) for each in sorted(set(predictions.tolist()))]
     named = (f"{classes[each] if classes else each}: {count:,}" for count, each in counts)
     return f"predictions (no labels to compare with): {', '.join(named)}"
 
 
 def safety(value: Safety) -> str:
-    """``proven safe`` or ``safe on 512 calibration samples with margin 2.3``, and what else may be."""
+    """Return ``proven safe`` or ``safe on 512 calibration samples with margin 2.3``, and what else may be."""
     if value.proven:
         return "proven safe"
     if value.margin is None:
@@ -197,14 +202,14 @@ def safety(value: Safety) -> str:
 
 
 def margin(value: float) -> str:
-    """How many times as far something may go: ``2.3``, ``14``; rounded down, so that it is never too much."""
+    """Return how many times as far something may go: ``2.3``, ``14``; rounded down, so that it is never too much."""
     if not math.isfinite(value):
         return "∞"
     return f"{math.floor(10 * value) / 10:.1f}" if value < 10 else f"{math.floor(value):,}"
 
 
 def overall_safety(values: Sequence[Safety]) -> str:
-    """One sentence on all layers."""
+    """Return one sentence on all layers."""
     proven = sum(each.proven for each in values)
     if proven == len(values):
         return "every layer is proven safe: no input can make its membrane potential overflow"

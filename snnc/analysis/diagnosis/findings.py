@@ -32,7 +32,7 @@ class Finding:
 
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
-    """All that the rules find, what spoils everything first."""
+    """Return all that the rules find, what spoils everything first."""
     return tuple(found for rule in RULES for found in rule(evidence))
 
 
@@ -118,7 +118,7 @@ def _sooner(evidence: Evidence) -> str:
 def _layer_rule(
     figure: Callable[[LayerErrors], float], least: float, words: str, advice: str | Callable[[Evidence], str]
 ) -> Callable[[Evidence], Iterable[Finding]]:
-    """A rule on each layer by itself: where a figure is at least ``least``, the largest first."""
+    """Return a rule on each layer by itself: where a figure is at least ``least``, the largest first."""
 
     def rule(evidence: Evidence) -> Iterable[Finding]:
         over = sorted((each for each in evidence.layers if figure(each) >= least), key=figure, reverse=True)

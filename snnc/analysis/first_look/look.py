@@ -33,12 +33,12 @@ _FILES_MAXIMUM = 100
 
 
 def usual_data(shape: Shape | None, classes: int) -> str | None:
-    """The well-known data set whose images and classes have these numbers, as ``--calib`` takes it; None for none."""
+    """Return the well-known data set with such images and so many classes, as ``--calib`` takes it; None for none."""
     return None if shape is None else _USUAL.get((shape, classes))
 
 
 def array_file(folder: Path, shape: Shape) -> Path | None:
-    """An .npz file in a folder that holds samples of a shape, found by the headers of its arrays; None for none.
+    """Return an .npz file in a folder that holds samples of a shape, found by the headers of its arrays; None for none.
 
     Args:
         folder: Where to look.
@@ -100,7 +100,7 @@ class FirstLook:
 
 
 def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -> FirstLook:
-    """Looks at a model file.
+    """Look at a model file.
 
     Args:
         path: The file, of any format that ``snnc compile`` reads.

@@ -29,7 +29,7 @@ _SAMPLES = 2
 
 
 def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
-    """The shapes of one sample, of those that are tried, on which a network runs; the likeliest first.
+    """Return the shapes of one sample, of those that are tried, on which a network runs; the likeliest first.
 
     Tried are square images of usual sizes, with as many channels as the first layer takes, and vectors of features.
 
@@ -58,7 +58,7 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
 
 
 def weights_of(network: nn.Module) -> tuple[torch.Tensor, ...]:
-    """What a network was trained to: its parameters, or the constants of one that a file describes as a graph."""
+    """Return what a network was trained to: its parameters, or the constants of one that a file has as a graph."""
     parameters = tuple(network.parameters())
     return parameters or tuple(each for each in network.buffers() if each.is_floating_point())
 
@@ -89,7 +89,7 @@ def _runs(network: nn.Module, shape: Shape) -> bool:
 
 
 def recognised(state: Mapping[str, torch.Tensor]) -> tuple[Architecture, ...]:
-    """The networks of ours whose tensors have the same names and shapes.
+    """Return the networks of ours whose tensors have the same names and shapes.
 
     There may be several: pooling has no weights, and thresholds look alike whatever the activation does with them.
 

@@ -71,7 +71,7 @@ class LayerThresholds:
         return rate(self.values, self.threshold[self.channels], self.potential[self.channels], self.timesteps)
 
     def relative_errors(self, factors: FloatArray) -> FloatArray:
-        """The error with other thresholds, as a share of ``norm``, both estimated from the drawn activations.
+        """Return the error with other thresholds, as a share of ``norm``, both estimated from the drawn activations.
 
         Args:
             factors: By what to multiply every threshold and potential, (candidates,), > 0.
@@ -87,5 +87,5 @@ class LayerThresholds:
         return np.asarray(errors, np.float64) / self._mean(self.values)
 
     def _mean(self, values: FloatArray) -> float:
-        """The m-th root of the mean of |value| ** m."""
+        """Return the m-th root of the mean of |value| ** m."""
         return float((np.abs(values) ** self.objective).mean() ** (1 / self.objective))

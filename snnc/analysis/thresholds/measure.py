@@ -28,7 +28,7 @@ from snnc.program import Program
 
 
 def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
-    """The passes that turn a network into the spiking layers of a program; nothing is profiled or quantised.
+    """Return the passes that turn a network into the spiking layers of a program; nothing is profiled or quantised.
 
     Args:
         program: The program.
@@ -51,7 +51,7 @@ def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...
 
 
 def check_layers(found: Collection[str], expected: Collection[str]) -> None:
-    """Makes sure that a model has the layers of a program.
+    """Make sure that a model has the layers of a program.
 
     Args:
         found: The model's, by name; a mapping where more than the names has to be equal.
@@ -70,7 +70,7 @@ def check_layers(found: Collection[str], expected: Collection[str]) -> None:
 
 
 def program_levels(program: Program) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Threshold Vth and initial potential v0 of each channel, (channels,) in units of the activations, by layer."""
+    """Return by layer Vth and v0 of each channel, (channels,), in units of the activations."""
     chosen = {}
     for layer in program.spiking_layers:
         if not layer.memoryless:
@@ -108,7 +108,7 @@ def model_thresholds(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> tuple[LayerThresholds, ...]:
-    """Thresholds that ``compile`` would choose, beside the activations that they are chosen from.
+    """Return thresholds that ``compile`` would choose, beside the activations that they are chosen from.
 
     Args:
         module: The network.
@@ -148,7 +148,7 @@ def model_thresholds(
 def program_thresholds(
     program: Program, module: nn.Module, dataset: Dataset, *, advance: Callable[[int], None] | None = None
 ) -> tuple[LayerThresholds, ...]:
-    """Thresholds of a compiled network, beside the activations of the model that it was compiled from.
+    """Return the thresholds of a compiled network, beside the activations of the model that it was compiled from.
 
     Args:
         program: The program; T, input coding and thresholds are its own.
@@ -206,7 +206,7 @@ def _add(
     drawn: int,
     generator: np.random.Generator,
 ) -> None:
-    """Adds the activations (channels, values) of a batch."""
+    """Add the activations (channels, values) of a batch."""
     channels, places = np.nonzero(rows > 0)
     values = rows[channels, places].astype(np.float64)
     rates = rate(values, threshold[channels], potential[channels], timesteps)

@@ -259,7 +259,7 @@ def _notes(program: CompiledNetwork, graph: Graph, compared: Sequence[NeuronLaye
 
 
 def _logits_node(graph: Graph) -> str:
-    """The node whose value the readout approximates: the output, before a softmax, which the compiler takes off."""
+    """Return the node that the readout approximates: the output, before a softmax, which the compiler takes off."""
     node = graph.output
     while isinstance(node.op, Output | Softmax | Identity):
         (source,) = node.inputs
@@ -272,7 +272,7 @@ def _has_value(graph: Graph, layer: NeuronLayer) -> bool:
 
 
 def _option(program: CompiledNetwork, name: str) -> NDArray[np.float64]:
-    """Mean or standard deviation that the program was compiled with."""
+    """Return mean or standard deviation that the program was compiled with."""
     text = program.provenance.options.get(name)
     try:
         return np.array([float(each) for each in (text or "").split()] or [{"mean": 0.0, "std": 1.0}[name]])

@@ -1,4 +1,4 @@
-"""A compiled network as a picture: each layer with its neurons, threshold, potential and bits."""
+"""The pictures of the page: errors with their bounds, energy, fewer steps, and the network layer by layer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from snnc.analysis.conversion import LayerEnergy, Report
 from snnc.analysis.validation import LayerComparison
-from snnc.common.plotting import picture_address
+from snnc.common.plotting import ACTIVATIONS, GREY, INK, STEPS, picture_address, style
 from snnc.program import CompiledNetwork, NeuronLayer
 from snnc.reporting import wording
 from snnc.reporting.graph import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR, Box, diagram_strips
 from snnc.reporting.program import view
-from snnc.reporting.thresholds import ACTIVATIONS, GREY, INK, STEPS, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +40,7 @@ class Image:
 
 
 def image(figure: Figure, text: str, *, format: Literal["png", "svg"] = "png") -> Image:
-    """Takes a figure into a page.
+    """Take a figure into a page.
 
     Args:
         figure: The figure; .png for many points, .svg for few, which then stay sharp in print.
@@ -57,7 +56,7 @@ _LAYER, _AROUND = 0.28, 1.0
 
 
 def bounds_figure(layers: Sequence[LayerComparison]) -> Figure:
-    """Mean error, largest error and bound of each layer, on one logarithmic axis.
+    """Draw mean error, largest error and bound of each layer, on one logarithmic axis.
 
     Args:
         layers: At least one; what has no bound has no point for it.
@@ -95,7 +94,7 @@ _LAYER_OF_ENERGY, _AROUND_OF_ENERGY = 0.21, 1.0
 
 
 def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
-    """Energy of SNN and ANN for one sample, on one logarithmic axis.
+    """Draw the energy of SNN and ANN for one sample, on one logarithmic axis.
 
     Args:
         layers: At least one.
@@ -144,7 +143,7 @@ _LOGARITHMIC = 16
 
 
 def steps_figure(report: Report) -> Figure:
-    """Accuracy, and agreement with the ANN, after fewer steps than T."""
+    """Draw accuracy, and agreement with the ANN, after fewer steps than T."""
     # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter

@@ -8,7 +8,8 @@ import numpy as np
 
 from snnc.analysis.conversion import LayerEvidence
 from snnc.analysis.staircase import rate
-from snnc.reporting.thresholds import ACTIVATIONS, INK, STEPS, draw_activations, style
+from snnc.common.plotting import ACTIVATIONS, INK, STEPS, style
+from snnc.reporting.thresholds import draw_activations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ _SPREAD = 0.02
 
 
 def scatter_figure(evidence: LayerEvidence) -> Figure:
-    """Activations of the ANN against rates of the spiking network, both in thresholds, with the quantiser's steps."""
+    """Draw activations of the ANN against rates of the network, both in thresholds, with the quantiser's steps."""
     figure, axes = _panel("activation of the ANN / Vth", "spikes per step")
     assert evidence.scatter is not None
     activations, rates = evidence.scatter.activations, evidence.scatter.rates
@@ -48,7 +49,7 @@ def scatter_figure(evidence: LayerEvidence) -> Figure:
 
 
 def activations_figure(evidence: LayerEvidence) -> Figure:
-    """Its positive activations in ascending order, with what its neurons make of each."""
+    """Draw the positive activations in ascending order, with what its neurons make of each."""
     assert evidence.thresholds is not None
     figure, axes = _panel("rank among the positive activations (%)", "")
     draw_activations(axes, evidence.thresholds)
@@ -56,7 +57,7 @@ def activations_figure(evidence: LayerEvidence) -> Figure:
 
 
 def firing_figure(evidence: LayerEvidence) -> Figure:
-    """How many neurons fire how often."""
+    """Draw how many neurons fire how often."""
     from matplotlib.ticker import NullLocator
 
     figure, axes = _panel("spikes per step, mean of the samples", "neurons")
@@ -72,7 +73,7 @@ def firing_figure(evidence: LayerEvidence) -> Figure:
 
 
 def _remark(axes: Axes, text: str) -> None:
-    """Writes above a panel, at its right end. A title would do, but takes long to find its place."""
+    """Write above a panel, at its right end. A title would do, but takes long to find its place."""
     axes.text(1, 1.03, text, transform=axes.transAxes, ha="right", fontsize=7.5, color=INK)
 
 

@@ -90,5 +90,5 @@ def _sent_tile(program: CompiledNetwork, counts: OperationCounts) -> Tile:
 
 
 def _deviation(share: float, samples: int) -> str:
-    """The standard error of a share of the samples, in points."""
+    """Return the standard error of a share of the samples, in points."""
     return f"{100 * math.sqrt(share * (1 - share) / samples):.1f}"
