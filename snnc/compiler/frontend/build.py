@@ -71,8 +71,6 @@ def build(traced: torch.fx.GraphModule, input_shape: Shape) -> Graph:
         if node.op == "output":
             graph.add(graph.free_name("output"), Output(), (_returned(node, values),))
         elif node.op == "placeholder":
-            if len(graph):
-                raise UnsupportedError("the network has several inputs", where=str(node.target), expected="one tensor")
             graph.add("input", Input(input_shape))
             values.add(node, "input")
         elif node.op != "get_attr" and "tensor_meta" in node.meta:

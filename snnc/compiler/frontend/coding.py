@@ -27,7 +27,7 @@ def choose_coding(
     mean: tuple[float, ...] = (0.0,),
     std: tuple[float, ...] = (1.0,),
 ) -> InputCoding:
-    """The coding for data like these.
+    """Return the coding for data like these.
 
     Integers keep their own levels. Real numbers that lie on a grid of at most 256 points (images divided by 255 and
     normalised) get that grid, so nothing is lost; any others get 256 levels over their range.

@@ -29,14 +29,14 @@ Frame = tuple[str, int, str]
 
 
 def line_of(node: torch.fx.Node) -> str | None:
-    """The line that made a node, ``file.py:12``; None where it is not known or not the user's."""
+    """Return the line that made a node, ``file.py:12``; None where it is not known or not the user's."""
     if node.meta.get(LINE):
         return str(node.meta[LINE])
     return _innermost((each["file"], int(each["line"]), each["function"]) for each in _frames(node.stack_trace or ""))
 
 
 def foreign_line(stack: str) -> str | None:
-    """The innermost line outside of libraries in a stack that another machine wrote down; None where there is none."""
+    """Return the innermost line outside of libraries in a stack from another machine; None where there is none."""
     found = None
     # Windows paths are taken apart at both kinds of slashes.
     for frame in _FOREIGN_FRAME.finditer(stack):
@@ -46,12 +46,12 @@ def foreign_line(stack: str) -> str | None:
 
 
 def line_of_failure(trace: TracebackType | None) -> str | None:
-    """The innermost line of the user's network in a traceback, ``file.py:12``; None where there is none."""
+    """Return the innermost line of the user's network in a traceback, ``file.py:12``; None where there is none."""
     return _innermost((each.filename, each.lineno or 0, each.name) for each in traceback.extract_tb(trace))
 
 
 def with_line(where: str, line: str | None) -> str:
-    """A place with the line behind it, where that is known: ``block.add (model.py:12)``."""
+    """Return a place with the line behind it, where that is known: ``block.add (model.py:12)``."""
     return f"{where} ({line})" if line else where
 
 
@@ -60,7 +60,7 @@ def _frames(stack: str) -> Iterable[re.Match[str]]:
 
 
 def _innermost(frames: Iterable[Frame]) -> str | None:
-    """The last frame of the network's own code, outermost first."""
+    """Return the last frame of the network's own code, outermost first."""
     found = None
     for file, line, function in frames:
         if (Path(file).name, function) == _TRACER:
@@ -76,7 +76,7 @@ PLACE = "snnc_place"
 
 
 def module_of(node: torch.fx.Node) -> str:
-    """A module's qualified name; for a function that of the module whose forward() calls it, with the call's name."""
+    """Return a module's qualified name; for a function that of the module whose forward() calls it, and its own."""
     if node.op == "call_module":
         return str(node.target)
     if node.meta.get(PLACE):
@@ -87,13 +87,13 @@ def module_of(node: torch.fx.Node) -> str:
 
 
 def call_name(node: torch.fx.Node) -> str:
-    """What our graph calls it: by the module, or the function with torch.fx's number."""
+    """Return what our graph calls it: by the module, or the function with torch.fx's number."""
     if node.meta.get(PLACE):
         return str(node.meta[PLACE]).strip("/").replace("/", ".")
     return str(node.target) if node.op == "call_module" else node.name
 
 
 def place_of(node: torch.fx.Node) -> str:
-    """The module or call, with the source line where it is known: ``layer1.0.add (resnet.py:12)``."""
+    """Return the module or call, with the source line where it is known: ``layer1.0.add (resnet.py:12)``."""
     name = module_of(node)
     return with_line(named_place((name,)) if node.op == "call_module" else name, line_of(node))

@@ -12,9 +12,9 @@ import torch.fx
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from snnc.common.errors import ModelError, first_line
+from snnc.common.errors import ModelError, UnsupportedError, first_line
 from snnc.compiler.frontend.build import build
-from snnc.compiler.frontend.locations import line_of_failure, with_line
+from snnc.compiler.frontend.locations import PLACE, line_of_failure, with_line
 from snnc.compiler.frontend.operations.activations import is_activation
 from snnc.compiler.frontend.probing import PROBE, check_sizes, probe
 from snnc.compiler.ir import Graph, Shape, execute
@@ -117,12 +117,21 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
     """
     network = _copied(module).eval().float()
     traced = symbolic(network)
+    _check_one_input(traced)
     check_sizes(traced, input_shape)
     probe(traced, input_shape)
     graph = build(traced, input_shape)
     graph.remove_unread()
     _check_same(graph, network, input_shape)
     return graph
+
+
+def _check_one_input(traced: torch.fx.GraphModule) -> None:
+    inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    for node in inputs[1:]:
+        raise UnsupportedError(
+            "the network has several inputs", where=str(node.meta.get(PLACE, node.target)), expected="one tensor"
+        )
 
 
 def _copied(module: nn.Module) -> nn.Module:

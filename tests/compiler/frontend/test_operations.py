@@ -17,6 +17,8 @@ from torch.fx.operator_schemas import get_signature_for_torch_op
 
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend import trace
+from snnc.compiler.frontend.files.assembly import Assembly, Place
+from snnc.compiler.frontend.files.aten import Operators
 from snnc.compiler.frontend.files.onnx.arrangement import ARRANGEMENT
 from snnc.compiler.frontend.files.onnx.operators import COMPUTING
 from snnc.compiler.frontend.operations.table import (
@@ -109,3 +111,13 @@ def test_a_module_that_stays_in_training_mode_is_refused_by_path(kind: Callable[
     module.train = lambda mode=True: module
     with pytest.raises(UnsupportedError, match=rf"^module layer \(.*\): {name} stays in training mode"):
         trace(Net(lambda net, x: net.layer(x).flatten(1), layer=module), IMAGE)
+
+
+def test_what_an_export_calls_hardtanh_is_what_has_its_bounds() -> None:
+    network = Assembly()
+    value = network.input(Place("x"))
+    node = Operators(network).apply("hardtanh", {"self": value, "min_val": 0.0, "max_val": float("inf")})
+    assert node.target is F.relu
+    for bounds in ({}, {"min_val": 0, "max_val": 5.5}, {"min_val": value, "max_val": 6}):
+        with pytest.raises(UnsupportedError, match="hardtanh is not supported; train with ReLU"):
+            Operators(network).apply("hardtanh", {"self": value, **bounds})

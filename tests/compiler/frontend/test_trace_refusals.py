@@ -333,6 +333,12 @@ def test_several_or_strange_inputs_and_outputs_are_an_error(module: nn.Module) -
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("module", "name"), [(TwoInputs(), "y"), (OptionalInput(), "mask")])
+def test_a_second_input_is_named(module: nn.Module, name: str) -> None:
+    with pytest.raises(UnsupportedError, match=rf"^{name}: the network has several inputs"):
+        trace(module, (4,))
+
+
 class Unusual(nn.Module):
     """Holds what cannot be copied."""
 

@@ -31,7 +31,7 @@ SHARED_FREELY = 1 << 14
 
 
 def check_amount(network: nn.Module) -> None:
-    """Checks that a network is not much more than what was read for it.
+    """Check that a network is not much more than what was read for it.
 
     Args:
         network: As it was read.
@@ -79,7 +79,7 @@ class Maker:
 
 
 def hashable(key: object) -> object:
-    """A key as it is, if it is quickly hashed: tuples that hold one another twice, again and again, take for ever.
+    """Return a key as it is, if it is quickly hashed: tuples that hold one another, again and again, take for ever.
 
     Raises:
         MalformedFileError: It holds tuples or sets, or very many parts.

@@ -25,22 +25,22 @@ _LIMIT = 1 << 63
 
 
 def add_sizes(first: int, second: int) -> int:
-    """The sum."""
+    """Return the sum."""
     return _bounded(first + second)
 
 
 def subtract_sizes(first: int, second: int) -> int:
-    """The difference."""
+    """Return the difference."""
     return _bounded(first - second)
 
 
 def multiply_sizes(first: int, second: int) -> int:
-    """The product."""
+    """Return the product."""
     return _bounded(first * second)
 
 
 def divide_sizes(first: int, second: int) -> int:
-    """The quotient, rounded down."""
+    """Return the quotient, rounded down."""
     return _bounded(first // second)
 
 
@@ -76,7 +76,7 @@ class Place:
     def unsupported(
         self, problem: str, expected: str | None = None, *, kind: str = "", advice: str | None = None
     ) -> UnsupportedError:
-        """The error for something here that cannot be compiled.
+        """Return the error for something here that cannot be compiled.
 
         Args:
             problem: What it is.
@@ -100,18 +100,22 @@ class Assembly:
         self.place = Place("")
         self._root = nn.Module()
         self._graph = torch.fx.Graph()
+        self._inputs = 0
         self._modules = 0
         # By identity: the same tensor used twice is one buffer. The tensors are kept, so that no identity comes back.
         self._buffers: dict[int, tuple[torch.Tensor, str]] = {}
 
     def input(self, place: Place) -> torch.fx.Node:
-        """An input of the network."""
-        node: torch.fx.Node = self._graph.placeholder("input")
+        """Add an input of the network."""
+        # Names of a function's arguments, which must differ.
+        name = f"input_{self._inputs}" if self._inputs else "input"
+        self._inputs += 1
+        node: torch.fx.Node = self._graph.placeholder(name)
         node.meta[PLACE] = place.name
         return node
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> torch.fx.Node:
-        """The call of a function, which must be one that may be run on anything.
+        """Add the call of a function, which must be one that may be run on anything.
 
         Args:
             function: The function, such as ``F.conv2d``.
@@ -126,7 +130,7 @@ class Assembly:
         return self._placed(node)
 
     def module(self, module: nn.Module, value: torch.fx.Node) -> torch.fx.Node:
-        """The call of a module of ours, which becomes a part of the network.
+        """Add the call of a module of ours, which becomes a part of the network.
 
         Args:
             module: The module.
@@ -138,11 +142,11 @@ class Assembly:
         return self._placed(self._graph.call_module(name, (value,)))
 
     def size(self, tensor: torch.fx.Node, axis: int) -> torch.fx.Node:
-        """The length of a tensor's axis, known once the network runs."""
+        """Add the length of a tensor's axis, known once the network runs."""
         return self._placed(self._graph.call_method("size", (tensor, axis)))
 
     def finish(self, output: Any) -> torch.fx.GraphModule:
-        """The network.
+        """Finish the network and return it.
 
         Args:
             output: What it returns.
@@ -157,7 +161,7 @@ class Assembly:
         return node
 
     def _admitted(self, value: Any) -> Any:
-        """An argument as torch.fx takes it; nothing but these kinds is written into the graph's code."""
+        """Return an argument as torch.fx takes it; nothing but these kinds is written into the graph's code."""
         if isinstance(value, torch.Tensor):
             return self._graph.get_attr(self._buffer(value))
         if isinstance(value, slice):
@@ -179,13 +183,13 @@ class Assembly:
 
 
 def is_number(value: object) -> bool:
-    """Whether something is the node of a number: a size, or what was computed of sizes."""
+    """Say whether something is the node of a number: a size, or what was computed of sizes."""
     return isinstance(value, torch.fx.Node) and (
         (value.op == "call_method" and value.target == "size") or value.target in ARITHMETIC.values()
     )
 
 
 def printable(name: str) -> str:
-    """A name from a file in one line of sober length, without what would steer a terminal."""
+    """Return a name from a file in one line of sober length, without what would steer a terminal."""
     text = "".join(character if character.isprintable() else "?" for character in name)
     return text if len(text) <= _NAME_MAXIMUM else f"{text[:_NAME_MAXIMUM]}..."

@@ -101,7 +101,7 @@ class Operators:
 
 
 def _tensor(given: Arguments) -> Any:
-    """An operator's first argument, which schemas call by several names."""
+    """Return an operator's first argument, which schemas call by several names."""
     return given[next((name for name in ("input", "tensors") if name in given), "self")]
 
 

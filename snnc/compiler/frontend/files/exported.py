@@ -92,7 +92,7 @@ def read_program_file(path: Path) -> ProgramFile:
 
 
 def _folder(records: Records) -> str:
-    """The folder that the newer layout puts everything in."""
+    """Return the folder that the newer layout puts everything in."""
     for name in records.names:
         folder, slash, rest = name.partition("/")
         if rest == _GRAPHS[1]:
@@ -111,7 +111,7 @@ def _json(content: bytes) -> Mapping[str, Any]:
 
 
 def _saved(content: bytes, where: str) -> Mapping[str, torch.Tensor]:
-    """The tensors in a file of ``torch.save``; there is none where the program has no such tensors."""
+    """Return the tensors in a file of ``torch.save``; there is none where the program has no such tensors."""
     if not content:
         return {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -122,7 +122,7 @@ def _saved(content: bytes, where: str) -> Mapping[str, torch.Tensor]:
 
 
 def _described(records: Records, configuration: str, where: str) -> dict[str, torch.Tensor]:
-    """The tensors that a configuration describes; their values are records beside it."""
+    """Return the tensors that a configuration describes; their values are records beside it."""
     folder = configuration.rpartition("/")[0]
     entries = _json(records.read(configuration)).get("config")
     if not isinstance(entries, dict):
@@ -168,7 +168,7 @@ _CONTAINERS = "torch.nn.modules.container."
 
 
 def place_of(metadata: Mapping[str, Any], name: str) -> Place:
-    """The place that errors name: a layer's path, or that of the module whose forward() makes the call, and its name.
+    """Return the place that errors name: a layer's path, or that of the module that makes the call, and its name.
 
     Args:
         metadata: What the file says of the operator.
@@ -305,7 +305,7 @@ class _Reader:
             self._values[_output_name(described)] = _Unknown("a second value") if value is None else value
 
     def _value(self, argument: Mapping[str, Any]) -> Any:
-        """An argument: each is an object with one entry, which says its kind."""
+        """Return an argument: each is an object with one entry, which says its kind."""
         ((kind, value),) = argument.items()
         if kind == "as_none":
             return None

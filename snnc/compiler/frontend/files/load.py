@@ -123,7 +123,7 @@ def read_state(path: str | Path, *, trust: bool = False) -> Mapping[str, torch.T
 
 
 def _read(file: Path, trust: bool) -> Any:
-    """What a file holds, read by the reader of its format."""
+    """Return what a file holds, read by the reader of its format."""
     kind = identify(file, FORMATS)
     if kind.runs_code is not None and not trust:
         raise UntrustedModelError(

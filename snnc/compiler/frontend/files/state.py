@@ -1,4 +1,4 @@
-"""Finds and calls what ``--arch module:factory`` names."""
+"""State_dicts: what is one, how it is loaded, and the network that ``--arch module:factory`` makes for it."""
 
 from __future__ import annotations
 

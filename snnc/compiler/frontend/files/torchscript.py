@@ -114,7 +114,7 @@ class _Reader:
             self._values.update((each, _Unknown(kind)) for each in outputs)
 
     def _number(self, described: Any) -> Any:
-        """A whole number, or the node of one; traced networks write numbers as tensors. None for anything else."""
+        """Return a whole number, or the node of one; None for others. Traced networks hold numbers as tensors."""
         value = self._values.get(described.debugName())
         if isinstance(value, torch.Tensor) and not value.dim() and not value.is_floating_point():
             return int(value)
@@ -155,7 +155,7 @@ class _Reader:
         return value
 
     def _place(self, node: Any) -> Place:
-        """A layer with parameters by their path; anything else by the operator, and its line."""
+        """Return a layer with parameters by their path; anything else by the operator, and its line."""
         line = _line(str(node.sourceRange()))
         operator = str(node.kind()).rpartition(":")[2].strip("_")
         for each in node.inputs():
@@ -188,7 +188,7 @@ class _Unknown:
 
 
 def _line(source: str) -> str | None:
-    """The innermost line of the user's code, in either form that TorchScript writes."""
+    """Return the innermost line of the user's code, in either form that TorchScript writes."""
     frames = [f'File "{each["file"]}", line {each["line"]}' for each in _TRACED_LINE.finditer(source)]
     # Behind this word comes the serialised code, whose lines nobody knows.
     own = source.partition("Serialized")[0]

@@ -147,7 +147,7 @@ def _check_ceil_mode(call: Call, kind: str, kernel: Pair, stride: Pair, padding:
 
 
 def windows(size: int, parts: int) -> list[range]:
-    """What adaptive pooling of ``size`` values to ``parts`` looks at, as torch places its windows."""
+    """Return what adaptive pooling of ``size`` values to ``parts`` looks at, as torch places its windows."""
     return [range(part * size // parts, -(-(part + 1) * size // parts)) for part in range(parts)]
 
 
@@ -180,7 +180,7 @@ def averaging(shape: Shape, outputs: Shape) -> Sparse:
 
 
 def _means(size: int, parts: int) -> csr_matrix:
-    """The matrix that takes the mean over each window, (parts, size)."""
+    """Return the matrix that takes the mean over each window, (parts, size)."""
     means = np.zeros((parts, size))
     for part, window in enumerate(windows(size, parts)):
         means[part, list(window)] = 1 / len(window)

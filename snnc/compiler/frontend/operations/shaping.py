@@ -86,7 +86,7 @@ def _pad_features(features: int, sides: Sides) -> Sparse:
 
 
 def _pad_image(channels: int, front: Sides, rows: Sides, columns: Sides) -> Conv2d:
-    """A convolution that moves values.
+    """Return a convolution that moves values.
 
     A kernel of one more than ``|before - behind|`` under padding by the larger of both leaves, for ``size`` values,
     ``size + before + behind``; its single 1 stands where the value that belongs there comes from.
@@ -167,7 +167,7 @@ def reshape(call: Call) -> Operation:
 
 
 def flatten_channels_last(images: torch.Tensor) -> torch.Tensor:
-    """Images as features, in the order in which frameworks with channels last count them.
+    """Return images as features, in the order in which frameworks with channels last count them.
 
     Args:
         images: (samples, channels, rows, columns).
@@ -219,7 +219,7 @@ def get_item(call: Call, key: object) -> Operation:
 
 
 def _ranges(call: Call, key: object, shape: Shape) -> list[range]:
-    """The indices that are taken along each axis, the batch's first."""
+    """Return the indices that are taken along each axis, the batch's first."""
     parts = list(key) if isinstance(key, tuple) else [key]
     if sum(part is Ellipsis for part in parts) == 1:
         place = next(index for index, part in enumerate(parts) if part is Ellipsis)
@@ -238,7 +238,7 @@ def _is_whole(taken: range, size: int) -> bool:
 
 
 def _is_strided(taken: range, size: int) -> bool:
-    """Whether every ``step``-th index from 0 to the end is taken, as a convolution with that stride does."""
+    """Say whether every ``step``-th index from 0 to the end is taken, as a convolution with that stride does."""
     return taken == range(0, size, taken.step)
 
 

@@ -1,4 +1,4 @@
-"""NIR's nodes without neurons."""
+"""NIR's nodes, one by one: neurons as activations, layers as functions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Value:
 
 
 def unusable(place: Place, problem: str, expected: str) -> UnsupportedError:
-    """The error for a node.
+    """Return the error for a node.
 
     Args:
         place: The node.
@@ -68,7 +68,7 @@ class SpikingActivation(nn.Module):
         self.steps = steps
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Spikes for each step, 0..1, (batch, channels, ...)."""
+        """Return spikes for each step, 0..1, (batch, channels, ...)."""
         return rates(values, self.threshold, self.potential, self.steps)
 
 
@@ -86,7 +86,7 @@ class Neurons:
 
 
 def neurons_of(node: Any, place: Place, dt: float) -> Neurons:
-    """Thresholds and initial potentials of a node.
+    """Return thresholds and initial potentials of a node.
 
     A reader starts potentials at 0. Reset by subtraction takes a potential at the threshold to ``v_reset``: so it
     subtracts ``v_threshold - v_reset``, and counted from ``v_reset`` the potential starts at ``-v_reset``.
@@ -125,7 +125,7 @@ def _by_channel(node: Any, name: str, place: Place) -> NDArray[np.float64]:
 
 
 def scaled(network: Assembly, value: Value, factor: NDArray[np.float64], shift: NDArray[np.float64]) -> Value:
-    """A value times a factor, plus a shift, for each channel: a batch normalisation, which is folded later."""
+    """Return a value times a factor, plus a shift, for each channel: a batch normalisation, which is folded later."""
     weight, bias = (torch.as_tensor(each, dtype=torch.float32) for each in (factor, shift))
     node = network.call(
         F.batch_norm, value.node, torch.zeros_like(weight), torch.ones_like(weight), weight, bias, False, 0.0, 0.0
@@ -199,7 +199,7 @@ def _delay(network: Assembly, value: Value, node: Any) -> Value:
 
 
 def _integrator(network: Assembly, value: Value, node: Any) -> Value:
-    """A readout: neurons that only add up."""
+    """Return a readout: neurons that only add up."""
     if np.unique(node.r).size != 1:
         raise unusable(network.place, "the integrators differ in r", "one for all")
     return value

@@ -29,7 +29,7 @@ __all__ = ["NIR", "read_nir"]
 
 
 def read_nir(path: Path) -> torch.fx.GraphModule:
-    """Reads a NIR graph. No code is run.
+    """Read a NIR graph. No code is run.
 
     Args:
         path: The file.
@@ -138,7 +138,7 @@ class _Reader:
         return scaled(self._network, value, 1 / each_step, -offset / each_step)
 
     def _input(self, name: str) -> Value:
-        """What arrives at a node: the sum of what its sources send."""
+        """Return what arrives at a node: the sum of what its sources send."""
         found = [self._values[source] for source in self._sources[name]]
         if not found:
             raise unusable(self._network.place, "nothing leads to it", "edges from the input on")
@@ -159,7 +159,7 @@ class _Reader:
         )
 
     def _readout(self, value: Value) -> Value:
-        """The output as a linear layer, which counts spikes where the last nodes send some."""
+        """Return the output as a linear layer, which counts spikes where the last nodes send some."""
         if not value.is_spiking:
             return value
         if value.is_image:
@@ -169,7 +169,7 @@ class _Reader:
 
 
 def _seconds_of_a_step(graph: Any) -> float:
-    """The time in which a neuron's potential rises by its input: 1 / R, by which NIR's writers all go."""
+    """Return the time in which a neuron's potential rises by its input: 1 / R, by which NIR's writers all go."""
     resistances = {
         float(each) for node in graph.nodes.values() if type(node).__name__ == "IF" for each in np.unique(node.r)
     }

@@ -46,7 +46,7 @@ def _flatten(call: OnnxCall) -> Known:
 
 
 def _as_features(call: OnnxCall, value: Value) -> Value:
-    """An image as features, in the order in which the model counts them."""
+    """Return an image as features, in the order in which the model counts them."""
     function: Any = {identity(len(value.order)): torch.flatten, CHANNELS_LAST: flatten_channels_last}.get(value.order)
     if function is None:
         raise call.unsupported(f"{call.operator} of axes in the order {value.order}", "channels first or last")

@@ -45,7 +45,7 @@ class Value:
         return self.order == identity(len(self.order))
 
     def axis(self, axis: int) -> int:
-        """The node's axis for one of the model's, which may be counted from behind.
+        """Return the node's axis for one of the model's, which may be counted from behind.
 
         Raises:
             IndexError: There is no such axis.
@@ -53,7 +53,7 @@ class Value:
         return self.order[axis]
 
     def with_node(self, node: torch.fx.Node) -> Value:
-        """The same arrangement of another tensor."""
+        """Return the same arrangement of another tensor."""
         return replace(self, node=node)
 
 
@@ -69,7 +69,7 @@ class Numbers:
 
 
 def identity(rank: int) -> tuple[int, ...]:
-    """The order of axes that are where they belong."""
+    """Return the order of axes that are where they belong."""
     return tuple(range(rank))
 
 
@@ -114,7 +114,7 @@ class OnnxCall:
         return self.network.call(row.function, node, **parameters)
 
     def value(self, position: int = 0) -> Value:
-        """An input that the network computes.
+        """Return an input that the network computes.
 
         Raises:
             UnsupportedError: It is a constant.
@@ -126,7 +126,7 @@ class OnnxCall:
         return given
 
     def plain(self, position: int = 0) -> Value:
-        """An input that the network computes, an image with its channels first, or features.
+        """Return an input that the network computes, an image with its channels first, or features.
 
         Raises:
             UnsupportedError: It is something else.
@@ -140,7 +140,7 @@ class OnnxCall:
         return value
 
     def constant(self, position: int, name: str) -> torch.Tensor | None:
-        """An input that has to be constant; None where it is left out.
+        """Return an input that has to be constant; None where it is left out.
 
         Raises:
             UnsupportedError: It is computed.
@@ -151,7 +151,7 @@ class OnnxCall:
         return given
 
     def required(self, position: int, name: str) -> torch.Tensor:
-        """The same, where it must be there.
+        """Return the same, where it must be there.
 
         Raises:
             MalformedFileError: It is absent.
@@ -162,7 +162,7 @@ class OnnxCall:
         return given
 
     def numbers(self, position: int, name: str) -> list[Any] | None:
-        """Whole numbers given by an input or, in older models, an attribute; None where they are left out.
+        """Return whole numbers given by an input or, in older models, an attribute; None where they are left out.
 
         Raises:
             UnsupportedError: They are computed of data.
@@ -179,7 +179,7 @@ class OnnxCall:
         return numbers
 
     def integers(self, position: int, name: str) -> list[int] | None:
-        """The same, where all of them have to be known.
+        """Return the same, where all of them have to be known.
 
         Raises:
             UnsupportedError: They are not.
@@ -194,14 +194,14 @@ class OnnxCall:
         return numbers
 
     def attribute(self, name: str, default: Any) -> Any:
-        """An attribute; it has to be of its default's type."""
+        """Return an attribute; it has to be of its default's type."""
         given = self.attributes.get(name, default)
         if default is not None and not isinstance(given, type(default)):
             raise MalformedFileError(f"{name} of a {self.operator} is a {type(given).__name__}")
         return given
 
     def unsupported(self, problem: str, expected: str | None = None, *, advice: str | None = None) -> UnsupportedError:
-        """The error for something that cannot be compiled."""
+        """Return the error for something that cannot be compiled."""
         return self.network.place.unsupported(problem, expected, kind=self.operator, advice=advice)
 
     def _input(self, position: int) -> Known:
@@ -212,7 +212,7 @@ class OnnxCall:
 
 
 def as_numbers(given: Known | None) -> list[Any] | None:
-    """Whole numbers, in one row; None for what are none."""
+    """Return whole numbers, in one row; None for what are none."""
     if isinstance(given, Numbers):
         return list(given.values)
     if isinstance(given, torch.Tensor) and not given.is_floating_point() and given.numel() <= NUMBERS_MAXIMUM:
@@ -226,7 +226,7 @@ Sides = tuple[Pair, Pair]
 
 
 def sides_of(call: OnnxCall, kernel: Pair, stride: Pair, dilation: Pair) -> Sides | None:
-    """The padding that a node asks for; None where it depends on the size of the image.
+    """Return the padding that a node asks for; None where it depends on the size of the image.
 
     Raises:
         MalformedFileError: It is in no form that ONNX has.
@@ -247,7 +247,7 @@ def sides_of(call: OnnxCall, kernel: Pair, stride: Pair, dilation: Pair) -> Side
 
 
 def padded(call: OnnxCall, node: torch.fx.Node, sides: Sides | None) -> tuple[torch.fx.Node, Pair]:
-    """A value with padding around it where it has to be, and the padding that is left to the convolution."""
+    """Return a value with padding around it where it has to be, and the padding that is left to the convolution."""
     if sides is None:
         kernel = call.required(1, "weight").shape[2:]
         stride, dilation = call.attribute("strides", [1, 1]), call.attribute("dilations", [1, 1])
@@ -262,7 +262,7 @@ def padded(call: OnnxCall, node: torch.fx.Node, sides: Sides | None) -> tuple[to
 
 
 def same_padding(rows: int, columns: int, kernel: Pair, stride: Pair, dilation: Pair, lower: bool) -> tuple[int, ...]:
-    """The padding that keeps an image's size, divided by the stride, as F.pad takes it.
+    """Return the padding that keeps an image's size, divided by the stride, as F.pad takes it.
 
     Args:
         rows: Height of the image.

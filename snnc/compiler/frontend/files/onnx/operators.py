@@ -23,7 +23,7 @@ _FLOATING = (1, 10, 11, 16)
 
 
 def pair(call: OnnxCall, name: str, default: list[int] | None) -> tuple[int, int]:
-    """An attribute of two numbers.
+    """Return an attribute of two numbers.
 
     Raises:
         UnsupportedError: It has another number of them: the operator is not over images.
@@ -145,7 +145,7 @@ def plain(call: OnnxCall) -> Value:
 
 
 def _clip(call: OnnxCall) -> Value:
-    """Values between two bounds: a ReLU, where nothing is cut off above."""
+    """Return values between two bounds: a ReLU, where nothing is cut off above."""
     bounds: list[float] = []
     for position, (name, default) in enumerate((("min", -torch.inf), ("max", torch.inf)), 1):
         given = call.constant(position, name)
@@ -199,7 +199,7 @@ def _divide(call: OnnxCall) -> Value:
 
 
 def _with_constant(call: OnnxCall) -> tuple[Value, torch.Tensor]:
-    """The two operands, one of them computed."""
+    """Return the two operands, one of them computed."""
     given = list(call.inputs)
     for value, constant in (given, given[::-1]):
         if isinstance(value, Value) and isinstance(constant, torch.Tensor):
@@ -208,7 +208,7 @@ def _with_constant(call: OnnxCall) -> tuple[Value, torch.Tensor]:
 
 
 def _affine(call: OnnxCall, value: Value, scale: torch.Tensor | None, shift: torch.Tensor | None) -> Value:
-    """A factor and a summand for each channel: batch normalisation of mean 0 and variance 1."""
+    """Return a factor and a summand for each channel: batch normalisation of mean 0 and variance 1."""
     parts = [_for_channels(call, value, each) for each in (scale, shift) if each is not None]
     channels = max(map(len, parts)) if value.channels is None else value.channels
     if value.channels is None and channels == 1:
@@ -225,7 +225,7 @@ def _affine(call: OnnxCall, value: Value, scale: torch.Tensor | None, shift: tor
 
 
 def _for_channels(call: OnnxCall, value: Value, constant: torch.Tensor) -> torch.Tensor:
-    """A constant that varies over channels only, as (channels,) or (1,)."""
+    """Return a constant that varies over channels only, as (channels,) or (1,)."""
     behind = len(value.order) - constant.dim()
     axes = [value.order[behind + axis] for axis, size in enumerate(constant.shape) if size != 1] if behind >= 0 else [0]
     if axes not in ([], [1]) or (axes and value.channels not in (None, constant.numel())):

@@ -185,7 +185,7 @@ class _Reader:
         self._values.update(zip(outputs, results, strict=False))
 
     def _count_copy(self, result: Known, inputs: Sequence[Known | None]) -> None:
-        """Refuses models that copy constants again and again, for instance by reshaping transposed ones."""
+        """Refuse models that copy constants again and again, for instance by reshaping transposed ones."""
         if not isinstance(result, torch.Tensor):
             return
         storages = [each.untyped_storage().data_ptr() for each in inputs if isinstance(each, torch.Tensor)]
@@ -230,7 +230,7 @@ class _Reader:
 
 
 def _constant(call: OnnxCall) -> torch.Tensor:
-    """A constant that is a node; it has one attribute, which says its kind."""
+    """Return a constant that is a node; it has one attribute, which says its kind."""
     ((_, value),) = call.attributes.items()
     if isinstance(value, str):
         raise call.unsupported("a constant text is not supported")

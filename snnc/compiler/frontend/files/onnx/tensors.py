@@ -1,4 +1,4 @@
-"""Operators on sizes: exporters write ``x.view(x.size(0), -1)`` as a handful of them."""
+"""Constants of ONNX models, and operators on sizes: ``x.view(x.size(0), -1)`` is written as a handful of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TensorReader:
         self._left: dict[str, int] = {}
 
     def read(self, described: Any) -> torch.Tensor:
-        """A tensor.
+        """Return a tensor.
 
         Args:
             described: ONNX's ``TensorProto``.
@@ -79,7 +79,7 @@ class TensorReader:
         return torch.frombuffer(content, dtype=dtype).reshape(shape) if content else torch.empty(shape, dtype=dtype)
 
     def _external(self, described: Any, name: str, expected: int) -> bytearray:
-        """The values of a tensor that lie in another file."""
+        """Return the values of a tensor that lie in another file."""
         where = {each.key: each.value for each in described.external_data}
         location = where.get("location", "")
         if not location or location in (".", "..") or any(mark in location for mark in "/\\:\0"):
@@ -100,7 +100,7 @@ class TensorReader:
 
 
 def _opened(path: Path, name: str) -> IO[bytes]:
-    """A plain file: a link could lead anywhere, a pipe would make us wait."""
+    """Return a plain file: a link could lead anywhere, a pipe would make us wait."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -132,7 +132,7 @@ def _from_field(values: Any, dtype: torch.dtype, shape: tuple[int, ...], name: s
 
 
 def number_operator(call: OnnxCall) -> Numbers | torch.Tensor | None:
-    """What an operator on sizes gives; None where this is none, or not on sizes."""
+    """Return what an operator on sizes gives; None where this is none, or not on sizes."""
     if call.operator == "Shape":
         return _known(_shape(call))
     translator = _OPERATORS.get(call.operator)
@@ -145,7 +145,7 @@ def number_operator(call: OnnxCall) -> Numbers | torch.Tensor | None:
 
 
 def _known(values: tuple[Any, ...]) -> Numbers | torch.Tensor:
-    """Numbers as a constant, where all of them are known."""
+    """Return numbers as a constant, where all of them are known."""
     return torch.tensor(values, dtype=torch.int64) if all(isinstance(each, int) for each in values) else Numbers(values)
 
 
