@@ -143,7 +143,7 @@ def test_a_second_activation_stays_only_where_it_changes_something() -> None:
 def test_a_graph_shows_the_bound() -> None:
     text = graph_text(trace(dense(QCFS(4, 1.5), ClippedReLU(2.0), nn.ReLU()), (6,)))
     assert "ReLU, up to 1.5 in 4 steps" in text and "ReLU, up to 2 " in text
-    assert "Linear 6→6, up to 1.5 in 4 steps" in str(formed(dense(QCFS(4, 1.5))))
+    assert "Linear 6→6, up to 1.5 in 4 steps" in graph_text(formed(dense(QCFS(4, 1.5))))
 
 
 def test_the_hash_of_a_network_knows_the_bound_and_plain_networks_keep_theirs() -> None:
