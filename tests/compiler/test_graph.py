@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -303,3 +305,49 @@ def test_narrow_images_padded_beyond_the_kernel_do_not_crash_in_any_order(repeat
         batch = torch.randn(16, inputs, size, 1, generator=generator)
         usual = op.apply(batch)
         assert torch.allclose(op.apply(batch.contiguous(memory_format=torch.channels_last)), usual, atol=1e-4)
+
+
+def calls_while_building(nodes: int) -> int:
+    """Function calls of Python that building a chain of so many nodes and inserting one into it takes."""
+    count = 0
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(counted)
+    try:
+        graph = chain(*(ReLU() for _ in range(nodes)), shape=(2,))
+        graph.insert_after(f"n{nodes // 2}", "new", Identity())
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_the_work_of_building_a_graph_grows_with_its_nodes_and_not_with_their_square() -> None:
+    assert calls_while_building(800) < 2.5 * calls_while_building(400)
+
+
+def test_a_node_whose_shape_stays_has_nothing_behind_it_inferred_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = chain(conv(2, 4), *(ReLU() for _ in range(50)))
+    inferred = []
+    monkeypatch.setattr(
+        ReLU, "output_shape", lambda self, shape, kept=ReLU.output_shape: inferred.append(shape) or kept(self, shape)
+    )
+    graph.replace("n0", conv(2, 4))
+    assert not inferred
+    graph.replace("n0", conv(2, 5))
+    assert len(inferred) == 50 and graph.output.shape == (5, 4, 4)
+
+
+def test_a_node_reads_only_what_exists_already() -> None:
+    graph = chain(ReLU())
+    with pytest.raises(AssertionError, match="not all of which exist"):
+        graph.add("new", Add(), ("n0", "later"))
+
+
+@pytest.mark.parametrize("inputs", [("n2",), ("n1",)])
+def test_redirecting_a_node_to_what_follows_it_is_refused(inputs: tuple[str, ...]) -> None:
+    graph = chain(ReLU(), ReLU(), ReLU())
+    with pytest.raises(UnsupportedError, match="cycle"):
+        graph.replace("n1", ReLU(), inputs)

@@ -1,4 +1,4 @@
-"""Running a graph on a batch, as the ANN computes it."""
+"""The graph of a network's operations, and running it on a batch as the ANN computes it."""
 
 from __future__ import annotations
 
@@ -47,21 +47,25 @@ class Graph:
     def __init__(self) -> None:
         self._graph: nx.DiGraph[str] = nx.DiGraph()
         self._order = 0
+        # The names in topological order, until an edge changes: passes ask for it far more often than that.
+        self._sorted: tuple[str, ...] | None = None
 
     def copy(self) -> Graph:
-        """A graph that can be changed without changing this one; operations are shared, being frozen."""
+        """Return a graph that can be changed without changing this one; operations are shared, being frozen."""
         other = Graph()
         other._graph = self._graph.copy()
         other._order = self._order
+        other._sorted = self._sorted
         return other
 
     def add(self, name: str, op: Operation, inputs: tuple[str, ...] = (), *, modules: tuple[str, ...] = ()) -> Node:
-        """Adds a node behind nodes that exist.
+        """Add a node that reads nodes that exist already, so that it cannot close a cycle.
 
         Raises:
             UnsupportedError: The shapes of the inputs do not fit the operation.
         """
         assert name not in self, f"{name} is taken"
+        assert all(source in self for source in inputs), f"{name} reads {inputs}, not all of which exist"
         shape = self._infer(op, inputs, named_place(modules) or name)
         self._graph.add_node(name, op=op, modules=modules, shape=shape, order=self._order)
         self._order += 1
@@ -76,27 +80,34 @@ class Graph:
         *,
         absorbed: tuple[str, ...] = (),
     ) -> Node:
-        """Gives a node another operation, and other inputs where they are named; what follows is inferred anew.
+        """Give a node another operation, and other inputs where they are named.
+
+        Where that changes the node's shape, the shapes of what reads it are inferred anew, and so on.
 
         Args:
             name: The node.
             op: Its new operation.
             inputs: Its new inputs; None: as they were.
             absorbed: Modules of the nodes that were folded into it; they are named before its own.
+
+        Raises:
+            UnsupportedError: The new inputs would close a cycle, or a shape no longer fits.
         """
-        sources = self[name].inputs if inputs is None else inputs
-        self._graph.remove_edges_from(list(self._graph.in_edges(name)))
         data = self._graph.nodes[name]
         data["op"] = op
         data["modules"] = tuple(dict.fromkeys((*absorbed, *data["modules"])))
-        self._connect(name, sources)
-        descendants = nx.descendants(self._graph, name)
-        for node in [self[name], *(each for each in self if each.name in descendants)]:
-            self._graph.nodes[node.name]["shape"] = self._infer(node.op, node.inputs, node.where)
+        if inputs is not None and inputs != self[name].inputs:
+            if set(inputs) & {name, *nx.descendants(self._graph, name)}:
+                raise UnsupportedError(
+                    "a cycle in the graph", where=name, advice="recurrent networks cannot be compiled"
+                )
+            self._graph.remove_edges_from(list(self._graph.in_edges(name)))
+            self._connect(name, inputs)
+        self._infer_from(name)
         return self[name]
 
     def free_name(self, name: str) -> str:
-        """``name``, or with ``:1``, ``:2``, ... behind it where that is taken."""
+        """Return ``name``, or with ``:1``, ``:2``, ... behind it where that is taken."""
         candidate, count = name, 0
         while candidate in self:
             count += 1
@@ -104,20 +115,22 @@ class Graph:
         return candidate
 
     def rename(self, name: str, new: str) -> Node:
-        """Gives a node another name."""
+        """Give a node another name."""
+        self._sorted = None
         nx.relabel_nodes(self._graph, {name: new}, copy=False)
         return self[new]
 
     def remove(self, name: str) -> None:
-        """Takes a node with one input out; whoever read it reads its input instead."""
+        """Take a node with one input out; whoever read it reads its input instead."""
         (source,) = self[name].inputs
         for consumer in self.consumers(name):
             inputs = tuple(source if each == name else each for each in consumer.inputs)
             self.replace(consumer.name, consumer.op, inputs)
+        self._sorted = None
         self._graph.remove_node(name)
 
     def insert_after(self, source: str, name: str, op: Operation, *, modules: tuple[str, ...] = ()) -> Node:
-        """Puts a node between ``source`` and everything that reads it."""
+        """Put a node between ``source`` and everything that reads it."""
         consumers = self.consumers(source)
         node = self.add(name, op, (source,), modules=modules)
         for consumer in consumers:
@@ -126,12 +139,13 @@ class Graph:
         return node
 
     def remove_unread(self) -> None:
-        """Drops every node that the output does not depend on."""
+        """Drop every node that the output does not depend on."""
         needed = nx.ancestors(self._graph, self.output.name) | {self.output.name, self.input.name}
         self._graph.remove_nodes_from([name for name in self._graph if name not in needed])
+        self._sorted = None
 
     def __getitem__(self, name: str) -> Node:
-        """The node of that name."""
+        """Return the node of that name."""
         data = self._graph.nodes[name]
         sources = self._graph.predecessors(name)
         inputs = sorted(
@@ -140,33 +154,33 @@ class Graph:
         return Node(name, data["op"], tuple(source for _, source in inputs), data["modules"], data["shape"])
 
     def __contains__(self, name: object) -> bool:
-        """Whether a node of that name exists."""
+        """Return whether a node of that name exists."""
         return name in self._graph
 
     def __len__(self) -> int:
-        """Number of nodes."""
+        """Return the number of nodes."""
         return len(self._graph)
 
     def __iter__(self) -> Iterator[Node]:
-        """Nodes in topological order."""
-        order = nx.lexicographical_topological_sort(self._graph, key=lambda name: self._graph.nodes[name]["order"])
-        return iter([self[name] for name in order])
+        """Return the nodes in topological order."""
+        return iter([self[name] for name in self._topological()])
 
     def consumers(self, name: str) -> list[Node]:
-        """The nodes that read a node's output, in the order they were added."""
+        """Return the nodes that read a node's output, in the order they were added."""
         successors = sorted(self._graph.successors(name), key=lambda each: self._graph.nodes[each]["order"])
         return [self[each] for each in successors]
 
     def value_read_by(self, node: Node) -> Node:
-        """The node whose value a node with one input reads, looking through flattens."""
+        """Return the node whose value a node with one input reads, looking through flattens."""
         source = self[node.inputs[0]]
         while isinstance(source.op, Flatten):
             source = self[source.inputs[0]]
         return source
 
     def of_kind(self, *kinds: type[Operation]) -> list[Node]:
-        """The nodes whose operation is one of these, in topological order."""
-        return [node for node in self if isinstance(node.op, kinds)]
+        """Return the nodes whose operation is one of these, in topological order."""
+        nodes = self._graph.nodes
+        return [self[name] for name in self._topological() if isinstance(nodes[name]["op"], kinds)]
 
     @property
     def input(self) -> Node:
@@ -185,12 +199,33 @@ class Graph:
         """A copy as a plain networkx graph, for analyses and pictures."""
         return self._graph.copy()
 
+    def _topological(self) -> tuple[str, ...]:
+        if self._sorted is None:
+            order = nx.lexicographical_topological_sort(self._graph, key=lambda name: self._graph.nodes[name]["order"])
+            self._sorted = tuple(order)
+        return self._sorted
+
     def _connect(self, name: str, inputs: tuple[str, ...]) -> None:
+        self._sorted = None
         for position, source in enumerate(inputs):
             earlier = self._graph.get_edge_data(source, name, default={"positions": ()})
             self._graph.add_edge(source, name, positions=(*earlier["positions"], position))
-        if not nx.is_directed_acyclic_graph(self._graph):
-            raise UnsupportedError("a cycle in the graph", where=name, advice="recurrent networks cannot be compiled")
+
+    def _infer_from(self, name: str) -> None:
+        """Infer the shape of a node, and of what reads it as far as shapes change."""
+        stale = {name}
+        first = self[name]
+        shape = self._infer(first.op, first.inputs, first.where)
+        if shape == first.shape:
+            return
+        for each in self._topological():
+            if each not in stale:
+                continue
+            node = self[each]
+            shape = self._infer(node.op, node.inputs, node.where)
+            if shape != node.shape:
+                self._graph.nodes[each]["shape"] = shape
+                stale.update(self._graph.successors(each))
 
     def _infer(self, op: Operation, inputs: tuple[str, ...], where: str) -> Shape:
         shapes = [self._graph.nodes[source]["shape"] for source in inputs]
@@ -204,14 +239,14 @@ Apply = Callable[[Node, tuple[torch.Tensor, ...]], torch.Tensor]
 
 
 def apply_node(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """What a node's operation makes of its inputs."""
+    """Return what a node's operation makes of its inputs."""
     return node.op.apply(*inputs)
 
 
 def execute(
     graph: Graph, batch: torch.Tensor, *, keep: Collection[str] = (), apply: Apply = apply_node
 ) -> Mapping[str, torch.Tensor]:
-    """Computes a graph's output.
+    """Compute a graph's output.
 
     Args:
         graph: Any graph; spiking layers compute the ANN's activation.
@@ -238,5 +273,5 @@ def execute(
 
 
 def channels_last(values: torch.Tensor) -> torch.Tensor:
-    """The same values, images pixel by pixel: narrow convolutions on a CPU are then two to three times as fast."""
+    """Return the same values, images pixel by pixel: narrow convolutions on a CPU are then two to three times as fast."""
     return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
