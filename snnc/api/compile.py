@@ -15,7 +15,7 @@ from snnc.api.runs import run_identity, run_shared
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OverflowWarning
 from snnc.compiler.compilation import Compilation
-from snnc.compiler.conversion.calibration import named_corrections
+from snnc.compiler.conversion.calibration.corrections import named_corrections
 from snnc.compiler.ir.passes import Progress
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import Options, compile_module

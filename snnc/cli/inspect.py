@@ -93,7 +93,7 @@ def inspect_command(
     energies = ", ".join(f"{wording.joules(value)} by {name}" for name, value in ann_joules(program).items())
     screen.show(f"the ANN takes {macs:,} multiply-accumulates per sample ({energies}, an estimate)")
     provenance = program.provenance
-    options = ", ".join(f"{name} {value or 'none'}" for name, value in provenance.options.items())
+    options = ", ".join(f"{name} {value or 'none'}" for name, value in provenance.option_texts.items())
     screen.show(f"compiled by snnc {provenance.snnc} with {options}")
     screen.show(
         f"model {provenance.model[:16]}, calibrated on {provenance.calibration_samples:,} samples "

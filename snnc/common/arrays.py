@@ -1,11 +1,17 @@
-"""Names for the arrays of numpy that much of snnc takes and gives."""
+"""Names for the arrays of numpy that much of snnc takes and gives, and the one way to shape numbers of channels."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+    # numpy and torch reshape alike.
+    Channels = TypeVar("Channels", NDArray[Any], torch.Tensor)
 
 # Real numbers of the ANN and of its conversion.
 FloatArray = NDArray[np.float64]
@@ -17,14 +23,14 @@ FloatingArray = NDArray[np.floating[Any]]
 Number = TypeVar("Number", bound=np.generic)
 
 
-def per_channel(values: FloatArray, dimensions: int) -> FloatArray:
-    """Return a number for each channel in a shape that combines with a batch.
+def per_channel(values: Channels, axes: int) -> Channels:
+    """Return numbers of channels, shaped to be combined with arrays whose last axes are those of a layer.
 
     Args:
-        values: (channels,).
-        dimensions: Those of a sample of the batch, the channels first.
+        values: (channels, ...) of as many values as there are channels.
+        axes: Axes of the layer, the first of which is that of the channels; batch and steps may come before them.
 
     Returns:
-        (channels, 1, ...), of as many dimensions.
+        (channels, 1, 1, ...), with so many axes.
     """
-    return values.reshape(-1, *(1,) * (dimensions - 1))
+    return values.reshape(-1, *(1,) * (axes - 1))

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from snnc.compiler.ir import Graph
+from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
+from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear
 from snnc.compiler.ir.passes import PassRecord
-from snnc.program import CompiledNetwork, Provenance
+from snnc.program import AnnLayer, CompiledNetwork, Provenance
 from snnc.program.placement import place
+from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice
 from snnc.program.targets import Target
 
-# Corrections that are worth their time wherever accuracy counts.
-CALIBRATE_OPTION = "--calibrate weights,spread,bias"
+
+def calibrate_option() -> str:
+    """Return the option for the corrections that are worth their time wherever accuracy counts."""
+    return f"--calibrate {','.join(name for name, each in CORRECTIONS.items() if each.recommended)}"
 
 
 def lead_option(timesteps: int) -> str:
-    """The lead that most often helps: half of T."""
+    """Return the lead that most often helps: half of T."""
     return f"--lead {max(1, timesteps // 2)}"
 
 
@@ -66,15 +71,27 @@ class Compilation(Generic[Made]):
 
 
 def provenance_of(
-    traced: Graph, levels: NDArray[np.uint8], options: Mapping[str, str], notes: tuple[str, ...]
+    traced: Graph,
+    levels: NDArray[np.uint8],
+    options: Mapping[str, OptionValue],
+    *,
+    notes: Sequence[str] = (),
+    thresholds: ThresholdChoice | None = None,
+    pooling: Sequence[PoolingChoice] = (),
+    scale: ScaleChoice | None = None,
+    corrections: CorrectionFigures | None = None,
 ) -> Provenance:
-    """What a program is made from.
+    """Return what a program is made from.
 
     Args:
         traced: The ANN.
         levels: Calibration data as input levels, (samples, *input shape).
         options: What shaped the compilation, by name.
-        notes: What users should know of it.
+        notes: What users should know of it; each is kept once.
+        thresholds: How thresholds were chosen.
+        pooling: How each maximum pooling is written.
+        scale: What the integers' scales rest on.
+        corrections: What corrections brought.
     """
     return Provenance(
         snnc=importlib.metadata.version("snnc"),
@@ -82,12 +99,49 @@ def provenance_of(
         calibration=hashlib.sha256(levels.tobytes()).hexdigest(),
         calibration_samples=len(levels),
         options=dict(options),
-        notes=notes,
+        notes=tuple(dict.fromkeys(notes)),
+        thresholds=thresholds,
+        pooling=tuple(pooling),
+        scale=scale,
+        corrections=corrections,
     )
 
 
+def recorded_options(options: object, *silent: str) -> dict[str, OptionValue]:
+    """Return the fields of a dataclass of options by name.
+
+    Args:
+        options: The dataclass.
+        silent: Fields that are left out: what shapes nothing.
+    """
+    assert is_dataclass(options)
+    return {each.name: getattr(options, each.name) for each in fields(options) if each.name not in silent}
+
+
+def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
+    """Return the multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample.
+
+    Slices and padding were traced as convolutions, but nothing is multiplied there.
+    """
+    counts = []
+    for node in graph.of_kind(Conv2d, ConvTranspose2d, Linear):
+        assert isinstance(node.op, Conv2d | ConvTranspose2d | Linear)
+        if isinstance(node.op, Conv2d) and _only_moves(node.op):
+            continue
+        # A transposed convolution meets its weights once for each position of its input, not of its output.
+        shape = graph[node.inputs[0]].shape if isinstance(node.op, ConvTranspose2d) else node.shape
+        counts.append(AnnLayer(node.where, int(node.op.weight.size) * math.prod(shape[1:])))
+    return tuple(counts)
+
+
+def _only_moves(op: Conv2d) -> bool:
+    """Whether each output is one input as it is, or 0."""
+    ones = (op.weight == 1).sum(axis=(1, 2, 3))
+    return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
+
+
 def graph_hash(graph: Graph) -> str:
-    """SHA-256 of a traced network: its operations, their parameters and connections."""
+    """Return the SHA-256 of a traced network: its operations, their parameters and connections."""
     digest = hashlib.sha256()
     for node in graph:
         digest.update(repr((node.name, node.op.kind, node.inputs, node.shape)).encode())

@@ -1,50 +1,50 @@
-"""The whole way from a module and calibration data to a program."""
+"""The whole way from a module and calibration data to a program: front, conversion, quantisation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import partial
-from typing import cast
+from typing import TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.errors import OptionError, TargetError
-from snnc.compiler.compilation import Compilation, provenance_of
-from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds
-from snnc.compiler.conversion.calibration import ALL, CORRECTIONS, Calibrator
-from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, neurons
-from snnc.compiler.conversion.choose_thresholds import AUTOMATIC, CANDIDATES, ChooseThresholds
-from snnc.compiler.conversion.profile import ProfileActivations
-from snnc.compiler.conversion.solver import METHODS, OBJECTIVES, SEARCHES
-from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear, MaxPool2d
+from snnc.compiler.compilation import Compilation, count_macs, provenance_of, recorded_options
+from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
+from snnc.compiler.conversion.calibration.calibrator import Calibrator
+from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS
+from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
+from snnc.compiler.conversion.choose_thresholds import AUTOMATIC, ChooseThresholds, candidates
+from snnc.compiler.conversion.methods import METHODS, searches
+from snnc.compiler.conversion.solver import OBJECTIVES
+from snnc.compiler.front import Front, front
+from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord, Progress
-from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling
-from snnc.compiler.lowering.spiking_layers import AlignPaths
 from snnc.compiler.parallel import Processes
 from snnc.compiler.quantization.input_moments import input_moments
 from snnc.compiler.quantization.membranes import check_target, measure_membranes, to_program
-from snnc.compiler.quantization.quantize import INPUT_DEVIATION, UNITS_PER_LEVEL, Quantize
+from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
 from snnc.compiler.quantization.scale import USUAL_MARGIN
 from snnc.compiler.quantization.weights import WeightRounding
-from snnc.program import AnnLayer, InputCoding, Program, Provenance
+from snnc.compiler.search import Candidate, Judge, search
+from snnc.program import InputCoding, Program, Provenance
 from snnc.program.targets import Target, get_target
 
 TIMESTEPS_MAXIMUM = 1024
-# Every way to choose thresholds: the best of several, by a search over the activations, or out of the network.
-THRESHOLDS = (AUTOMATIC, *METHODS, LEARNED)
-# Input weights are fine enough where rounding them moves a step's drive by less than half of the distance between
-# two levels, Vth / T; else the input is spread more coarsely.
-FINE = 0.5
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (USUAL_MARGIN, 2 * USUAL_MARGIN, 4 * USUAL_MARGIN, math.inf)
+
+
+def threshold_names() -> tuple[str, ...]:
+    """Return every way to choose thresholds: the best of several, the methods, or out of the network."""
+    return (AUTOMATIC, *METHODS, LEARNED)
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ class Options:
     Attributes:
         target: Name of the chip.
         timesteps: T, 1..1024.
-        threshold: One of ``THRESHOLDS``: ``auto``, the best of several on the calibration data for the T, lead and
-            corrections at hand; a key of ``snnc.compiler.conversion.solver.METHODS``; or ``learned``.
+        threshold: ``auto``, the best of several on the calibration data for the T, lead and corrections at hand; a key
+            of ``snnc.compiler.conversion.methods.METHODS``; or ``learned``.
         per_channel: One threshold for each channel instead of one for each layer.
         max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
             and ``exact`` on the calibration data for each.
         calibrate: Corrections of the layers from the calibration data: names among
-            ``snnc.compiler.conversion.calibration.CORRECTIONS``.
+            ``snnc.compiler.conversion.calibration.corrections.CORRECTIONS``.
         lead: k, 0..T: steps that each layer integrates its input before it may fire.
-        objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only the
-            ``SEARCHES`` among the methods minimise anything, so that 2 is for them alone.
+        objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only some
+            of the methods minimise anything, so that 2 is for them alone.
         allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
         strict: Only membranes that are proven to stay within the chip's range for any input; else an error.
         mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
@@ -84,7 +84,7 @@ class Options:
     std: tuple[float, ...] = (1.0,)
 
     def check(self) -> Target:
-        """The target, if everything is in range.
+        """Return the target, if everything is in range.
 
         Raises:
             OptionError: An option is out of range.
@@ -101,9 +101,9 @@ class Options:
                 expected=f"0..{self.timesteps}, which is T: a layer that waits longer learns nothing new",
                 found=str(self.lead),
             )
-        if self.threshold not in THRESHOLDS:
+        if self.threshold not in threshold_names():
             raise OptionError(
-                "unknown method", where="threshold", expected=", ".join(THRESHOLDS), found=repr(self.threshold)
+                "unknown method", where="threshold", expected=", ".join(threshold_names()), found=repr(self.threshold)
             )
         if self.max_pool not in (AUTOMATIC, *MAX_POOLINGS):
             raise OptionError(
@@ -127,15 +127,34 @@ class Options:
                 expected=" or ".join(map(str, OBJECTIVES)),
                 found=str(self.objective),
             )
-        if self.objective != 1 and self.threshold not in SEARCHES:
+        if self.objective != 1 and self.threshold not in searches():
             raise OptionError(
                 "is only for thresholds that are searched for; "
                 + ("auto tries both" if self.threshold == AUTOMATIC else f"{self.threshold} minimises no error"),
                 where="objective (--objective)",
-                expected=f"--threshold {' or '.join(SEARCHES)}",
+                expected=f"--threshold {' or '.join(searches())}",
                 found=f"{self.objective} with {self.threshold}",
             )
         return get_target(self.target)
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """A network whose layers have thresholds; several quantisations can begin from one.
+
+    Attributes:
+        front: What it was made of.
+        options: What it was made for.
+        graph: Spiking layers with thresholds.
+        outcome: How they were chosen.
+        record: What the pass did that chose them.
+    """
+
+    front: Front
+    options: Options
+    graph: Graph
+    outcome: ThresholdOutcome
+    record: PassRecord
 
 
 def compile_module(
@@ -147,8 +166,9 @@ def compile_module(
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
+    judge: Judge | None = None,
 ) -> Compilation[Program]:
-    """Compiles a module.
+    """Compile a module.
 
     Args:
         module: The trained network.
@@ -158,55 +178,123 @@ def compile_module(
         progress: Told of each pass as it begins.
         advance: Told how many calibration samples were profiled.
         processes: Those that share the profiling; all of them call this with the same arguments and get the same.
+        judge: Decides between the candidates of all searches.
 
     Raises:
         SnncError: Anything that the user can mend.
     """
-    target = options.check()
-    coding = choose_coding(
+    made = profile(
+        module, raw, options, unit=unit, progress=progress, advance=advance, processes=processes, judge=judge
+    )
+    return quantise(convert(made, options, progress=progress, judge=judge), progress=progress, judge=judge)
+
+
+def profile(
+    network: nn.Module | Graph,
+    raw: NDArray[np.generic],
+    options: Options,
+    *,
+    unit: float | None = None,
+    progress: Progress | None = None,
+    advance: Callable[[int], None] | None = None,
+    processes: Processes | None = None,
+    judge: Judge | None = None,
+) -> Front:
+    """Trace, lower and profile a network; arguments as for :func:`compile_module`.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    return front(
+        network,
         raw,
-        "graded" if target.graded_input else "rate",
-        unit=unit,
+        options.check(),
+        partial(max_pooling, options=options, judge=judge),
         mean=options.mean,
         std=options.std,
+        unit=unit,
+        lead=options.lead,
+        progress=progress,
+        advance=advance,
+        processes=processes,
     )
-    levels = coding.levels(raw)
-    traced = trace(module, coding.shape)
-    pooling = max_pooling(traced, coding, levels, options)
-    front = PassManager(
-        [
-            *lowering(coding, pooling.ways),
-            AlignPaths(target.maximum_delay, options.lead),
-            ProfileActivations(levels, advance, processes),
-            threshold_pass(options, levels, coding),
-        ],
-        progress,
+
+
+def convert(
+    made: Front, options: Options, *, progress: Progress | None = None, judge: Judge | None = None
+) -> Converted:
+    """Give each layer of a profiled network its thresholds and initial potentials.
+
+    Args:
+        made: The network.
+        options: What to make.
+        progress: Told of the pass as it begins.
+        judge: Decides between candidates.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    manager = PassManager([threshold_pass(options, made.levels, made.coding, judge)], progress)
+    graph = manager.run(made.graph).graph
+    (record,) = manager.records
+    assert isinstance(record.result.outcome, ThresholdOutcome)
+    return Converted(made, options, graph, record.result.outcome, record)
+
+
+def quantise(
+    converted: Converted, *, progress: Progress | None = None, judge: Judge | None = None
+) -> Compilation[Program]:
+    """Write a converted network in the chip's integers.
+
+    Args:
+        converted: The network.
+        progress: Told of each pass as it begins.
+        judge: Decides between candidates.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    options, made = converted.options, converted.front
+    target = options.check()
+    integers = _Integers(converted, target, progress, judge or Judge()).fitting()
+    notes = (*made.notes, *converted.outcome.notes, *integers.notes)
+    corrections = integers.outcome.corrections
+    silent = ("allow_oversize", *(name for name in ("lead", "strict") if not getattr(options, name)))
+    provenance = provenance_of(
+        made.traced,
+        made.levels,
+        recorded_options(options, *silent),
+        notes=notes,
+        thresholds=converted.outcome.choice,
+        pooling=[each.recorded for each in made.pooling.chosen],
+        scale=integers.outcome.recorded,
+        corrections=corrections.recorded if corrections else None,
     )
-    graph = front.run(traced)
-    provenance = provenance_of(traced, levels, _recorded(options), (*pooling.notes, *front.notes))
-    program, records = _quantized(graph, target, options, coding, levels, count_macs(traced), provenance, progress)
+    program = replaced(integers.program, provenance=provenance)
     check_target(program, target)
-    made = Compilation(program, (*front.records, *records))
-    return made.placed(target, allow_oversize=options.allow_oversize)
+    records = (*made.records, converted.record, *integers.records)
+    return Compilation(program, records).placed(target, allow_oversize=options.allow_oversize)
 
 
-def max_pooling(traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options) -> MaxPoolingChoices:
-    """How each maximum pooling of a network is written for spikes, as the options say."""
+def max_pooling(
+    traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options, judge: Judge | None = None
+) -> MaxPoolingChoices:
+    """Return how each maximum pooling of a network is written for spikes, as the options say."""
     if options.max_pool == AUTOMATIC:
-        return choose_max_pooling(traced, coding, levels, _one_way(options), options.timesteps, options.lead)
-    nodes = traced.of_kind(MaxPool2d)
-    way = cast(MaxPooling, options.max_pool)
-    notes = tuple(f"{node.where}: maximum pooling by {way}, {neurons(node, way):,} neurons" for node in nodes)
-    return MaxPoolingChoices({node.name: way for node in nodes}, notes)
+        return choose_max_pooling(traced, coding, levels, _one_way(options), options.timesteps, options.lead, judge)
+    return named_max_pooling(traced, cast(MaxPooling, options.max_pool))
 
 
-def threshold_pass(options: Options, levels: NDArray[np.uint8], coding: InputCoding) -> Pass:
-    """The pass that gives each layer its thresholds and initial potentials, as the options say.
+def threshold_pass(
+    options: Options, levels: NDArray[np.uint8], coding: InputCoding, judge: Judge | None = None
+) -> Pass:
+    """Return the pass that gives each layer its thresholds and initial potentials, as the options say.
 
     Args:
         options: What to make.
         levels: Calibration data as input levels, (samples, *input shape).
         coding: How they become input.
+        judge: Decides between candidates.
     """
     if options.threshold == AUTOMATIC:
         return ChooseThresholds(
@@ -216,6 +304,7 @@ def threshold_pass(options: Options, levels: NDArray[np.uint8], coding: InputCod
             per_channel=options.per_channel,
             corrections=options.calibrate,
             lead=options.lead,
+            judge=judge,
         )
     return _one_way(options)
 
@@ -226,134 +315,140 @@ def _one_way(options: Options) -> Pass:
         return AssignLearnedThresholds(options.timesteps)
     method, objective = options.threshold, options.objective
     if method == AUTOMATIC:
-        _, method, objective = CANDIDATES[0]
+        _, method, objective = candidates()[0]
     return AssignThresholds(options.timesteps, method, per_channel=options.per_channel, objective=objective)
 
 
-def _quantized(
-    graph: Graph,
-    target: Target,
-    options: Options,
-    coding: InputCoding,
-    levels: NDArray[np.uint8],
-    ann: tuple[AnnLayer, ...],
-    provenance: Provenance,
-    progress: Progress | None,
-) -> tuple[Program, list[PassRecord]]:
-    """Quantises with the smallest margin for which no membrane overflows on the calibration data.
+@dataclass(frozen=True, eq=False)
+class _Quantised:
+    """A quantised graph, and what the passes did that made it."""
 
-    Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart, or it is an error.
-    """
-    least_units = float(UNITS_PER_LEVEL * options.timesteps) if options.strict else 1.0
-    rounding = WeightRounding(target, input_moments(graph, levels))
-    for margin in (math.inf,) if options.strict else MARGINS:
-        quantize = partial(
-            Quantize, target, options.timesteps, margin=margin, least_units=least_units, lead=options.lead
-        )
-        candidate, manager, quantized = _spread_evenly(
-            graph,
-            _codings(coding, options.timesteps),
-            partial(quantize, rounding=rounding),
-            options.timesteps,
-            progress,
-        )
-        uncorrected: list[PassRecord] = []
-        if options.calibrate:
-            calibrator = Calibrator(graph, levels, candidate, options.timesteps, options.calibrate, lead=options.lead)
-            uncorrected = manager.records
-            manager = PassManager([quantize(candidate, calibrator=calibrator)], progress)
-            quantized = manager.run(graph)
-        program = to_program(
-            quantized,
-            target=target.name,
-            timesteps=options.timesteps,
-            coding=candidate,
-            ann=ann,
-            provenance=provenance,
-            lead=options.lead,
-        )
-        if progress:
-            progress("measuring membrane potentials", 0, 1)
-        program, wraps = measure_membranes(program, levels, target)
-        if not any(wraps):
-            notes = tuple(dict.fromkeys((*provenance.notes, *manager.notes)))
-            return replaced(program, provenance=replaced(provenance, notes=notes)), [*uncorrected, *manager.records]
-    worst = program.layers[int(np.argmax(wraps))]
-    raise TargetError(
-        "the membrane potential overflows on the calibration data",
-        where=worst.where,
-        advice="choose a smaller T",
-    )
+    graph: Graph
+    coding: InputCoding
+    outcome: QuantizationOutcome
+    records: tuple[PassRecord, ...]
 
 
-def _spread_evenly(
-    graph: Graph,
-    candidates: tuple[InputCoding, ...],
-    quantize: Callable[[InputCoding], Quantize],
-    timesteps: int,
-    progress: Progress | None,
-) -> tuple[InputCoding, PassManager, Graph]:
-    """Quantises with the input spread as evenly as leaves the weights that it meets fine enough.
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A program whose membranes were measured; ``notes`` are those of the pass that made it."""
+
+    program: Program
+    outcome: QuantizationOutcome
+    notes: tuple[str, ...]
+    records: tuple[PassRecord, ...]
+    wraps: tuple[int, ...]
+
+
+class _Settings(TypedDict):
+    """What all passes that quantise share."""
+
+    margin: float
+    least_units: float
+    rounding: WeightRounding
+    lead: int
+
+
+class _Integers:
+    """The search for integers that fit: margins, and for each how the input is spread, and the corrections.
 
     Args:
-        graph: Layers with thresholds.
-        candidates: The ways to spread it, the most even one first.
-        quantize: The pass for one of them.
-        timesteps: T.
+        converted: The network.
+        target: The chip.
         progress: Told of each pass as it begins.
-
-    Returns:
-        The way, the manager that ran it, and the quantised graph.
+        judge: Decides between candidates.
     """
-    for candidate in candidates:
-        manager = PassManager([quantize(candidate)], progress)
-        try:
-            quantized = manager.run(graph)
-        except TargetError:
-            # All weights for the input round to zero where it is spread too evenly.
-            if candidate is candidates[-1]:
-                raise
-            continue
+
+    def __init__(self, converted: Converted, target: Target, progress: Progress | None, judge: Judge) -> None:
+        self._converted = converted
+        self._options = converted.options
+        self._target = target
+        self._progress = progress
+        self._judge = judge
+        self._rounding = WeightRounding(target, input_moments(converted.graph, converted.front.levels))
+        # Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart.
+        self._least_units = float(UNITS_PER_LEVEL * self._options.timesteps) if self._options.strict else 1.0
+
+    def fitting(self) -> _Measured:
+        """Return the program of the smallest margin for which no membrane overflows on the calibration data.
+
+        Raises:
+            TargetError: There is none.
+        """
+        margins = (math.inf,) if self._options.strict else MARGINS
+        tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in margins]
+        found = search(tries, lambda made: self._judge.integers(made.wraps))
+        if not found.verdict.accepted:
+            worst = found.made.program.layers[int(np.argmax(found.made.wraps))]
+            raise TargetError(
+                "the membrane potential overflows on the calibration data",
+                where=worst.where,
+                advice="choose a smaller T",
+            )
+        return found.made
+
+    def _measured(self, margin: float) -> _Measured:
+        """Quantise with a margin, corrected where that is asked for, and run the integers on the calibration data."""
+        options, levels = self._options, self._converted.front.levels
+        codings = list(self._codings())
+        # A single coding that is to be corrected has nothing to be compared with before.
+        made = None if options.calibrate and len(codings) == 1 else self._spread(margin, codings)
+        coding = made.coding if made else codings[0]
+        records = made.records if made else ()
+        if options.calibrate:
+            graph, timesteps, lead = self._converted.graph, options.timesteps, options.lead
+            calibrator = Calibrator(graph, levels, coding, timesteps, options.calibrate, lead=lead)
+            step = CorrectAndQuantize(self._target, timesteps, coding, calibrator, **self._settings(margin))
+            made = self._run(step, coding)
+            records = (*records, *made.records)
+        assert made is not None
+        program = to_program(
+            made.graph,
+            target=self._target.name,
+            timesteps=options.timesteps,
+            coding=coding,
+            ann=count_macs(self._converted.front.traced),
+            provenance=Provenance("", "", "", 0),
+            lead=options.lead,
+        )
+        if self._progress:
+            self._progress("measuring membrane potentials", 0, 1)
+        program, wraps = measure_membranes(program, levels, self._target)
+        return _Measured(program, made.outcome, made.outcome.notes, records, wraps)
+
+    def _spread(self, margin: float, codings: list[InputCoding]) -> _Quantised:
+        """Quantise with the input spread as evenly as leaves the weights that it meets fine enough."""
+        timesteps = self._options.timesteps
+        tries = [Candidate(f"divisor {each.divisor}", partial(self._quantised, margin, each)) for each in codings]
+        found = search(
+            tries,
+            lambda made: self._judge.input_spread(made.outcome.input_deviation, timesteps, made.coding.divisor),
+        )
+        return found.made
+
+    def _quantised(self, margin: float, coding: InputCoding) -> _Quantised:
+        return self._run(Quantize(self._target, self._options.timesteps, coding, **self._settings(margin)), coding)
+
+    def _run(self, step: Quantize, coding: InputCoding) -> _Quantised:
+        manager = PassManager([step], self._progress)
+        result = manager.run(self._converted.graph)
         (record,) = manager.records
-        if float(record.result.stats[INPUT_DEVIATION]) * timesteps < FINE:
-            break
-    return candidate, manager, quantized
+        assert isinstance(record.result.outcome, QuantizationOutcome)
+        return _Quantised(result.graph, coding, record.result.outcome, manager.records)
 
+    def _settings(self, margin: float) -> _Settings:
+        return {
+            "margin": margin,
+            "least_units": self._least_units,
+            "rounding": self._rounding,
+            "lead": self._options.lead,
+        }
 
-def _codings(coding: InputCoding, timesteps: int) -> tuple[InputCoding, ...]:
-    """The ways to spread graded input over the steps, the most even one first."""
-    if coding.kind != "graded":
-        return (coding,)
-    return tuple(replaced(coding, divisor=divisor) for divisor in InputCoding.divisors(timesteps))
-
-
-def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
-    """Multiply-accumulate operations of the traced ANN's convolutions and linear layers, for one sample.
-
-    Slices and padding were traced as convolutions, but nothing is multiplied there.
-    """
-    counts = []
-    for node in graph.of_kind(Conv2d, ConvTranspose2d, Linear):
-        assert isinstance(node.op, Conv2d | ConvTranspose2d | Linear)
-        if isinstance(node.op, Conv2d) and _only_moves(node.op):
-            continue
-        # A transposed convolution meets its weights once for each position of its input, not of its output.
-        shape = graph[node.inputs[0]].shape if isinstance(node.op, ConvTranspose2d) else node.shape
-        counts.append(AnnLayer(node.where, int(node.op.weight.size) * math.prod(shape[1:])))
-    return tuple(counts)
-
-
-def _only_moves(op: Conv2d) -> bool:
-    """Whether each output is one input as it is, or 0."""
-    ones = (op.weight == 1).sum(axis=(1, 2, 3))
-    return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
-
-
-def _recorded(options: Options) -> dict[str, str]:
-    """The options by name; what shapes nothing is left out: a lead of 0, no proofs asked for, and what is allowed."""
-    silent = {"allow_oversize", *(name for name in ("lead", "strict") if not getattr(options, name))}
-    return {field.name: _as_text(getattr(options, field.name)) for field in fields(options) if field.name not in silent}
-
-
-def _as_text(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    def _codings(self) -> Iterator[InputCoding]:
+        """The ways to spread graded input over the steps, the most even one first."""
+        coding = self._converted.front.coding
+        if coding.kind != "graded":
+            yield coding
+            return
+        for divisor in InputCoding.divisors(self._options.timesteps):
+            yield replaced(coding, divisor=divisor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,9 @@ from torch import nn
 
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import OptionError, UnsupportedError
-from snnc.compiler.conversion.profile import ProfileActivations
-from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Graph, IntegrateAndFire, MaxPool2d, ReLU, SpikingLayer
-from snnc.compiler.ir.passes import PassManager
-from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.pipeline import Options, threshold_pass
+from snnc.compiler.frontend import trace
+from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, SpikingLayer
+from snnc.compiler.pipeline import Options, convert, profile
 from snnc.finetuning.build_network import build_network, trainable_graph
 from snnc.finetuning.options import DATA_DRIVEN, KEEP, FinetuneOptions
 from snnc.inputs.data import as_module, raw_values
@@ -43,19 +41,10 @@ def initial_neurons(
     Raises:
         SnncError: Anything that the user can mend.
     """
-    target = options.check()
-    raw = raw_values(calibration)
     unit = calibration.unit if calibration.images.dtype == np.uint8 else None
-    coding = choose_coding(
-        raw, "graded" if target.graded_input else "rate", unit=unit, mean=options.mean, std=options.std
-    )
-    levels = coding.levels(raw)
-    passes = (
-        *lowering(coding, {node.name: "or" for node in graph.of_kind(MaxPool2d)}),
-        ProfileActivations(levels, advance),
-        threshold_pass(options, levels, coding),
-    )
-    lowered = PassManager(passes).run(graph)
+    # Training knows maximum pooling of spikes in this way only.
+    made = profile(graph, raw_values(calibration), replace(options, max_pool="or"), unit=unit, advance=advance)
+    lowered = convert(made, options).graph
     found = {}
     for node in lowered.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)

@@ -63,7 +63,7 @@ def program_json(program: CompiledNetwork, placement: Placement | None = None) -
             "model": provenance.model,
             "calibration": provenance.calibration,
             "calibration_samples": provenance.calibration_samples,
-            "options": dict(provenance.options),
+            "options": provenance.option_texts,
         },
         "notes": list(provenance.notes),
     }

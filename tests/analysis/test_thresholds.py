@@ -18,9 +18,10 @@ from snnc.analysis.thresholds import LayerThresholds, model_thresholds, program_
 from snnc.analysis.thresholds.layer import rate
 from snnc.cli import main
 from snnc.common.errors import ModelError, OutputError
-from snnc.compiler.conversion.choose_thresholds import CANDIDATES, NEAREST, objective_met
+from snnc.compiler.conversion.choose_thresholds import NEAREST, candidates
 from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.pipeline import Options
+from snnc.compiler.search import Judge, Verdict
 from snnc.inputs.data import calibration_data
 from snnc.models import QCFS
 from snnc.reporting.thresholds import plot_thresholds
@@ -233,10 +234,18 @@ def test_what_the_error_is_follows_the_objective(model: Path, works: Call, here:
         assert words in works("a.net", "--model", model, *data)
 
 
-@pytest.mark.parametrize(("chosen", "objective"), [(NEAREST, 2), *((name, m) for name, _, m in CANDIDATES)])
-def test_the_objective_of_automatic_thresholds_is_that_of_the_way_taken(chosen: str, objective: int) -> None:
-    notes = ("another note", f"thresholds by {chosen} (of the variance ...)")
-    assert objective_met("auto", 1, notes) == objective
+@pytest.mark.parametrize(("chosen", "objective"), [(NEAREST, 2), *((name, m) for name, _, m in candidates())])
+def test_the_objective_of_automatic_thresholds_is_that_of_the_way_taken(
+    chosen: str, objective: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever the judge takes; the figures of a threshold are then those of that objective."""
+    order = [name for name, _, _ in candidates()] + [NEAREST]
+    asked = iter(order)
+    monkeypatch.setattr(Judge, "thresholds", lambda self, left: Verdict(float(next(asked) != chosen)))
+    data = calibration_data("digits", 40)
+    looked = model_thresholds(network(), data, Options(timesteps=4))
+    assert {layer.objective for layer in looked} == {objective}
+    assert next(asked, None) is None
 
 
 def test_the_table_of_a_model(model: Path, works: Call) -> None:

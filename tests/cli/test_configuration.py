@@ -55,7 +55,7 @@ def test_a_file_beside_the_model_is_all_that_a_compilation_needs(folder: Path, c
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == f"from {path}: calib, timesteps, threshold, calib-samples"
     provenance = load(folder / "model.net").provenance
-    assert (provenance.options["timesteps"], provenance.options["threshold"]) == ("3", "max")
+    assert (provenance.options["timesteps"], provenance.options["threshold"]) == (3, "max")
     assert provenance.calibration_samples == 40
 
 
@@ -64,8 +64,8 @@ def test_options_override_the_file_and_its_use_is_told(folder: Path, call: FullC
     arguments = ("compile", folder / "model.pt", "-T", 2, "--per-layer", "-o", "model.net")
     code, out, _ = call(*arguments)
     assert code == 0 and out.splitlines()[0] == f"from {path}: calib, threshold, calib-samples"
-    assert load("model.net").provenance.options["timesteps"] == "2"
-    assert load("model.net").provenance.options["per_channel"] == "False"
+    assert load("model.net").provenance.options["timesteps"] == 2
+    assert load("model.net").provenance.options["per_channel"] is False
     code, out, _ = call(*arguments, "--json")
     assert code == 0 and json.loads(out)["config"] == str(path)
     code, out, err = call(*arguments, "-q")

@@ -82,7 +82,7 @@ def test_lowering_is_exact(name: str, options: dict[str, str], size: int, layers
     ways = {node.name: "exact" if size == 32 else "or" for node in graph.of_kind(MaxPool2d)}
     ones = np.ones(3)
     coding = InputCoding("graded", (3, size, size), ones, 0 * ones, ones / 255, 0 * ones)
-    spiking = PassManager(lowering(coding, ways)).run(graph)
+    spiking = PassManager(lowering(coding, ways)).run(graph).graph
     batch = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (1, 3, size, size)), dtype=torch.float32)
     with torch.no_grad():
         expected = module(batch / 255)

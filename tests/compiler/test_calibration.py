@@ -15,13 +15,14 @@ from torch import nn
 import snnc
 from snnc.common.errors import OptionError
 from snnc.compiler.compilation import Compilation
-from snnc.compiler.conversion.calibration import CORRECTIONS, Calibrator, named_corrections
-from snnc.compiler.conversion.calibration.bias import correct_bias
+from snnc.compiler.conversion.calibration.calibrator import Calibrator
+from snnc.compiler.conversion.calibration.corrections import CORRECTIONS, named_corrections
+from snnc.compiler.conversion.calibration.corrections.bias import correct_bias
+from snnc.compiler.conversion.calibration.corrections.potentials import correct_potentials
+from snnc.compiler.conversion.calibration.corrections.spread import SHARE, spread_potentials
+from snnc.compiler.conversion.calibration.corrections.thresholds import correct_thresholds
+from snnc.compiler.conversion.calibration.corrections.weights import correct_weights
 from snnc.compiler.conversion.calibration.layer_data import LayerData, Received, SpikeStore
-from snnc.compiler.conversion.calibration.potentials import correct_potentials
-from snnc.compiler.conversion.calibration.spread import SHARE, spread_potentials
-from snnc.compiler.conversion.calibration.thresholds import correct_thresholds
-from snnc.compiler.conversion.calibration.weights import correct_weights
 from snnc.compiler.conversion.float_simulation.neurons import send, spike_trains
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.pipeline import Options, compile_module
@@ -255,7 +256,7 @@ def test_all_stands_for_every_correction(names: str | list[str]) -> None:
 
 def test_corrections_may_be_named_as_on_the_command_line() -> None:
     program = snnc.compile(network(), images(96), timesteps=2, calibrate="bias,weights", std=255.0)
-    assert program.provenance.options["calibrate"] == "bias weights"
+    assert program.provenance.options["calibrate"] == ("bias", "weights")
     expected = snnc.compile(network(), images(96), timesteps=2, calibrate=["bias", "weights"], std=255.0)
     assert np.array_equal(program.layers[0].bias, expected.layers[0].bias)
 

@@ -14,10 +14,11 @@ from torch import nn
 from snnc.compiler.compilation import Compilation
 from snnc.compiler.conversion import choose_thresholds
 from snnc.compiler.conversion.assign import WIDEST, AssignThresholds
-from snnc.compiler.conversion.choose_thresholds import CANDIDATES, NEAREST, ChooseThresholds, unexplained
+from snnc.compiler.conversion.choose_thresholds import NEAREST, ChooseThresholds, candidates
 from snnc.compiler.ir import SpikingLayer
 from snnc.compiler.ir.passes import PassRecord
 from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.search import unexplained
 from snnc.runtime.simulator import Simulator
 
 TIMESTEPS = 4
@@ -72,12 +73,12 @@ def test_every_threshold_is_one_of_those_that_were_tried(per_channel: bool, cali
     compilation = compiled(per_channel=per_channel, calibrate=calibrate, lead=1)
     result = record(compilation, "ChooseThresholds").result
     profiled = record(compilation, "ProfileActivations").result.graph
-    candidates = {
+    assigned = {
         name: AssignThresholds(TIMESTEPS, method, per_channel=per_channel, objective=objective).run(profiled).graph
-        for name, method, objective in CANDIDATES
+        for name, method, objective in candidates()
     }
     for node in result.graph.of_kind(SpikingLayer):
-        tried = {name: graph[node.name].op.threshold for name, graph in candidates.items()}
+        tried = {name: graph[node.name].op.threshold for name, graph in assigned.items()}
         if result.stats["chosen"] != NEAREST:
             assert np.array_equal(node.op.threshold, tried[result.stats["chosen"]])
         raised = node.op.threshold == node.op.threshold.max() / WIDEST
@@ -100,9 +101,9 @@ def test_the_nearest_rates_come_nearer_than_those_of_any_one_way() -> None:
     graph, levels = record(compilation, "ProfileActivations").result.graph, images(96)
     choose = ChooseThresholds(levels, compilation.program.coding, TIMESTEPS, per_channel=True)
     ways = [
-        AssignThresholds(TIMESTEPS, way, per_channel=True, objective=m).run(graph).graph for _, way, m in CANDIDATES
+        AssignThresholds(TIMESTEPS, way, per_channel=True, objective=m).run(graph).graph for _, way, m in candidates()
     ]
-    mixed, _ = choose._tried(levels, levels, ways)
+    mixed = choose._tried(levels, levels, ways).graph
     first = graph.of_kind(SpikingLayer)[0]
 
     def error(op: SpikingLayer) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.networks import assert_equal_values, pairs
 
 from snnc.compiler.ir import Conv2d, Linear
-from snnc.compiler.lowering.compose import dense_kernel, into_conv2d, into_linear
+from snnc.compiler.lowering.compose import into_conv2d, into_linear
 
 
 def fits(op: Conv2d, shape: tuple[int, ...]) -> bool:
@@ -137,6 +137,6 @@ def test_a_linear_layer_takes_another(inputs: int, width: int, outputs: int) -> 
 @given(chains())
 def test_a_dense_kernel_computes_what_the_grouped_one_does(chain) -> None:
     first, _, shape = chain
-    dense = Conv2d(dense_kernel(first.weight, first.groups), first.bias, first.stride, first.padding, first.dilation, 1)
+    dense = Conv2d(first.dense_weight, first.bias, first.stride, first.padding, first.dilation, 1)
     batch = torch.as_tensor(np.random.default_rng(0).normal(size=(2, *shape)))
     assert_equal_values(dense.apply(batch), first.apply(batch), 1e-12)

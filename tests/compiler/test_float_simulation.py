@@ -212,7 +212,7 @@ def test_the_simulation_is_what_the_chips_integers_approximate() -> None:
     program = snnc.compile(network, "digits", timesteps=16)
     data = snnc.load_data("digits", split="test").take(100)
     result = snnc.run(program, data, record=True)
-    graph = PassManager([MergeLinear(), FormSpikingLayers()]).run(trace(network, (1, 8, 8)))
+    graph = PassManager([MergeLinear(), FormSpikingLayers()]).run(trace(network, (1, 8, 8))).graph
     (layer,), (compiled,) = graph.of_kind(SpikingLayer), program.spiking_layers
     graph.replace(layer.name, replace(layer.op, threshold=compiled.scale, initial_potential=compiled.scale / 2))
     run = simulate(graph, torch.as_tensor(data.images * np.float32(data.unit)), 16, keep=[layer.name])

@@ -219,7 +219,7 @@ def test_the_first_synapse_reads_what_sends_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("target", "timesteps", "lead"), [("loihi1", 4, 2), ("loihi2", 8, 8), ("loihi2", 3, 1)])
 def test_a_compiled_network_leads(target: str, timesteps: int, lead: int, tmp_path: Path) -> None:
     program = snnc.compile(network(), "digits", target=target, timesteps=timesteps, lead=lead, calibration_samples=64)
-    assert program.lead == lead and program.provenance.options["lead"] == str(lead)
+    assert program.lead == lead and program.provenance.options["lead"] == lead
     levels = levels_for(program, 8) % (program.coding.highest + 1)
     spikes, readout, _ = reference(program, levels)
     result = Simulator(program).run(levels, record=True)

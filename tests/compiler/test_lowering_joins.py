@@ -59,7 +59,7 @@ def lowered(module: nn.Module, way: MaxPooling = "exact") -> Graph:
     """The spiking layers, after checking that they compute what the module computes."""
     graph = trace(module, SHAPE)
     ways = {node.name: way for node in graph.of_kind(MaxPool2d)}
-    spiking = PassManager(lowering(coding(), ways)).run(graph)
+    spiking = PassManager(lowering(coding(), ways)).run(graph).graph
     levels = np.random.default_rng(0).integers(0, 256, (4, *SHAPE)).astype(np.uint8)
     inputs = (torch.as_tensor(levels, dtype=torch.float64) / 255 - MEAN) / STD
     found = execute(spiking, torch.as_tensor(levels, dtype=torch.float64))[spiking.output.name]

@@ -42,7 +42,7 @@ def test_strict_proves_every_layer(target: str) -> None:
     program = compiled(target=target, strict=True)
     assert all(each.proven for each in safety_of(program))
     assert all(Simulator(program).proven)
-    assert program.provenance.options["strict"] == "True"
+    assert program.provenance.options["strict"] is True
     (note,) = (each for each in program.provenance.notes if each.startswith("so that no input can overflow"))
     assert re.search(r"\d of 5 layers have smaller weights .* gives most, \d\.\d bits", note)
     statements = [layer["membrane"]["statement"] for layer in program_json(program)["layers"]]

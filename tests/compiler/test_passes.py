@@ -17,7 +17,8 @@ from snnc.compiler.conversion.solver import ActivationSketch
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Graph, Identity, Linear, Readout, ReLU, SpikingLayer, execute
 from snnc.compiler.ir.exact_sums import ExactSums
-from snnc.compiler.ir.passes import Pass, PassManager, PassResult, thresholds_assigned, without
+from snnc.compiler.ir.passes import Counts, Pass, PassManager, PassResult, without
+from snnc.compiler.ir.spec import has_thresholds
 from snnc.compiler.lowering import compose
 from snnc.compiler.lowering.fold import FoldAffine, FoldBatchNorm, NormalizeInput
 from snnc.compiler.lowering.merge_linear import MergeLinear
@@ -92,7 +93,7 @@ def test_every_pass_keeps_the_output_of_dense_networks(case: Case) -> None:
 
 @given(image_cases())
 def test_every_layer_keeps_the_module_names_that_went_into_it(case: Case) -> None:
-    graph = PassManager(front(case.affine)).run(trace(case.module, case.shape))
+    graph = PassManager(front(case.affine)).run(trace(case.module, case.shape)).graph
     named = [name for node in graph.of_kind(SpikingLayer, Readout) for name in node.modules]
     weighted = [name for name, each in case.module.named_modules() if isinstance(each, nn.Conv2d | nn.Linear)]
     assert set(weighted) <= set(named)
@@ -290,7 +291,7 @@ def test_the_profile_holds_every_activation_of_every_batch(samples: int, seed: i
     levels = np.random.default_rng(seed).integers(0, 256, (samples, 1, 3, 3)).astype(np.uint8)
     case = Case(module, (1, 3, 3), affine, levels)
     done: list[int] = []
-    graph = PassManager([*front(affine), ProfileActivations(levels, done.append)]).run(trace(module, case.shape))
+    graph = PassManager([*front(affine), ProfileActivations(levels, done.append)]).run(trace(module, case.shape)).graph
     (layer,), (readout,) = graph.of_kind(SpikingLayer), graph.of_kind(Readout)
     # The sums that profiling computes, here of all samples at once; how near they are: tests/test_exact_sums.py.
     computed = ExactSums(layer.op.synapses).drive(torch.from_numpy(levels))
@@ -328,13 +329,13 @@ class Demands(Pass):
         raise AssertionError("must not run")
 
 
-def small_graph() -> Graph:
-    return trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Dropout(), nn.Linear(2, 2)), (2,))
+def small_graph(*first: nn.Module) -> Graph:
+    return trace(nn.Sequential(*first, nn.Linear(2, 2), nn.ReLU(), nn.Dropout(), nn.Linear(2, 2)).eval(), (2,))
 
 
 def test_a_broken_promise_names_the_pass_and_those_before_it() -> None:
-    with pytest.raises(PassError, match=r"Breaks ensures: that the impossible happens.*DropIdentity, LowerPooling$"):
-        PassManager([DropIdentity(), LowerPooling(), Breaks()]).run(small_graph())
+    with pytest.raises(PassError, match=r"Breaks ensures: that the impossible happens.*DropIdentity, FoldBatchNorm$"):
+        PassManager([DropIdentity(), LowerPooling(), FoldBatchNorm(), Breaks()]).run(small_graph(nn.BatchNorm1d(2)))
 
 
 def test_an_unmet_requirement_names_the_pass_and_its_node_and_does_not_run_it() -> None:
@@ -344,27 +345,60 @@ def test_an_unmet_requirement_names_the_pass_and_its_node_and_does_not_run_it() 
         PassManager([DropIdentity(), Demands()]).run(small_graph())
 
 
-def test_the_manager_keeps_stats_and_reports_progress() -> None:
+def test_the_manager_keeps_stats_and_reports_progress_of_passes_that_find_something() -> None:
     told: list[tuple[str, int, int]] = []
-    manager = PassManager([DropIdentity(), LowerPooling()], lambda *each: told.append(each))
-    graph = manager.run(small_graph())
+    passes = [DropIdentity(), LowerPooling(), NormalizeInput(np.ones(2), np.zeros(2))]
+    manager = PassManager(passes, lambda *each: told.append(each))
+    graph = manager.run(small_graph()).graph
     assert not graph.of_kind(Identity) or [node.op.kind for node in graph.of_kind(Identity)] == ["Output"]
-    assert told == [("dropping what changes nothing", 0, 2), ("writing average pooling as convolutions", 1, 2)]
-    assert [record.name for record in manager.records] == ["DropIdentity", "LowerPooling"]
+    assert told == [("dropping what changes nothing", 0, 3), ("normalising the input", 2, 3)]
+    assert [record.name for record in manager.records] == ["DropIdentity", "NormalizeInput"]
     assert manager.records[0].result.stats == {"dropped": 1}
-    assert [record.result.modified for record in manager.records] == [True, False]
+    assert [record.result.modified for record in manager.records] == [True, True]
+
+
+class Shrinks(Pass):
+    """Takes one identity out at a time."""
+
+    title = "taking one out"
+
+    def run(self, graph: Graph) -> PassResult:
+        graph = graph.copy()
+        found = [node for node in graph.of_kind(Identity) if node.name != graph.output.name]
+        if found:
+            graph.remove(found[0].name)
+        return PassResult(graph, bool(found), Counts({"left": max(0, len(found) - 1)}))
+
+
+def test_a_manager_is_a_pass_that_nests_and_repeats() -> None:
+    graph = trace(nn.Sequential(nn.Linear(2, 2), *(nn.Identity() for _ in range(5)), nn.ReLU(), nn.Linear(2, 2)), (2,))
+    told: list[tuple[str, int, int]] = []
+    nested = PassManager([Shrinks()], rounds=3)
+    manager = PassManager([nested, NormalizeInput(np.ones(2), np.zeros(2))], lambda *each: told.append(each))
+    result = manager.run(graph)
+    assert [record.name for record in result.outcome.records] == ["Shrinks"] * 3 + ["NormalizeInput"]
+    assert [each[1:] for each in told] == [(0, 2)] * 3 + [(1, 2)]
+    assert result.modified and len(result.graph) == len(graph) - 3 + 1
+    # Again as long as something changes, and once more to see that nothing does.
+    whole = PassManager([Shrinks()], rounds=100)
+    assert len(whole.run(graph).outcome.records) == 6 and not whole.run(whole.run(graph).graph).modified
+
+
+def test_a_promise_broken_inside_a_nested_manager_names_the_pass() -> None:
+    with pytest.raises(PassError, match=r"Breaks ensures: that the impossible happens.*passes before: DropIdentity$"):
+        PassManager([DropIdentity(), PassManager([Breaks()])]).run(small_graph())
 
 
 @pytest.mark.parametrize(("threshold", "potential"), [(0.0, 0.0), (1.0, -0.1), (1.0, 1.1), (-1.0, 0.0), (np.nan, 0.0)])
 def test_thresholds_out_of_range_break_the_condition(threshold: float, potential: float) -> None:
-    graph = PassManager(front(Affine(np.ones(2), np.zeros(2)))).run(small_graph())
-    assert "has a threshold" in thresholds_assigned(graph)
+    graph = PassManager(front(Affine(np.ones(2), np.zeros(2)))).run(small_graph()).graph
+    assert "has a threshold" in has_thresholds(graph)
     from dataclasses import replace
 
     (layer,) = graph.of_kind(SpikingLayer)
     good = replace(layer.op, threshold=np.ones(2), initial_potential=np.array([0.0, 1.0]))
     graph.replace(layer.name, good)
-    assert thresholds_assigned(graph) is None
+    assert has_thresholds(graph) is None
     bad = replace(layer.op, threshold=np.array([1.0, threshold]), initial_potential=np.array([0.5, potential]))
     graph.replace(layer.name, bad)
-    assert layer.where in thresholds_assigned(graph)
+    assert layer.where in has_thresholds(graph)

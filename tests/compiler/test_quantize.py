@@ -45,7 +45,7 @@ def float_graph(
         ProfileActivations(case.levels),
         AssignThresholds(timesteps, method, per_channel=per_channel),
     ]
-    return PassManager(passes).run(trace(case.module, case.shape)), coding
+    return PassManager(passes).run(trace(case.module, case.shape)).graph, coding
 
 
 def expected_weight(op: Conv2d | Linear, source: np.ndarray, unit: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_every_number_is_the_float_one_times_theta_rounded(
 ) -> None:
     graph, coding = float_graph(case, timesteps, method, per_channel=channels)
     try:
-        found = PassManager([Quantize(get_target("loihi"), timesteps, coding, margin=2.0)]).run(graph)
+        found = PassManager([Quantize(get_target("loihi"), timesteps, coding, margin=2.0)]).run(graph).graph
     except TargetError:
         return  # what may be refused is tested below
     sources = {graph.input.name: np.ones(case.shape[0])}
@@ -156,7 +156,7 @@ def test_proven_layers_cannot_wrap_whatever_the_input(seed: int) -> None:
     case = lenet(seed)
     graph, coding = float_graph(case, 4)
     manager = PassManager([Quantize(get_target("loihi"), 4, coding, margin=math.inf)])
-    graph = manager.run(graph)
+    graph = manager.run(graph).graph
     assert manager.records[0].result.stats["layers_proven"] == manager.records[0].result.stats["layers"] == 3
     for node in graph.of_kind(QuantizedLayer):
         low, high = node.op.layer.membrane.proven

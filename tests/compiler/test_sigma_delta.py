@@ -18,7 +18,7 @@ from snnc.api.runs import run_shared
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.parallel import Processes
-from snnc.compiler.quantization.sigma_delta.chain import front_passes, one_group
+from snnc.compiler.quantization.sigma_delta.chain import front_passes
 from snnc.models.data import Dataset
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
@@ -72,14 +72,16 @@ def test_no_value_is_further_from_the_ann_than_the_bound(case: Case, delta_thres
 def test_each_weight_is_rounded_to_the_nearest(case: Case) -> None:
     """The documented half unit for each weight: |W u - v w| <= v / 2."""
     program = compiled(case)
-    graph = PassManager(front_passes(trace(case.module, case.shape), program.coding)).run(
-        trace(case.module, case.shape)
+    graph = (
+        PassManager(front_passes(trace(case.module, case.shape), program.coding))
+        .run(trace(case.module, case.shape))
+        .graph
     )
     layers = [node.op.synapses[0] for node in graph if hasattr(node.op, "synapses")]
     for index, (float_layer, layer) in enumerate(zip(layers, program.layers[1:], strict=True)):
         source = program.layers[index]
         is_conv = layer.synapse.kind == "conv"
-        weight = one_group(float_layer) if is_conv else float_layer.weight
+        weight = float_layer.dense_weight if is_conv else float_layer.weight
         unit = source.scale[:-1]
         each = unit[:, None, None] if is_conv else np.repeat(unit, source.neurons // source.shape[0])
         steps = layer.scale[: len(weight)] / (1 if layer.is_readout else UNIT)

@@ -121,7 +121,7 @@ def test_the_float_simulation_of_the_file_is_the_network_that_was_trained(
     traced = trace(read, raw.shape[1:])
     ways = {node.name: "or" for node in traced.of_kind(MaxPool2d)}
     assert ways
-    lowered = PassManager([*lowering(coding, ways), AssignLearnedThresholds(timesteps)]).run(traced)
+    lowered = PassManager([*lowering(coding, ways), AssignLearnedThresholds(timesteps)]).run(traced).graph
     levels = torch.as_tensor(coding.levels(raw), dtype=torch.float64)
     found = simulate(lowered, levels, timesteps, lead=lead).readout
     images = torch.as_tensor((raw - 0.4) / 0.8, dtype=torch.float64)

@@ -178,9 +178,10 @@ def test_nobody_imports_the_folders_by_another_name() -> None:
 
 
 def test_the_solver_imports_nothing_of_the_compiler_but_itself() -> None:
-    solver = "snnc/compiler/conversion/solver/"
+    # Its methods, one file each, are its own.
+    solver = ("snnc/compiler/conversion/solver/", "snnc/compiler/conversion/methods/")
     reached = {there for here, there in EDGES if here.startswith(solver)}
-    assert all(each.startswith((solver, "snnc/common/")) for each in reached)
+    assert all(each.startswith((*solver, "snnc/common/")) for each in reached)
 
 
 def test_the_laboratory_script_imports_nothing_else_of_snnc() -> None:

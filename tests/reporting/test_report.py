@@ -132,7 +132,7 @@ def test_accuracy_is_told_after_every_pass(here: Reported, compiled: Compiled, s
     rows = shown.table("pass", "the network is then", "accuracy, %")
     names = [row["pass"] for row in rows if row["pass"]]
     recorded = [each["title"] for each in compiled.form["passes"]]
-    assert recorded[5] == "folding batch normalisation" and recorded[-1] == "correcting layers and quantising them"
+    assert "folding batch normalisation" in recorded and recorded[-1] == "correcting layers and quantising them"
     assert names[0] == "the model" and len(names) == 1 + len(recorded)
     assert all(name.startswith(title) for name, title in zip(names[1:], recorded, strict=True))
     assert [each["name"] for each in compiled.form["passes"]][-2:] == ["Quantize", "CorrectAndQuantize"]

@@ -160,7 +160,7 @@ def programs(
     built: list[Layer] = []
     for remaining in range(draw(st.integers(0, 4)), -1, -1):
         built.append(draw(layers(rng, shape, built, lead=lead, last=not remaining)))
-    provenance = Provenance("0.1.0", "ab", "cd", 3, {"timesteps": "4"}, ("näch eine", "note"))
+    provenance = Provenance("0.1.0", "ab", "cd", 3, {"timesteps": 4}, ("näch eine", "note"))
     return Program(
         draw(st.sampled_from(["loihi1", "loihi2"])),
         steps,

@@ -54,7 +54,7 @@ def sample(*, groups: int = 2, seed: int = 0) -> Program:
         ),
     )
     coding = InputCoding("graded", (4, 7, 5), ones / 3, ones * -2.5, ones / 7, -ones, 8)
-    provenance = Provenance("0.1.0", "a" * 64, "b" * 64, 12, {"timesteps": "8", "mean": "0.1 0.2"}, ("ein Wört",))
+    provenance = Provenance("0.1.0", "a" * 64, "b" * 64, 12, {"timesteps": 8, "mean": (0.1, 0.2)}, ("ein Wört",))
     return Program("loihi2", 8, coding, layers, (AnnLayer("conv1", 1000), AnnLayer("fc", 36)), provenance)
 
 

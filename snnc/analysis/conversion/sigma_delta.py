@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from snnc.analysis.conversion.measured import Common, ConversionReport, Measurement
@@ -13,10 +12,11 @@ from snnc.analysis.conversion.passes import ANN, Predictions, Stages
 from snnc.analysis.diagnosis import Finding, Stage
 from snnc.analysis.thresholds.measure import check_layers
 from snnc.analysis.validation import LayerComparison, Validation, validate_program
+from snnc.compiler.front import with_shift
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Readout, SpikingLayer
 from snnc.compiler.ir.passes import PassManager, PassRecord
-from snnc.compiler.quantization.sigma_delta.chain import front_passes, short_of
+from snnc.compiler.quantization.sigma_delta.chain import front_passes
 from snnc.program import SigmaDeltaProgram
 
 MESSAGES = "messages, the chip's integers"
@@ -141,10 +141,10 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
         """
         traced = trace(self.module, self.program.coding.shape)
         manager = PassManager(front_passes(traced, self.program.coding))
-        graph = manager.run(traced)
+        graph = manager.run(traced).graph
         found = [node.name for node in graph if isinstance(node.op, SpikingLayer | Readout)]
         check_layers(found, [layer.name for layer in self.program.layers[1:]])
-        return tuple(manager.records)
+        return manager.records
 
     def compare(self) -> None:
         """Validate the program, without Lava."""
@@ -161,8 +161,7 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
 
     def stages(self) -> SigmaDeltaStages:
         """Return what the network is after each pass."""
-        shifted = self.levels.values + short_of(self.program.coding)
-        return SigmaDeltaStages(torch.as_tensor(shifted.astype(np.float32)))
+        return SigmaDeltaStages(torch.as_tensor(with_shift(self.levels.values, self.program.coding)))
 
     def report(self, common: Common) -> SigmaDeltaReport:
         """Return the report."""

@@ -223,7 +223,7 @@ def replayed_passes(program: Program, module: nn.Module) -> tuple[PassRecord, ..
     """
     lowered = lowered_module(program, module)
     align = PassManager([AlignPaths(get_target(program.target).maximum_delay, program.lead)])
-    graph = align.run(lowered[-1].result.graph).copy()
+    graph = align.run(lowered[-1].result.graph).graph.copy()
     for name, (threshold, potential) in program_levels(program).items():
         op = graph[name].op
         assert isinstance(op, SpikingLayer)

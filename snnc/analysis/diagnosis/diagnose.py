@@ -111,8 +111,8 @@ def diagnose_program(
         classes=program.readout.neurons,
         timesteps=program.timesteps,
         lead=program.lead,
-        corrections=program.provenance.options.get("calibrate", "").split(),
+        corrections=program.provenance.words("calibrate"),
         weighed=program.provenance.options.get("threshold") == "auto",
-        per_channel=program.provenance.options.get("per_channel") == "True",
+        per_channel=program.provenance.options.get("per_channel") is True,
     )
     return Diagnosis(len(dataset), stages, layers, findings(evidence), runs.notes)

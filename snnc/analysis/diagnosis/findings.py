@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from snnc.analysis.diagnosis.evidence import Evidence, LayerErrors
-from snnc.compiler.compilation import CALIBRATE_OPTION, lead_option
+from snnc.compiler.compilation import calibrate_option, lead_option
 
 # Points of accuracy, or of agreement, that are worth a word.
 WORTH = 1.0
@@ -82,7 +82,7 @@ def _rounding(evidence: Evidence) -> Iterable[Finding]:
 
 def _spikes(evidence: Evidence) -> Iterable[Finding]:
     if (lost := evidence.lost(3)) >= WORTH:
-        fit = f"{CALIBRATE_OPTION}, which fits layers to the spikes they receive"
+        fit = f"{calibrate_option()}, which fits layers to the spikes they receive"
         ways = [] if "weights" in evidence.corrections else [fit]
         if not evidence.lead:
             ways.append(f"{lead_option(evidence.timesteps)}, which lets layers wait until spikes are in")
@@ -107,7 +107,7 @@ def _truer(evidence: Evidence) -> str:
         return "; ".join(ways)
     if evidence.corrections:
         return f"--calibrate {','.join((*evidence.corrections, 'bias'))}"
-    return f"{CALIBRATE_OPTION}, or bias alone, which is sooner done"
+    return f"{calibrate_option()}, or bias alone, which is sooner done"
 
 
 def _sooner(evidence: Evidence) -> str:

@@ -15,13 +15,11 @@ from snnc.analysis.thresholds.layer import LayerThresholds
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import ModelError
 from snnc.compiler.conversion.choose_max_pooling import ways_taken
-from snnc.compiler.conversion.choose_thresholds import objective_met
-from snnc.compiler.conversion.profile import ProfileActivations
-from snnc.compiler.frontend import choose_coding, trace
+from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
 from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.pipeline import Options, max_pooling, threshold_pass
+from snnc.compiler.pipeline import Options, convert, profile
 from snnc.inputs.data import input_levels, raw_values
 from snnc.models.data import Dataset
 from snnc.program import Program
@@ -41,13 +39,13 @@ def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...
         ModelError: The model has other layers than the program.
     """
     traced = trace(module, program.coding.shape)
-    manager = PassManager(lowering(program.coding, ways_taken(traced, program)))
-    graph = manager.run(traced)
+    manager = PassManager(lowering(program.coding, ways_taken(traced, program.provenance)))
+    graph = manager.run(traced).graph
     found = {node.name: node.shape for node in graph.of_kind(SpikingLayer)}
     # What is memoryless has the thresholds of what it reads.
     expected = {layer.name: layer.shape for layer in program.spiking_layers if not layer.memoryless}
     check_layers(found, expected)
-    return tuple(manager.records)
+    return manager.records
 
 
 def check_layers(found: Collection[str], expected: Collection[str]) -> None:
@@ -120,29 +118,17 @@ def model_thresholds(
     Raises:
         SnncError: Anything that the user can mend.
     """
-    target = options.check()
-    raw = raw_values(dataset)
-    coding = choose_coding(
-        raw,
-        "graded" if target.graded_input else "rate",
-        unit=dataset.unit if dataset.images.dtype == np.uint8 else None,
-        mean=options.mean,
-        std=options.std,
-    )
-    levels = coding.levels(raw)
-    traced = trace(module, coding.shape)
-    ways = max_pooling(traced, coding, levels, options).ways
-    passes = [*lowering(coding, ways), ProfileActivations(levels, advance), threshold_pass(options, levels, coding)]
-    manager = PassManager(passes, progress)
-    graph = manager.run(traced)
+    unit = dataset.unit if dataset.images.dtype == np.uint8 else None
+    made = profile(module, raw_values(dataset), options, unit=unit, progress=progress, advance=advance)
+    converted = convert(made, options, progress=progress)
+    graph, levels = converted.graph, made.levels
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
     for node in graph.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)
         assert node.op.threshold is not None and node.op.initial_potential is not None
         chosen[node.name] = (node.op.threshold, node.op.initial_potential)
     seen = _second_half(advance, len(levels))
-    objective = objective_met(options.threshold, options.objective, manager.notes)
-    return _measure(graph, levels, chosen, options.timesteps, objective, seen)
+    return _measure(graph, levels, chosen, options.timesteps, converted.outcome.choice.objective or 1, seen)
 
 
 def program_thresholds(
@@ -162,10 +148,9 @@ def program_thresholds(
     """
     levels = input_levels(program, dataset).values
     graph = lowered_module(program, module)[-1].result.graph
-    recorded = program.provenance.options
-    objective = objective_met(
-        recorded.get("threshold", ""), int(recorded.get("objective", 1)), program.provenance.notes
-    )
+    choice = program.provenance.thresholds
+    # Ways that look at no error are shown by their mean distance.
+    objective = choice.objective if choice and choice.objective else 1
     return _measure(graph, levels, program_levels(program), program.timesteps, objective, advance)
 
 

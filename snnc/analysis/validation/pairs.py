@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.arrays import FloatArray, per_channel
-from snnc.common.errors import FormatError, ModelError
+from snnc.common.errors import ModelError
 from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
@@ -179,7 +179,8 @@ class PairedRuns(ABC):
         self.simulate = simulate
         # A copy, so that the caller's keeps its mode.
         self._module = copy.deepcopy(module).eval().float()
-        self._mean, self._std = (_option(program, name) for name in ("mean", "std"))
+        origin = program.provenance
+        self._mean, self._std = np.array(origin.numbers("mean", 0.0)), np.array(origin.numbers("std", 1.0))
 
     def run(self, chunk: Dataset, levels: NDArray[np.uint8]) -> Pair:
         """Run a batch.
@@ -269,12 +270,3 @@ def _logits_node(graph: Graph) -> str:
 
 def _has_value(graph: Graph, layer: NeuronLayer) -> bool:
     return layer.name in graph and math.prod(graph[layer.name].shape) == layer.values
-
-
-def _option(program: CompiledNetwork, name: str) -> NDArray[np.float64]:
-    """Return mean or standard deviation that the program was compiled with."""
-    text = program.provenance.options.get(name)
-    try:
-        return np.array([float(each) for each in (text or "").split()] or [{"mean": 0.0, "std": 1.0}[name]])
-    except ValueError:
-        raise FormatError(f"{name} is not a list of numbers", where="provenance", found=repr(text)) from None

@@ -46,7 +46,7 @@ class SigmaDeltaPairedRuns(PairedRuns):
         self._simulator = simulator
         # Of another network, or one whose maximum pooling became average pooling, the program says nothing.
         is_same = graph_hash(self.graph) == program.provenance.model and not self.graph.of_kind(MaxPool2d)
-        self._chain = PassManager(front_passes(self.graph, program.coding)).run(self.graph) if is_same else None
+        self._chain = PassManager(front_passes(self.graph, program.coding)).run(self.graph).graph if is_same else None
 
     def activations(self, result: RunResult) -> dict[str, FloatArray]:
         """Return what each compared layer of the network stands for, (samples, *shape without the constant channel)."""

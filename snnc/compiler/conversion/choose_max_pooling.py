@@ -4,21 +4,73 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.common.errors import ModelError
 from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.ir import Graph, MaxPool2d, Node, Output, execute
 from snnc.compiler.ir.passes import Pass, PassManager
 from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.lowering.max_pooling import MaxPooling, can_fire_together, last_node_moved, level_name
-from snnc.program import InputCoding, Program
+from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling, can_fire_together, last_node_moved
+from snnc.compiler.search import Candidate, Judge, search
+from snnc.program import InputCoding, Provenance
+from snnc.program.provenance import PoolingChoice, Score
 
 # Calibration samples that each way is tried on.
 SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class TriedPooling:
+    """A way of maximum pooling that was tried.
+
+    Attributes:
+        way: The way.
+        neurons: What it costs.
+        error: Mean distance from the ANN's maximum, relative to its mean.
+    """
+
+    way: MaxPooling
+    neurons: int
+    error: float
+
+
+@dataclass(frozen=True)
+class ChosenPooling:
+    """The way of one maximum pooling.
+
+    Attributes:
+        node: Name of the node in the traced network.
+        where: What users know it by.
+        way: The way.
+        neurons: What it costs.
+        tried: The ways that were tried; none where the options name one.
+    """
+
+    node: str
+    where: str
+    way: MaxPooling
+    neurons: int
+    tried: tuple[TriedPooling, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Return what users are told."""
+        if not self.tried:
+            return f"{self.where}: maximum pooling by {self.way}, {self.neurons:,} neurons"
+        tried = ", ".join(f"{each.way} {each.error:.1%} at {each.neurons:,} neurons" for each in self.tried)
+        return f"{self.where}: maximum pooling by {self.way} (error on the calibration data: {tried})"
+
+    @property
+    def recorded(self) -> PoolingChoice:
+        """Return what files keep of it."""
+        errors = tuple(Score.of(each.way, each.error) for each in self.tried)
+        return PoolingChoice(self.node, self.where, self.way, self.neurons, errors)
 
 
 @dataclass(frozen=True)
@@ -26,12 +78,26 @@ class MaxPoolingChoices:
     """The way for each maximum pooling.
 
     Attributes:
-        ways: By the name of the node.
-        notes: What was chosen, its error and its cost, one sentence for each.
+        chosen: In the order of the network.
     """
 
-    ways: dict[str, MaxPooling]
-    notes: tuple[str, ...]
+    chosen: tuple[ChosenPooling, ...] = ()
+
+    @property
+    def ways(self) -> dict[str, MaxPooling]:
+        """Return the way of each, by the name of its node."""
+        return {each.node: each.way for each in self.chosen}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told, one sentence for each."""
+        return tuple(each.note for each in self.chosen)
+
+
+def named_max_pooling(graph: Graph, way: MaxPooling) -> MaxPoolingChoices:
+    """Return one way for all maximum poolings of a traced network."""
+    nodes = graph.of_kind(MaxPool2d)
+    return MaxPoolingChoices(tuple(ChosenPooling(each.name, each.where, way, neurons(each, way)) for each in nodes))
 
 
 def choose_max_pooling(
@@ -41,11 +107,12 @@ def choose_max_pooling(
     thresholds: Pass,
     timesteps: int,
     lead: int = 0,
+    judge: Judge | None = None,
 ) -> MaxPoolingChoices:
-    """Takes for each maximum pooling, from the input on, the way with the smaller error on the calibration data.
+    """Take for each maximum pooling, from the input on, the way with the smaller error on the calibration data.
 
     The network up to the pooling, with the ways chosen so far, is given thresholds and simulated in floating point; the
-    error is the mean distance between the maximum as its spikes have it and the ANN's.
+    maximum as its spikes have it is held against the ANN's.
 
     Args:
         graph: The traced network.
@@ -54,27 +121,34 @@ def choose_max_pooling(
         thresholds: The pass that chooses thresholds.
         timesteps: T.
         lead: Steps that each layer integrates before it may fire.
+        judge: Decides; of two ways that are as good, that of fewer neurons is taken.
     """
+    judge = judge or Judge()
     levels = levels[:SAMPLES]
     ann = torch.as_tensor(coding.ann_input(levels)).double()
-    ways: dict[str, MaxPooling] = {}
-    notes = []
+    chosen: list[ChosenPooling] = []
     for node in graph.of_kind(MaxPool2d):
-        last = last_node_moved(graph, node)
-        part = _up_to(graph, last)
-        expected = execute(part, ann)[part.output.name]
-        scale = float(expected.abs().mean()) or 1.0
-        candidates: tuple[MaxPooling, ...] = ("or", "exact") if can_fire_together(graph, node) else ("exact",)
-        errors: dict[MaxPooling, float] = {}
-        for way in candidates:
-            passes = (*lowering(coding, {**ways, node.name: way}), ProfileActivations(levels), thresholds)
-            spiking = PassManager(passes).run(part)
-            found = simulate(spiking, torch.as_tensor(levels, dtype=torch.float64), timesteps, lead=lead).readout
-            errors[way] = float((found.reshape(expected.shape) - expected).abs().mean()) / scale
-        # Of two that are as good, the one of fewer neurons, which comes first.
-        ways[node.name] = min(errors, key=lambda way: errors[way])
-        notes.append(_note(node, ways[node.name], errors))
-    return MaxPoolingChoices(ways, tuple(notes))
+        part = _up_to(graph, last_node_moved(graph, node))
+        wanted = execute(part, ann)[part.output.name]
+
+        def simulated(way: MaxPooling, node: Node = node, part: Graph = part) -> torch.Tensor:
+            ways = {**MaxPoolingChoices(tuple(chosen)).ways, node.name: way}
+            passes = (*lowering(coding, ways), ProfileActivations(levels), thresholds)
+            spiking = PassManager(passes).run(part).graph
+            return simulate(spiking, torch.as_tensor(levels, dtype=torch.float64), timesteps, lead=lead).readout
+
+        candidates = [Candidate(way, partial(simulated, way)) for way in _ways(graph, node)]
+        found = search(candidates, partial(judge.pooling, wanted=wanted))
+        errors = [(way, found.scores[way]) for way in _ways(graph, node) if way in found.scores]
+        tried = tuple(TriedPooling(way, neurons(node, way), error) for way, error in errors)
+        taken = next(each for each in tried if each.way == found.name)
+        chosen.append(ChosenPooling(node.name, node.where, taken.way, taken.neurons, tried))
+    return MaxPoolingChoices(tuple(chosen))
+
+
+def _ways(graph: Graph, node: Node) -> tuple[MaxPooling, ...]:
+    """The ways that a maximum pooling can be written in, that of fewer neurons first."""
+    return ("or", "exact") if can_fire_together(graph, node) else ("exact",)
 
 
 def _up_to(graph: Graph, node: Node) -> Graph:
@@ -85,13 +159,8 @@ def _up_to(graph: Graph, node: Node) -> Graph:
     return part
 
 
-def _note(node: Node, chosen: MaxPooling, errors: dict[MaxPooling, float]) -> str:
-    tried = ", ".join(f"{way} {error:.1%} at {neurons(node, way):,} neurons" for way, error in errors.items())
-    return f"{node.where}: maximum pooling by {chosen} (error on the calibration data: {tried})"
-
-
 def neurons(node: Node, way: MaxPooling) -> int:
-    """How many neurons a way of maximum pooling costs.
+    """Return how many neurons a way of maximum pooling costs.
 
     Args:
         node: A ``MaxPool2d``.
@@ -102,16 +171,28 @@ def neurons(node: Node, way: MaxPooling) -> int:
     return each * math.prod(node.shape)
 
 
-def ways_taken(graph: Graph, program: Program) -> dict[str, MaxPooling]:
-    """The way in which each maximum pooling of a traced network was written in a program, by the name of the node."""
-    names = {layer.name for layer in program.layers}
-    memoryless = {layer.name for layer in program.layers if layer.memoryless}
+def ways_taken(graph: Graph, provenance: Provenance) -> dict[str, MaxPooling]:
+    """Return the way in which each maximum pooling of a traced network was written, by the name of its node.
+
+    Args:
+        graph: The traced network.
+        provenance: Of a program that was made of it. Older files say where a pooling is, but not which node it was.
+
+    Raises:
+        ModelError: The file says nothing of one of them.
+    """
+    recorded = provenance.pooling or ()
+    by_node = {each.node: each.way for each in recorded if each.node}
+    by_place = {each.where: each.way for each in recorded}
     ways: dict[str, MaxPooling] = {}
     for node in graph.of_kind(MaxPool2d):
-        if level_name(node.name, 1) in names:
-            ways[node.name] = "exact"
-        elif any(name == node.name or name.startswith(f"{node.name}:") for name in memoryless):
-            ways[node.name] = "or"
-        else:
-            ways[node.name] = "avg"
+        way = by_node.get(node.name) or by_place.get(node.where)
+        if way not in MAX_POOLINGS:
+            raise ModelError(
+                "is not the network that the .net file was compiled from",
+                where="model (--model)",
+                expected="no maximum pooling that the file does not know",
+                found=node.where,
+            )
+        ways[node.name] = way
     return ways

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,11 +12,17 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.compilation import CALIBRATE_OPTION, lead_option
-from snnc.compiler.conversion.assign import AssignLearnedThresholds, AssignThresholds, held_together
-from snnc.compiler.conversion.calibration import Calibrator
+from snnc.compiler.compilation import calibrate_option, lead_option
+from snnc.compiler.conversion.assign import (
+    AssignLearnedThresholds,
+    AssignThresholds,
+    ThresholdOutcome,
+    held_together,
+)
+from snnc.compiler.conversion.calibration.calibrator import Calibrator
+from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.calibration.layer_data import LayerData, rate_errors
-from snnc.compiler.conversion.calibration.spread import parted
+from snnc.compiler.conversion.methods import METHODS
 from snnc.compiler.ir import (
     Conv2d,
     Graph,
@@ -28,19 +34,16 @@ from snnc.compiler.ir import (
     SpikeMax2d,
     SpikingLayer,
 )
-from snnc.compiler.ir.passes import Pass, PassResult, profiled, thresholds_assigned
+from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
+from snnc.compiler.ir.spec import CONVERTED, PROFILED
+from snnc.compiler.search import Candidate, Judge, search, unexplained
 from snnc.program import InputCoding
+from snnc.program.provenance import Score, ThresholdChoice
 
 # The way's name on the command line, beside those of the solver.
 AUTOMATIC = "auto"
-# Methods and objectives that are tried; of two that are as good, the first.
-CANDIDATES: tuple[tuple[str, str, int], ...] = (
-    ("data-driven, m = 2", "data-driven", 2),
-    ("data-driven, m = 1", "data-driven", 1),
-    ("percentile", "percentile", 1),
-)
-# And what becomes of choosing among them anew for each layer or channel.
-NEAREST = "the nearest to each activation"
+# What becomes of choosing among the candidates anew for each layer or channel: in notes, and as files name it.
+NEAREST, NEAREST_METHOD = "the nearest to each activation", "nearest"
 # Calibration samples that each is tried on, and values of the largest layer that are held for them at once.
 SAMPLES, LEAST_SAMPLES = 128, 8
 VALUES_MAXIMUM = 1 << 27
@@ -48,6 +51,95 @@ VALUES_MAXIMUM = 1 << 27
 PRODUCTS = 3 * 10**10
 # A share of the ANN's output whose loss is worth advice.
 MUCH = 0.1
+
+
+def candidates() -> tuple[tuple[str, str, int], ...]:
+    """Return the methods that are tried, each with its name in notes and m; of two that are as good, the first."""
+    return tuple(
+        (f"{name}, m = {objective}" if method.minimises else name, name, objective)
+        for name, method in METHODS.items()
+        for objective in method.tried_with
+    )
+
+
+@dataclass(frozen=True)
+class TriedThresholds(ThresholdOutcome):
+    """Thresholds that were chosen by running the network.
+
+    Attributes:
+        name: The candidate that was taken, as notes call it.
+        left: Of all candidates: the share of the ANN's output left unexplained, 0..1.
+        samples: Calibration samples that they were judged on.
+        first: What the first candidate found out.
+        timesteps: T.
+        lead: Steps that each layer integrates before it may fire.
+        is_fitted: Whether corrections fit the layers' weights.
+    """
+
+    name: str
+    left: Mapping[str, float]
+    samples: int
+    first: Outcome
+    timesteps: int
+    lead: int
+    is_fitted: bool
+
+    @property
+    def figures(self) -> Figures:
+        """Return the choice and the shares."""
+        return {"chosen": self.name, **{f"unexplained ({name})": value for name, value in self.left.items()}}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        tried = ", ".join(f"{name} {value:.1%}" for name, value in self.left.items())
+        sentence = (
+            f"thresholds by {self.name} (of the variance of the ANN's output the network leaves unexplained on "
+            f"{self.samples:,} calibration samples: {tried})"
+        )
+        return (*self.first.notes, sentence, *([self._advice] if self.left[self.name] >= MUCH else []))
+
+    @property
+    def _advice(self) -> str:
+        ways = [] if self.is_fitted else [calibrate_option()]
+        ways += [] if self.lead else [lead_option(self.timesteps)]
+        ways += [f"a T above {self.timesteps}"] if self.timesteps > 4 else ["a larger T", "snnc finetune"]
+        return (
+            f"much is lost on the way to spikes: {self.left[self.name]:.0%} of the ANN's output stays unexplained at "
+            f"T = {self.timesteps}; what helps: {', '.join(ways)}"
+        )
+
+
+@dataclass(frozen=True)
+class UntriedThresholds(ThresholdOutcome):
+    """Thresholds of the first candidate, since the network is too large, or T, to try others.
+
+    Attributes:
+        name: The candidate, as notes call it.
+        first: What it found out.
+    """
+
+    name: str
+    first: Outcome
+
+    @property
+    def figures(self) -> Figures:
+        """Return the figures of the candidate."""
+        return self.first.figures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        note = f"thresholds by {self.name}: the network is too large, or T, to try others on calibration data"
+        return (*self.first.notes, note)
+
+
+@dataclass(frozen=True, eq=False)
+class _Try:
+    """A network with the thresholds that it ran with, uncorrected, and what they leave unexplained."""
+
+    graph: Graph
+    left: float
 
 
 class ChooseThresholds(Pass):
@@ -58,8 +150,8 @@ class ChooseThresholds(Pass):
     run with each on calibration data, corrected and with lead as it will be, but in floating point: with the thresholds
     of m = 2, of m = 1, of the percentile, and with those among the three that come, for each layer or channel, nearest
     to the ANN's activations on the spikes that it then receives. What counts is the output of the whole network
-    (:func:`unexplained`); no labels are needed. A network that was trained as a spiking one for this T keeps the
-    thresholds that it was trained with.
+    (:func:`snnc.compiler.search.unexplained`); no labels are needed. A network that was trained as a spiking one for
+    this T keeps the thresholds that it was trained with.
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape).
@@ -68,11 +160,12 @@ class ChooseThresholds(Pass):
         per_channel: One threshold for each channel instead of one for each layer.
         corrections: Names of the corrections that the layers will get.
         lead: Steps that each layer integrates before it may fire.
+        judge: Decides between the candidates.
     """
 
     title = "choosing thresholds"
-    requires = (profiled,)
-    ensures = (thresholds_assigned,)
+    requires = (PROFILED,)
+    ensures = (CONVERTED,)
 
     def __init__(
         self,
@@ -83,6 +176,7 @@ class ChooseThresholds(Pass):
         per_channel: bool,
         corrections: Sequence[str] = (),
         lead: int = 0,
+        judge: Judge | None = None,
     ) -> None:
         self._levels = levels
         self._coding = coding
@@ -90,9 +184,10 @@ class ChooseThresholds(Pass):
         self._per_channel = per_channel
         self._corrections = corrections
         self._lead = lead
+        self._judge = judge or Judge()
 
     def run(self, graph: Graph) -> PassResult:
-        """Assigns the best."""
+        """Assign the best."""
         if _is_trained(graph, self._timesteps):
             return AssignLearnedThresholds(self._timesteps).run(graph)
         largest = max(math.prod(node.shape) for node in graph)
@@ -100,50 +195,48 @@ class ChooseThresholds(Pass):
         if affordable < LEAST_SAMPLES:
             return self._untried(graph)
         fitted, judged = _samples(self._levels, affordable, bool(self._corrections))
-        assigned = {name: self._assigned(graph, method, objective) for name, method, objective in CANDIDATES}
-        graphs = {name: result.graph for name, result in assigned.items()}
-        left = {name: self._tried(fitted, judged, [candidate])[1] for name, candidate in graphs.items()}
-        graphs[NEAREST], left[NEAREST] = self._tried(fitted, judged, list(graphs.values()))
-        chosen = min(left, key=lambda name: left[name])
-        notes = [*assigned[CANDIDATES[0][0]].notes, _sentence(chosen, left, len(judged))]
-        if left[chosen] >= MUCH:
-            notes.append(self._advice(left[chosen]))
-        figures: dict[str, int | float | str] = {"chosen": chosen}
-        figures |= {f"unexplained ({name})": value for name, value in left.items()}
-        return PassResult(graphs[chosen], True, figures, tuple(notes))
+        assigned = {name: self._assigned(graph, method, objective) for name, method, objective in candidates()}
+        ways = [result.graph for result in assigned.values()]
+        runs = (partial(self._tried, fitted, judged, [way]) for way in ways)
+        tries = [Candidate(name, run) for name, run in zip(assigned, runs, strict=True)]
+        tries.append(Candidate(NEAREST, partial(self._tried, fitted, judged, ways)))
+        found = search(tries, lambda tried: self._judge.thresholds(tried.left))
+        # What is nearest to each activation is so by its squared error.
+        method, objective = NEAREST_METHOD, 2
+        if found.name != NEAREST:
+            ((method, objective),) = ((method, m) for name, method, m in candidates() if name == found.name)
+        met = METHODS[method].objective_met(objective) if method in METHODS else objective
+        scores = tuple(Score.of(name, value) for name, value in found.scores.items())
+        outcome = TriedThresholds(
+            choice=ThresholdChoice(method, met, scores, len(judged)),
+            name=found.name,
+            left=found.scores,
+            samples=len(judged),
+            first=next(iter(assigned.values())).outcome,
+            timesteps=self._timesteps,
+            lead=self._lead,
+            is_fitted=any(CORRECTIONS[name].windows for name in self._corrections),
+        )
+        return PassResult(found.made.graph, True, outcome)
 
     def _assigned(self, graph: Graph, method: str, objective: int) -> PassResult:
         assign = AssignThresholds(self._timesteps, method, per_channel=self._per_channel, objective=objective)
         return assign.run(graph)
 
-    def _advice(self, left: float) -> str:
-        ways = [] if "weights" in self._corrections else [CALIBRATE_OPTION]
-        ways += [] if self._lead else [lead_option(self._timesteps)]
-        ways += [f"a T above {self._timesteps}"] if self._timesteps > 4 else ["a larger T", "snnc finetune"]
-        return (
-            f"much is lost on the way to spikes: {left:.0%} of the ANN's output stays unexplained at T = "
-            f"{self._timesteps}; what helps: {', '.join(ways)}"
-        )
-
     def _untried(self, graph: Graph) -> PassResult:
         """The first candidate, for networks that are too large to be run with several."""
-        name, method, objective = CANDIDATES[0]
+        name, method, objective = candidates()[0]
         result = self._assigned(graph, method, objective)
-        note = f"thresholds by {name}: the network is too large, or T, to try others on calibration data"
-        return replace(result, notes=(*result.notes, note))
+        assert isinstance(result.outcome, ThresholdOutcome)
+        return replace(result, outcome=UntriedThresholds(result.outcome.choice, name, result.outcome))
 
-    def _tried(
-        self, fitted: NDArray[np.uint8], judged: NDArray[np.uint8], candidates: Sequence[Graph]
-    ) -> tuple[Graph, float]:
-        """Runs a network.
+    def _tried(self, fitted: NDArray[np.uint8], judged: NDArray[np.uint8], candidates: Sequence[Graph]) -> _Try:
+        """Run a network.
 
         Args:
             fitted: The samples that its corrections rest on.
             judged: Those that it is judged on.
             candidates: One network with thresholds, or several of which each layer or channel takes the nearest.
-
-        Returns:
-            The network with the thresholds that it ran with, uncorrected, and what they leave unexplained.
         """
         graph = candidates[0].copy()
         fit, judge = (
@@ -160,18 +253,18 @@ class ChooseThresholds(Pass):
                     continue
                 layers = [walk.layer(node) for walk in walks]
                 assert isinstance(node.op, SpikingLayer | Readout)
-                op = fit.after(layers[0], node.op, until="thresholds")
+                op = fit.after(layers[0], node.op, before_thresholds=True)
                 if isinstance(op, SpikingLayer):
                     proposals = [_levels_of(candidate[node.name].op) for candidate in candidates]
                     threshold, potential = self._nearest(layers[0], op, proposals)
                     op = replace(op, threshold=threshold, initial_potential=potential)
                     graph.replace(node.name, _with_thresholds_of(op, node.op))
-                op = fit.after(layers[0], op, since="thresholds")
+                op = fit.after(layers[0], op, before_thresholds=False)
                 if isinstance(op, Readout):
                     left = _left(layers[-1], op)
                 for walk, layer in zip(walks, layers, strict=True):
                     walk.send(layer, op)
-        return graph, left
+        return _Try(graph, left)
 
     def _nearest(
         self, layer: LayerData, op: SpikingLayer, proposals: list[tuple[FloatArray, FloatArray]]
@@ -184,9 +277,10 @@ class ChooseThresholds(Pass):
             drive, wanted = layer.drive(op, samples), layer.ann_activation(samples)
             for index, (threshold, potential) in enumerate(proposals):
                 arrives = drive
-                if "spread" in self._corrections:
-                    potential, each_step = parted(potential, self._timesteps)
-                    arrives = drive + layer.per_channel(each_step, drive)
+                for parts in (CORRECTIONS[name].parts for name in self._corrections):
+                    if parts:
+                        potential, each_step = parts(potential, self._timesteps)
+                        arrives = arrives + layer.per_channel(each_step, drive)
                 tried = replace(op, threshold=threshold, initial_potential=potential)
                 errors[index] += rate_errors(layer, tried, arrives, wanted)
         if not self._per_channel:
@@ -243,27 +337,6 @@ def _left(layer: LayerData, op: Readout) -> float:
     return unexplained(found, wanted)
 
 
-def unexplained(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """How much of the ANN's output the spiking network's does not explain, 0..1.
-
-    ``1 - r**2``, r the correlation of the two over all samples; of several channels each sample's mean is taken away
-    first, since what is added to all of them changes no decision, and so does a common factor. Few spikes shrink the
-    outputs of a network that still decides well: squared errors or divergences of probabilities would count that.
-
-    Args:
-        found: (samples, channels, ...).
-        wanted: Likewise.
-    """
-    one, other = (_centred(each.double()) for each in (found, wanted))
-    norm = float(one.norm() * other.norm())
-    correlation = float((one * other).sum()) / norm if norm else 0.0
-    return 1 - max(0.0, correlation) ** 2
-
-
-def _centred(values: torch.Tensor) -> torch.Tensor:
-    return values - values.mean(1 if values.shape[1] > 1 else 0, keepdim=True)
-
-
 def _levels_of(op: Operation) -> tuple[FloatArray, FloatArray]:
     assert isinstance(op, SpikingLayer)
     assert op.threshold is not None and op.initial_potential is not None
@@ -273,28 +346,3 @@ def _levels_of(op: Operation) -> tuple[FloatArray, FloatArray]:
 def _with_thresholds_of(op: SpikingLayer, uncorrected: Operation) -> SpikingLayer:
     assert isinstance(uncorrected, SpikingLayer)
     return replace(uncorrected, threshold=op.threshold, initial_potential=op.initial_potential)
-
-
-def objective_met(method: str, objective: int, notes: Sequence[str]) -> int:
-    """Which error thresholds were chosen for, m.
-
-    Args:
-        method: The way they were chosen, as on the command line.
-        objective: The option; of ways that look at no error, 1.
-        notes: What the compilation noted: with ``AUTOMATIC`` they say which way was taken.
-    """
-    if method == "mse":
-        return 2
-    if method != AUTOMATIC:
-        return objective
-    # What is nearest to each activation is so by its squared error.
-    squared = (*(name for name, _, m in CANDIDATES if m == 2), NEAREST)
-    return 2 if any(note.startswith(f"thresholds by {name}") for note in notes for name in squared) else 1
-
-
-def _sentence(chosen: str, left: Mapping[str, float], samples: int) -> str:
-    tried = ", ".join(f"{name} {value:.1%}" for name, value in left.items())
-    return (
-        f"thresholds by {chosen} (of the variance of the ANN's output the network leaves unexplained on "
-        f"{samples:,} calibration samples: {tried})"
-    )

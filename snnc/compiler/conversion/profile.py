@@ -14,7 +14,8 @@ from snnc.common.memory import available_memory, keep_freed_memory
 from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.exact_sums import ExactSums, exact_sums
 from snnc.compiler.ir.graph import channels_last
-from snnc.compiler.ir.passes import Pass, PassResult, profiled, spiking
+from snnc.compiler.ir.passes import Counts, Pass, PassResult
+from snnc.compiler.ir.spec import LOWERED, PROFILED
 from snnc.compiler.parallel import Processes
 
 BATCH = 64
@@ -35,8 +36,8 @@ class ProfileActivations(Pass):
     """
 
     title = "profiling activations"
-    requires = (spiking,)
-    ensures = (profiled,)
+    requires = (LOWERED,)
+    ensures = (PROFILED,)
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class ProfileActivations(Pass):
         self._processes = processes or Processes()
 
     def run(self, graph: Graph) -> PassResult:
-        """Adds a profile to each layer."""
+        """Add a profile to each layer."""
         keep_freed_memory()
         graph = graph.copy()
         layers = graph.of_kind(SpikingLayer, Readout)
@@ -73,7 +74,7 @@ class ProfileActivations(Pass):
             profile = profiles[node.name]
             dead += int((profile.drive_maximum <= 0).sum()) if isinstance(node.op, SpikingLayer) else 0
             graph.replace(node.name, replace(node.op, profile=profile))
-        return PassResult(graph, True, {"samples": len(self._levels), "dead_channels": dead})
+        return PassResult(graph, True, Counts({"samples": len(self._levels), "dead_channels": dead}))
 
 
 def _batch_size(graph: Graph) -> int:
@@ -91,7 +92,7 @@ def _batch_size(graph: Graph) -> int:
 def profile_batch(
     graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile], sums: Mapping[str, ExactSums]
 ) -> None:
-    """Adds to each layer's profile what the layer does on a batch.
+    """Add to each layer's profile what the layer does on a batch.
 
     Args:
         graph: A network of spiking layers.

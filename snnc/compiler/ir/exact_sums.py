@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.digits import largest, take_digit
 from snnc.common.memory_order import layer_order
 from snnc.compiler.ir.graph import Graph
@@ -125,7 +125,7 @@ def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], 
     exponent = np.maximum(exponent, LEAST_EXPONENT)
     # Products with powers of two are exact, so that only the integers themselves are rounded.
     scale = torch.as_tensor(np.ldexp(1.0, 2 * DIGIT_BITS - exponent), dtype=values.dtype)
-    whole = (values * scale.reshape(-1, *(1,) * (values.ndim - 1))).float().round_()
+    whole = (values * per_channel(scale, values.ndim)).float().round_()
     # The first digits of all samples, and behind them the second ones.
     parts = torch.empty((2 * batch, *values.shape[1:]), memory_format=layer_order(tuple(values.shape[1:])))
     first = torch.mul(whole, 2.0**-DIGIT_BITS, out=parts[:batch]).round_()

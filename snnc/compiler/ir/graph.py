@@ -273,5 +273,5 @@ def execute(
 
 
 def channels_last(values: torch.Tensor) -> torch.Tensor:
-    """Return the same values, images pixel by pixel: narrow convolutions on a CPU are then two to three times as fast."""
+    """Return the same values, images pixel by pixel: narrow convolutions on a CPU are two to three times as fast."""
     return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values

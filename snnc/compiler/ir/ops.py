@@ -1,4 +1,4 @@
-"""Operations that join several values into one."""
+"""The operations of a network as the ANN has them, but for those on windows and sparse ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.memory_order import convolution_order
+from snnc.common.staircase import spike_counts
 from snnc.program.connections import window_output
 
 Shape = tuple[int, ...]
@@ -95,10 +96,13 @@ class ReLU(SameShape):
     Attributes:
         threshold: The largest value, > 0; None: unbounded.
         steps: Steps of the staircase, >= 1; None: no staircase. Only with a threshold.
+        stands_for: Name of the node whose value it gives back, where it was put behind one that cannot be negative, so
+            that this spikes by itself; None: it changes values.
     """
 
     threshold: float | None = None
     steps: int | None = None
+    stands_for: str | None = None
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Rectified input, truncated or in steps where the activation is so."""
@@ -142,13 +146,11 @@ def rates(x: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, tim
         potential: v0, (channels,).
         timesteps: T; None: without bounds.
     """
-    per_channel = (-1,) + (1,) * (x.dim() - 2)
-    threshold, potential = threshold.reshape(per_channel), potential.reshape(per_channel)
+    threshold, potential = (per_channel(each, x.dim() - 1) for each in (threshold, potential))
     if timesteps is None:
         return torch.minimum(x.clamp(min=0), threshold)
     # In the order of snnc.models.IntegrateAndFire: values on the edge between two steps fall to the same side.
-    count = torch.floor((x * timesteps + potential) / threshold).clamp(0, timesteps)
-    return threshold * (count / timesteps)
+    return threshold * (spike_counts(x, threshold, potential, timesteps) / timesteps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,8 +223,8 @@ class Affine(SameShape):
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Scaled and shifted input."""
         (x,) = inputs
-        per_channel = (-1,) + (1,) * (x.dim() - 2)
-        return x * as_tensor(self.scale, x).reshape(per_channel) + as_tensor(self.shift, x).reshape(per_channel)
+        scale, shift = (per_channel(as_tensor(each, x), x.dim() - 1) for each in (self.scale, self.shift))
+        return x * scale + shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,6 +322,17 @@ class Conv2d(Operation):
     def bias_map(self) -> FloatArray:
         """The bias with axes (out_channels, height or 1, width or 1)."""
         return self.bias.reshape(-1, 1, 1) if self.bias.ndim == 1 else self.bias
+
+    @property
+    def dense_weight(self) -> FloatArray:
+        """Return the weights with zeros between groups, (out_channels, in_channels, height, width)."""
+        outputs, inputs, *window = self.weight.shape
+        rows = outputs // self.groups
+        dense = np.zeros((outputs, inputs * self.groups, *window), self.weight.dtype)
+        for group in range(self.groups):
+            own = slice(group * rows, (group + 1) * rows)
+            dense[own, group * inputs : (group + 1) * inputs] = self.weight[own]
+        return dense
 
 
 @dataclass(frozen=True, eq=False)

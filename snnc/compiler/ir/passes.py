@@ -1,19 +1,53 @@
-"""Conditions that passes require and ensure."""
+"""Passes, what comes of them, and the manager that runs them and checks what they promise."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from snnc.common.errors import PassError
-from snnc.compiler.ir import Graph, Input, Operation, Output, QuantizedLayer, Readout, Relay, SpikeMax2d, SpikingLayer
+from snnc.compiler.ir.graph import Graph
+from snnc.compiler.ir.ops import Operation
 
 # A condition names what is wrong with a graph, or returns None.
 Condition = Callable[[Graph], str | None]
 # Called with the pass's title before it runs, its place and the number of passes.
 Progress = Callable[[str, int, int], None]
+Figures = dict[str, int | float | str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass found out, as values; what reports show and what users are told is rendered from them, last."""
+
+    @property
+    def figures(self) -> Figures:
+        """Return named figures for reports."""
+        return {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know, one sentence each."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Counts(Outcome):
+    """The outcome of a pass of which nothing is to be known but how often it did what.
+
+    Attributes:
+        counts: How often, by what it did.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def figures(self) -> Figures:
+        """Return the counts."""
+        return dict(self.counts)
 
 
 @dataclass(frozen=True)
@@ -23,14 +57,22 @@ class PassResult:
     Attributes:
         graph: The graph afterwards; the one given is left as it was.
         modified: Whether anything changed.
-        stats: Named figures for reports.
-        notes: What the user should know, one sentence each.
+        outcome: What it found out.
     """
 
     graph: Graph
     modified: bool
-    stats: dict[str, int | float | str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def stats(self) -> Figures:
+        """Return named figures for reports."""
+        return self.outcome.figures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know, one sentence each."""
+        return self.outcome.notes
 
 
 @dataclass(frozen=True)
@@ -55,73 +97,123 @@ class Pass(ABC):
 
     Attributes:
         title: What it does, as progress bars and reports show it.
-        requires: Conditions that must hold before.
+        requires: Conditions that must hold before; stages of :mod:`snnc.compiler.ir.spec` are conditions.
         ensures: Conditions that hold afterwards.
+        acts_on: Kinds of operations that it changes; a graph without any is left alone, and the pass is not run. Empty:
+            it is run on every graph.
     """
 
     title: str
     requires: tuple[Condition, ...] = ()
     ensures: tuple[Condition, ...] = ()
+    acts_on: tuple[type[Operation], ...] = ()
 
     @property
     def name(self) -> str:
-        """The class's name."""
+        """Return the class's name."""
         return type(self).__name__
 
     @abstractmethod
     def run(self, graph: Graph) -> PassResult:
-        """Does the work on a copy of the graph."""
+        """Do the work on a copy of the graph."""
 
 
-class PassManager:
-    """Runs passes in order and checks both ends of each.
+@dataclass(frozen=True)
+class PassesRun(Outcome):
+    """What came of several passes.
+
+    Attributes:
+        records: Each pass that ran, in order; those of nested managers one by one.
+    """
+
+    records: tuple[PassRecord, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return the notes of all passes, in order."""
+        return tuple(note for record in self.records for note in record.result.notes)
+
+
+class PassManager(Pass):
+    """Runs passes in order and checks both ends of each; a pass itself, so that managers nest.
+
+    A pass that would find nothing to act on is not run, and leaves no record.
 
     Args:
         passes: The passes.
-        progress: Told of each pass as it begins.
+        progress: Told of each pass as it begins, with its place among all; of nested managers the outermost tells.
+        rounds: How often they are run at most: again as long as one of them modified the graph.
     """
 
-    def __init__(self, passes: Sequence[Pass], progress: Progress | None = None) -> None:
-        self.passes = tuple(passes)
-        self.records: list[PassRecord] = []
-        self._progress = progress
+    title = "several passes"
 
-    def run(self, graph: Graph) -> Graph:
-        """Runs all passes; ``records`` then holds what each did.
+    def __init__(self, passes: Sequence[Pass], progress: Progress | None = None, *, rounds: int = 1) -> None:
+        self.passes = tuple(passes)
+        self.records: tuple[PassRecord, ...] = ()
+        self._progress = progress
+        self._rounds = rounds
+
+    @property
+    def leaves(self) -> tuple[Pass, ...]:
+        """Return the passes of one round that are no managers, in order."""
+        found: list[Pass] = []
+        for step in self.passes:
+            found += step.leaves if isinstance(step, PassManager) else [step]
+        return tuple(found)
+
+    def run(self, graph: Graph) -> PassResult:
+        """Run all passes; ``records`` then holds what each did.
 
         Raises:
             PassError: A pass's condition did not hold, or a pass failed in a way that is our own fault; the message
                 names it and the passes before it.
             SnncError: Whatever a pass found wrong with the network.
         """
-        self.records = []
-        for index, step in enumerate(self.passes):
+        records: list[PassRecord] = []
+        leaves = self.leaves
+        places = {id(step): place for place, step in enumerate(leaves)}
+
+        def begin(step: Pass) -> None:
             if self._progress:
-                self._progress(step.title, index, len(self.passes))
-            self._check(step.requires, graph, f"{step.name} requires")
-            start = time.perf_counter()
-            result = step.run(graph)
-            seconds = time.perf_counter() - start
-            self._check(step.ensures, result.graph, f"{step.name} ensures")
-            self.records.append(PassRecord(step.name, step.title, seconds, result))
-            graph = result.graph
-        return graph
+                self._progress(step.title, places[id(step)], len(leaves))
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The notes of all passes, in order."""
-        return tuple(note for record in self.records for note in record.result.notes)
+        result = self._run(graph, records, begin)
+        self.records = tuple(records)
+        return PassResult(result.graph, result.modified, PassesRun(self.records))
 
-    def _check(self, conditions: Sequence[Condition], graph: Graph, promise: str) -> None:
-        for condition in conditions:
-            problem = condition(graph)
-            if problem:
-                before = ", ".join(record.name for record in self.records) or "none"
-                raise PassError(f"{promise}: {problem}", advice=f"a bug in snnc; passes before: {before}")
+    def _run(self, graph: Graph, records: list[PassRecord], begin: Callable[[Pass], None]) -> PassResult:
+        ever = False
+        for _ in range(self._rounds):
+            modified = False
+            for step in self.passes:
+                _check(step.requires, graph, f"{step.name} requires", records)
+                if step.acts_on and not graph.of_kind(*step.acts_on):
+                    continue
+                if isinstance(step, PassManager):
+                    result = step._run(graph, records, begin)
+                else:
+                    begin(step)
+                    start = time.perf_counter()
+                    result = step.run(graph)
+                    records.append(PassRecord(step.name, step.title, time.perf_counter() - start, result))
+                _check(step.ensures, result.graph, f"{step.name} ensures", records[:-1])
+                graph, modified = result.graph, modified or result.modified
+            ever = ever or modified
+            if not modified:
+                break
+        return PassResult(graph, ever)
+
+
+def _check(conditions: Iterable[Condition], graph: Graph, promise: str, records: Sequence[PassRecord]) -> None:
+    for condition in conditions:
+        problem = condition(graph)
+        if problem:
+            before = ", ".join(record.name for record in records) or "none"
+            raise PassError(f"{promise}: {problem}", advice=f"a bug in snnc; passes before: {before}")
 
 
 def without(*kinds: type[Operation]) -> Condition:
-    """No node of these kinds is left."""
+    """Return the condition that no node of these kinds is left."""
 
     def condition(graph: Graph) -> str | None:
         nodes = graph.of_kind(*kinds)
@@ -131,32 +223,10 @@ def without(*kinds: type[Operation]) -> Condition:
 
 
 def only(*kinds: type[Operation]) -> Condition:
-    """Every node is of one of these kinds."""
+    """Return the condition that every node is of one of these kinds."""
 
     def condition(graph: Graph) -> str | None:
         strangers = [node for node in graph if not isinstance(node.op, kinds)]
         return f"no {strangers[0].op.kind} is left, found {strangers[0].where}" if strangers else None
 
     return condition
-
-
-spiking = only(Input, SpikingLayer, SpikeMax2d, Relay, Readout, Output)
-quantized = only(Input, QuantizedLayer, Output)
-
-
-def profiled(graph: Graph) -> str | None:
-    """Every layer knows what the calibration data made of it."""
-    nodes = [node for node in graph if isinstance(node.op, SpikingLayer | Readout) and node.op.profile is None]
-    return f"every layer is profiled, not {nodes[0].where}" if nodes else None
-
-
-def thresholds_assigned(graph: Graph) -> str | None:
-    """Every spiking layer has positive thresholds and potentials between 0 and the threshold."""
-    for node in graph:
-        if isinstance(node.op, SpikingLayer):
-            threshold, potential = node.op.threshold, node.op.initial_potential
-            if threshold is None or potential is None:
-                return f"every layer has a threshold, not {node.where}"
-            if not ((threshold > 0) & (potential >= 0) & (potential <= threshold)).all():
-                return f"0 <= v0 <= Vth and Vth > 0, not so in {node.where}"
-    return None

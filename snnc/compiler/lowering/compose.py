@@ -139,19 +139,8 @@ def _vanishes_outside(first: Conv2d, shape: Shape) -> bool:
     return True
 
 
-def dense_kernel(weight: FloatArray, groups: int) -> FloatArray:
-    """A grouped kernel (out, in / groups, h, w) with zeros for the other groups: (out, in, h, w)."""
-    outputs, inputs, *window = weight.shape
-    dense = np.zeros((outputs, inputs * groups, *window), weight.dtype)
-    per_group = outputs // groups
-    for group in range(groups):
-        rows = slice(group * per_group, (group + 1) * per_group)
-        dense[rows, group * inputs : (group + 1) * inputs] = weight[rows]
-    return dense
-
-
 def _block_diagonal(dense: FloatArray, groups: int) -> FloatArray:
-    """The kernel of each group out of a dense one; the inverse of :func:`dense_kernel`."""
+    """The kernel of each group out of a dense one; the inverse of :attr:`Conv2d.dense_weight`."""
     outputs, inputs = dense.shape[0] // groups, dense.shape[1] // groups
     blocks = [dense[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] for g in range(groups)]
     return np.concatenate(blocks)
@@ -159,7 +148,7 @@ def _block_diagonal(dense: FloatArray, groups: int) -> FloatArray:
 
 def _composed_kernel(first: Conv2d, second: Conv2d) -> FloatArray:
     """Dense kernel (out, in, h, w) of both; the dilations become zeros in it."""
-    inner, outer = dense_kernel(first.weight, first.groups), dense_kernel(second.weight, second.groups)
+    inner, outer = first.dense_weight, second.dense_weight
     step = [first.stride[axis] * second.dilation[axis] for axis in range(2)]
     span = [first.dilation[axis] * (inner.shape[axis + 2] - 1) + 1 for axis in range(2)]
     size = [(outer.shape[axis + 2] - 1) * step[axis] + span[axis] for axis in range(2)]

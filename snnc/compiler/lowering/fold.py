@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from scipy.sparse import diags
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Flatten, Graph, Linear, Node, Sparse, Weighted
-from snnc.compiler.ir.passes import Pass, PassResult, without
+from snnc.compiler.ir.passes import Counts, Pass, PassResult, without
 
 
 class NormalizeInput(Pass):
@@ -49,6 +49,7 @@ class FoldAffine(Pass):
 
     title = "folding normalisation into weights"
     ensures = (without(Affine),)
+    acts_on = (Affine,)
 
     def run(self, graph: Graph) -> PassResult:
         """Moves the maps forward until none is left."""
@@ -63,7 +64,7 @@ class FoldAffine(Pass):
                     break
             else:
                 graph.remove_unread()
-        return PassResult(graph, folded > 0, {"folded": folded})
+        return PassResult(graph, folded > 0, Counts({"folded": folded}))
 
 
 def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
@@ -149,6 +150,7 @@ class FoldBatchNorm(Pass):
 
     title = "folding batch normalisation"
     ensures = (without(BatchNorm),)
+    acts_on = (BatchNorm,)
 
     def run(self, graph: Graph) -> PassResult:
         """Folds or rewrites the nodes."""
@@ -166,15 +168,15 @@ class FoldBatchNorm(Pass):
             else:
                 graph.replace(node.name, affine)
                 moved += 1
-        return PassResult(graph, folded + moved > 0, {"folded": folded, "kept_as_affine": moved})
+        return PassResult(graph, folded + moved > 0, Counts({"folded": folded, "kept_as_affine": moved}))
 
 
 def scaled(op: Weighted, affine: Affine) -> Weighted:
     """The linear operation followed by the affine map, as one."""
     if isinstance(op, Linear):
         return Linear(op.weight * affine.scale[:, None], op.bias * affine.scale + affine.shift)
-    per_channel = (-1,) + (1,) * (op.bias.ndim - 1)
-    bias = op.bias * affine.scale.reshape(per_channel) + affine.shift.reshape(per_channel)
+    axes = op.bias.ndim
+    bias = op.bias * per_channel(affine.scale, axes) + per_channel(affine.shift, axes)
     if isinstance(op, Sparse):
         rows = np.repeat(affine.scale, math.prod(op.shape[1:]))
         return replace(op, matrix=(diags(rows) @ op.matrix).tocsr(), bias=bias)

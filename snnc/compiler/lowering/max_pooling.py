@@ -10,7 +10,7 @@ import numpy as np
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.ir import Add, AvgPool2d, Concat, Conv2d, Graph, Identity, MaxPool2d, Node, ReLU, SpikeMax2d
-from snnc.compiler.ir.passes import Pass, PassResult, without
+from snnc.compiler.ir.passes import Counts, Pass, PassResult, without
 
 MaxPooling = Literal["or", "exact", "avg"]
 MAX_POOLINGS: tuple[MaxPooling, ...] = get_args(MaxPooling)
@@ -37,6 +37,7 @@ class LowerMaxPooling(Pass):
 
     title = "writing maximum pooling for spikes"
     ensures = (without(MaxPool2d),)
+    acts_on = (MaxPool2d,)
 
     def __init__(self, choices: Mapping[str, MaxPooling]) -> None:
         self._choices = choices
@@ -58,7 +59,7 @@ class LowerMaxPooling(Pass):
                 _fire_together(graph, graph[node.name], rectified=rectified)
             else:
                 _play_off(graph, graph[node.name], rectified=rectified)
-        return PassResult(graph, count > 0, {"pooling": count})
+        return PassResult(graph, count > 0, Counts({"pooling": count}))
 
 
 def can_fire_together(graph: Graph, node: Node) -> bool:
@@ -136,8 +137,10 @@ def _fire_together(graph: Graph, node: Node, *, rectified: bool) -> None:
     if isinstance(source.op, ReLU | SpikeMax2d):
         graph.replace(node.name, pooling)
         return
-    name = graph.free_name(f"{source.name}:spiking")
-    graph.add(name, ReLU(), (source.name,), modules=source.modules)
+    spiking = f"{source.name}:spiking"
+    name = graph.free_name(spiking)
+    # Of two populations that give back the same value, the first stands for it.
+    graph.add(name, ReLU(stands_for=source.name if name == spiking else None), (source.name,), modules=source.modules)
     graph.replace(node.name, pooling, (name,))
 
 
@@ -185,7 +188,7 @@ def _play_off(graph: Graph, node: Node, *, rectified: bool) -> None:
     while len(contestants) > 1:
         pairs = list(zip(contestants[::2], contestants[1::2], strict=False))
         left = contestants[-1:] if len(contestants) % 2 else []
-        level = level_name(node.name, len(levels) + 1)
+        level = f"{node.name}:level{len(levels) + 1}"
         difference = f"{level}:difference"
         parts = range(len(levels) + 1)
         total(difference, [np.stack([second[part] - first[part] for first, second in pairs]) for part in parts])
@@ -195,8 +198,3 @@ def _play_off(graph: Graph, node: Node, *, rectified: bool) -> None:
         contestants = [[*a, win] for (a, _), win in zip(pairs, wins, strict=True)]
         contestants += [[*each, np.zeros(len(pairs))] for each in left]
     total(node.name, [part[None] for part in contestants[0]])
-
-
-def level_name(name: str, level: int) -> str:
-    """What the population of a level of the tournament is called, from 1 on."""
-    return f"{name}:level{level}"

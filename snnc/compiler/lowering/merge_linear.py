@@ -24,7 +24,7 @@ from snnc.compiler.ir import (
     SpikeMax2d,
     Weighted,
 )
-from snnc.compiler.ir.passes import Pass, PassResult
+from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
 from snnc.compiler.lowering.compose import composed, into_linear
 
 
@@ -189,6 +189,42 @@ def _total(one: Weighted, other: Weighted) -> Weighted | None:
 NEURONS = (Input, ReLU, SpikeMax2d, Relay)
 
 
+@dataclass(frozen=True)
+class OwnLayer:
+    """A linear operation that spikes by itself.
+
+    Attributes:
+        where: The operation.
+        reason: Why it was not merged.
+    """
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Merged(Outcome):
+    """What was merged.
+
+    Attributes:
+        folded: Operations that are gone.
+        own_layers: Those that spike by themselves instead.
+    """
+
+    folded: int
+    own_layers: tuple[OwnLayer, ...]
+
+    @property
+    def figures(self) -> Figures:
+        """Return both numbers."""
+        return {"folded": self.folded, "own_layers": len(self.own_layers)}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        return tuple(f"{each.where}: {each.reason}, so it spikes by itself" for each in self.own_layers)
+
+
 class MergeLinear(Pass):
     """Composes linear operations that follow each other without a ReLU, through sums as well.
 
@@ -216,15 +252,14 @@ class MergeLinear(Pass):
             features = before.shape[0]
             graph.insert_after(before.name, f"{before.name}:readout", Linear(np.eye(features), np.zeros(features)))
         linear = sum(not isinstance(node.op, (*NEURONS, Output, Flatten, Add)) for node in graph)
-        notes = []
+        own = []
         while isinstance(forms := linear_forms(graph), Blocked):
             first = graph[forms.first]
             _check_positive(graph, forms)
-            graph.insert_after(first.name, f"{first.name}:spiking", ReLU(), modules=first.modules)
-            notes.append(f"{first.where}: {forms.reason}, so it spikes by itself")
+            graph.insert_after(first.name, f"{first.name}:spiking", ReLU(stands_for=first.name), modules=first.modules)
+            own.append(OwnLayer(first.where, forms.reason))
         merged, left = _rebuilt(graph, forms)
-        stats: dict[str, int | float | str] = {"folded": max(0, linear - left), "own_layers": len(notes)}
-        return PassResult(merged, _structure(merged) != before_all, stats, tuple(notes))
+        return PassResult(merged, _structure(merged) != before_all, Merged(max(0, linear - left), tuple(own)))
 
 
 def _structure(graph: Graph) -> list[tuple[str, tuple[str, ...], int]]:

@@ -1,6 +1,8 @@
-"""Concatenation as a sum."""
+"""Taking out what changes nothing, and writing pooling, transposed convolutions and joins as linear operations."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,8 +22,34 @@ from snnc.compiler.ir import (
     Sparse,
     Weighted,
 )
-from snnc.compiler.ir.passes import Pass, PassResult, without
+from snnc.compiler.ir.passes import Counts, Figures, Outcome, Pass, PassResult, without
+from snnc.compiler.ir.spec import TRACED
 from snnc.program.connections import convolution_matrix
+
+
+@dataclass(frozen=True)
+class Dropped(Outcome):
+    """What was taken out of a network.
+
+    Attributes:
+        count: Number of nodes.
+        softmaxes: Where softmaxes at the output were.
+    """
+
+    count: int
+    softmaxes: tuple[str, ...]
+
+    @property
+    def figures(self) -> Figures:
+        """Return the number of nodes."""
+        return {"dropped": self.count}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        return tuple(
+            f"{where}: the softmax at the output was taken off, the readout gives logits" for where in self.softmaxes
+        )
 
 
 class DropIdentity(Pass):
@@ -33,13 +61,15 @@ class DropIdentity(Pass):
     """
 
     title = "dropping what changes nothing"
+    requires = (TRACED,)
     ensures = (without(Softmax),)
+    acts_on = (Identity, Softmax)
 
     def run(self, graph: Graph) -> PassResult:
         """Removes the nodes."""
         graph = graph.copy()
         dropped = 0
-        notes = []
+        softmaxes = []
         # Identities first: one behind a softmax does not put it inside the network.
         for node in (*graph.of_kind(Identity), *graph.of_kind(Softmax)):
             if isinstance(node.op, Output):
@@ -51,10 +81,10 @@ class DropIdentity(Pass):
                         where=node.where,
                         advice="only a softmax at the output is taken off",
                     )
-                notes.append(f"{node.where}: the softmax at the output was taken off, the readout gives logits")
+                softmaxes.append(node.where)
             graph.remove(node.name)
             dropped += 1
-        return PassResult(graph, dropped > 0, {"dropped": dropped}, tuple(notes))
+        return PassResult(graph, dropped > 0, Dropped(dropped, tuple(softmaxes)))
 
 
 class LowerPooling(Pass):
@@ -66,6 +96,7 @@ class LowerPooling(Pass):
 
     title = "writing average pooling as convolutions"
     ensures = (without(AvgPool2d),)
+    acts_on = (AvgPool2d,)
 
     def run(self, graph: Graph) -> PassResult:
         """Replaces the nodes."""
@@ -78,7 +109,7 @@ class LowerPooling(Pass):
             weight = np.full((channels, 1, height, width), 1 / (height * width))
             convolution = Conv2d(weight, np.zeros(channels), pool.stride, pool.padding, groups=channels)
             graph.replace(node.name, convolution)
-        return PassResult(graph, bool(nodes), {"pooling": len(nodes)})
+        return PassResult(graph, bool(nodes), Counts({"pooling": len(nodes)}))
 
 
 class LowerTransposed(Pass):
@@ -86,6 +117,7 @@ class LowerTransposed(Pass):
 
     title = "writing transposed convolutions as sparse weights"
     ensures = (without(ConvTranspose2d),)
+    acts_on = (ConvTranspose2d,)
 
     def run(self, graph: Graph) -> PassResult:
         """Replaces the nodes."""
@@ -94,7 +126,7 @@ class LowerTransposed(Pass):
         for node in nodes:
             assert isinstance(node.op, ConvTranspose2d)
             graph.replace(node.name, transposed(node.op, graph[node.inputs[0]].shape))
-        return PassResult(graph, bool(nodes), {"transposed": len(nodes)})
+        return PassResult(graph, bool(nodes), Counts({"transposed": len(nodes)}))
 
 
 def transposed(op: ConvTranspose2d, shape: Shape) -> Sparse:
@@ -124,6 +156,7 @@ class LowerConcatenation(Pass):
 
     title = "writing concatenations as sums"
     ensures = (without(Concat),)
+    acts_on = (Concat,)
 
     def run(self, graph: Graph) -> PassResult:
         """Replaces the nodes."""
@@ -139,7 +172,7 @@ class LowerConcatenation(Pass):
                 placed.append(name)
                 first += shape[0]
             graph.replace(node.name, Add(), tuple(placed))
-        return PassResult(graph, bool(nodes), {"concatenations": len(nodes)})
+        return PassResult(graph, bool(nodes), Counts({"concatenations": len(nodes)}))
 
 
 def _placed(shape: Shape, first: int, joined: Shape) -> Weighted:

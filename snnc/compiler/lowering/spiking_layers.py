@@ -24,7 +24,8 @@ from snnc.compiler.ir import (
     Weighted,
 )
 from snnc.compiler.ir.ops import Operation
-from snnc.compiler.ir.passes import Pass, PassResult, spiking
+from snnc.compiler.ir.passes import Counts, Pass, PassResult
+from snnc.compiler.ir.spec import LOWERED
 from snnc.compiler.lowering.merge_linear import identity
 
 
@@ -41,7 +42,7 @@ class FormSpikingLayers(Pass):
     """
 
     title = "forming spiking layers"
-    ensures = (spiking,)
+    ensures = (LOWERED,)
 
     def run(self, graph: Graph) -> PassResult:
         """Builds the new graph in the order of the old one."""
@@ -62,8 +63,9 @@ class FormSpikingLayers(Pass):
                         names[node.name] = names[source.name]
                         continue
                     operations = _operations(graph, source, names, depths)
-                    name = node.name.removesuffix(":spiking")
-                    layer = SpikingLayer(_synapses(operations), activation=node.op)
+                    name = node.op.stands_for or node.name
+                    activation = replace(node.op, stands_for=None)
+                    layer = SpikingLayer(_synapses(operations), activation=activation)
                     new.add(name, layer, _reads(operations, names), modules=_modules(*operations, source, node))
                     names[node.name] = name
                 case Output():
@@ -82,7 +84,7 @@ class FormSpikingLayers(Pass):
                 expected="at least one ReLU",
                 advice="snnc converts rectified networks",
             )
-        return PassResult(new, True, {"layers": len(new.of_kind(SpikingLayer))})
+        return PassResult(new, True, Counts({"layers": len(new.of_kind(SpikingLayer))}))
 
 
 def _operations(graph: Graph, source: Node, names: Mapping[str, str], depths: Mapping[str, int]) -> list[Node]:
@@ -139,8 +141,8 @@ class AlignPaths(Pass):
     """
 
     title = "aligning paths of different length"
-    requires = (spiking,)
-    ensures = (spiking,)
+    requires = (LOWERED,)
+    ensures = (LOWERED,)
 
     def __init__(self, maximum_delay: int, lead: int = 0) -> None:
         self._maximum = maximum_delay
@@ -159,7 +161,7 @@ class AlignPaths(Pass):
             if inputs != node.inputs:
                 graph.replace(node.name, op, inputs)
         neurons = sum(math.prod(graph[name].shape) for name in relays.values())
-        return PassResult(graph, bool(relays), {"relays": len(relays), "relay_neurons": neurons})
+        return PassResult(graph, bool(relays), Counts({"relays": len(relays), "relay_neurons": neurons}))
 
     def _deepest_first(self, graph: Graph, depths: dict[str, int], node: Node) -> tuple[Operation, tuple[str, ...]]:
         """A layer with its synapses in the order of their sources, and these."""

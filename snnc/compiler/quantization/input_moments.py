@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, SpikingLayer, Weighted, execute
 from snnc.compiler.ir.exact_sums import exact_sums
 from snnc.compiler.ir.pooling import windows
@@ -81,7 +81,7 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
 def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
     """Spikes for each step."""
     threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
-    return (activations / threshold.view(-1, *(1,) * (activations.dim() - 2))).clamp(max=1)
+    return (activations / per_channel(threshold, activations.dim() - 1)).clamp(max=1)
 
 
 def has_moments(synapse: Weighted) -> bool:
@@ -103,7 +103,7 @@ def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> Inp
     products = torch.zeros(groups, fan_in, fan_in, dtype=torch.float64)
     count = 0
     positions = windows(synapse, values[:1]).shape[2]
-    # Every so manyeth window, in each sample from another one on.
+    # Every n-th window, in each sample from another one on.
     skipped = max(1, len(values) * positions // wanted)
     together = max(1, WINDOWS_AT_ONCE * skipped // positions)
     for begin in range(0, len(values), together):

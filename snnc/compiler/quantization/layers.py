@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import TargetError
 from snnc.compiler.ir import Conv2d, Linear, Node, Readout, Relay, Shape, Sparse, SpikeMax2d, SpikingLayer, Weighted
 from snnc.compiler.quantization.input_moments import Place
@@ -187,7 +187,7 @@ def dequantized(
         ones = _with_weight(synapse, np.ones(integers.weight.shape))
         weight = integers.scaled_weight / theta / normalized_weight(ones, unit, threshold, shape)
         synapses.append(replace(_with_weight(synapse, weight), bias=np.zeros_like(synapse.bias)))
-    bias = layer.bias / theta * unit.reshape(-1, *(1,) * (layer.bias.ndim - 1))
+    bias = layer.bias / theta * per_channel(unit, layer.bias.ndim)
     if isinstance(synapses[0], Sparse):
         bias = np.broadcast_to(bias, layer.shape)
     elif bias.size == len(bias):

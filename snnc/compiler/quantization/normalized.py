@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.program import Entries, Synapse
 from snnc.program.layer import IntegerArray
@@ -65,7 +65,7 @@ def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
     """Sum of the biases, shaped to be added to a layer with that many axes."""
     biases = [synapse.bias_map() for synapse in synapses]
     total = sum(biases[1:], start=biases[0])
-    return total.reshape(-1, *(1,) * (axes - 1)) if total.ndim < axes else total
+    return per_channel(total, axes) if total.ndim < axes else total
 
 
 def has_netx_form(synapse: Weighted) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.digits import rounded_down
 from snnc.common.errors import TargetError
-from snnc.compiler.conversion.calibration import Calibrator
+from snnc.compiler.conversion.calibration.calibrator import Calibrator, CorrectionsMade
 from snnc.compiler.conversion.calibration.layer_data import LayerData
 from snnc.compiler.ir import (
     Conv2d,
@@ -25,21 +25,19 @@ from snnc.compiler.ir import (
     SpikeMax2d,
     SpikingLayer,
 )
-from snnc.compiler.ir.passes import Pass, PassResult, profiled, quantized, thresholds_assigned
+from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
+from snnc.compiler.ir.spec import CONVERTED, QUANTIZED
 from snnc.compiler.quantization.input_moments import SAMPLES_MAXIMUM, has_moments, measure_input_moments
 from snnc.compiler.quantization.layers import LayerRounding, dequantized, memoryless_layer
 from snnc.compiler.quantization.normalized import NormalizedLayer, normalized_bias, normalized_weight
 from snnc.compiler.quantization.scale import PROOF_WORTH, choose_scale
 from snnc.compiler.quantization.weights import WeightRounding
 from snnc.program import InputCoding, Layer
+from snnc.program.provenance import ScaleChoice, Score
 from snnc.program.targets import Target
 
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2
-
-# Among the pass's figures: how far rounding the weights for the input moves a step's drive, in thresholds (standard
-# deviation, the mean of a layer's channels).
-INPUT_DEVIATION = "input_deviation"
 
 # Of the room that membranes have beyond the calibration data's range, the share of those that the input alone feeds.
 INPUT_SHARE = 0.25
@@ -60,6 +58,81 @@ class _Outcome:
     proven: bool
     input_deviation: float
     bits_given: float
+
+
+@dataclass(frozen=True)
+class CoarseThreshold:
+    """A layer whose threshold has too few weight units to tell T levels apart.
+
+    Attributes:
+        where: The layer.
+        units: Weight units.
+    """
+
+    where: str
+    units: int
+
+
+@dataclass(frozen=True)
+class QuantizationOutcome(Outcome):
+    """What quantising a network left of it.
+
+    Attributes:
+        layers: Number of layers.
+        proven: Layers whose membranes no input can make leave the chip's range.
+        input_deviation: How far rounding the weights for the input moves a step's drive, in thresholds (standard
+            deviation, the mean of a layer's channels, the largest of the layers).
+        margin: How many times the calibration data's range a membrane holds where its range is not proven.
+        coding: How data become input.
+        timesteps: T.
+        coarse: Layers whose thresholds are too small.
+        bits_given: Layers, by where they are, whose scale is smaller than the calibration data call for so that their
+            range is proven, and by how many bits.
+        corrections: What corrections brought; None where nothing was corrected.
+    """
+
+    layers: int
+    proven: int
+    input_deviation: float
+    margin: float
+    coding: InputCoding
+    timesteps: int
+    coarse: tuple[CoarseThreshold, ...]
+    bits_given: Mapping[str, float]
+    corrections: CorrectionsMade | None
+
+    @property
+    def figures(self) -> Figures:
+        """Return the figures, with the errors of each correction."""
+        found: Figures = {
+            "layers": self.layers,
+            "layers_proven": self.proven,
+            "input_deviation": self.input_deviation,
+        }
+        errors = self.corrections.errors if self.corrections else {}
+        return found | {f"error_{stage}": error for stage, error in errors.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        notes = [
+            f"{each.where}: {each.units} weight units are too few for T = {self.timesteps} levels in a 24-bit "
+            "membrane; a smaller T is as accurate"
+            for each in self.coarse
+        ]
+        if self.bits_given:
+            most = max(self.bits_given, key=lambda where: self.bits_given[where])
+            notes.append(
+                f"so that no input can overflow, {len(self.bits_given)} of {self.layers} layers have smaller weights "
+                f"than the calibration data call for; {most} gives most, {self.bits_given[most]:.1f} bits"
+            )
+        return (*notes, *(self.corrections.notes if self.corrections else ()))
+
+    @property
+    def recorded(self) -> ScaleChoice:
+        """Return what files keep of it."""
+        margin = self.margin if math.isfinite(self.margin) else None
+        return ScaleChoice(margin, self.coding.divisor, Score.of("", self.input_deviation).value)
 
 
 class Quantize(Pass):
@@ -89,14 +162,12 @@ class Quantize(Pass):
             quarter only.
         least_units: Weight units that a threshold has to keep at a proven scale, if weights and bias leave it as many.
         rounding: Rounds the weights; None: each to the nearest.
-        calibrator: Corrects each layer before it is quantised, on the spikes of those that already are; None: nothing
-            is corrected.
         lead: Steps that a spiking layer integrates before it may fire, 0..T.
     """
 
     title = "quantising to the chip's integers"
-    requires = (profiled, thresholds_assigned)
-    ensures = (quantized,)
+    requires = (CONVERTED,)
+    ensures = (QUANTIZED,)
 
     def __init__(
         self,
@@ -107,7 +178,6 @@ class Quantize(Pass):
         margin: float,
         least_units: float = 1.0,
         rounding: WeightRounding | None = None,
-        calibrator: Calibrator | None = None,
         lead: int = 0,
     ) -> None:
         self._lead = lead
@@ -117,24 +187,17 @@ class Quantize(Pass):
         self._margin = margin
         self._least_units = least_units
         self._rounding = rounding or WeightRounding(target)
-        self._calibrator = calibrator
+        self._calibrator: Calibrator | None = None
         self._rounder = LayerRounding(target, timesteps, coding, self._rounding, lead)
-        if calibrator:
-            self.title = "correcting layers and quantising them"
-
-    @property
-    def name(self) -> str:
-        """The class's name; another one where layers are corrected too, since both runs are recorded."""
-        return "CorrectAndQuantize" if self._calibrator else super().name
 
     def run(self, graph: Graph) -> PassResult:
-        """Quantises every layer."""
+        """Quantise every layer."""
         graph = graph.copy()
         indices: dict[str, int] = {graph.input.name: -1}
         thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
         proven = 0
         input_deviation = 0.0
-        notes = []
+        coarse = []
         given: dict[str, float] = {}
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
@@ -151,43 +214,37 @@ class Quantize(Pass):
             assert isinstance(node.op, SpikingLayer | Readout)
             data = self._calibrator.layer(node) if self._calibrator else None
             corrected = node if data is None else self._corrected(data)
-            outcome = self._layer(graph, corrected, indices, thresholds)
-            layer = outcome.layer
+            made = self._layer(graph, corrected, indices, thresholds)
+            layer = made.layer
             if self._calibrator and data:
                 assert isinstance(corrected.op, SpikingLayer | Readout)
                 sources = [thresholds[source] for source in node.inputs]
                 shapes = [graph[source].shape for source in node.inputs]
                 self._calibrator.send(data, dequantized(corrected.op, layer, sources, shapes))
-            proven += outcome.proven
-            input_deviation = max(input_deviation, outcome.input_deviation)
-            if outcome.bits_given > math.log2(PROOF_WORTH):
-                given[node.where] = outcome.bits_given
+            proven += made.proven
+            input_deviation = max(input_deviation, made.input_deviation)
+            if made.bits_given > math.log2(PROOF_WORTH):
+                given[node.where] = made.bits_given
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
-                notes.append(
-                    f"{node.where}: {layer.threshold.value} weight units are too few for T = {self._timesteps} levels "
-                    "in a 24-bit membrane; a smaller T is as accurate"
-                )
+                coarse.append(CoarseThreshold(node.where, layer.threshold.value))
             indices[node.name] = len(indices) - 1
             if isinstance(corrected.op, SpikingLayer):
                 assert corrected.op.threshold is not None
                 thresholds[node.name] = corrected.op.threshold
             # The activations have done their work; a large network's would fill the memory.
             graph.replace(node.name, QuantizedLayer(replace(node.op, profile=None), layer))
-        if given:
-            most = max(given, key=lambda where: given[where])
-            notes.append(
-                f"so that no input can overflow, {len(given)} of {len(indices) - 1} layers have smaller weights than "
-                f"the calibration data call for; {most} gives most, {given[most]:.1f} bits"
-            )
-        figures: dict[str, int | float | str] = {
-            "layers": len(indices) - 1,
-            "layers_proven": proven,
-            INPUT_DEVIATION: input_deviation,
-        }
-        if self._calibrator:
-            figures |= {f"error_{stage}": error for stage, error in self._calibrator.mean_errors.items()}
-            notes.extend(self._calibrator.notes)
-        return PassResult(graph, True, figures, tuple(notes))
+        outcome = QuantizationOutcome(
+            layers=len(indices) - 1,
+            proven=proven,
+            input_deviation=input_deviation,
+            margin=self._margin,
+            coding=self._coding,
+            timesteps=self._timesteps,
+            coarse=tuple(coarse),
+            bits_given=given,
+            corrections=self._calibrator.made if self._calibrator else None,
+        )
+        return PassResult(graph, True, outcome)
 
     def _corrected(self, data: LayerData) -> Node:
         """The layer, corrected; its weights will be rounded for what it now reads."""
@@ -227,13 +284,12 @@ class Quantize(Pass):
             normalized_weight(synapse, unit, thresholds[source], shape)
             for synapse, source, shape in zip(op.synapses, node.inputs, shapes, strict=True)
         ]
-        per_channel = (-1,) + (1,) * (len(node.shape) - 1)
-        bias = normalized_bias(op.synapses, len(node.shape)) / unit.reshape(per_channel)
+        bias = normalized_bias(op.synapses, len(node.shape)) / per_channel(unit, len(node.shape))
         start = 0.0
         if isinstance(op, SpikingLayer) and op.initial_potential is not None:
             fractions = op.initial_potential / unit
             start = float(fractions.mean())
-            bias = bias + (fractions - start).reshape(per_channel) / self._timesteps
+            bias = bias + per_channel(fractions - start, len(node.shape)) / self._timesteps
 
         normalized = NormalizedLayer(
             synapses=op.synapses,
@@ -273,3 +329,37 @@ class Quantize(Pass):
             (shape, self._coding.largest if isinstance(graph[source].op, Input) else 1)
             for shape, source in zip(shapes, node.inputs, strict=True)
         )
+
+
+class CorrectAndQuantize(Quantize):
+    """Corrects each layer before it quantises it, on the spikes of those that already are.
+
+    Args:
+        target: As for :class:`Quantize`, like the other arguments.
+        timesteps: T.
+        coding: How data become input.
+        calibrator: Corrects the layers.
+        margin: As for :class:`Quantize`.
+        least_units: As for :class:`Quantize`.
+        rounding: As for :class:`Quantize`.
+        lead: As for :class:`Quantize`.
+    """
+
+    title = "correcting layers and quantising them"
+
+    def __init__(
+        self,
+        target: Target,
+        timesteps: int,
+        coding: InputCoding,
+        calibrator: Calibrator,
+        *,
+        margin: float,
+        least_units: float = 1.0,
+        rounding: WeightRounding | None = None,
+        lead: int = 0,
+    ) -> None:
+        super().__init__(
+            target, timesteps, coding, margin=margin, least_units=least_units, rounding=rounding, lead=lead
+        )
+        self._calibrator = calibrator

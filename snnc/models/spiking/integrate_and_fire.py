@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnc.common.errors import OptionError
+from snnc.common.staircase import spike_counts
 from snnc.models.spiking.neuron import SURROGATE_WIDTH, fire
 
 __all__ = ["IntegrateAndFire"]
@@ -57,8 +58,7 @@ class IntegrateAndFire(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Rates for values that stay the same, (batch, channels, ...)."""
         threshold, potential = self._broadcast(self.threshold, values), self._broadcast(self.potential, values)
-        count = torch.floor((values * self.steps + potential) / threshold).clamp(0, self.steps)
-        return threshold * (count / self.steps)
+        return threshold * (spike_counts(values, threshold, potential, self.steps) / self.steps)
 
     def spikes(self, drive: Tensor, *, lead: int = 0, width: float = SURROGATE_WIDTH) -> Tensor:
         """What the population sends at each step; see :func:`snnc.models.spiking.neuron.fire`.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from typing import Literal, cast
 
 import h5py
@@ -12,7 +10,7 @@ import numpy as np
 from snnc.program.coding import InputCoding
 from snnc.program.net.form import Fields, write_dataset, write_json, write_string
 from snnc.program.network import CompiledNetwork
-from snnc.program.provenance import AnnLayer, Provenance
+from snnc.program.provenance import AnnLayer, Provenance, WrongFormError, provenance_form, provenance_of_form
 
 SIZE_MAXIMUM = 1 << 31
 
@@ -57,28 +55,10 @@ def read_ann(own: Fields) -> tuple[AnnLayer, ...]:
 
 def read_provenance(own: Fields) -> Provenance:
     """The entry ``provenance`` of the group ``snnc``."""
-    value = own.json("provenance")
-    wanted: dict[str, Callable[[object], bool]] = {
-        "snnc": lambda each: isinstance(each, str),
-        "model": lambda each: isinstance(each, str),
-        "calibration": lambda each: isinstance(each, str),
-        "calibration_samples": lambda each: isinstance(each, int),
-        "options": lambda each: isinstance(each, dict) and all(isinstance(v, str) for v in each.values()),
-        "notes": lambda each: isinstance(each, list) and all(isinstance(v, str) for v in each),
-    }
-    if not isinstance(value, dict) or set(value) != set(wanted):
-        raise own.error("provenance has the wrong fields", expected=", ".join(wanted))
-    for key, check in wanted.items():
-        if not check(value[key]):
-            raise own.error(f"provenance has a wrong {key}")
-    return Provenance(
-        value["snnc"],
-        value["model"],
-        value["calibration"],
-        value["calibration_samples"],
-        value["options"],
-        tuple(value["notes"]),
-    )
+    try:
+        return provenance_of_form(own.json("provenance"))
+    except WrongFormError as error:
+        raise own.error(f"provenance {error}", expected=error.expected) from None
 
 
 def write_head(group: h5py.Group, program: CompiledNetwork, version: int, **numbers: int) -> None:
@@ -94,7 +74,7 @@ def write_head(group: h5py.Group, program: CompiledNetwork, version: int, **numb
     write_string(group, "target", program.target)
     for name, number in numbers.items():
         group.attrs[name] = np.int64(number)
-    write_json(group, "provenance", asdict(program.provenance))
+    write_json(group, "provenance", provenance_form(program.provenance))
     write_json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
     coding = group.create_group("coding")
     write_string(coding, "kind", program.coding.kind)

@@ -14,6 +14,7 @@ import numpy as np
 from snnc.program.layer import Layer, Synapse
 from snnc.program.nir.layout import DT, KEY, SUBTRACT, VERSION, Form
 from snnc.program.program import Program
+from snnc.program.provenance import provenance_form
 
 __all__ = ["layer_form", "program_form", "synapse_form"]
 
@@ -29,7 +30,7 @@ def program_form(program: Program, form: Form) -> dict[str, Any]:
         "layers": len(program.layers),
         "coding": {"kind": coding.kind, "divisor": coding.divisor, "highest": coding.highest},
         "ann": [[each.module, each.macs] for each in program.ann],
-        "provenance": asdict(program.provenance),
+        "provenance": provenance_form(program.provenance),
     }
     arrays = {name: np.asarray(getattr(coding, name)) for name in ("unit", "offset", "scale", "shift")}
     return {KEY: _json(described), "dt": np.float64(DT), "timesteps": np.int64(program.timesteps), **arrays}

@@ -13,7 +13,7 @@ from snnc.program.layer import EXPONENT_MAX, Bias, Entries, Gate, Layer, Membran
 from snnc.program.nir.layout import HALF, KEY
 from snnc.program.nir.weights import synapse_weight
 from snnc.program.program import Program
-from snnc.program.provenance import AnnLayer, Provenance
+from snnc.program.provenance import AnnLayer, provenance_of_form
 
 __all__ = ["described", "rebuilt"]
 
@@ -47,14 +47,13 @@ def rebuilt(graph: Any, head: dict[str, Any]) -> Program:
         highest=head["coding"]["highest"],
         **{name: np.asarray(graph.metadata[name]) for name in ("unit", "offset", "scale", "shift")},
     )
-    provenance = dict(head["provenance"])
     return Program(
         target=head["target"],
         timesteps=head["timesteps"],
         coding=coding,
         layers=tuple(_layer(graph, index) for index in range(int(head["layers"]))),
         ann=tuple(AnnLayer(module, macs) for module, macs in head["ann"]),
-        provenance=Provenance(**{**provenance, "notes": tuple(provenance["notes"])}),
+        provenance=provenance_of_form(head["provenance"]),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snnc.program import CompiledNetwork
+from snnc.program.provenance import OptionValue
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,16 @@ def versions() -> dict[str, str]:
 _FLAGS = {"timesteps": "-T"}
 
 
-def _options(recorded: dict[str, str]) -> list[str]:
+def _options(recorded: Mapping[str, OptionValue]) -> list[str]:
     """Options that a file records, as the command line takes them."""
     found: list[str] = []
     for name, value in recorded.items():
         if name == "per_channel":
-            found.append("--per-channel" if value == "True" else "--per-layer")
-        elif value:
+            found.append("--per-channel" if value else "--per-layer")
+        elif value is True:
+            found.append(f"--{name}")
+        elif value not in ((), ""):
             # Several values have commas between them.
-            found += [_FLAGS.get(name, f"--{name.replace('_', '-')}"), ",".join(value.split())]
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            found += [_FLAGS.get(name, f"--{name.replace('_', '-')}"), text]
     return found

@@ -169,6 +169,6 @@ def provenance_table(program: CompiledNetwork, versions: dict[str, str]) -> Tabl
         "model (SHA-256)": provenance.model,
         "calibration data (SHA-256)": provenance.calibration,
         "calibration samples": f"{provenance.calibration_samples:,}",
-        "options": ", ".join(f"{name} {value or 'none'}" for name, value in provenance.options.items()),
+        "options": ", ".join(f"{name} {value or 'none'}" for name, value in provenance.option_texts.items()),
     }
     return Table((column(lambda row: row[0], page=""), column(lambda row: row[1], page="")), tuple(entries.items()))

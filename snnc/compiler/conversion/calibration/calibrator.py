@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,12 +11,67 @@ from numpy.typing import NDArray
 
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.calibration.layer_data import LayerData, Received, SpikeStore
-from snnc.compiler.conversion.calibration.weights import movable, windows_seen
 from snnc.compiler.ir import Graph, Node, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.program import InputCoding
+from snnc.program.provenance import CorrectionFigures, Score
 
 # Samples on which errors are measured for reports.
 JUDGED = 64
+
+
+@dataclass(frozen=True)
+class TooFewWindows:
+    """A layer whose weights were corrected though the data show fewer windows than a neuron has inputs.
+
+    Attributes:
+        where: The layer.
+        seen: Windows.
+        inputs: Inputs of a neuron.
+    """
+
+    where: str
+    seen: int
+    inputs: int
+
+
+@dataclass(frozen=True)
+class CorrectionsMade:
+    """What the corrections of a network's layers brought.
+
+    Attributes:
+        names: The corrections, in the order in which each layer got them.
+        samples: Calibration samples that they rest on.
+        errors: Of each stage ("before", then the corrections) the squared error of the rates (of the readout: of its
+            mean input), relative to the squares of the ANN's activations, mean of the layers; each layer's first one is
+            what the layers before leave.
+        too_few: Layers of which the data show too little.
+    """
+
+    names: tuple[str, ...]
+    samples: int
+    errors: Mapping[str, float]
+    too_few: tuple[TooFewWindows, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what users are told."""
+        few = (
+            f"{each.where}: weights were corrected on {each.seen:,} windows of {each.inputs:,} inputs each, too few to "
+            "tell what is true of others; more calibration samples are better"
+            for each in self.too_few
+        )
+        sentence = (
+            f"corrected {', '.join(self.names)} on {self.samples:,} calibration samples: squared error of the "
+            "layers' rates relative to the ANN's activations, mean of the layers, "
+            + " -> ".join(f"{error:.3g}" for error in self.errors.values())
+        )
+        return (sentence, *few)
+
+    @property
+    def recorded(self) -> CorrectionFigures:
+        """Return what files keep of it."""
+        errors = tuple(Score.of(stage, error) for stage, error in self.errors.items())
+        return CorrectionFigures(self.names, self.samples, errors)
 
 
 class Calibrator:
@@ -36,8 +91,6 @@ class Calibrator:
     Attributes:
         errors: For each layer by name, and each stage ("before", then the corrections in order): the squared error of
             the rates (of the readout: of its mean input), relative to the squares of the ANN's activations.
-        too_few: Layers whose weights were moved though the data show fewer windows than a neuron has inputs, by where
-            they are, with both numbers.
     """
 
     def __init__(
@@ -63,46 +116,29 @@ class Calibrator:
                 readers.setdefault(source, []).append(node.name)
         self._last_reader = {source: names[-1] for source, names in readers.items()}
         self.errors: dict[str, dict[str, float]] = {}
-        self.too_few: dict[str, tuple[int, int]] = {}
+        self._too_few: dict[str, TooFewWindows] = {}
 
     @property
-    def mean_errors(self) -> dict[str, float]:
-        """The errors of each stage, mean of the layers; each layer's first one is what the layers before leave."""
-        errors = list(self.errors.values())
-        return {stage: float(np.mean([each[stage] for each in errors])) for stage in ("before", *self._chosen)}
-
-    @property
-    def sentence(self) -> str:
-        """What the corrections brought, for users."""
-        return (
-            f"corrected {', '.join(self._chosen)} on {self._samples:,} calibration samples: squared error of the "
-            "layers' rates relative to the ANN's activations, mean of the layers, "
-            + " -> ".join(f"{error:.3g}" for error in self.mean_errors.values())
-        )
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What users should know of the corrections."""
-        few = tuple(
-            f"{where}: weights were corrected on {seen:,} windows of {inputs:,} inputs each, too few to tell what is "
-            "true of others; more calibration samples are better"
-            for where, (seen, inputs) in self.too_few.items()
-        )
-        return (self.sentence, *few)
+    def made(self) -> CorrectionsMade:
+        """Return what the corrections brought, once all layers are corrected."""
+        layers = list(self.errors.values())
+        errors = {stage: float(np.mean([each[stage] for each in layers])) for stage in ("before", *self._chosen)}
+        return CorrectionsMade(tuple(self._chosen), self._samples, errors, tuple(self._too_few.values()))
 
     def layer(self, node: Node) -> LayerData:
-        """A layer and its data, once the layers that it reads have sent theirs."""
+        """Return a layer and its data, once the layers that it reads have sent theirs."""
         sources = [self._received[source] for source in node.inputs]
         return LayerData(node, sources, self._samples, self._timesteps, self._lead)
 
     def corrected(self, layer: LayerData) -> SpikingLayer | Readout:
-        """The layer, corrected, with the range that its drive now has."""
+        """Return the layer, corrected, with the range that its drive now has."""
         op = layer.node.op
         assert isinstance(op, SpikingLayer | Readout)
         with torch.no_grad():
-            first = movable(layer, op) if "weights" in self._chosen else None
-            if first is not None and windows_seen(layer, first) < first.weight[0].size:
-                self.too_few[layer.node.where] = (windows_seen(layer, first), first.weight[0].size)
+            for windows in filter(None, (CORRECTIONS[name].windows for name in self._chosen)):
+                seen, inputs = windows(layer, op)
+                if seen < inputs:
+                    self._too_few[layer.node.where] = TooFewWindows(layer.node.where, seen, inputs)
             errors = {"before": _error(layer, op)}
             for name in self._chosen:
                 op = CORRECTIONS[name](layer, op)
@@ -110,27 +146,21 @@ class Calibrator:
             self.errors[layer.node.name] = errors
             return _with_range(layer, op)
 
-    def after(
-        self, layer: LayerData, op: SpikingLayer | Readout, *, since: str | None = None, until: str | None = None
-    ) -> SpikingLayer | Readout:
-        """The layer after some of the chosen corrections, of which no errors are kept.
+    def after(self, layer: LayerData, op: SpikingLayer | Readout, *, before_thresholds: bool) -> SpikingLayer | Readout:
+        """Return the layer after some of the chosen corrections, of which no errors are kept.
 
         Args:
             layer: The layer and its data.
             op: The layer as corrected so far.
-            since: The correction to begin with; None: the first one.
-            until: The correction to end before; None: none.
+            before_thresholds: Whether those are wanted that come before thresholds are chosen, or the others.
         """
-        names = list(CORRECTIONS)
-        begin = names.index(since) if since else 0
-        end = names.index(until) if until else len(names)
-        for name in names[begin:end]:
-            if name in self._chosen:
+        for name in self._chosen:
+            if CORRECTIONS[name].before_thresholds == before_thresholds:
                 op = CORRECTIONS[name](layer, op)
         return op
 
     def send(self, layer: LayerData, op: SpikingLayer | Readout) -> None:
-        """Sends the spikes of a layer on to those that read it.
+        """Send the spikes of a layer on to those that read it.
 
         Args:
             layer: The layer as the ANN has it, and its data.
@@ -148,7 +178,7 @@ class Calibrator:
         self._forget(layer.node)
 
     def pass_on(self, node: Node) -> None:
-        """Sends what a memoryless population makes of its source."""
+        """Send what a memoryless population makes of its source."""
         assert isinstance(node.op, SpikeMax2d | Relay)
         (name,) = node.inputs
         source = self._received[name]

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
+from snnc.common.digits import rounded_together
 from snnc.compiler.conversion.float_simulation.neurons import send
 from snnc.compiler.ir import Node, Readout, Shape, Sparse, SpikingLayer, Weighted
 from snnc.compiler.ir.exact_sums import ExactSums
@@ -53,9 +54,9 @@ def exact_drive(synapse: Weighted, threshold: FloatArray, fired: torch.Tensor, s
     else:
         sizes = np.abs(weight).reshape(len(weight), -1).sum(1)
         grain = _grain(sizes)
-        rounded = np.rint(weight / grain.reshape(-1, *(1,) * (weight.ndim - 1)))
+        rounded = np.rint(weight / per_channel(grain, weight.ndim))
         whole = replace(synapse, weight=rounded, bias=np.zeros_like(synapse.bias))
-        grain = grain.reshape(-1, *(1,) * (len(shape) - 1))
+        grain = per_channel(grain, len(shape))
     drive = whole.apply(channels_last(fired))
     return drive * as_tensor(grain, drive)
 
@@ -65,6 +66,17 @@ def _grain(sizes: FloatArray) -> FloatArray:
     _, exponent = np.frexp(sizes)
     grain: FloatArray = np.ldexp(1.0, exponent - BITS)
     return grain
+
+
+def with_rounded_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:
+    """Return the layer as :func:`with_bias` does, for a shift whose last bits depend on the order of sums."""
+    return with_bias(op, rounded_together(shift[None])[0])
+
+
+def with_bias(op: SpikingLayer | Readout, shift: FloatArray) -> SpikingLayer | Readout:
+    """Return the layer with ``shift`` (channels,) added to its bias, which its first synapse carries."""
+    first, *others = op.synapses
+    return replace(op, synapses=(replace(first, bias=first.bias + per_channel(shift, first.bias.ndim)), *others))
 
 
 class HeldDrives:
@@ -165,7 +177,7 @@ class Received:
             return payloads.to(torch.float32) * self.coding.levels_per_unit
         assert self.spikes is not None
         spikes = self.spikes.get(samples)
-        return spikes * as_tensor(self.threshold, spikes).reshape(-1, *(1,) * (spikes.dim() - 3))
+        return spikes * per_channel(as_tensor(self.threshold, spikes), spikes.dim() - 2)
 
     def spike_rates(self, samples: slice) -> torch.Tensor:
         """Spikes for each step, (samples, *shape); of the input its levels."""
@@ -270,7 +282,7 @@ class LayerData:
     def per_channel(self, values: FloatArray, like: torch.Tensor) -> torch.Tensor:
         """Numbers of the channels, or of the neurons, shaped to be combined with (samples, *shape)."""
         found = as_tensor(values, like)
-        return found.reshape(-1, *(1,) * (len(self.node.shape) - 1)) if found.dim() == 1 else found
+        return per_channel(found, len(self.node.shape)) if found.dim() == 1 else found
 
 
 def rate_errors(layer: LayerData, op: SpikingLayer, drive: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import PassError
 from snnc.common.memory import keep_freed_memory
 from snnc.compiler.conversion.float_simulation.neurons import Neuron, send
@@ -132,7 +133,6 @@ def _layer(
         part = synapse.apply(channels_last(value.flatten(0, 1))).reshape(*value.shape[:2], *node.shape)
         drive = part if drive is None else drive + part
     assert drive is not None
-    per_channel = (-1,) + (1,) * (len(node.shape) - 1)
-    threshold = as_tensor(op.threshold, drive).reshape(per_channel)
-    potential = as_tensor(op.initial_potential, drive).reshape(per_channel)
+    threshold = per_channel(as_tensor(op.threshold, drive), len(node.shape))
+    potential = per_channel(as_tensor(op.initial_potential, drive), len(node.shape))
     return send(drive, threshold, potential, timesteps, neuron, lead)

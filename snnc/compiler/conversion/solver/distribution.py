@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -230,3 +231,7 @@ def _first_bad(given: FloatArray) -> str:
     value = given[tuple(where)]
     expected = "a finite activation" if not np.isfinite(value) else "an activation >= 0, as a ReLU gives"
     return f"[{', '.join(map(str, where))}]: expected {expected}, found {value}"
+
+
+# A way to choose thresholds: (distribution, T, m) to a solution.
+Method = Callable[[Distribution, int, int], Solution]

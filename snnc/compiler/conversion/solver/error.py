@@ -1,10 +1,11 @@
-"""The initial potential: Vth / 2 by Theorem 4.3, or by search."""
+"""The error that thresholds make on a distribution, and the initial potential: Vth / 2 by Theorem 4.3, or by search."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from snnc.common import staircase
 from snnc.common.arrays import FloatArray
 from snnc.compiler.conversion.solver.distribution import Distribution, Solution
 
@@ -27,7 +28,7 @@ def spike_counts(
         0..T, in the shape of the activations (paper, equation 5: the rate is Vth times this, divided by T).
     """
     values = np.asarray(activations, dtype=np.float64)
-    counts = np.floor((timesteps * values + np.asarray(potential)) / np.asarray(threshold)).clip(0, timesteps)
+    counts = staircase.spike_counts(values, np.asarray(threshold), np.asarray(potential), timesteps)
     return np.asarray(counts, dtype=np.int64)
 
 

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from snnc.compiler.conversion.methods import METHODS
 from snnc.compiler.conversion.solver.distribution import Distribution, Solution
 from snnc.compiler.conversion.solver.error import search_potential
-from snnc.compiler.conversion.solver.optimal import optimal
-from snnc.compiler.conversion.solver.searches import (
-    maximum,
-    mean_square,
-    percentile,
-    several_steps,
-    shifted_maximum,
-    single_step,
-)
-
-# (distribution, T, m) to a solution.
-Method = Callable[[Distribution, int, int], Solution]
 
 # Beyond, squares and sums would leave the range of float64: such activations are solved scaled.
 LARGE, SMALL = 2.0**300, 2.0**-300
 
 
-def data_driven(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The paper's choice: Algorithm 1 for T = 1, Algorithm 2 for T > 1."""
-    if timesteps == 1:
-        return single_step(distribution, objective)
-    return several_steps(distribution, timesteps, objective)
-
-
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        "data-driven": data_driven,
-        "optimal": optimal,
-        "max": maximum,
-        "opt": shifted_maximum,
-        "percentile": percentile,
-        "mse": mean_square,
-    }
-)
-# Those that minimise the error; for the others the objective only says in which unit it is told.
-SEARCHES = ("data-driven", "optimal")
 OBJECTIVES = (1, 2)
 POTENTIALS = ("method", "search")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import UnsupportedError
+from snnc.compiler.front import without_shift
 from snnc.compiler.ir import (
     ActivationProfile,
     Add,
@@ -92,14 +91,8 @@ def front_passes(traced: Graph, coding: InputCoding) -> tuple[Pass, ...]:
         traced: The network.
         coding: What the input is.
     """
-    unshifted = replace(coding, shift=np.zeros_like(coding.shift))
     pooled: dict[str, MaxPooling] = {node.name: "avg" for node in traced.of_kind(MaxPool2d)}
-    return lowering(unshifted, pooled)
-
-
-def short_of(coding: InputCoding) -> FloatArray:
-    """What levels are short of what the chain takes, shaped to be combined with samples."""
-    return (coding.shift / coding.scale).reshape(-1, *(1,) * (len(coding.shape) - 1))
+    return lowering(without_shift(coding), pooled)
 
 
 def chain(graph: Graph) -> tuple[ChainLayer, ...]:
@@ -130,22 +123,10 @@ def _layer(node: Node) -> ChainLayer:
     convolution = operation if isinstance(operation, Conv2d) else None
     return ChainLayer(
         node=node,
-        weight=operation.weight if convolution is None else one_group(convolution),
+        weight=operation.weight if convolution is None else convolution.dense_weight,
         bias=operation.bias,
         convolution=convolution,
         drive_minimum=node.op.profile.drive_minimum,
         drive_maximum=node.op.profile.drive_maximum,
         is_readout=isinstance(node.op, Readout),
     )
-
-
-def one_group(op: Conv2d) -> FloatArray:
-    """The weights with zeros between groups: a channel of constants belongs to none of them."""
-    outputs, inputs, *kernel = op.weight.shape
-    rows = outputs // op.groups
-    weight = np.zeros((outputs, inputs * op.groups, *kernel))
-    for group in range(op.groups):
-        weight[group * rows : (group + 1) * rows, group * inputs : (group + 1) * inputs] = op.weight[
-            group * rows : (group + 1) * rows
-        ]
-    return weight

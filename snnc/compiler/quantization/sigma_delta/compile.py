@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.errors import OptionError, TargetError
-from snnc.compiler.compilation import Compilation, provenance_of
-from snnc.compiler.conversion.profile import ProfileActivations
-from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Graph, MaxPool2d
-from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult, Progress
+from snnc.compiler.compilation import Compilation, count_macs, provenance_of, recorded_options
+from snnc.compiler.conversion.choose_max_pooling import named_max_pooling
+from snnc.compiler.front import front
+from snnc.compiler.ir import Graph
+from snnc.compiler.ir.passes import Counts, PassRecord, PassResult, Progress
 from snnc.compiler.parallel import Processes
-from snnc.compiler.pipeline import count_macs
-from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, check_traced, front_passes, short_of
+from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, check_traced
 from snnc.compiler.quantization.sigma_delta.quantize import quantize
 from snnc.compiler.quantization.sigma_delta.units import MARGIN
 from snnc.program import InputCoding, Provenance, SigmaDeltaProgram
+from snnc.program.provenance import OptionValue
 from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
 from snnc.program.targets import SIGMA_DELTA, get_target
 
@@ -116,29 +117,45 @@ def compile_sigma_delta(
     advance: Callable[[int], None] | None = None,
     processes: Processes | None = None,
 ) -> Compilation[SigmaDeltaProgram]:
-    """Compiles a module to sigma-delta neurons; arguments as for :func:`snnc.compiler.pipeline.compile_module`.
+    """Compile a module to sigma-delta neurons; arguments as for :func:`snnc.compiler.pipeline.compile_module`.
 
     Raises:
         SnncError: Anything that the user can mend.
     """
     options.check()
     target = get_target(options.target)
-    coding = choose_coding(raw, "graded", unit=unit, mean=options.mean, std=options.std)
-    levels = coding.levels(raw)
-    traced = trace(module, coding.shape)
-    check_traced(traced, average_pooling=options.average_pooling)
-    shifted = (levels + short_of(coding)).astype(np.float32)
-    front = PassManager([*front_passes(traced, coding), ProfileActivations(shifted, advance, processes)], progress)
-    layers = chain(front.run(traced))
-    pooled = (f"{node.where}: average pooling instead of maximum pooling" for node in traced.of_kind(MaxPool2d))
-    provenance = provenance_of(traced, levels, _recorded(options), (*pooled, *front.notes))
+    prepared = front(
+        module,
+        raw,
+        target,
+        lambda traced, coding, levels: named_max_pooling(traced, "avg"),
+        mean=options.mean,
+        std=options.std,
+        unit=unit,
+        is_chain=True,
+        check=partial(check_traced, average_pooling=options.average_pooling),
+        progress=progress,
+        advance=advance,
+        processes=processes,
+    )
+    traced, levels = prepared.traced, prepared.levels
+    layers = chain(prepared.graph)
+    pooled = (f"{each.where}: average pooling instead of maximum pooling" for each in prepared.pooling.chosen)
+    notes = (*pooled, *(note for record in prepared.records for note in record.result.notes))
+    provenance = provenance_of(
+        traced,
+        levels,
+        _recorded(options),
+        notes=notes,
+        pooling=[each.recorded for each in prepared.pooling.chosen],
+    )
     if progress:
         progress(_TITLE, 0, 1)
     began = time.perf_counter()
-    made, rounds = _fitted(layers, coding, options, levels, traced, target.name, provenance)
+    made, rounds = _fitted(layers, prepared.coding, options, levels, traced, target.name, provenance)
     seconds = time.perf_counter() - began
-    record = PassRecord("QuantizeSigmaDelta", _TITLE, seconds, PassResult(traced, True, {"rounds": rounds}))
-    return Compilation(made, (*front.records, record)).placed(target, allow_oversize=options.allow_oversize)
+    record = PassRecord("QuantizeSigmaDelta", _TITLE, seconds, PassResult(traced, True, Counts({"rounds": rounds})))
+    return Compilation(made, (*prepared.records, record)).placed(target, allow_oversize=options.allow_oversize)
 
 
 def _fitted(
@@ -176,13 +193,7 @@ def _fitted(
     )
 
 
-def _recorded(options: SigmaDeltaOptions) -> dict[str, str]:
+def _recorded(options: SigmaDeltaOptions) -> dict[str, OptionValue]:
     """The options by name, mean and standard deviation as other programs have them."""
-    recorded = {
-        "neuron": SIGMA_DELTA,
-        "target": options.target,
-        "delta_threshold": str(options.delta_threshold),
-        "mean": " ".join(map(str, options.mean)),
-        "std": " ".join(map(str, options.std)),
-    }
-    return {**recorded, "max_pool": "avg"} if options.average_pooling else recorded
+    recorded = recorded_options(options, "allow_oversize", "average_pooling")
+    return {"neuron": SIGMA_DELTA, **recorded, **({"max_pool": "avg"} if options.average_pooling else {})}

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, SpikingLayer
-from snnc.compiler.quantization.sigma_delta.chain import one_group
 from snnc.program import SigmaDeltaLayer, SigmaDeltaProgram
 from snnc.program.sigma_delta import UNIT
 
@@ -48,12 +47,12 @@ def error_bounds(
         assert isinstance(node.op, SpikingLayer | Readout)
         (operation,) = node.op.synapses
         assert isinstance(operation, Conv2d | Linear)
-        weight = one_group(operation) if isinstance(operation, Conv2d) else operation.weight
+        weight = operation.dense_weight if isinstance(operation, Conv2d) else operation.weight
         source, received = program.layers[index - 1], sums[index - 1]
         unit = layer.scale / (1 if layer.is_readout else UNIT)
         unit = unit[: len(weight)]
         exact, constant = _split(source, layer)
-        difference = np.abs(weight * _each_input(source, layer) - unit.reshape(-1, *(1,) * (weight.ndim - 1)) * exact)
+        difference = np.abs(weight * _each_input(source, layer) - per_channel(unit, weight.ndim) * exact)
         shift = program.coding.shift / program.coding.scale if index == 1 else None
         drive = (
             _apply(np.abs(weight), layer, bound)
@@ -63,7 +62,7 @@ def error_bounds(
         bound = drive
         if not layer.is_readout:
             lost = unit * (UNIT * (index + 2) + layer.held_back)
-            bound = drive + lost.reshape(-1, *(1,) * (drive.ndim - 2))
+            bound = drive + per_channel(lost, drive.ndim - 1)
         bounds.append(bound)
     return tuple(bounds)
 
@@ -108,12 +107,12 @@ def _constant_error(
 ) -> FloatArray:
     """What is added whatever arrives: the ANN's less the network's, (1, *shape without the constant channel)."""
     image = source.shape[1:]
-    spread = (-1, *(1,) * (len(layer.shape) - 1))
-    wanted = bias.reshape(spread)
+    axes = len(layer.shape)
+    wanted = per_channel(bias, axes)
     if shift is not None:
-        plane = np.broadcast_to(shift.reshape(-1, *(1,) * len(image)), (len(shift), *image))[None]
+        plane = np.broadcast_to(per_channel(shift, len(image) + 1), (len(shift), *image))[None]
         wanted = wanted + _apply(weight, layer, plane)
     message = np.full((1, 1, *image), 1 / source.scale[-1])
-    offset = layer.offset[: len(unit)].reshape(spread)
-    made: FloatArray = wanted - unit.reshape(spread) * (_apply(constant, layer, message) + offset)
+    offset = per_channel(layer.offset[: len(unit)], axes)
+    made: FloatArray = wanted - per_channel(unit, axes) * (_apply(constant, layer, message) + offset)
     return made

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import TargetError
 from snnc.compiler.quantization.sigma_delta.chain import ChainLayer
 from snnc.compiler.quantization.sigma_delta.units import (
@@ -128,7 +128,7 @@ def _each_input(values: FloatArray, layer: ChainLayer, shape: tuple[int, ...]) -
 
 def _each_output(values: FloatArray, weight: FloatArray) -> FloatArray:
     """A number for each channel of the layer, shaped to be combined with its weights."""
-    return values.reshape(-1, *(1,) * (weight.ndim - 1))
+    return per_channel(values, weight.ndim)
 
 
 def _constant_drive(

@@ -1,11 +1,23 @@
-"""Thresholds that others choose."""
+"""The paper's choice: the best threshold among the activations."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from snnc.compiler.conversion.methods import threshold_method
 from snnc.compiler.conversion.solver.distribution import Distribution, Solution, best_median
-from snnc.compiler.conversion.solver.error import conversion_error, with_potential
+from snnc.compiler.conversion.solver.error import conversion_error
+
+# The paper's N_end = N - 5; of fewer than this many activations all are candidates.
+LEFT_OUT, FEW = 5, 12
+
+
+@threshold_method("data-driven", order=10, minimises=True, tried_with=(2, 1))
+def data_driven(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
+    """Return the paper's choice: Algorithm 1 for T = 1, Algorithm 2 for T > 1."""
+    if timesteps == 1:
+        return single_step(distribution, objective)
+    return several_steps(distribution, timesteps, objective)
 
 
 def single_step(distribution: Distribution, objective: int = 1) -> Solution:
@@ -61,10 +73,6 @@ def _by_mean(distribution: Distribution) -> tuple[int, float, float]:
     return best, mean, float(distribution.squares[-1] - gain[best])
 
 
-# The paper's N_end = N - 5; of fewer than this many activations all are candidates.
-LEFT_OUT, FEW = 5, 12
-
-
 def several_steps(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
     """The best threshold among the activations, with v0 = Vth / 2 (paper, Algorithm 2 and Theorem 4.3).
 
@@ -84,45 +92,3 @@ def several_steps(distribution: Distribution, timesteps: int, objective: int = 1
     best = int(np.argmin(errors))
     threshold = float(candidates[best])
     return Solution(threshold, threshold / 2, float(errors[best]))
-
-
-PERCENTILE = 99.9
-GRID = 100
-
-
-def maximum(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The largest activation, with v0 = 0.
-
-    Source: Diehl et al. 2015, threshold balancing.
-    """
-    return with_potential(distribution, distribution.maximum, timesteps, fraction=0.0, objective=objective)
-
-
-def shifted_maximum(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The largest activation, with v0 = Vth / 2.
-
-    Source: Deng and Gu 2021, whose bias shift of Vth / (2 T) at each step adds up to Vth / 2.
-    """
-    return with_potential(distribution, distribution.maximum, timesteps, objective=objective)
-
-
-def percentile(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The 99.9th percentile of the positive activations, interpolated linearly, with v0 = Vth / 2.
-
-    Source: Rueckauer et al. 2017; the potential is ours (they start at 0).
-    """
-    position = (len(distribution) - 1) * (PERCENTILE / 100)
-    low = int(position)
-    below, above = distribution.values[distribution.group([low, min(low + 1, len(distribution) - 1)])]
-    threshold = float(below + (above - below) * (position - low))
-    return with_potential(distribution, threshold, timesteps, objective=objective)
-
-
-def mean_square(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The threshold of least mean square error on a grid of 100 fractions of the maximum, with v0 = Vth / 2.
-
-    Source: Li et al. 2021a.
-    """
-    candidates = np.arange(1, GRID + 1) / GRID * distribution.maximum
-    errors = conversion_error(distribution, candidates, timesteps, objective=2)
-    return with_potential(distribution, float(candidates[np.argmin(errors)]), timesteps, objective=objective)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from snnc.common.digits import rounded_together
-from snnc.compiler.conversion.calibration.bias import with_rounded_bias
-from snnc.compiler.conversion.calibration.layer_data import LayerData
+from snnc.compiler.conversion.calibration.corrections import correction
+from snnc.compiler.conversion.calibration.layer_data import LayerData, with_rounded_bias
 from snnc.compiler.ir import Conv2d, Linear, Readout, SpikingLayer
 from snnc.compiler.ir.pooling import windows
 
@@ -24,8 +24,29 @@ WINDOWS_PER_INPUT = 24
 WINDOWS_LEAST = 1 << 14
 
 
+def movable(layer: LayerData, op: SpikingLayer | Readout) -> Conv2d | Linear | None:
+    """Return the synapse whose weights are moved; None where none is."""
+    first = op.synapses[0]
+    if layer.sources[0].spikes is None or not isinstance(first, Conv2d | Linear):
+        return None
+    if first.weight[0].size > FAN_IN_MAXIMUM or (isinstance(first, Conv2d) and first.groups > 1):
+        return None
+    return first
+
+
+def windows_seen(layer: LayerData, op: SpikingLayer | Readout) -> tuple[int, int]:
+    """Return the windows that the data show of what the moved synapse reads, and the inputs of a neuron; 0, 0: none."""
+    first = movable(layer, op)
+    return (0, 0) if first is None else (_windows(layer, first), first.weight[0].size)
+
+
+def _windows(layer: LayerData, synapse: Conv2d | Linear) -> int:
+    return layer.samples * (math.prod(layer.node.shape[1:]) if isinstance(synapse, Conv2d) else 1)
+
+
+@correction("weights", order=10, before_thresholds=True, windows=windows_seen, recommended=True)
 def correct_weights(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | Readout:
-    """Moves the weights so that what they make of the spikes comes nearest to what the ANN's made of activations.
+    """Move the weights so that what they make of the spikes comes nearest to what the ANN's made of activations.
 
     Layer after layer, as in the advanced pipeline of Li et al. 2021 (*A Free Lunch From ANN*). Theirs descends a
     gradient; here what is missing is fitted in closed form. With rates r, the ANN's drive d and the layer's mean drive
@@ -56,28 +77,13 @@ def correct_weights(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLaye
     return op
 
 
-def movable(layer: LayerData, op: SpikingLayer | Readout) -> Conv2d | Linear | None:
-    """The synapse whose weights are moved; None where none is."""
-    first = op.synapses[0]
-    if layer.sources[0].spikes is None or not isinstance(first, Conv2d | Linear):
-        return None
-    if first.weight[0].size > FAN_IN_MAXIMUM or (isinstance(first, Conv2d) and first.groups > 1):
-        return None
-    return first
-
-
-def windows_seen(layer: LayerData, synapse: Conv2d | Linear) -> int:
-    """Windows that the calibration data have of what a synapse reads."""
-    return layer.samples * (math.prod(layer.node.shape[1:]) if isinstance(synapse, Conv2d) else 1)
-
-
 @dataclass(frozen=True, eq=False)
 class _Regression:
     """What is missing of a layer, as a linear function of what its first synapse reads.
 
     Attributes:
         synapse: That synapse.
-        every: Every so manyeth window of a batch is looked at.
+        every: Every n-th window of a batch is looked at.
         count: Number of windows.
         mean: Mean window, (fan-in,).
         factor: Cholesky factor of the covariance with the ridge, (fan-in, fan-in).
@@ -93,7 +99,7 @@ class _Regression:
     def of(cls, layer: LayerData, synapse: Conv2d | Linear) -> _Regression:
         """Looks at all that the synapse reads."""
         fan_in = synapse.weight[0].size
-        every = max(1, windows_seen(layer, synapse) // max(WINDOWS_LEAST, WINDOWS_PER_INPUT * fan_in))
+        every = max(1, _windows(layer, synapse) // max(WINDOWS_LEAST, WINDOWS_PER_INPUT * fan_in))
         total = torch.zeros(fan_in, dtype=torch.float64)
         products = torch.zeros(fan_in, fan_in, dtype=torch.float64)
         count = 0

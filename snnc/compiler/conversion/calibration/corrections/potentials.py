@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from snnc.compiler.conversion.calibration.corrections import correction
 from snnc.compiler.conversion.calibration.layer_data import HeldDrives, LayerData
 from snnc.compiler.ir import Readout, SpikingLayer
 
 ROUNDS = 4
 
 
+@correction("potentials", order=40)
 def correct_potentials(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | Readout:
-    """Moves each channel's initial potential by what its rates miss, T times over, within 0 and the threshold.
+    """Move each channel's initial potential by what its rates miss, T times over, within 0 and the threshold.
 
     Source: Li, Deng, Dong, Gong, Gu, *A Free Lunch From ANN*, ICML 2021 (potential correction), here for each channel,
     not for each neuron: a population has one initial potential on the chip, and what differs between its channels

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc.common.arrays import FloatArray
+from snnc.compiler.conversion.methods import threshold_method
 from snnc.compiler.conversion.solver.distribution import Distribution, IndexArray, Solution
 from snnc.compiler.conversion.solver.error import conversion_error, spike_sums
 
@@ -18,6 +19,7 @@ ROUNDING = 1e-14
 BLOCK = 1 << 16
 
 
+@threshold_method("optimal", order=20, minimises=True)
 def optimal(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
     """The global minimiser of the conversion error over all Vth, with v0 = Vth / 2.
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.conversion.calibration.bias import with_bias
-from snnc.compiler.conversion.calibration.layer_data import LayerData
+from snnc.compiler.conversion.calibration.corrections import correction
+from snnc.compiler.conversion.calibration.layer_data import LayerData, with_bias
 from snnc.compiler.ir import Readout, SpikingLayer
 
 # Share of the initial potential that is there before the first step.
 SHARE = 0.75
 
 
+def parted(potential: FloatArray, timesteps: int) -> tuple[FloatArray, FloatArray]:
+    """Return what of initial potentials is there before the first step, and what comes in each of T steps.
+
+    Args:
+        potential: Initial potentials of the channels, (channels,).
+        timesteps: T.
+    """
+    return potential * SHARE, potential * ((1 - SHARE) / timesteps)
+
+
+@correction("spread", order=30, parts=parted, recommended=True)
 def spread_potentials(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | Readout:
-    """Leaves ``SHARE`` of the initial potentials before the first step; the rest comes with the bias.
+    """Leave ``SHARE`` of the initial potentials before the first step; the rest comes with the bias.
 
     A neuron that starts at half its threshold rounds to the nearest level, but it also fires on the first input that is
     large, and cannot take the spike back when negative input follows. One that starts lower, and gets what is missing
@@ -41,13 +52,3 @@ def spread_potentials(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLa
     assert op.initial_potential is not None
     start, each_step = parted(op.initial_potential, layer.timesteps)
     return with_bias(replace(op, initial_potential=start), each_step)
-
-
-def parted(potential: FloatArray, timesteps: int) -> tuple[FloatArray, FloatArray]:
-    """What of initial potentials is there before the first step, and what comes in each of T steps.
-
-    Args:
-        potential: Initial potentials of the channels, (channels,).
-        timesteps: T.
-    """
-    return potential * SHARE, potential * ((1 - SHARE) / timesteps)

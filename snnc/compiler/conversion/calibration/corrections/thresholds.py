@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from snnc.common.digits import rounded
+from snnc.compiler.conversion.calibration.corrections import correction
 from snnc.compiler.conversion.calibration.layer_data import LayerData, rate_errors
 from snnc.compiler.ir import Readout, SpikingLayer
 
@@ -14,8 +15,9 @@ from snnc.compiler.ir import Readout, SpikingLayer
 SHARES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)
 
 
+@correction("thresholds", order=20)
 def correct_thresholds(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | Readout:
-    """Takes for each channel the threshold whose spikes come nearest to the ANN's activations.
+    """Take for each channel the threshold whose spikes come nearest to the ANN's activations.
 
     The paper solves for thresholds under the assumption that a neuron receives the ANN's activation at every step, and
     leaves aside what the layers before have done to it (section 4.1.1). Here the neurons are given what they receive,
