@@ -9,7 +9,6 @@ import typer
 
 from snnc.cli.options import Config, Data, Device, Json, Memory, Net, NoConfig, Verbose, memory_size
 from snnc.cli.outputs import check_writable
-from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen
 
 EXAMPLES = """\b
@@ -42,6 +41,7 @@ def bundle_command(
     bytes_at_once = memory_size(memory)
     check_writable(output, instead_of=net)
     from snnc.api.bundle import bundle
+    from snnc.reporting.wording import clipping_notes
 
     with screen.steps() as steps:
         packed = bundle(

@@ -240,7 +240,7 @@ def _present(
 ) -> None:
     """Shows a result, for people or as JSON."""
     from snnc.reporting.run import earlier_table, energy_table, run_json, run_table
-    from snnc.reporting.wording import timing
+    from snnc.reporting.wording import clipping_notes, timing
     from snnc.runtime.energy import count_operations, estimate_energy
 
     if output is not None:
@@ -280,16 +280,6 @@ def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -
     for message in messages:
         screen.warn(message)
     return int(bool(messages))
-
-
-def clipping_notes(clipped: float) -> list[str]:
-    """What to say where input values lay outside the calibrated range."""
-    if not clipped:
-        return []
-    return [
-        f"{100 * clipped:.3g} % of the input values lie outside what the calibration data spanned, and were clipped "
-        "to it"
-    ]
 
 
 def _outcome(result: RunResult, dataset: Dataset) -> str:

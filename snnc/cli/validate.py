@@ -24,7 +24,6 @@ from snnc.cli.options import (
     Workers,
     memory_size,
 )
-from snnc.cli.run import clipping_notes
 from snnc.cli.screen import Screen, long_run
 from snnc.common.errors import OptionError
 
@@ -82,7 +81,7 @@ def validate_command(
     from snnc.inputs.data import evaluation_data
     from snnc.reporting.program import timing_json
     from snnc.reporting.validation import validation_json, validation_lines, validation_table
-    from snnc.reporting.wording import timing
+    from snnc.reporting.wording import clipping_notes, timing
 
     if maximum_drop is not None and not maximum_drop >= 0:
         raise OptionError("is out of range", where="--max-drop", expected="0 or more points", found=str(maximum_drop))

@@ -45,17 +45,11 @@ def layer_errors_table(layers: Sequence[LayerErrors]) -> Table[LayerErrors]:
             column(lambda layer: layer.memoryless, key="memoryless"),
         ),
         layers,
-        legend=f"error of the rates and its parts in % of the ANN's activations: {CAUSES}; shift: mean error; "
-        "silent: % of neurons that the ANN activates and that never fire; saturated: % that fire in every step; "
-        "spikes for each neuron and step",
+        legend="error of the rates and its parts in % of the ANN's activations: clipped above Vth, rounded to T + 1 "
+        "levels, received (spikes that come unevenly, errors of the layers before, integer weights); shift: mean "
+        "error; silent: % of neurons that the ANN activates and that never fire; saturated: % that fire in every "
+        "step; spikes for each neuron and step",
     )
-
-
-# What the error of a layer is made of.
-CAUSES = (
-    "clipped above Vth, rounded to T + 1 levels, received (spikes that come unevenly, errors of the layers before, "
-    "integer weights)"
-)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

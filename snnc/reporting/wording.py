@@ -183,6 +183,20 @@ def modules(value: NeuronLayer) -> str:
     return "" if value.modules == (value.name,) else ", ".join(value.modules)
 
 
+def clipping_notes(clipped: float) -> list[str]:
+    """Return a note where input values lay outside what the calibration data spanned, else none.
+
+    Args:
+        clipped: Their share, 0..1.
+    """
+    if not clipped:
+        return []
+    return [
+        f"{100 * clipped:.3g} % of the input values lie outside what the calibration data spanned, and were clipped "
+        "to it"
+    ]
+
+
 def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] | None) -> str:
     """Return how many samples each class was predicted of, where there are no labels."""
     counts = [(int((predictions == each).sum()), int(each)) for each in sorted(set(predictions.tolist()))]

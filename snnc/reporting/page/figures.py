@@ -16,6 +16,7 @@ from snnc.reporting.graph import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKIN
 from snnc.reporting.program import view
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # A browser's pixels in an inch.
@@ -51,8 +52,18 @@ def image(figure: Figure, text: str, *, format: Literal["png", "svg"] = "png") -
     return Image(picture_address(figure, format), text, width, height)
 
 
-# Inches of a layer's line, and of what is around all.
-_LAYER, _AROUND = 0.28, 1.0
+# Inches around the lines of the layers.
+_AROUND = 1.0
+
+
+@dataclass(frozen=True)
+class _Points:
+    """A value for each layer, as a picture shows it: what is 0 has no point, since a logarithmic axis has no zero."""
+
+    name: str
+    values: Sequence[float]
+    color: str
+    marker: str = "o"
 
 
 def bounds_figure(layers: Sequence[LayerComparison]) -> Figure:
@@ -61,36 +72,14 @@ def bounds_figure(layers: Sequence[LayerComparison]) -> Figure:
     Args:
         layers: At least one; what has no bound has no point for it.
     """
-    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
-    from matplotlib.figure import Figure
-
-    height = _LAYER * len(layers) + _AROUND
-    figure = Figure(figsize=(6.4, height))
-    axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND / height))
-    style(axes)
-    places = range(len(layers))
-    for values, color, marker, name in (
-        ([each.mean_error for each in layers], ACTIVATIONS, "o", "mean error"),
-        ([each.largest_error for each in layers], STEPS, "o", "largest error"),
-        ([each.bound or 0.0 for each in layers], INK, "|", "bound"),
-    ):
-        # A logarithmic axis has no zero: an error of nothing has no point.
-        points = [value or math.nan for value in values]
-        axes.plot(points, places, linestyle="", marker=marker, markersize=6, color=color, label=name)
-    axes.set_yticks(list(places), [each.name for each in layers])
-    axes.set_ylim(len(layers) - 0.5, -0.5)
-    axes.margins(x=0.05)
-    axes.set_xscale("log")
+    points = (
+        _Points("mean error", [each.mean_error for each in layers], ACTIVATIONS),
+        _Points("largest error", [each.largest_error for each in layers], STEPS),
+        _Points("bound", [each.bound or 0.0 for each in layers], INK, marker="|"),
+    )
+    figure, axes = _by_layer([each.name for each in layers], points, inches=0.28)
     axes.set_xlabel("distance from the ANN, in its units")
-    figure.legend(
-        loc="upper left", bbox_to_anchor=(0.29, 1.0), ncols=3, frameon=False, fontsize=8.5, labelcolor=INK,
-        handlelength=1.2,
-    )  # fmt: skip
     return figure
-
-
-# Inches of a layer's line, and of what is around all.
-_LAYER_OF_ENERGY, _AROUND_OF_ENERGY = 0.21, 1.0
 
 
 def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
@@ -100,42 +89,54 @@ def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
         layers: At least one.
         model: Name of the energy model, of those that define the energy of both.
     """
-    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
-    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    height = _LAYER_OF_ENERGY * len(layers) + _AROUND_OF_ENERGY
-    figure = Figure(figsize=(6.4, height))
-    axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND_OF_ENERGY / height))
-    style(axes)
     snn, ann = [each.snn[model] for each in layers], [each.ann[model] or 0.0 for each in layers]
-    places = range(len(layers))
-    axes.hlines(places, list(map(min, snn, ann)), list(map(max, snn, ann)), color=GREY, linewidth=0.8, zorder=1)
-    # Points, not bars: a logarithmic axis has no zero for bars to begin at. What takes nothing has no point.
-    for values, color, name in ((snn, STEPS, "SNN"), (ann, ACTIVATIONS, "ANN")):
+    points = (_Points("SNN", snn, STEPS), _Points("ANN", ann, ACTIVATIONS))
+    figure, axes = _by_layer([each.name for each in layers], points, inches=0.21)
+    axes.hlines(range(len(layers)), list(map(min, snn, ann)), list(map(max, snn, ann)), GREY, linewidth=0.8, zorder=1)
+    axes.xaxis.set_major_formatter(EngFormatter("J"))
+    axes.set_xlabel(f"energy per sample by {model}")
+    return figure
+
+
+def _by_layer(names: Sequence[str], shown: Sequence[_Points], *, inches: float) -> tuple[Figure, Axes]:
+    """A line for each layer, from top to bottom, with points on one logarithmic axis.
+
+    Args:
+        names: The layers.
+        shown: What is drawn of them.
+        inches: The height of a line.
+    """
+    # Imported late, since matplotlib takes a while; a figure of its own leaves the user's backend alone.
+    from matplotlib.figure import Figure
+
+    height = inches * len(names) + _AROUND
+    figure = Figure(figsize=(6.4, height))
+    axes = figure.add_axes((0.3, 0.55 / height, 0.66, 1 - _AROUND / height))
+    style(axes)
+    for each in shown:
         axes.plot(
-            [value or math.nan for value in values],
-            places,
+            [value or math.nan for value in each.values],
+            range(len(names)),
             linestyle="",
-            marker="o",
+            marker=each.marker,
             markersize=6,
-            color=color,
-            label=name,
+            color=each.color,
+            label=each.name,
             # Those of the first and the last layer lie on the edges.
             clip_on=False,
             zorder=3,
         )
-    axes.set_yticks(list(places), [each.name for each in layers])
-    axes.set_ylim(len(layers) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.margins(x=0.05)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(EngFormatter("J"))
-    axes.set_xlabel(f"energy per sample by {model}")
     figure.legend(
-        loc="upper left", bbox_to_anchor=(0.29, 1.0), ncols=2, frameon=False, fontsize=8.5, labelcolor=INK,
+        loc="upper left", bbox_to_anchor=(0.29, 1.0), ncols=len(shown), frameon=False, fontsize=8.5, labelcolor=INK,
         handlelength=1.2,
     )  # fmt: skip
-    return figure
+    return figure, axes
 
 
 # From so many steps on, their axis is logarithmic.

@@ -11,6 +11,7 @@ from snnc.program import CompiledNetwork
 from snnc.program.placement import place
 from snnc.program.targets import get_target
 from snnc.reporting import report as tables
+from snnc.reporting import wording
 from snnc.reporting.page.figures import energy_figure, image, network_figures
 from snnc.reporting.page.reproduce import Sources, commands, versions
 from snnc.reporting.placement import placement_legend, placement_sentence, placement_table
@@ -63,12 +64,7 @@ class Sections(ABC, Generic[R]):
 
 def notes_of(report: ConversionReport) -> tuple[str, ...]:
     """Return what the user should know besides, of the compilation and of what was measured."""
-    notes = [*report.program.provenance.notes, *report.notes]
-    if report.clipped:
-        notes.append(
-            f"{100 * report.clipped:.3g} % of the input values lie outside what the calibration data spanned, and were "
-            "clipped to it"
-        )
+    notes = [*report.program.provenance.notes, *report.notes, *wording.clipping_notes(report.clipped)]
     if report.shared:
         notes.append(
             f"{report.shared:,} of the {report.samples:,} samples measured on are among those that the network was "

@@ -27,7 +27,7 @@ class SpikingSections(Sections[Report]):
         return (
             f": where {reference} falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); "
             "the thresholds' pass is taken apart, since that is where activations are first clipped, then rounded to "
-            "as many levels as T steps have, then sent as spikes."
+            "T + 1 levels, then sent as spikes."
         )
 
     @property
