@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from snnc.analysis.thresholds import LayerThresholds, model_thresholds, program_thresholds
 from snnc.analysis.staircase import rate
+from snnc.analysis.thresholds import LayerThresholds, model_thresholds, program_thresholds
 from snnc.cli import main
 from snnc.common.errors import ModelError, OutputError
 from snnc.compiler.conversion.choose_thresholds import NEAREST, candidates
