@@ -24,9 +24,10 @@ from snnc.cli.entry import Terminated
 from snnc.cli.screen import about, long_run
 from snnc.common.errors import BackendError, OptionError
 from snnc.runtime.lava import run_lava
-from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, pieces
+from snnc.runtime.lava.stream import Pace, mean_pace, piece_size
 from snnc.runtime.lava.workers import no_complaints_when_interrupted
 from snnc.runtime.result import join_results
+from snnc.runtime.samples import pieces
 from snnc.runtime.simulator import Simulator
 
 DATA = Path(__file__).parents[1] / "data"
@@ -76,7 +77,7 @@ def test_a_pace_tells_what_steps_and_networks_take() -> None:
 def test_the_estimate_comes_once_and_before_the_second_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     program = branching()
     # Several streams: only the first one is measured.
-    monkeypatch.setattr("snnc.runtime.lava.run.samples_per_stream", lambda _: 2)
+    monkeypatch.setattr("snnc.runtime.lava.stream.samples_per_stream", lambda _: 2)
     happened: list[object] = []
     levels = levels_for(program, 5)
     run = run_lava(program, levels, advance=happened.append, announce=lambda seconds: happened.append(f"{seconds > 0}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from snnc.common.errors import OptionError
@@ -32,10 +34,42 @@ def check_models(models: str) -> LavaModels:
 DEFAULT_TIMEOUT = 600.0
 
 
-def check_timeout(seconds: float) -> None:
-    """Raise OptionError unless the number of seconds is positive."""
-    if not seconds > 0:
-        raise OptionError("is out of range", where="lava timeout", expected="more than 0 seconds", found=f"{seconds:g}")
+@dataclass(frozen=True)
+class LavaRun:
+    """How samples run on Lava, whatever the network.
+
+    Attributes:
+        models: What computes: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many processes
+            as the network has). The result is the same.
+        workers: How many networks run side by side, each on its share of the samples; None: one, or as many as a
+            cluster has room for. The result is the same.
+        cluster: Where workers run: None (this machine), ``dask:ADDRESS`` or ``ray``, ``ray:ADDRESS``.
+        timeout: Seconds that a network may take to start, and for a sample, before the run ends since a process of it
+            hangs. A process that has ended is noticed within a second.
+        record: Whether everything that neurons send is kept in the result.
+        advance: Called with the number of samples done.
+        announce: Told once, after the first samples, how many seconds the others will take.
+
+    Raises:
+        OptionError: There are no such models, or a number is out of range.
+    """
+
+    models: str = DEFAULT_MODELS
+    workers: int | None = None
+    cluster: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    record: bool = True
+    advance: Callable[[int], None] | None = None
+    announce: Callable[[float], None] | None = None
+
+    def __post_init__(self) -> None:
+        check_models(self.models)
+        if not self.timeout > 0:
+            raise OptionError(
+                "is out of range", where="lava timeout", expected="more than 0 seconds", found=f"{self.timeout:g}"
+            )
+        if self.workers is not None and self.workers < 1:
+            raise OptionError("is too small", where="workers", expected="at least 1", found=str(self.workers))
 
 
 class Engine:

@@ -13,9 +13,10 @@ from snnc.common.errors import BackendError, SnncError, first_line
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.lava.population import Process, from_lava_order, lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
-from snnc.runtime.lava.stream import BUDGET, pieces
+from snnc.runtime.lava.stream import BUDGET
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule, checked_values
+from snnc.runtime.samples import pieces
 
 
 class NetxLavaNetwork(RunningNetwork):

@@ -8,12 +8,12 @@ from functools import singledispatch
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.errors import DataError, OptionError
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
-from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, check_models, check_timeout
+from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, LavaRun
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_here
 from snnc.runtime.result import RunResult
+from snnc.runtime.samples import check_levels
 
 
 def run_lava(
@@ -33,16 +33,13 @@ def run_lava(
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
-        models: What computes: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many processes
-            as the network has). The result is the same.
-        workers: How many networks run side by side, each on its share of the samples; None: one, or as many as a
-            cluster has room for. The result is the same.
-        cluster: Where workers run: None (this machine), ``dask:ADDRESS`` or ``ray``, ``ray:ADDRESS``.
-        timeout: Seconds that a network may take to start, and for a sample, before the run ends since a process of it
-            hangs. A process that has ended is noticed within a second.
+        models: What computes: ``fast`` or ``stock``; this and the rest as in :class:`LavaRun`.
+        workers: How many networks run side by side.
+        cluster: Where workers run.
+        timeout: Seconds that a network may take to start, and for a sample.
         record: Keep every spike in the result.
         advance: Called with the number of samples done.
-        announce: Told once, after the first samples, how many seconds the others will take.
+        announce: Told once how many seconds the other samples will take.
 
     Returns:
         The same as the simulator's result, but for ``wraps``, which Lava does not tell.
@@ -53,75 +50,23 @@ def run_lava(
         OptionError: There are no such models, workers or clusters.
         DataError: There are no samples, or their shape does not fit.
     """
-    check_models(models)
-    check_timeout(timeout)
-    if workers is not None and workers < 1:
-        raise OptionError("is too small", where="workers", expected="at least 1", found=str(workers))
-    if not len(levels) or levels.shape[1:] != program.coding.shape:
-        raise DataError(
-            "the data do not fit the network",
-            expected=f"at least one sample of shape {program.coding.shape}",
-            found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
-        )
-    return _run(
-        program,
-        levels,
-        models=models,
-        workers=workers,
-        cluster=cluster,
-        timeout=timeout,
-        record=record,
-        advance=advance,
-        announce=announce,
-    )
+    how = LavaRun(models, workers, cluster, timeout, record, advance, announce)
+    check_levels(program.coding, levels)
+    return _run(program, levels, how)
 
 
 @singledispatch
-def _run(
-    program: CompiledNetwork,
-    levels: NDArray[np.uint8],
-    *,
-    models: str,
-    workers: int | None,
-    cluster: str | None,
-    timeout: float,
-    record: bool,
-    advance: Callable[[int], None] | None,
-    announce: Callable[[float], None] | None,
-) -> RunResult:
-    """Run samples on networks of the program's kind; arguments and errors are those of :func:`run_lava`."""
+def _run(program: CompiledNetwork, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+    """Run samples on networks of the program's kind; errors are those of :func:`run_lava`."""
     raise NotImplementedError(f"no network on Lava is registered for {type(program).__name__}")
 
 
-def _run_spiking(
-    program: Program,
-    levels: NDArray[np.uint8],
-    *,
-    models: str,
-    workers: int | None,
-    cluster: str | None,
-    timeout: float,
-    record: bool,
-    advance: Callable[[int], None] | None,
-    announce: Callable[[float], None] | None,
-) -> RunResult:
-    if cluster is None and (workers is None or workers == 1):
-        return run_here(
-            program, levels, models=models, timeout=timeout, record=record, advance=advance, announce=announce
-        )[0]
+def _run_spiking(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+    if how.cluster is None and how.workers in (None, 1):
+        return run_here(program, levels, how)[0]
     from snnc.runtime.lava.workers import run_shared
 
-    return run_shared(
-        program,
-        levels,
-        models=models,
-        workers=workers,
-        cluster=cluster,
-        timeout=timeout,
-        record=record,
-        advance=advance,
-        announce=announce,
-    )
+    return run_shared(program, levels, how)
 
 
 _run.register(Program, _run_spiking)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ from snnc.common.errors import BackendError, OptionError, SnncError, first_line
 from snnc.program import SigmaDeltaProgram
 from snnc.program.net import save
 from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.engine import DEFAULT_TIMEOUT
+from snnc.runtime.lava.engine import DEFAULT_TIMEOUT, LavaRun
 from snnc.runtime.lava.population import Process, from_lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
-from snnc.runtime.lava.stream import pieces, samples_per_stream
+from snnc.runtime.lava.stream import samples_per_stream
 from snnc.runtime.result import RunResult, join_results
+from snnc.runtime.samples import pieces
 
 # What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
 STATE = ("sigma", "act", "residue")
@@ -101,31 +102,13 @@ def _stream(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> NDArray[np
     return np.ascontiguousarray(steps.transpose(), np.int32)
 
 
-def run_sigma_delta(
-    program: SigmaDeltaProgram,
-    levels: NDArray[np.uint8],
-    *,
-    models: str,
-    workers: int | None = None,
-    cluster: str | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
-    record: bool = True,
-    advance: Callable[[int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
-) -> RunResult:
+def run_sigma_delta(program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
     """Run samples one after another on stock netx.
 
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape), at least one sample.
-        models: What computes synapses: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many
-            processes as the network has). Neurons are Lava's. The result is the same.
-        workers: 1 or None: sigma-delta networks run one at a time.
-        cluster: None.
-        timeout: As for :func:`snnc.runtime.lava.run_lava`.
-        record: Keep every message in the result.
-        advance: Called with the number of samples done.
-        announce: Told once, after the first sample, how many seconds the others will take.
+        how: How. The models are those of synapses; neurons are Lava's.
 
     Returns:
         The same as the simulator's result, but for ``wraps``, which Lava does not tell.
@@ -134,50 +117,43 @@ def run_sigma_delta(
         BackendError: Lava is not installed, or failed while running.
         OptionError: Several workers or a cluster are wanted.
     """
-    if workers not in (None, 1) or cluster is not None:
+    if how.workers not in (None, 1) or how.cluster is not None:
         raise OptionError(
             "sigma-delta networks run on one worker",
-            where="workers" if cluster is None else "cluster",
-            found=str(workers if cluster is None else cluster),
+            where="workers" if how.cluster is None else "cluster",
+            found=str(how.workers if how.cluster is None else how.cluster),
         )
     results: list[RunResult] = []
+    done = 0
+
+    def advance(samples: int) -> None:
+        if how.advance:
+            how.advance(done + samples)
+
+    def timed(seconds: float) -> None:
+        if how.announce and done == 0:
+            how.announce(seconds * (len(levels) - 1))
+
     for piece in pieces(len(levels), samples_per_stream(program)):
-        told = announce if piece.start == 0 else None
-        results.append(
-            _run_piece(
-                program,
-                levels[piece],
-                models,
-                timeout,
-                record,
-                _behind(advance, piece.start),
-                _total(told, len(levels)),
-            )
-        )
+        done = piece.start
+        results.append(_run_piece(program, levels[piece], replace(how, advance=advance, announce=timed)))
     return join_results(results)
 
 
-def _run_piece(
-    program: SigmaDeltaProgram,
-    levels: NDArray[np.uint8],
-    models: str,
-    timeout: float,
-    record: bool,
-    advance: Callable[[int], None],
-    paced: Callable[[float], None],
-) -> RunResult:
-    """Run samples on a network of their own."""
+def _run_piece(program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+    """Run samples on a network of their own; announces the seconds that the first one took."""
     try:
         import_lava()
-        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, models, timeout)) as network:
+        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, how.models, how.timeout)) as network:
             network.come_to_rest()
             for sample in range(len(levels)):
                 began = time.perf_counter()
                 network.run_sample()
-                if sample == 0:
-                    paced(time.perf_counter() - began)
-                advance(sample + 1)
-            return _result(program, network, levels, record=record)
+                if how.announce and sample == 0:
+                    how.announce(time.perf_counter() - began)
+                if how.advance:
+                    how.advance(sample + 1)
+            return _result(program, network, levels, record=how.record)
     except SnncError:
         raise
     except Exception as error:  # whatever Lava raises when one of its processes fails
@@ -200,13 +176,3 @@ def _result(
         wraps=None,
         spikes=tuple(kept) if record else None,
     )
-
-
-def _behind(advance: Callable[[int], None] | None, start: int) -> Callable[[int], None]:
-    """Tell of samples done, those before a piece included."""
-    return (lambda done: advance(start + done)) if advance else (lambda _: None)
-
-
-def _total(announce: Callable[[float], None] | None, samples: int) -> Callable[[float], None]:
-    """Tell how long the others take from the time of the first."""
-    return (lambda seconds: announce(seconds * (samples - 1))) if announce else (lambda _: None)

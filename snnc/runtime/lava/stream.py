@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from snnc.common.errors import BackendError, SnncError
 from snnc.program import CompiledNetwork, Program
 from snnc.runtime.lava.available import import_lava
-from snnc.runtime.lava.engine import DEFAULT_TIMEOUT
+from snnc.runtime.lava.engine import LavaRun
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.result import RunResult, join_results
+from snnc.runtime.samples import pieces
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,6 @@ def samples_per_stream(program: CompiledNetwork) -> int:
     return max(1, BUDGET // (4 * sum(widths) * program.interval))
 
 
-def pieces(samples: int, size: int) -> list[slice]:
-    """Return the samples in pieces of a size, the last one of what is left."""
-    return [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
-
-
 def piece_size(samples: int, workers: int, start: float, sample: float) -> int:
     """Return how many samples a worker takes at a time.
 
@@ -81,11 +77,8 @@ def piece_size(samples: int, workers: int, start: float, sample: float) -> int:
 def run_stream(
     program: Program,
     levels: NDArray[np.uint8],
+    how: LavaRun,
     *,
-    models: str,
-    record: bool,
-    timeout: float = DEFAULT_TIMEOUT,
-    advance: Callable[[int], None] | None = None,
     paced: Callable[[Pace], None] | None = None,
 ) -> RunResult:
     """Run samples on a network of their own.
@@ -96,21 +89,17 @@ def run_stream(
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape), at least one sample.
-        models: ``fast`` or ``stock``.
-        record: Keep every spike in the result.
-        timeout: Seconds that the network may take to start, and for a sample.
-        advance: Called with the number of samples done after each one.
+        how: How; it runs here, whatever the workers.
         paced: Told after the first sample how fast the network is.
 
     Raises:
         BackendError: Lava is not installed, or failed while running.
-        OptionError: There are no such models.
     """
     try:
         # What a process does once is no part of what starting a network takes.
         import_lava()
         began = time.perf_counter()
-        with open_network(program, levels, models, timeout) as network:
+        with open_network(program, levels, how.models, how.timeout) as network:
             schedule = network.schedule
             network.run(1)
             started = time.perf_counter()
@@ -119,16 +108,16 @@ def run_stream(
             if paced:
                 paced(Pace(started - began, (time.perf_counter() - started) / steps))
             for sample in range(1, schedule.samples):
-                if advance:
-                    advance(sample)
+                if how.advance:
+                    how.advance(sample)
                 network.run(schedule.interval)
-            result = _result(network, levels, record=record)
+            result = _result(network, levels, record=how.record)
     except SnncError:
         raise
     except Exception as error:  # whatever Lava raises when one of its processes fails
         raise BackendError(f"Lava failed: {type(error).__name__}: {error}") from error
-    if advance:
-        advance(len(levels))
+    if how.advance:
+        how.advance(len(levels))
     return result
 
 
@@ -150,49 +139,36 @@ def _result(network: LavaNetwork, levels: NDArray[np.uint8], *, record: bool) ->
     )
 
 
-def run_here(
-    program: Program,
-    levels: NDArray[np.uint8],
-    *,
-    models: str,
-    timeout: float,
-    record: bool,
-    advance: Callable[[int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
-) -> tuple[RunResult, Pace]:
+def run_here(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> tuple[RunResult, Pace]:
     """Run samples on one network after the other, as many as memory asks for.
 
-    Args and errors are those of :func:`run_lava`.
+    Args:
+        program: The program.
+        levels: Input levels, (samples, *input shape), at least one sample.
+        how: How; it runs here, whatever the workers.
 
     Returns:
         The result, and how fast the first network was.
+
+    Raises:
+        BackendError: Lava is not installed, or failed while running.
     """
     streams = pieces(len(levels), samples_per_stream(program))
     paces: list[Pace] = []
     done = 0
 
     def advanced(samples: int) -> None:
-        if advance:
-            advance(done + samples)
+        if how.advance:
+            how.advance(done + samples)
 
     def paced(pace: Pace) -> None:
         paces.append(pace)
-        if announce and len(paces) == 1:
-            announce(pace.seconds(_steps_left(program, streams), networks=len(streams) - 1))
+        if how.announce and len(paces) == 1:
+            how.announce(pace.seconds(_steps_left(program, streams), networks=len(streams) - 1))
 
     results = []
     for stream in streams:
-        results.append(
-            run_stream(
-                program,
-                levels[stream],
-                models=models,
-                timeout=timeout,
-                record=record,
-                advance=advanced,
-                paced=paced,
-            )
-        )
+        results.append(run_stream(program, levels[stream], replace(how, advance=advanced), paced=paced))
         done = stream.stop
     return join_results(results), paces[0]
 

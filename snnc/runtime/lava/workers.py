@@ -6,7 +6,8 @@ import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
@@ -16,10 +17,12 @@ from snnc.common.errors import BackendError, OptionError, SnncError, first_line
 from snnc.common.memory import check_memory
 from snnc.program import Program
 from snnc.runtime.lava.available import lava_available
+from snnc.runtime.lava.engine import LavaRun
 from snnc.runtime.lava.schedule import Schedule
-from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, pieces, run_here
+from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, run_here
 from snnc.runtime.lava.synapses import check_delays
 from snnc.runtime.result import RunResult, join_results
+from snnc.runtime.samples import pieces
 
 EXPECTED = "dask:ADDRESS, such as dask:tcp://host:8786; ray; or ray:ADDRESS"
 # A scheduler that does not answer for so long is not there.
@@ -147,18 +150,7 @@ SLOWDOWN = 10
 WORKER_MEMORY = 400 << 20
 
 
-def run_shared(
-    program: Program,
-    levels: NDArray[np.uint8],
-    *,
-    models: str,
-    workers: int | None,
-    cluster: str | None,
-    timeout: float,
-    record: bool,
-    advance: Callable[[int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
-) -> RunResult:
+def run_shared(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
     """Run samples on several networks, each in a process of its own.
 
     Each worker takes one sample first, which tells how long the others will take; those are cut into pieces, and a
@@ -167,28 +159,28 @@ def run_shared(
     Args and errors are those of :func:`snnc.runtime.lava.run.run_lava`.
     """
     check_delays(program)
-    if cluster is None and (reason := lava_available()):
+    if how.cluster is None and (reason := lava_available()):
         raise BackendError(f"the lava backend cannot run: {reason}")
-    with joblib_backend(cluster):
-        count = workers or effective_n_jobs(-1)
-        if cluster is None:
+    with joblib_backend(how.cluster):
+        count = how.workers or effective_n_jobs(-1)
+        if how.cluster is None:
             check_memory(count * WORKER_MEMORY, f"{count} workers", "take fewer workers")
         # No more is handed out than is worked on: joblib's processes cannot be ended in peace with work that waits.
         with (
             Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel,
             no_complaints_when_interrupted(),
         ):
-            work = _Work(parallel, program, levels, models=models, timeout=timeout, record=record, advance=advance)
+            work = _Work(parallel, program, levels, how)
             # How long it takes is not known yet: a start and a sample.
-            work.run(pieces(min(count, len(levels)), 1), timeout / SLOWDOWN)
+            work.run(pieces(min(count, len(levels)), 1), how.timeout / SLOWDOWN)
             left = len(levels) - work.done
             pace = mean_pace(work.paces)
             schedule = Schedule.of(program, 1)
             size = piece_size(left, count, pace.start, pace.seconds(schedule.interval))
             shares = [slice(work.done + each.start, work.done + each.stop) for each in pieces(left, size)]
-            if announce:
+            if how.announce:
                 steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
-                announce(pace.seconds(steps, networks=len(shares)) / count)
+                how.announce(pace.seconds(steps, networks=len(shares)) / count)
             work.run(shares, pace.seconds(Schedule.of(program, size).steps, networks=1))
     return join_results(work.results)
 
@@ -200,30 +192,14 @@ class _Work:
         parallel: joblib's.
         program: The program.
         levels: All levels.
-        models: ``fast`` or ``stock``.
-        timeout: Seconds that a network may take to start, and for a sample.
-        record: Keep every spike.
-        advance: Called with the number of samples done.
+        how: How.
     """
 
-    def __init__(
-        self,
-        parallel: Parallel,
-        program: Program,
-        levels: NDArray[np.uint8],
-        *,
-        models: str,
-        timeout: float,
-        record: bool,
-        advance: Callable[[int], None] | None,
-    ) -> None:
+    def __init__(self, parallel: Parallel, program: Program, levels: NDArray[np.uint8], how: LavaRun) -> None:
         self._parallel = parallel
         self._program = program
         self._levels = levels
-        self._models = models
-        self._timeout = timeout
-        self._record = record
-        self._advance = advance
+        self._how = how
         self.results: list[RunResult] = []
         self.paces: list[Pace] = []
         self.done = 0
@@ -235,21 +211,18 @@ class _Work:
             shares: Which samples each of them holds.
             seconds: What the longest one should take.
         """
-        calls = (
-            delayed(run_here)(
-                self._program, self._levels[each], models=self._models, timeout=self._timeout, record=self._record
-            )
-            for each in shares
-        )
+        # Workers tell nobody.
+        how = replace(self._how, advance=None, announce=None)
+        calls = (delayed(run_here)(self._program, self._levels[each], how) for each in shares)
         # joblib asks it for how long it may wait for the share that it wants next.
-        longest = self._parallel.timeout = self._timeout + SLOWDOWN * seconds
+        longest = self._parallel.timeout = self._how.timeout + SLOWDOWN * seconds
         try:
             for result, pace in self._parallel(calls):
                 self.results.append(result)
                 self.paces.append(pace)
                 self.done += result.samples
-                if self._advance:
-                    self._advance(self.done)
+                if self._how.advance:
+                    self._how.advance(self.done)
         except SnncError:
             raise
         except (TimeoutError, multiprocessing.TimeoutError) as error:

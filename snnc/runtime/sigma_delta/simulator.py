@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.errors import DataError, OptionError
+from snnc.common.errors import OptionError
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
 from snnc.program.sigma_delta import SPIKE_EXPONENT
 from snnc.runtime.result import RunResult
+from snnc.runtime.samples import check_levels, pieces
 from snnc.runtime.sigma_delta.layer import Extremes, LayerSimulator, State
 from snnc.runtime.simulator.chunks import CPU_MEMORY, exact_products
 
@@ -98,12 +99,7 @@ class SigmaDeltaSimulator:
                 where="stop at",
                 found=str(stop_at[0]),
             )
-        if not len(levels) or levels.shape[1:] != program.coding.shape:
-            raise DataError(
-                "the data do not fit the network",
-                expected=f"at least one sample of shape {program.coding.shape}",
-                found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
-            )
+        check_levels(program.coding, levels)
         layers = [
             LayerSimulator(layer, program.source_shape(index - 1), self._device, bounds, native=self._native)
             for index, (layer, bounds) in enumerate(zip(program.layers, self._bounds, strict=True))
@@ -112,8 +108,7 @@ class SigmaDeltaSimulator:
         size = batch_size or self._batch
         with exact_products(self._device):
             states, self.at_rest = _at_rest(layers)
-            for start in range(0, len(levels), size):
-                part = slice(start, min(start + size, len(levels)))
+            for part in pieces(len(levels), size):
                 self._run_batch(levels[part], layers, states, tally, part)
                 if advance:
                     advance(part.stop)

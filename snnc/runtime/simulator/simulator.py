@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.errors import DataError, OptionError
+from snnc.common.errors import OptionError
 from snnc.common.memory import available_memory, check_memory, keep_freed_memory
 from snnc.program import Program
 from snnc.runtime.result import RunResult
+from snnc.runtime.samples import check_levels, pieces
 from snnc.runtime.simulator.chunks import Chunks, default_memory, demand, exact_products, halved, plan
 from snnc.runtime.simulator.kernel import LayerKernel
 from snnc.runtime.simulator.population import LayerOutput
@@ -226,12 +227,7 @@ class Simulator:
             OptionError: A number of steps is not among 1..T, or is wanted of a program with lead; not even a step of
                 one sample fits into the memory, or the result does not.
         """
-        if not len(levels) or levels.shape[1:] != self.program.coding.shape:
-            raise DataError(
-                "the data do not fit the network",
-                expected=f"at least one sample of shape {self.program.coding.shape}",
-                found=f"{len(levels)} of shape {tuple(levels.shape[1:])}",
-            )
+        check_levels(self.program.coding, levels)
         stops = self._stops(stop_at)
         threads, chunks = self._chunks(len(levels), batch_size)
         # How many steps each layer is taken further at a time, until the readout has seen all.
@@ -251,11 +247,8 @@ class Simulator:
                 if advance:
                     advance(done)
 
-        starts = range(0, len(levels), chunks.samples)
         keep_freed_memory()
-        run_side_by_side(
-            (partial(batch, slice(start, min(start + chunks.samples, len(levels)))) for start in starts), threads
-        )
+        run_side_by_side((partial(batch, each) for each in pieces(len(levels), chunks.samples)), threads)
         self.ranges = tally.ranges
         return tally.result()
 
