@@ -69,7 +69,7 @@ def take_digit(
     """Take the next digit away from numbers, row by row: the nearest multiples of a power of two.
 
     Args:
-        left: The numbers, rows behind one another; what remains of them is written back.
+        left: The numbers, rows one after another; what remains of them is written back.
         starts: Where each row begins, and at the end where the last one ends.
         bits: The sizes of a row's integers sum up to ``2 ** bits`` at most.
         whole: The integers, likewise; written.

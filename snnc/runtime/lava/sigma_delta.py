@@ -28,7 +28,7 @@ class SigmaDeltaNetwork(RunningNetwork):
     """A network that is ready to run; always stop it (:func:`~snnc.runtime.lava.running_network.stopped_at_the_end`).
 
     All that computes is what ``netx.hdf5.Network`` makes of the file. A source sends the samples, each held for its
-    steps, behind as many steps without input in which the network comes to rest; a recorder writes down what is sent.
+    steps, after as many steps without input in which the network comes to rest; a recorder writes down what is sent.
 
     Args:
         program: The program.

@@ -19,7 +19,7 @@ class NetxResult:
 
     Attributes:
         counts: Spikes of each output neuron in each sample, (samples, *shape of the last block), int64.
-        potentials: v of the output neurons behind the last step of each sample, of the same shape, int32; in Lava's
+        potentials: v of the output neurons after the last step of each sample, of the same shape, int32; in Lava's
             unit, of which a weight unit has 64.
         spike_counts: For each block the spikes of each neuron, summed over samples and steps, int64, of its shape.
         input_counts: Steps in which a value other than 0 arrived, summed likewise; None where the input is biases.

@@ -156,7 +156,7 @@ def _record(content: bytes) -> bytes:
 
 
 def _records(content: bytes, start: int) -> tuple[list[bytes], int]:
-    """Return the whole records from a place on, and the place behind the last one."""
+    """Return the whole records from a place on, and the place after the last one."""
     records = []
     while start + _PREFIX.size <= len(content):
         length, checksum = _PREFIX.unpack_from(content, start)

@@ -143,7 +143,7 @@ class ResumableRun:
                 advance(done)
             piece = levels[done : done + size]
             start = time.perf_counter()
-            result = run(piece, _behind(done, advance), None)
+            result = run(piece, _counting_on(done, advance), None)
             seconds = time.perf_counter() - start
             self._journal.append(to_bytes(result))
             results.append(result)
@@ -175,6 +175,6 @@ def _hash(levels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(levels).data).hexdigest()
 
 
-def _behind(before: int, advance: Told) -> Told:
+def _counting_on(before: int, advance: Told) -> Told:
     """Tell how many samples of all are done."""
     return None if advance is None else lambda done: advance(before + done)

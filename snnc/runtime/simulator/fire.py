@@ -48,8 +48,8 @@ def fire(
         limit: First magnitude that the potential must not reach, in weight units.
         silent: Steps in which no neuron may fire yet (:class:`snnc.runtime.simulator.steps.Span`); they come first, and
             bring input.
-        arriving: Steps in which input arrives; those behind them bring none.
-        spikes: (steps behind the silent ones, samples, neurons), written: 1 where a neuron fires, else 0.
+        arriving: Steps in which input arrives; those after them bring none.
+        spikes: (steps after the silent ones, samples, neurons), written: 1 where a neuron fires, else 0.
         potential: (samples, neurons): before the first step, in weight units; written: after the last one.
         counts: (neurons,), added to: the spikes of each neuron.
 

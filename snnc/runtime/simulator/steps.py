@@ -20,7 +20,7 @@ class Span:
 
     Attributes:
         first: The first step.
-        end: The step behind the last one.
+        end: The step after the last one.
         timesteps: T.
         lead: k, 0..T.
     """
