@@ -310,9 +310,9 @@ def test_lava_goes_on_too(run: Callable[..., str], monkeypatch: pytest.MonkeyPat
     assert lava_available() is None
     options = ["--backend", "lava", "--samples", "4", "--json"]
     expected = run(*options)
-    import snnc.runtime.lava.run as lava_run
+    import snnc.runtime.lava.stream as lava_stream
 
-    whole, left = lava_run.run_stream, [2]
+    whole, left = lava_stream.run_stream, [2]
 
     def stream(*arguments: object, **options: object) -> RunResult:
         left[0] -= 1
@@ -320,7 +320,7 @@ def test_lava_goes_on_too(run: Callable[..., str], monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
         return whole(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lava_run, "run_stream", stream)
+    monkeypatch.setattr(lava_stream, "run_stream", stream)
     run(*options, "--resume", code=130)
     assert run(*options, "--resume") == expected
 

@@ -85,7 +85,7 @@ class LavaNetwork(RunningNetwork):
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
         """Return every spike of a layer, (samples, T, *layer shape); after all steps and before ``stop``."""
-        from snnc.runtime.lava.recorder import read_record
+        from snnc.runtime.lava.processes.recorder import read_record
 
         population = self._assembly.populations[index]
         depth = self.program.depths[index] + self.program.lead_of(index)
@@ -139,7 +139,7 @@ class LavaNetwork(RunningNetwork):
                 block.synapse.proc_params.overwrite("num_weight_bits", 8)
 
     def _attach_recorder(self) -> None:
-        from snnc.runtime.lava.recorder import recorder
+        from snnc.runtime.lava.processes.recorder import recorder
 
         indices = range(len(self.program.spiking_layers))
         populations = [self._assembly.populations[index] for index in indices]

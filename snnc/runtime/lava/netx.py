@@ -75,7 +75,7 @@ class NetxLavaNetwork(RunningNetwork):
 
     def spikes(self, index: int) -> NDArray[np.bool_]:
         """Return the spikes of a block in each step of its own time so far, (steps, *shape)."""
-        from snnc.runtime.lava.recorder import read_record
+        from snnc.runtime.lava.processes.recorder import read_record
 
         steps = read_record(self._record(index), tuple(self._blocks[index].shape))
         return from_lava_order(steps[self._schedule.latency(index) :], self._network.blocks[index].shape, leading=1)
@@ -97,7 +97,7 @@ class NetxLavaNetwork(RunningNetwork):
         return source
 
     def _recorder(self) -> Process:
-        from snnc.runtime.lava.recorder import recorder
+        from snnc.runtime.lava.processes.recorder import recorder
 
         indices = range(len(self._blocks))
         sink = recorder([tuple(block.shape) for block in self._blocks], [self._record(index) for index in indices])

@@ -48,7 +48,7 @@ class SigmaDeltaNetwork(RunningNetwork):
         from lava.lib.dl.netx import hdf5
         from lava.proc.io.source import RingBuffer
 
-        from snnc.runtime.lava.recorder import message_recorder
+        from snnc.runtime.lava.processes.recorder import message_recorder
 
         self._program = program
         self._samples = len(levels)
@@ -83,7 +83,7 @@ class SigmaDeltaNetwork(RunningNetwork):
 
     def messages(self, index: int) -> NDArray[np.int32]:
         """Return what a layer sent, (samples, T, *layer shape): after all samples and before ``stop``."""
-        from snnc.runtime.lava.recorder import read_messages
+        from snnc.runtime.lava.processes.recorder import read_messages
 
         shape = self._program.layers[index].shape
         steps = read_messages(self._record(index), (int(np.prod(self._shapes[index])),))
