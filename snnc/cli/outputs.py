@@ -21,7 +21,7 @@ SUFFIX = ".unfinished"
 
 
 def unfinished_path(beside: Path, processes: Processes) -> Path:
-    """The file of a run; each of several processes keeps its own share in one of its own.
+    """Return the file of a run; each of several processes keeps its own share in one of its own.
 
     Args:
         beside: The file of the network.
@@ -37,7 +37,7 @@ def unfinished_path(beside: Path, processes: Processes) -> Path:
 
 
 def check_writable(path: Path, *, instead_of: Path | None = None) -> None:
-    """Makes sure that a file can be written; leaves no trace.
+    """Make sure that a file can be written; leave no trace.
 
     Args:
         path: The file.
@@ -59,7 +59,7 @@ def check_writable(path: Path, *, instead_of: Path | None = None) -> None:
 
 
 def save_model(network: nn.Module, path: Path) -> None:
-    """Writes a network as ``snnc compile`` reads it: whole, or not at all.
+    """Write a network as ``snnc compile`` reads it: whole, or not at all.
 
     Raises:
         OutputError: The file cannot be written.
@@ -74,7 +74,7 @@ def save_model(network: nn.Module, path: Path) -> None:
 
 
 def check_output(path: Path | None, net: Path) -> None:
-    """Makes sure, before the run, that its output can be written.
+    """Make sure, before the run, that its output can be written.
 
     Raises:
         OptionError: It is no .npz file.
@@ -88,7 +88,7 @@ def check_output(path: Path | None, net: Path) -> None:
 
 
 def write_output(path: Path, arrays: Mapping[str, NDArray[Any] | None]) -> None:
-    """Writes arrays as .npz: whole, or not at all; equal arrays give equal bytes.
+    """Write arrays as .npz: whole, or not at all; equal arrays give equal bytes.
 
     Args:
         path: The file; one that exists is replaced.

@@ -179,7 +179,7 @@ def show_result(
 
 
 def _line(epoch: Epoch, epochs: int) -> str:
-    """An epoch of so many, in one line; accuracy on held-out images where there are any."""
+    """Return an epoch of so many, in one line; accuracy on held-out images where there are any."""
     held_out = "" if epoch.held_out_accuracy is None else f"held out {100 * epoch.held_out_accuracy:6.2f} %  "
     return (
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  learning rate {epoch.learning_rate:<9.4g} "
@@ -198,5 +198,5 @@ def _log(run: Run, history: Sequence[Epoch]) -> bytes:
 
 
 def _listed(values: Sequence[float]) -> str:
-    """Numbers as an option takes them: ``0.5,0.25``."""
+    """Return numbers as an option takes them: ``0.5,0.25``."""
     return ",".join(f"{value:g}" for value in values)

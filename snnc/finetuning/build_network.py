@@ -34,7 +34,7 @@ __all__ = ["build_network", "trainable_graph"]
 
 
 def trainable_graph(traced: Graph) -> Graph:
-    """A traced network in the order in which a spiking one computes it: every maximum is one of spikes.
+    """Return a traced network in the order in which a spiking one computes it: every maximum is one of spikes.
 
     Identities are gone, ReLUs behind a maximum come before it, and ReLUs that change nothing are gone.
 
@@ -61,7 +61,7 @@ def trainable_graph(traced: Graph) -> Graph:
 def build_network(
     graph: Graph, neurons: Mapping[str, tuple[FloatArray, FloatArray]], timesteps: int, lead: int = 0
 ) -> SpikingNetwork:
-    """The network with integrate-and-fire neurons in place of its ReLUs.
+    """Return the network with integrate-and-fire neurons in place of its ReLUs.
 
     Weights of convolutions, linear layers and batch normalisations are trainable; what was traced as a convolution but
     only moves values, such as a slice, is not.
@@ -96,7 +96,7 @@ def build_network(
 
 
 def _is_of_spikes(graph: Graph, node: Node) -> bool:
-    """Whether a value consists of what neurons send, each by itself."""
+    """Return whether a value consists of what neurons send, each by itself."""
     sources = [graph[each] for each in node.inputs]
     return all(
         isinstance(each.op, ReLU) or (isinstance(each.op, Concat | MaxPool2d) and _is_of_spikes(graph, each))
@@ -196,6 +196,6 @@ def _with_weights(
 
 
 def _only_moves(op: Conv2d) -> bool:
-    """Whether each output is one input as it is, or 0."""
+    """Return whether each output is one input as it is, or 0."""
     ones = (op.weight == 1).sum(axis=(1, 2, 3))
     return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)

@@ -37,7 +37,7 @@ class Together(Group):
         self.count = processes.count
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes of a tensor on the CPU; only on it, since that is where they are connected."""
+        """Return the sum over all processes of a tensor on the CPU, where they are connected; the tensor is changed."""
         if self.count > 1:
             reduce_tensor(values)
         return values
@@ -104,7 +104,7 @@ class SpikingClassifier(Classifier):
             self._quantizer = WeightQuantizer(self.network, get_target(TARGET), unit)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The parameters to train; thresholds and initial potentials do not decay."""
+        """Return the parameters to train; thresholds and initial potentials do not decay."""
         neurons = {id(each) for population in self.network.populations for each in population.parameters()}
         trained = self._parameters()
         return [
@@ -129,7 +129,7 @@ class SpikingClassifier(Classifier):
         return order
 
     def logits(self, images: Tensor) -> Tensor:
-        """The mean over the steps of what the readout receives, (n, classes); of rounded weights if that is wanted."""
+        """Return the mean over the steps of what the readout receives, (n, classes), perhaps of rounded weights."""
         width = self._options.surrogate_width
         if self._quantizer is None:
             return self.network.spiking_logits(images, width)
@@ -200,5 +200,5 @@ class _SpikingLogits(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor, width: float) -> Tensor:
-        """Logits of the spiking network."""
+        """Return the logits of the spiking network."""
         return self.network.spiking_logits(images, width)

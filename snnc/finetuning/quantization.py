@@ -67,7 +67,7 @@ class WeightQuantizer:
         self._layers = _layers(network)
 
     def rounded(self) -> dict[str, Tensor]:
-        """The rounded weights by their names in the state_dict, with gradients to the network's own."""
+        """Return the rounded weights by their names in the state_dict, with gradients to the network's own."""
         found = {}
         for population, synapses in self._layers:
             for synapse, step in zip(synapses, self._steps(population, synapses), strict=True):
@@ -77,7 +77,7 @@ class WeightQuantizer:
         return found
 
     def write(self) -> None:
-        """Rounds the network's own weights, in place."""
+        """Round the network's own weights, in place."""
         with torch.no_grad():
             for population, synapses in self._layers:
                 for synapse, step in zip(synapses, self._steps(population, synapses), strict=True):
@@ -120,7 +120,7 @@ class WeightQuantizer:
         return float(Scaled.below(units).value) if population is not None else units
 
     def _factor(self, population: IntegrateAndFire | None, synapse: _Synapse) -> Tensor:
-        """What makes a weight one of W', broadcasting to the weights of a part."""
+        """Return what makes a weight one of W', broadcasting to the weights of a part."""
         part = synapse.part
         rows = _gain(synapse)
         if population is not None:
@@ -146,17 +146,17 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, weight: Tensor, step: Tensor, target: Target) -> Tensor:
-        """The rounded weights."""
+        """Return the rounded weights."""
         return _rounded(weight, step, target)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """The gradient as it comes."""
+        """Return the gradient as it comes."""
         return gradients[0], None, None
 
 
 def _rounded(weight: Tensor, step: Tensor, target: Target) -> Tensor:
-    """The nearest multiples of a step.
+    """Return the nearest multiples of a step.
 
     The largest weights go to the end of the range, and all are a little smaller than on the grid: whoever looks for the
     largest scale with which the result fits then finds the one that it was made with.
@@ -175,7 +175,7 @@ def _scale(norm: _Normalization) -> Tensor:
 
 
 def _gain(synapse: _Synapse) -> Tensor:
-    """What the normalisations behind a part multiply its channels by; never 0."""
+    """Return what the normalisations behind a part multiply its channels by; never 0."""
     part = synapse.part
     gain = torch.ones(
         part.out_features if isinstance(part, nn.Linear) else part.out_channels, device=part.weight.device
@@ -186,7 +186,7 @@ def _gain(synapse: _Synapse) -> Tensor:
 
 
 def _layers(network: SpikingNetwork) -> list[tuple[IntegrateAndFire | None, list[_Synapse]]]:
-    """Each population, and last the readout, with the synapses that feed it, in the compiler's order."""
+    """Return each population, and last the readout, with the synapses that feed it, in the compiler's order."""
     reads = dict(network.plan)
     parts: dict[str, nn.Module] = dict(network.named_children())
     depths: dict[str, int] = {INPUT: -1}
@@ -194,7 +194,7 @@ def _layers(network: SpikingNetwork) -> list[tuple[IntegrateAndFire | None, list
         depths[key] = max(depths[each] for each in sources) + isinstance(parts[key], IntegrateAndFire)
 
     def feeding(key: str, norms: tuple[_Normalization, ...]) -> list[_Synapse]:
-        """The synapses behind a value, up to the populations."""
+        """Return the synapses behind a value, up to the populations."""
         part = parts.get(key)
         if part is None or isinstance(part, IntegrateAndFire):
             return []
@@ -222,7 +222,7 @@ def _layers(network: SpikingNetwork) -> list[tuple[IntegrateAndFire | None, list
 
 
 def _sources(key: str, reads: dict[str, list[str]], parts: dict[str, nn.Module]) -> tuple[IntegrateAndFire, ...]:
-    """The populations whose spikes a part reads, through what keeps channels apart."""
+    """Return the populations whose spikes a part reads, through what keeps channels apart."""
     found: list[IntegrateAndFire] = []
     for source in reads[key]:
         part = parts.get(source)

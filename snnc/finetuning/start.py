@@ -1,4 +1,4 @@
-"""The ANN whose logits are distilled into a spiking network."""
+"""What fine-tuning starts from: the spiking network with its thresholds and initial potentials, and the teacher."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["distilled_ann", "initial_neurons", "is_finetuned", "spiking_network"
 def initial_neurons(
     graph: Graph, calibration: Dataset, options: Options, advance: Callable[[int], None] | None = None
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Vth and v0 of each channel of each ReLU, as ``snnc compile`` chooses them from the data.
+    """Return Vth and v0 of each channel of each ReLU, as ``snnc compile`` chooses them from the data.
 
     Args:
         graph: A network as :func:`snnc.finetuning.build_network.trainable_graph` gives it.
@@ -54,7 +54,7 @@ def initial_neurons(
 
 
 def is_finetuned(module: nn.Module) -> bool:
-    """Whether a network comes out of a fine-tuning run."""
+    """Return whether a network comes out of a fine-tuning run."""
     return isinstance(module, SpikingNetwork)
 
 
@@ -64,7 +64,7 @@ def spiking_network(
     chosen: FinetuneOptions,
     advance: Callable[[int], None] | None = None,
 ) -> SpikingNetwork:
-    """The network with integrate-and-fire neurons in place of its activations, its weights as they are.
+    """Return the network with integrate-and-fire neurons in place of its activations, its weights as they are.
 
     Args:
         module: The ANN, or a network that was fine-tuned before, for any T.
@@ -125,7 +125,7 @@ def distilled_ann(
     arch: str | None = None,
     trust: bool = False,
 ) -> nn.Module | None:
-    """The ANN that teaches; None where nothing is distilled.
+    """Return the ANN that teaches; None where nothing is distilled.
 
     Args:
         module: The network that is fine-tuned; an ANN teaches itself.

@@ -233,7 +233,7 @@ def finetune(call: _FinetuneCall) -> FineTuning:
 
 
 def _named(model: nn.Module | str | Path) -> str:
-    """What a checkpoint knows a network by: the hash of its file, or its class."""
+    """Return what a checkpoint knows a network by: the hash of its file, or its class."""
     return type(model).__name__ if isinstance(model, nn.Module) else file_hash(Path(model))
 
 

@@ -64,5 +64,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The names, imported or not."""
+    """Return the names, imported or not."""
     return sorted({*globals(), *__all__})

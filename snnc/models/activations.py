@@ -33,12 +33,12 @@ class _Floor(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
-        """The largest whole numbers that are not greater."""
+        """Return the largest whole numbers that are not greater."""
         return values.floor()
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        """The gradient as it comes."""
+        """Return the gradient as it comes."""
         return gradients[0]
 
 
@@ -79,7 +79,7 @@ class ClippedReLU(nn.Module):
         return torch.minimum(values.relu(), self.threshold)
 
     def extra_repr(self) -> str:
-        """The bound, for ``print(network)``."""
+        """Return the bound, for ``print(network)``."""
         return f"threshold={self.threshold.item():.4g}"
 
 
@@ -116,7 +116,7 @@ class QCFS(nn.Module):
         self.threshold = nn.Parameter(torch.tensor(float(threshold)))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Rounds values of any shape to the nearest step."""
+        """Round values of any shape to the nearest step."""
         share = (values / self.threshold).clamp(0, 1)
         rounded: Tensor = _Floor.apply(share * self.steps + 0.5)  # type: ignore[no-untyped-call]
         return self.threshold * (rounded / self.steps)

@@ -1,4 +1,7 @@
-"""CIFARNet and AlexNet for 32 x 32 images, as the literature on directly trained spiking networks uses them."""
+"""Convolutional networks without branches: one for digits, LeNet-5, and CIFARNet and AlexNet for 32 x 32 images.
+
+The last two are as the literature on directly trained spiking networks uses them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ __all__ = ["alexnet", "cifarnet", "digits_cnn", "lenet"]
 def digits_cnn(
     num_classes: int = 10, in_channels: int = 1, *, activation: Activation = "relu", pooling: Pooling = "average"
 ) -> nn.Sequential:
-    """Builds a small convolutional network for images of 8 x 8 pixels.
+    """Build a small convolutional network for images of 8 x 8 pixels.
 
     It holds one of everything that the compiler has to fold away (batch normalisation, dropout, average pooling), so
     that the demo exercises each on its way to the chip.
@@ -61,7 +64,7 @@ def digits_cnn(
 def lenet(
     num_classes: int = 10, in_channels: int = 1, *, activation: Activation = "relu", pooling: Pooling = "average"
 ) -> nn.Sequential:
-    """Builds LeNet-5 for images of 28 x 28 pixels.
+    """Build LeNet-5 for images of 28 x 28 pixels.
 
     Source: LeCun, Bottou, Bengio, Haffner: "Gradient-based learning applied to document recognition", Proceedings of
     the IEEE 86(11), 1998, figure 2. The sizes of all layers are those of the original. It differs in what a
@@ -110,7 +113,7 @@ _PLACES = 8 * 8
 
 
 def cifarnet(num_classes: int = 10, *, activation: Activation = "relu", pooling: Pooling = "average") -> nn.Sequential:
-    """Builds CIFARNet for images of 3 x 32 x 32.
+    """Build CIFARNet for images of 3 x 32 x 32.
 
     Source: Wu, Deng, Li, Zhu, Xie, Shi: "Direct training for spiking neural networks: faster, larger, better", AAAI
     2019, table of network structures: 128C3-256C3-AP2-512C3-AP2-1024C3-512C3-1024FC-512FC. It differs in being an ANN,
@@ -132,7 +135,7 @@ def cifarnet(num_classes: int = 10, *, activation: Activation = "relu", pooling:
 
 
 def alexnet(num_classes: int = 10, *, activation: Activation = "relu", pooling: Pooling = "average") -> nn.Sequential:
-    """Builds AlexNet for images of 3 x 32 x 32.
+    """Build AlexNet for images of 3 x 32 x 32.
 
     Source: Wu et al., as for ``cifarnet``, there compared with other work on AlexNet:
     96C3-256C3-AP2-384C3-AP2-384C3-256C3-1024FC-1024FC. It differs from the source as ``cifarnet`` does; from the

@@ -1,4 +1,4 @@
-"""Convolutional networks without branches, put together from a list of widths."""
+"""What our networks are made of: the choice of activation and pooling, and chains of layers from a list of widths."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def pooling_maker(pooling: Pooling) -> type[nn.MaxPool2d] | type[nn.AvgPool2d]:
 
 
 def classifier(features: int, num_classes: int) -> nn.Linear:
-    """Builds the last layer of a network.
+    """Build the last layer of a network.
 
     Args:
         features: Number of inputs, at least 1.
@@ -101,7 +101,7 @@ _IMAGE_CHANNELS = 3
 def chain_features(
     steps: Sequence[Step], *, batch_norm: bool, bias: bool, activation: ActivationMaker, pooling: Pooling
 ) -> list[nn.Module]:
-    """Builds the convolutions and poolings of a network; the size of an image changes in poolings only.
+    """Build the convolutions and poolings of a network; the size of an image changes in poolings only.
 
     Weights are drawn as He et al. do ("Delving deep into rectifiers", ICCV 2015, section 2.2), so that values neither
     vanish nor explode on their way through many layers without normalisation.
@@ -141,7 +141,7 @@ def chain_features(
 def chain_head(
     features: int, hidden: Sequence[int], num_classes: int, *, activation: ActivationMaker
 ) -> list[nn.Module]:
-    """Builds the linear layers of a network, with dropout of 1/2 behind each but the last.
+    """Build the linear layers of a network, with dropout of 1/2 behind each but the last.
 
     Args:
         features: Number of inputs, at least 1.

@@ -88,7 +88,7 @@ class ResidualBlock(nn.Module):
 def residual_stage(
     in_channels: int, out_channels: int, blocks: int, *, stride: int, shortcut: Shortcut, activation: ActivationMaker
 ) -> nn.Sequential:
-    """Builds blocks of the same width, one behind the other; the first one changes the shape.
+    """Build blocks of the same width, one behind the other; the first one changes the shape.
 
     Args:
         in_channels: Channels of the input, at least 1.

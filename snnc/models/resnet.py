@@ -17,7 +17,7 @@ __all__ = ["resnet18", "resnet19", "resnet20", "resnet34", "resnet34_imagenet"]
 
 
 def resnet20(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Sequential:
-    """Builds ResNet20 for images of 3 x 32 x 32: three stages of three blocks with 16, 32 and 64 channels.
+    """Build ResNet20 for images of 3 x 32 x 32: three stages of three blocks with 16, 32 and 64 channels.
 
     Source: He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016, section 4.2, with n = 3;
     shortcuts without weights (option A), 0.27 million parameters for 10 classes. The names in its state_dict are those
@@ -39,7 +39,7 @@ def resnet20(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Se
 
 
 def resnet18(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Sequential:
-    """Builds ResNet18 for images of 3 x 32 x 32.
+    """Build ResNet18 for images of 3 x 32 x 32.
 
     Source: He, Zhang, Ren, Sun, CVPR 2016, table 1, with 1 x 1 convolutions in the shortcuts (option B). It differs in
     the stem, as is usual for CIFAR and in the literature on ANN-to-SNN conversion (such as Bu et al., ICLR 2022): one
@@ -61,7 +61,7 @@ def resnet18(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Se
 
 
 def resnet34(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Sequential:
-    """Builds ResNet34 for images of 3 x 32 x 32.
+    """Build ResNet34 for images of 3 x 32 x 32.
 
     Source and differences: as for ``resnet18``. 21.28 million parameters for 10 classes.
 
@@ -82,7 +82,7 @@ def resnet34(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Se
 def resnet34_imagenet(
     num_classes: int = 1000, *, activation: Activation = "relu", pooling: Pooling = "max"
 ) -> nn.Sequential:
-    """Builds ResNet34 for ImageNet's images of 3 x 224 x 224.
+    """Build ResNet34 for ImageNet's images of 3 x 224 x 224.
 
     Source: He, Zhang, Ren, Sun, CVPR 2016, table 1, with 1 x 1 convolutions in the shortcuts (option B). The names in
     its state_dict are those of torchvision's ``resnet34``, whose weights fit. 21.80 million parameters for 1,000
@@ -110,7 +110,7 @@ def resnet34_imagenet(
 
 
 def resnet19(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Sequential:
-    """Builds ResNet19 for images of 3 x 32 x 32: three stages of 3, 3 and 2 blocks with 128, 256 and 512 channels.
+    """Build ResNet19 for images of 3 x 32 x 32: three stages of 3, 3 and 2 blocks with 128, 256 and 512 channels.
 
     Source: Zheng, Wu, Deng, Hu, Li: "Going deeper with directly-trained larger spiking neural networks", AAAI 2021,
     table of network structures: two linear layers, of 256 and of ``num_classes`` features, behind global average
@@ -157,7 +157,7 @@ def _assemble(
     shortcut: Shortcut,
     activation: ActivationMaker,
 ) -> nn.Sequential:
-    """Puts stem, stages, global average pooling and head together, and draws the convolutions' weights."""
+    """Put stem, stages, global average pooling and head together, and draw the convolutions' weights."""
     parts = OrderedDict(stem)
     channels = stages[0][0]
     for number, (out_channels, blocks) in enumerate(stages, start=1):

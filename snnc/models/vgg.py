@@ -33,7 +33,7 @@ def vgg16(
     activation: Activation = "relu",
     pooling: Pooling = "average",
 ) -> nn.Sequential:
-    """Builds VGG16 with batch normalisation for images of 3 x 32 x 32.
+    """Build VGG16 with batch normalisation for images of 3 x 32 x 32.
 
     Source: Simonyan and Zisserman: "Very deep convolutional networks for large-scale image recognition", ICLR 2015,
     configuration D. It differs in the batch normalisation after each convolution, in average instead of maximum
@@ -64,7 +64,7 @@ def vgg16(
 def vgg16_imagenet(
     num_classes: int = 1000, *, batch_norm: bool = False, activation: Activation = "relu", pooling: Pooling = "max"
 ) -> nn.Sequential:
-    """Builds VGG16 for ImageNet's images of 3 x 224 x 224, with three linear layers.
+    """Build VGG16 for ImageNet's images of 3 x 224 x 224, with three linear layers.
 
     Source: Simonyan and Zisserman, ICLR 2015, configuration D. The names in its state_dict are those of torchvision's
     ``vgg16``, and with batch normalisation of its ``vgg16_bn``, whose weights fit. It differs from both in nothing, but

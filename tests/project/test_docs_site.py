@@ -84,6 +84,14 @@ def test_the_reference_describes_and_links(site: Path) -> None:
     assert '<a href="#snnc.compile"><code>compile</code></a>' in page
 
 
+def test_options_are_shown_as_python_has_them(site: Path) -> None:
+    page = re.sub(r"<[^>]+>", "", text_of(site, "api.html"))
+    called = page.partition("finetune(\n")[2].partition("->")[0]
+    assert "epochs: int = 50," in called and "mean: float | Sequence" in called and "call:" not in called
+    options = page.partition("FinetuneOptions(\n")[2].partition("\n)")[0]
+    assert "epochs: int = 50," in options and "option(" not in page
+
+
 def test_links_of_the_front_page_lead_into_the_site(site: Path) -> None:
     page = text_of(site, "index.html")
     assert 'href="method.html"' in page and 'src="pipeline.svg"' in page

@@ -1,4 +1,4 @@
-"""The activation of a network that was trained as a spiking one."""
+"""The activation of a network that is trained, or was trained, as a spiking one: a population of neurons."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class IntegrateAndFire(nn.Module):
         return threshold * (spike_counts(values, threshold, potential, self.steps) / self.steps)
 
     def spikes(self, drive: Tensor, *, lead: int = 0, width: float = SURROGATE_WIDTH) -> Tensor:
-        """What the population sends at each step; see :func:`snnc.models.spiking.neuron.fire`.
+        """Return what the population sends at each step; see :func:`snnc.models.spiking.neuron.fire`.
 
         Args:
             drive: (T or 1, batch, channels, ...).

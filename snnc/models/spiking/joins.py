@@ -1,4 +1,4 @@
-"""Joins of several values, as modules."""
+"""Sums and concatenations of several values, as modules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Sum(nn.Module):
     """The sum of several tensors of one shape."""
 
     def forward(self, *values: Tensor) -> Tensor:
-        """Adds them up."""
+        """Add them up."""
         total, *others = values
         for other in others:
             total = total + other

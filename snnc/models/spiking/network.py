@@ -52,14 +52,14 @@ class SpikingNetwork(nn.Module):
             self.plan.append((key, [keys[each] for each in reads[name]]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits with rates in place of spikes, (batch, classes)."""
+        """Return the logits with rates in place of spikes, (batch, classes)."""
         values = {INPUT: images}
         for name, sources in self.plan:
             values[name] = self._modules[name](*(values[each] for each in sources))  # type: ignore[misc]
         return values[self.plan[-1][0]]
 
     def spiking_logits(self, images: Tensor, width: float = SURROGATE_WIDTH) -> Tensor:
-        """Logits of the spiking network: the mean over the steps of what the readout receives.
+        """Return the logits of the spiking network: the mean over the steps of what the readout receives.
 
         Every population is computed for all T steps at once, time in front of the samples in their axis. What only the
         input has reached is the same at every step and computed once.

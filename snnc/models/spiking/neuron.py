@@ -1,4 +1,4 @@
-"""Integrate-and-fire neurons over all their steps, with a gradient for training."""
+"""Integrate-and-fire neurons over all their steps, with a surrogate gradient: compiled for the CPU, and in torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fire_forward(
     sent: FloatingArray,
     potentials: FloatingArray,
 ) -> None:
-    """What :func:`snnc.models.spiking.neuron.fire` defines.
+    """Return what :func:`snnc.models.spiking.neuron.fire` defines.
 
     Args:
         drive: (T or 1, rows, channels); a row is what one place of one sample has.
@@ -68,7 +68,7 @@ def fire_backward(
     by_threshold: NDArray[np.float64],
     by_potential: NDArray[np.float64],
 ) -> None:
-    """The gradient of ``fire_forward``, with the surrogate.
+    """Return the gradient of ``fire_forward``, with the surrogate.
 
     Args:
         gradient: By what is sent, (T, rows, channels).
@@ -124,7 +124,7 @@ SURROGATE_WIDTH = 0.5
 def fire(
     drive: Tensor, threshold: Tensor, potential: Tensor, steps: int, *, lead: int = 0, width: float = SURROGATE_WIDTH
 ) -> Tensor:
-    """What a population sends for what it receives, differentiable by a surrogate.
+    """Return what a population sends for what it receives, differentiable by a surrogate.
 
     At every step ``v += I``; from step ``lead`` on a neuron with ``v >= Vth`` fires, sends Vth, and ``v -= Vth``. With
     lead k, input arrives in the first T of T + k steps, and spikes leave in the last T of them.
@@ -210,7 +210,7 @@ def _rows(values: Tensor, channels: int) -> Tensor:
 
 
 def _images(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The reverse of ``_rows``, for samples and their shape (batch, channels, ...)."""
+    """Return the reverse of ``_rows``, for samples and their shape (batch, channels, ...)."""
     batch, channels, *places = shape
     return rows.reshape(len(rows), batch, *places, channels).movedim(-1, 2)
 

@@ -112,7 +112,7 @@ class CheckpointFile:
 
 
 def _read(path: Path) -> Any:
-    """What ``torch.save`` wrote as a zip archive, the only form in which a state is kept.
+    """Return what ``torch.save`` wrote as a zip archive, the only form in which a state is kept.
 
     In others ``weights_only`` is no protection: before PyTorch 2.6 a tar archive runs code (CVE-2025-32434), and a
     TorchScript archive is handed to another reader.

@@ -99,7 +99,7 @@ class Classifier:
         """Bring whatever a step needs besides the network to a device and into an order in memory."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The parameters to train, as an optimizer takes them."""
+        """Return the parameters to train, as an optimizer takes them."""
         return [{"params": list(self.network.parameters())}]
 
     def begin_epoch(self, number: int, count: int) -> Tensor:
@@ -117,16 +117,16 @@ class Classifier:
         return torch.randperm(count)
 
     def logits(self, images: Tensor) -> Tensor:
-        """The network's answers, in training and in tests: (n, classes)."""
+        """Return the network's answers, in training and in tests: (n, classes)."""
         answers: Tensor = self.network(images)
         return answers
 
     def training_logits(self, images: Tensor) -> Tensor:
-        """The answers that the loss is computed of: those of :meth:`logits`, perhaps in another precision."""
+        """Return the answers that the loss is computed of: those of :meth:`logits`, perhaps in another precision."""
         return self.logits(images)
 
     def loss(self, images: Tensor, answers: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-        """The loss of a batch, or what this process's share of the batch adds to it.
+        """Return the loss of a batch, or what this process's share of the batch adds to it.
 
         Args:
             images: Shape (n, ...).
@@ -164,11 +164,11 @@ class Group:
     count = 1
 
     def share(self, index: Tensor) -> Tensor:
-        """Which of a batch's images are this process's."""
+        """Return which of a batch's images are this process's."""
         return index[self.rank :: self.count]
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes of a tensor on the CPU, which may be changed."""
+        """Return the sum over all processes of a tensor on the CPU, which may be changed."""
         return values
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -286,14 +286,14 @@ class Trainer:
         return summed, right
 
     def _draw(self, batches: Batches, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Some of the images, and their labels, on the network's device."""
+        """Return some of the images, and their labels, on the network's device."""
         images, labels = batches.draw(index)
         device = device_of(self.classifier.network)
         return in_format(images.to(device), self.memory_format), labels.to(device)
 
 
 def diverged(epoch: int, expected: str, found: str) -> DataError:
-    """The error of a run whose numbers became infinite or NaN."""
+    """Return the error of a run whose numbers became infinite or NaN."""
     return DataError(
         "training diverged",
         where=f"epoch {epoch}",
@@ -326,6 +326,6 @@ def threads_set_to(count: int | None) -> Iterator[None]:
 
 
 def device_of(module: nn.Module) -> torch.device:
-    """The device that a module's parameters are on; the CPU where it has none."""
+    """Return the device that a module's parameters are on; the CPU where it has none."""
     parameter = next(module.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device

@@ -1,4 +1,4 @@
-"""What a classifier is worth on images that it was not trained on."""
+"""Logits and accuracy of a classifier on images, and the checks of such images."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ class _Progress:
         self._last, self._best = before.state_dict, before.best
 
     def checkpoint(self) -> Checkpoint:
-        """The state as it is now, after an epoch."""
+        """Return the state as it is now, after an epoch."""
         return Checkpoint(
             settings=self._run.settings,
             epochs=list(self.history),

@@ -1,4 +1,4 @@
-"""Training of small classifiers on data that fits into memory."""
+"""Training of a small classifier with Adam, on images that lie in memory."""
 
 from __future__ import annotations
 
