@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from snnc.models.training import Epoch
+from snnc.models.training.engine import Epoch
 
 
 def interrupt_after(epoch: int) -> Callable[[Epoch], None]:
