@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import snnc.compiler.frontend  # puts the rows into the table  # noqa: F401
 from snnc.compiler.frontend.operations.table import documented
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"

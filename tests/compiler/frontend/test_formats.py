@@ -77,6 +77,12 @@ def test_the_help_lists_the_formats() -> None:
     assert [each.name for each in FORMATS if each.name not in text] == []
 
 
+def test_the_documentation_lists_the_formats() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    first_table = text.partition("\n\nFiles are told apart")[0]
+    assert [each.name for each in FORMATS if each.name not in first_table] == []
+
+
 def test_a_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def recognise(start: Start) -> bool:
         return start.head.startswith(b"TINY")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator as python_operator
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,11 @@ from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend import trace
 from snnc.compiler.frontend.files.assembly import Assembly, Place
 from snnc.compiler.frontend.files.aten import Operators
+from snnc.compiler.frontend.files.load import load_model
 from snnc.compiler.frontend.files.onnx.arrangement import ARRANGEMENT
 from snnc.compiler.frontend.files.onnx.operators import COMPUTING
+from snnc.compiler.frontend.operations import table
+from snnc.compiler.frontend.operations.call import Call
 from snnc.compiler.frontend.operations.table import (
     OPERATORS,
     Operator,
@@ -29,7 +33,9 @@ from snnc.compiler.frontend.operations.table import (
     module_operator,
     onnx_operator,
     operator,
+    supported,
 )
+from snnc.compiler.ir import ReLU
 
 # Python's own operators have no names for what they take, and torch none for this function's.
 UNNAMED = (python_operator.add, python_operator.iadd, python_operator.getitem, torch.max_pool2d)
@@ -91,6 +97,26 @@ def test_a_name_has_one_row() -> None:
     finally:
         OPERATORS[:] = before
     assert function_operator(F.relu) is not None
+
+
+def test_one_row_adds_an_operation_to_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, found in vars(table).copy().items():
+        if name == "OPERATORS" or name.startswith("_BY_"):
+            monkeypatch.setattr(table, name, found.copy())
+    network = nn.Sequential(nn.Conv2d(2, 2, 3), nn.ReLU6(), nn.Flatten(), nn.Linear(8, 3)).eval()
+    path = tmp_path / "network.pt2"
+    torch.export.save(torch.export.export(network, (torch.zeros(2, *IMAGE),)), path)
+    with pytest.raises(UnsupportedError, match="ReLU6 is not supported"):
+        trace(network, IMAGE)
+
+    @operator(modules=(nn.ReLU6,), functions=(F.relu6,), aten=("relu6",), bounds=(0, 6), listed=("ReLU6",))
+    def relu6(call: Call) -> ReLU:
+        return ReLU(6.0)
+
+    functional = Net(lambda net, x: F.relu6(x).flatten(1))
+    for made in (trace(network, IMAGE), trace(functional, IMAGE), trace(load_model(path), IMAGE)):
+        assert [node.op.threshold for node in made.of_kind(ReLU)] == [6.0]
+    assert "Flatten, ReLU6 and" in supported()
 
 
 def test_what_cuts_off_is_found_by_its_bounds() -> None:
