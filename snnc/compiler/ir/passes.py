@@ -99,8 +99,8 @@ class Pass(ABC):
         title: What it does, as progress bars and reports show it.
         requires: Conditions that must hold before; stages of :mod:`snnc.compiler.ir.spec` are conditions.
         ensures: Conditions that hold afterwards.
-        acts_on: Kinds of operations that it changes; a graph without any is left alone, and the pass is not run. Empty:
-            it is run on every graph.
+        acts_on: Kinds of operations that it changes, each exactly as it is named; a graph without any is left alone, and
+            the pass is not run. Empty: it is run on every graph.
     """
 
     title: str
@@ -187,7 +187,7 @@ class PassManager(Pass):
             modified = False
             for step in self.passes:
                 _check(step.requires, graph, f"{step.name} requires", records)
-                if step.acts_on and not graph.of_kind(*step.acts_on):
+                if step.acts_on and not {type(node.op) for node in graph} & set(step.acts_on):
                     continue
                 if isinstance(step, PassManager):
                     result = step._run(graph, records, begin)
