@@ -16,7 +16,8 @@ from snnc.common.errors import OutputError
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Conv2d, Graph, Input, Output, ReLU, SpikingLayer
 from snnc.models import digits_cnn
-from snnc.reporting.graph import draw, graph_table, graph_text, positions, routes
+from snnc.reporting.diagram import positions, routes
+from snnc.reporting.graph import draw, graph_table, graph_text
 
 
 def reads(graph: Graph) -> dict[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from snnc.models import resnet20
 from snnc.models.data import Dataset
 from snnc.program import Layer, Program
 from snnc.program.targets import get_target
-from snnc.reporting.graph import Box, diagram_strips
+from snnc.reporting.diagram import Box, diagram_strips
 from snnc.reporting.page.reproduce import Sources, commands
 from snnc.reporting.wording import membrane_bits, weight_bits
 from snnc.runtime.result import join_results

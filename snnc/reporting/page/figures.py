@@ -12,7 +12,7 @@ from snnc.analysis.validation import LayerComparison
 from snnc.common.plotting import ACTIVATIONS, GREY, INK, STEPS, picture_address, style
 from snnc.program import CompiledNetwork, NeuronLayer
 from snnc.reporting import wording
-from snnc.reporting.graph import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR, Box, diagram_strips
+from snnc.reporting.diagram import INPUT_COLOR, OTHER_COLOR, READOUT_COLOR, SPIKING_COLOR, Box, diagram_strips
 from snnc.reporting.program import view
 
 if TYPE_CHECKING:
