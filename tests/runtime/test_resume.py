@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.branching import branching
 from support.programs import levels_for, programs
-from support.runs import assert_equal_results
+from support.runs import assert_same_run
 
 import snnc
 from snnc.cli import main
@@ -32,13 +32,6 @@ from snnc.runtime.simulator import Simulator
 
 IDENTITY = {"network": "one", "samples": 3}
 DATA = Path(__file__).parents[1] / "data"
-
-
-def assert_same(found: RunResult, expected: RunResult) -> None:
-    assert_equal_results(expected, found)
-    assert found.wraps == expected.wraps and list(found.earlier) == list(expected.earlier)
-    for steps, each in expected.earlier.items():
-        assert_same(found.earlier[steps], each)
 
 
 # The file.
@@ -158,7 +151,7 @@ def test_a_result_is_kept_as_it_is_and_joined_to_the_whole(program: Program, dat
         form.from_bytes(form.to_bytes(simulator.run(levels[first:end], record=record, stop_at=sorted(stops))))
         for first, end in zip([0, *cuts], [*cuts, len(levels)], strict=True)
     ]
-    assert_same(join_results(parts), simulator.run(levels, record=record, stop_at=sorted(stops)))
+    assert_same_run(join_results(parts), simulator.run(levels, record=record, stop_at=sorted(stops)))
 
 
 class InterruptionError(Exception):
@@ -197,7 +190,7 @@ def test_a_run_that_is_interrupted_several_times_gives_the_same(
         except InterruptionError:
             continue
         computed.clear()
-    assert_same(attempt(None), simulator.run(levels, stop_at=(2,)))
+    assert_same_run(attempt(None), simulator.run(levels, stop_at=(2,)))
     # No sample is computed twice.
     assert sum(computed) == len(levels)
     assert not path.exists()
@@ -298,7 +291,7 @@ def test_the_same_in_python(net: Path, tmp_path: Path) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (9, *program.coding.shape)).astype(np.uint8)
     told: list[int] = []
     found = snnc.run(program, levels, record=True, resume=tmp_path / "kept", advance=told.append)
-    assert_same(found, snnc.run(program, levels, record=True))
+    assert_same_run(found, snnc.run(program, levels, record=True))
     assert told == sorted(told) and told[-1] == 9
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="cannot be written"):

@@ -172,6 +172,38 @@ def programs(
     )
 
 
+def small_program(*, timesteps: int, divisor: int = 1) -> Program:
+    """Input of 2 x 4 x 4, two convolutions and a readout."""
+    rng = np.random.default_rng(0)
+    ones = np.ones(2)
+    coding = InputCoding("graded", (2, 4, 4), ones, 0 * ones, ones, 0 * ones, divisor)
+
+    def layer(index: int, synapse: Synapse, shape: tuple[int, ...]) -> Layer:
+        last = len(shape) == 1
+        return Layer(
+            name=f"layer{index}",
+            modules=(),
+            shape=shape,
+            synapses=(synapse,),
+            bias=np.zeros((shape[0], *(1,) * (len(shape) - 1)), np.int32),
+            threshold=None if last else Scaled(200, 0),
+            initial_potential=0,
+            gate=None if last else Gate(Scaled(255, 7), 1),
+            scale=np.ones(shape[0]),
+            membrane=Membrane((0, 0)),
+        )
+
+    def convolution(source: int, channels: int) -> Synapse:
+        return Synapse(source, "conv", weights(rng, (3, channels, 3, 3), limit=20), padding=(1, 1))
+
+    layers = (
+        layer(0, convolution(-1, 2), (3, 4, 4)),
+        layer(1, convolution(0, 3), (3, 4, 4)),
+        layer(2, Synapse(1, "dense", weights(rng, (5, 48))), (5,)),
+    )
+    return Program("loihi2", timesteps, coding, layers, (), Provenance("", "", "", 0))
+
+
 def levels_for(program: Program, samples: int = 3, seed: int = 0) -> np.ndarray:
     """Random input."""
     return np.random.default_rng(seed).integers(0, 256, (samples, *program.coding.shape)).astype(np.uint8)

@@ -29,3 +29,12 @@ def assert_equal_results(expected: RunResult, found: RunResult) -> None:
     assert (expected.spikes is None) == (found.spikes is None)
     for index, (one, other) in enumerate(zip(expected.spikes or (), found.spikes or (), strict=True)):
         assert np.array_equal(one, other), f"layer {index}: {(one != other).sum()} spikes differ"
+
+
+def assert_same_run(found: RunResult, expected: RunResult) -> None:
+    """Everything, wraps and what shorter runs give too."""
+    assert_equal_results(expected, found)
+    assert found.wraps == expected.wraps
+    assert list(found.earlier) == list(expected.earlier)
+    for steps, result in expected.earlier.items():
+        assert_same_run(found.earlier[steps], result)
