@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnc.api.compile import compile_recorded
-from snnc.compiler.conversion.calibration import CORRECTIONS
+from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.inputs.data import as_module, calibration_data, evaluation_data, input_levels
 from snnc.models.data import Dataset
 from snnc.runtime.simulator import Simulator

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import partial
-from typing import TypedDict, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.common.errors import OptionError, TargetError
+from snnc.common.errors import OptionError
 from snnc.compiler.compilation import Compilation, count_macs, provenance_of, recorded_options
 from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
-from snnc.compiler.conversion.calibration.calibrator import Calibrator
 from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
 from snnc.compiler.conversion.choose_thresholds import AUTOMATIC, ChooseThresholds, candidates
@@ -27,19 +25,13 @@ from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord, Progress
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.parallel import Processes
-from snnc.compiler.quantization.input_moments import input_moments
-from snnc.compiler.quantization.membranes import check_target, measure_membranes, to_program
-from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
-from snnc.compiler.quantization.scale import USUAL_MARGIN
-from snnc.compiler.quantization.weights import WeightRounding
-from snnc.compiler.search import Candidate, Judge, search
-from snnc.program import InputCoding, Program, Provenance
+from snnc.compiler.quantization.integers import IntegerSearch
+from snnc.compiler.quantization.membranes import check_target
+from snnc.compiler.search import Judge
+from snnc.program import InputCoding, Program
 from snnc.program.targets import Target, get_target
 
 TIMESTEPS_MAXIMUM = 1024
-# A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
-# the range that is proven.
-MARGINS = (USUAL_MARGIN, 2 * USUAL_MARGIN, 4 * USUAL_MARGIN, math.inf)
 
 
 def threshold_names() -> tuple[str, ...]:
@@ -256,8 +248,20 @@ def quantise(
     """
     options, made = converted.options, converted.front
     target = options.check()
-    integers = _Integers(converted, target, progress, judge or Judge()).fitting()
-    notes = (*made.notes, *converted.outcome.notes, *integers.notes)
+    integers = IntegerSearch(
+        converted.graph,
+        made.coding,
+        made.levels,
+        count_macs(made.traced),
+        target,
+        options.timesteps,
+        corrections=options.calibrate,
+        lead=options.lead,
+        strict=options.strict,
+        progress=progress,
+        judge=judge,
+    ).fitting()
+    notes = (*made.notes, *converted.outcome.notes, *integers.outcome.notes)
     corrections = integers.outcome.corrections
     silent = ("allow_oversize", *(name for name in ("lead", "strict") if not getattr(options, name)))
     provenance = provenance_of(
@@ -317,138 +321,3 @@ def _one_way(options: Options) -> Pass:
     if method == AUTOMATIC:
         _, method, objective = candidates()[0]
     return AssignThresholds(options.timesteps, method, per_channel=options.per_channel, objective=objective)
-
-
-@dataclass(frozen=True, eq=False)
-class _Quantised:
-    """A quantised graph, and what the passes did that made it."""
-
-    graph: Graph
-    coding: InputCoding
-    outcome: QuantizationOutcome
-    records: tuple[PassRecord, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """A program whose membranes were measured; ``notes`` are those of the pass that made it."""
-
-    program: Program
-    outcome: QuantizationOutcome
-    notes: tuple[str, ...]
-    records: tuple[PassRecord, ...]
-    wraps: tuple[int, ...]
-
-
-class _Settings(TypedDict):
-    """What all passes that quantise share."""
-
-    margin: float
-    least_units: float
-    rounding: WeightRounding
-    lead: int
-
-
-class _Integers:
-    """The search for integers that fit: margins, and for each how the input is spread, and the corrections.
-
-    Args:
-        converted: The network.
-        target: The chip.
-        progress: Told of each pass as it begins.
-        judge: Decides between candidates.
-    """
-
-    def __init__(self, converted: Converted, target: Target, progress: Progress | None, judge: Judge) -> None:
-        self._converted = converted
-        self._options = converted.options
-        self._target = target
-        self._progress = progress
-        self._judge = judge
-        self._rounding = WeightRounding(target, input_moments(converted.graph, converted.front.levels))
-        # Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart.
-        self._least_units = float(UNITS_PER_LEVEL * self._options.timesteps) if self._options.strict else 1.0
-
-    def fitting(self) -> _Measured:
-        """Return the program of the smallest margin for which no membrane overflows on the calibration data.
-
-        Raises:
-            TargetError: There is none.
-        """
-        margins = (math.inf,) if self._options.strict else MARGINS
-        tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in margins]
-        found = search(tries, lambda made: self._judge.integers(made.wraps))
-        if not found.verdict.accepted:
-            worst = found.made.program.layers[int(np.argmax(found.made.wraps))]
-            raise TargetError(
-                "the membrane potential overflows on the calibration data",
-                where=worst.where,
-                advice="choose a smaller T",
-            )
-        return found.made
-
-    def _measured(self, margin: float) -> _Measured:
-        """Quantise with a margin, corrected where that is asked for, and run the integers on the calibration data."""
-        options, levels = self._options, self._converted.front.levels
-        codings = list(self._codings())
-        # A single coding that is to be corrected has nothing to be compared with before.
-        made = None if options.calibrate and len(codings) == 1 else self._spread(margin, codings)
-        coding = made.coding if made else codings[0]
-        records = made.records if made else ()
-        if options.calibrate:
-            graph, timesteps, lead = self._converted.graph, options.timesteps, options.lead
-            calibrator = Calibrator(graph, levels, coding, timesteps, options.calibrate, lead=lead)
-            step = CorrectAndQuantize(self._target, timesteps, coding, calibrator, **self._settings(margin))
-            made = self._run(step, coding)
-            records = (*records, *made.records)
-        assert made is not None
-        program = to_program(
-            made.graph,
-            target=self._target.name,
-            timesteps=options.timesteps,
-            coding=coding,
-            ann=count_macs(self._converted.front.traced),
-            provenance=Provenance("", "", "", 0),
-            lead=options.lead,
-        )
-        if self._progress:
-            self._progress("measuring membrane potentials", 0, 1)
-        program, wraps = measure_membranes(program, levels, self._target)
-        return _Measured(program, made.outcome, made.outcome.notes, records, wraps)
-
-    def _spread(self, margin: float, codings: list[InputCoding]) -> _Quantised:
-        """Quantise with the input spread as evenly as leaves the weights that it meets fine enough."""
-        timesteps = self._options.timesteps
-        tries = [Candidate(f"divisor {each.divisor}", partial(self._quantised, margin, each)) for each in codings]
-        found = search(
-            tries,
-            lambda made: self._judge.input_spread(made.outcome.input_deviation, timesteps, made.coding.divisor),
-        )
-        return found.made
-
-    def _quantised(self, margin: float, coding: InputCoding) -> _Quantised:
-        return self._run(Quantize(self._target, self._options.timesteps, coding, **self._settings(margin)), coding)
-
-    def _run(self, step: Quantize, coding: InputCoding) -> _Quantised:
-        manager = PassManager([step], self._progress)
-        result = manager.run(self._converted.graph)
-        (record,) = manager.records
-        assert isinstance(record.result.outcome, QuantizationOutcome)
-        return _Quantised(result.graph, coding, record.result.outcome, manager.records)
-
-    def _settings(self, margin: float) -> _Settings:
-        return {
-            "margin": margin,
-            "least_units": self._least_units,
-            "rounding": self._rounding,
-            "lead": self._options.lead,
-        }
-
-    def _codings(self) -> Iterator[InputCoding]:
-        """The ways to spread graded input over the steps, the most even one first."""
-        coding = self._converted.front.coding
-        if coding.kind != "graded":
-            yield coding
-            return
-        for divisor in InputCoding.divisors(self._options.timesteps):
-            yield replaced(coding, divisor=divisor)

@@ -9,7 +9,8 @@ import pytest
 from torch import nn
 
 from snnc.common.errors import TargetError
-from snnc.compiler.pipeline import MARGINS, Options, compile_module
+from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.quantization.integers import MARGINS
 from snnc.compiler.search import Candidate, Judge, Verdict, search
 
 

@@ -99,8 +99,8 @@ class Pass(ABC):
         title: What it does, as progress bars and reports show it.
         requires: Conditions that must hold before; stages of :mod:`snnc.compiler.ir.spec` are conditions.
         ensures: Conditions that hold afterwards.
-        acts_on: Kinds of operations that it changes, each exactly as it is named; a graph without any is left alone, and
-            the pass is not run. Empty: it is run on every graph.
+        acts_on: Kinds of operations that it changes, subclasses not included; on a graph without any the pass is not
+            run. Empty: it is run on every graph.
     """
 
     title: str

@@ -1,0 +1,196 @@
+"""The search for integers that fit: margins, and for each how the input is spread, and the corrections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.common.errors import TargetError
+from snnc.compiler.conversion.calibration.calibrator import Calibrator
+from snnc.compiler.ir import Graph
+from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
+from snnc.compiler.quantization.input_moments import input_moments
+from snnc.compiler.quantization.membranes import measure_membranes, to_program
+from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
+from snnc.compiler.quantization.scale import USUAL_MARGIN
+from snnc.compiler.quantization.weights import WeightRounding
+from snnc.compiler.search import Candidate, Judge, search
+from snnc.program import AnnLayer, InputCoding, Program, Provenance
+from snnc.program.targets import Target
+
+# A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
+# the range that is proven.
+MARGINS = (USUAL_MARGIN, 2 * USUAL_MARGIN, 4 * USUAL_MARGIN, math.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class _Quantised:
+    """A quantised graph, and what the passes did that made it."""
+
+    graph: Graph
+    coding: InputCoding
+    outcome: QuantizationOutcome
+    records: tuple[PassRecord, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredProgram:
+    """A program whose membranes were measured on the calibration data.
+
+    Attributes:
+        program: The program; its provenance is still empty.
+        outcome: What quantising it left.
+        records: What each pass did.
+        wraps: How often the membranes of each layer overflowed.
+    """
+
+    program: Program
+    outcome: QuantizationOutcome
+    records: tuple[PassRecord, ...]
+    wraps: tuple[int, ...]
+
+
+class _Settings(TypedDict):
+    """What all passes that quantise share."""
+
+    margin: float
+    least_units: float
+    rounding: WeightRounding
+    lead: int
+
+
+class IntegerSearch:
+    """Finds the integers of a converted network.
+
+    Args:
+        graph: Spiking layers with thresholds.
+        coding: How data become input; of graded input the spread is searched for.
+        levels: Calibration data as input levels, (samples, *input shape).
+        ann: The ANN's linear layers.
+        target: The chip.
+        timesteps: T.
+        corrections: Names of the corrections that layers get.
+        lead: Steps that each layer integrates before it may fire.
+        strict: Only ranges that are proven are used.
+        progress: Told of each pass as it begins.
+        judge: Decides between candidates.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        coding: InputCoding,
+        levels: NDArray[np.uint8],
+        ann: tuple[AnnLayer, ...],
+        target: Target,
+        timesteps: int,
+        *,
+        corrections: Sequence[str] = (),
+        lead: int = 0,
+        strict: bool = False,
+        progress: Progress | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        self._graph = graph
+        self._coding = coding
+        self._levels = levels
+        self._ann = ann
+        self._target = target
+        self._timesteps = timesteps
+        self._corrections = corrections
+        self._lead = lead
+        self._strict = strict
+        self._progress = progress
+        self._judge = judge or Judge()
+        self._rounding = WeightRounding(target, input_moments(graph, levels))
+        # Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart.
+        self._least_units = float(UNITS_PER_LEVEL * timesteps) if strict else 1.0
+
+    def fitting(self) -> MeasuredProgram:
+        """Return the program of the smallest margin for which no membrane overflows on the calibration data.
+
+        Raises:
+            TargetError: There is none.
+        """
+        margins = (math.inf,) if self._strict else MARGINS
+        tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in margins]
+        found = search(tries, lambda made: self._judge.integers(made.wraps))
+        if not found.verdict.accepted:
+            worst = found.made.program.layers[int(np.argmax(found.made.wraps))]
+            raise TargetError(
+                "the membrane potential overflows on the calibration data",
+                where=worst.where,
+                advice="choose a smaller T",
+            )
+        return found.made
+
+    def _measured(self, margin: float) -> MeasuredProgram:
+        """Quantise with a margin, corrected where that is asked for, and run the integers on the calibration data."""
+        codings = list(self._codings())
+        # A single coding that is to be corrected has nothing to be compared with before.
+        made = None if self._corrections and len(codings) == 1 else self._spread(margin, codings)
+        coding = made.coding if made else codings[0]
+        records = made.records if made else ()
+        if self._corrections:
+            calibrator = Calibrator(
+                self._graph, self._levels, coding, self._timesteps, self._corrections, lead=self._lead
+            )
+            step = CorrectAndQuantize(self._target, self._timesteps, coding, calibrator, **self._settings(margin))
+            made = self._run(step, coding)
+            records = (*records, *made.records)
+        assert made is not None
+        program = to_program(
+            made.graph,
+            target=self._target.name,
+            timesteps=self._timesteps,
+            coding=coding,
+            ann=self._ann,
+            provenance=Provenance("", "", "", 0),
+            lead=self._lead,
+        )
+        if self._progress:
+            self._progress("measuring membrane potentials", 0, 1)
+        program, wraps = measure_membranes(program, self._levels, self._target)
+        return MeasuredProgram(program, made.outcome, records, wraps)
+
+    def _spread(self, margin: float, codings: list[InputCoding]) -> _Quantised:
+        """Quantise with the input spread as evenly as leaves the weights that it meets fine enough."""
+        timesteps = self._timesteps
+        tries = [Candidate(f"divisor {each.divisor}", partial(self._quantised, margin, each)) for each in codings]
+        found = search(
+            tries,
+            lambda made: self._judge.input_spread(made.outcome.input_deviation, timesteps, made.coding.divisor),
+        )
+        return found.made
+
+    def _quantised(self, margin: float, coding: InputCoding) -> _Quantised:
+        return self._run(Quantize(self._target, self._timesteps, coding, **self._settings(margin)), coding)
+
+    def _run(self, step: Quantize, coding: InputCoding) -> _Quantised:
+        manager = PassManager([step], self._progress)
+        result = manager.run(self._graph)
+        (record,) = manager.records
+        assert isinstance(record.result.outcome, QuantizationOutcome)
+        return _Quantised(result.graph, coding, record.result.outcome, manager.records)
+
+    def _settings(self, margin: float) -> _Settings:
+        return {
+            "margin": margin,
+            "least_units": self._least_units,
+            "rounding": self._rounding,
+            "lead": self._lead,
+        }
+
+    def _codings(self) -> Iterator[InputCoding]:
+        """The ways to spread graded input over the steps, the most even one first."""
+        if self._coding.kind != "graded":
+            yield self._coding
+            return
+        for divisor in InputCoding.divisors(self._timesteps):
+            yield replace(self._coding, divisor=divisor)
