@@ -12,6 +12,9 @@ from snnc.compiler.ir import Node
 from snnc.compiler.ir.graph import Apply, apply_node
 from snnc.program import Layer
 
+# What the ANN is called then; T steps have T + 1 levels, 0 among them.
+ROUNDED = "and rounded to T + 1 levels"
+
 # Vth and v0 of each channel, in units of the activations, shaped to be combined with a batch of the layer's values.
 Levels = tuple[FloatArray, FloatArray]
 

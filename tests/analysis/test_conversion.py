@@ -20,12 +20,12 @@ from snnc.analysis.conversion.spiking import (
     CLIPPED,
     FLOAT_SPIKES,
     INTEGERS,
-    ROUNDED,
     SpikingStages,
     replayed_passes,
 )
 from snnc.analysis.conversion.steps import led_runs, stops
 from snnc.analysis.diagnosis import diagnose_program
+from snnc.analysis.staircase import ROUNDED
 from snnc.analysis.validation.spiking import threshold_of
 from snnc.api.compile import compile_recorded
 from snnc.compiler.conversion.float_simulation import simulate
@@ -89,6 +89,7 @@ def test_passes_that_are_exact_change_no_prediction(residual: tuple[torch.nn.Mod
     assert np.array_equal(spikes.predictions, run.readout.argmax(1).numpy())
     # The diagnosis replaces activations of the traced network, which computes the same.
     stages = diagnose_program(led, module, data).stages
+    assert stages[2].name == ROUNDED and "T + 1 levels" in ROUNDED
     for each, stage in ((clipped, stages[1]), (rounded, stages[2])):
         assert float((each.predictions == expected).mean()) == pytest.approx(stage.agreement, abs=1.5 / 24)
 

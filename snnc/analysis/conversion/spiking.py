@@ -16,7 +16,7 @@ from snnc.analysis.conversion.measured import Common, ConversionReport, Measurem
 from snnc.analysis.conversion.passes import ANN, Predictions, Stages, ann_predictions
 from snnc.analysis.conversion.steps import StepOutcome, led_runs, step_outcomes, stops
 from snnc.analysis.diagnosis import Diagnosis, Finding, Stage, diagnose_program
-from snnc.analysis.staircase import clipped, rounded
+from snnc.analysis.staircase import ROUNDED, clipped, rounded
 from snnc.analysis.thresholds import LayerThresholds, program_thresholds
 from snnc.analysis.thresholds.measure import lowered_module, program_levels
 from snnc.analysis.validation.pairs import Pair
@@ -32,7 +32,7 @@ from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 
 # What a network is after a pass; the pass that assigns thresholds is taken apart.
-CLIPPED, ROUNDED = "ANN, activations clipped at Vth", "and rounded to T + 1 levels"
+CLIPPED = "ANN, activations clipped at Vth"
 FLOAT_SPIKES, INTEGERS = "spikes, floating point", "spikes, the chip's integers"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.analysis.staircase import Levels, clipped, rounded
+from snnc.analysis.staircase import ROUNDED, Levels, clipped, rounded
 from snnc.common.arrays import FloatArray
 from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.ir import Graph, execute
@@ -119,7 +119,7 @@ class LayerErrorSums:
         )
 
 
-STAGES = ("the ANN", "clipped at the thresholds", "and rounded to T + 1 levels", "spikes on the simulator")
+STAGES = ("the ANN", "clipped at the thresholds", ROUNDED, "spikes on the simulator")
 
 
 @dataclass(frozen=True)
