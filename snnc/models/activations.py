@@ -122,7 +122,7 @@ class QCFS(nn.Module):
         return self.threshold * (rounded / self.steps)
 
     def extra_repr(self) -> str:
-        """Steps and largest value, for ``print(network)``."""
+        """Return steps and largest value, for ``print(network)``."""
         return f"steps={self.steps}, threshold={self.threshold.item():.4g}"
 
 

@@ -121,9 +121,9 @@ def test_a_wheel_without_a_room_is_not_built(room: str, tmp_path: Path) -> None:
 
 def test_a_folder_that_setuptools_leaves_out_is_named(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "snnc", "text")
-    (folder / "snnc" / "runtime" / "lava" / "__init__.py").unlink()
+    (folder / "snnc" / "runtime" / "netx" / "__init__.py").unlink()
     done = build(folder, "wheel")
-    assert done.returncode != 0 and "the wheel would lack snnc.runtime.lava, snnc.runtime.lava.fast:" in done.stderr
+    assert done.returncode != 0 and "the wheel would lack snnc.runtime.netx:" in done.stderr
 
 
 def test_an_editable_installation_finds_the_real_folders(without_links: Path, tmp_path: Path) -> None:
