@@ -75,7 +75,7 @@ class ClippedReLU(nn.Module):
             self.register_buffer("threshold", value)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Truncates values of any shape."""
+        """Truncate values of any shape."""
         return torch.minimum(values.relu(), self.threshold)
 
     def extra_repr(self) -> str:
@@ -122,7 +122,7 @@ class QCFS(nn.Module):
         return self.threshold * (rounded / self.steps)
 
     def extra_repr(self) -> str:
-        """Return steps and largest value, for ``print(network)``."""
+        """Return the steps and the largest value, for ``print(network)``."""
         return f"steps={self.steps}, threshold={self.threshold.item():.4g}"
 
 

@@ -141,7 +141,7 @@ def chain_features(
 def chain_head(
     features: int, hidden: Sequence[int], num_classes: int, *, activation: ActivationMaker
 ) -> list[nn.Module]:
-    """Build the linear layers of a network, with dropout of 1/2 behind each but the last.
+    """Build the linear layers of a network, with dropout of 1/2 after each but the last.
 
     Args:
         features: Number of inputs, at least 1.

@@ -33,12 +33,12 @@ class PaddedShortcut(nn.Module):
         self.new_channels = new_channels
 
     def forward(self, values: Tensor) -> Tensor:
-        """Maps ``(N, C, H, W)`` to ``(N, C + new_channels, ceil(H / stride), ceil(W / stride))``."""
+        """Map ``(N, C, H, W)`` to ``(N, C + new_channels, ceil(H / stride), ceil(W / stride))``."""
         side = self.new_channels // 2
         return functional.pad(values[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, side, side))
 
     def extra_repr(self) -> str:
-        """Stride and channels, for ``print(network)``."""
+        """Return the stride and channels, for ``print(network)``."""
         return f"stride={self.stride}, new_channels={self.new_channels}"
 
 
@@ -79,7 +79,7 @@ class ResidualBlock(nn.Module):
         self.activation2 = activation()
 
     def forward(self, values: Tensor) -> Tensor:
-        """Maps ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``."""
+        """Map ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``."""
         inner = self.activation1(self.bn1(self.conv1(values)))
         result: Tensor = self.activation2(torch.add(self.bn2(self.conv2(inner)), self.downsample(values)))
         return result
@@ -88,7 +88,7 @@ class ResidualBlock(nn.Module):
 def residual_stage(
     in_channels: int, out_channels: int, blocks: int, *, stride: int, shortcut: Shortcut, activation: ActivationMaker
 ) -> nn.Sequential:
-    """Build blocks of the same width, one behind the other; the first one changes the shape.
+    """Build blocks of the same width, one after the other; the first one changes the shape.
 
     Args:
         in_channels: Channels of the input, at least 1.
