@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import operator as python_operator
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,12 @@ from snnc.compiler.frontend.operations.table import (
     function_operator,
     module_operator,
     onnx_operator,
-    operator,
     supported,
 )
 from snnc.compiler.ir import ReLU
 
 # Python's own operators have no names for what they take, and torch none for this function's.
-UNNAMED = (python_operator.add, python_operator.iadd, python_operator.getitem, torch.max_pool2d)
+UNNAMED = (operator.add, operator.iadd, operator.getitem, torch.max_pool2d)
 FUNCTIONS = [
     (row, function) for row in OPERATORS for function in row.functions if row.parameters and function not in UNNAMED
 ]
@@ -90,13 +89,10 @@ def test_every_reader_of_an_operator_of_onnx_stands_in_the_table() -> None:
 
 
 def test_a_name_has_one_row() -> None:
-    before = list(OPERATORS)
-    try:
-        with pytest.raises(ValueError, match="two rows describe"):
-            operator(functions=(F.relu,))(lambda call: None)
-    finally:
-        OPERATORS[:] = before
-    assert function_operator(F.relu) is not None
+    before, relu = list(OPERATORS), function_operator(F.relu)
+    with pytest.raises(ValueError, match="two rows describe"):
+        Operator(functions=(F.relu,))(lambda call: None)
+    assert before == OPERATORS and function_operator(F.relu) is relu is not None
 
 
 def test_one_row_adds_an_operation_to_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +105,7 @@ def test_one_row_adds_an_operation_to_every_format(tmp_path: Path, monkeypatch: 
     with pytest.raises(UnsupportedError, match="ReLU6 is not supported"):
         trace(network, IMAGE)
 
-    @operator(modules=(nn.ReLU6,), functions=(F.relu6,), aten=("relu6",), bounds=(0, 6), listed=("ReLU6",))
+    @Operator(modules=(nn.ReLU6,), functions=(F.relu6,), aten=("relu6",), bounds=(0, 6), listed=("ReLU6",))
     def relu6(call: Call) -> ReLU:
         return ReLU(6.0)
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from snnc.common.arrays import FloatArray
 from snnc.compiler.frontend.operations.call import Call
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import IntegrateAndFire, ReLU, Softmax
 
 advise(
@@ -57,7 +57,7 @@ advise(
 )
 
 
-@operator(
+@Operator(
     modules=(nn.ReLU,),
     functions=(F.relu, F.relu_, torch.relu),
     methods=("relu", "relu_"),
@@ -86,7 +86,7 @@ def is_activation(module: nn.Module) -> bool:
     return getattr(type(module), MARK, None) is not None
 
 
-@operator(
+@Operator(
     recognises=is_activation,
     listed=("ClippedReLU", "QCFS"),
     conditions="read without `--trust`; their thresholds are there for `--threshold learned`; so are "
@@ -170,7 +170,7 @@ def _computes(module: nn.Module, operation: ReLU) -> bool:
     return isinstance(found, torch.Tensor) and torch.allclose(found, operation.apply(probe), rtol=1e-9, atol=0)
 
 
-@operator(
+@Operator(
     modules=(nn.Softmax,),
     functions=(F.softmax, torch.softmax),
     methods=("softmax",),
@@ -183,7 +183,7 @@ def softmax(call: Call, dim: object = None) -> Softmax:
     return _softmax(call, dim, logarithm=False)
 
 
-@operator(
+@Operator(
     modules=(nn.LogSoftmax,),
     functions=(F.log_softmax, torch.log_softmax),
     methods=("log_softmax",),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator as python_operator
+import operator
 
 import torch
 
 from snnc.compiler.frontend.operations.call import Call
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import Add, Concat, Identity, Operation
 
 advise("scale the weights of the layer before or behind instead", "div", "mul", "neg", "truediv")
@@ -15,8 +15,8 @@ advise("change the sign of the layer that gives the second value, and add", "sub
 advise("use torch.cat(values, dim=1)", "stack")
 
 
-@operator(
-    functions=(torch.add, python_operator.add, python_operator.iadd),
+@Operator(
+    functions=(torch.add, operator.add, operator.iadd),
     methods=("add", "add_", "__add__", "__iadd__"),
     aten=("add", "add_"),
     onnx=("Add", "Sum"),
@@ -56,7 +56,7 @@ def add(call: Call, other: object = None, *, alpha: object = 1) -> Operation:
     return Add()
 
 
-@operator(
+@Operator(
     functions=(torch.cat, torch.concat, torch.concatenate),
     aten=("cat", "concat", "concatenate"),
     onnx=("Concat",),

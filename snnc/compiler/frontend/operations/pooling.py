@@ -10,7 +10,7 @@ from torch import nn
 
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend.operations.call import Call, Pair
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import AvgPool2d, Identity, MaxPool2d, Operation, Shape, Sparse
 from snnc.compiler.ir.pooling import Pooling
 from snnc.program.connections import window_output
@@ -18,7 +18,7 @@ from snnc.program.connections import window_output
 advise("train with AvgPool2d or MaxPool2d instead", "lppool2d")
 
 
-@operator(
+@Operator(
     modules=(nn.MaxPool2d,),
     functions=(F.max_pool2d, torch.max_pool2d),
     aten=("max_pool2d", "max_pool2d_with_indices"),
@@ -48,13 +48,13 @@ def max_pool2d(
     return MaxPool2d(kernel, steps, sides)
 
 
-@operator(functions=(F.max_pool2d_with_indices, F.adaptive_max_pool2d_with_indices))
+@Operator(functions=(F.max_pool2d_with_indices, F.adaptive_max_pool2d_with_indices))
 def max_pool2d_with_indices(call: Call) -> Operation:
     """Refuse pooling that gives the places of the maxima too."""
     raise _with_indices(call)
 
 
-@operator(
+@Operator(
     modules=(nn.AvgPool2d,),
     functions=(F.avg_pool2d,),
     aten=("avg_pool2d",),
@@ -81,7 +81,7 @@ def avg_pool2d(
     return AvgPool2d(kernel, steps, sides)
 
 
-@operator(
+@Operator(
     modules=(nn.AdaptiveMaxPool2d,),
     functions=(F.adaptive_max_pool2d,),
     aten=("adaptive_max_pool2d",),
@@ -107,7 +107,7 @@ def adaptive_max_pool2d(call: Call, output_size: object = None, return_indices: 
     return pooling
 
 
-@operator(
+@Operator(
     modules=(nn.AdaptiveAvgPool2d,),
     functions=(F.adaptive_avg_pool2d,),
     aten=("adaptive_avg_pool2d", "_adaptive_avg_pool2d"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from snnc.compiler.frontend.operations.call import Call
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import AvgPool2d, Flatten, Operation
 
 advise("use a mean over both image axes, x.mean((2, 3)), and scale the weights of the next layer", "sum")
 
 
-@operator(
+@Operator(
     functions=(torch.mean,),
     methods=("mean",),
     aten=("mean",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import operator as python_operator
+import operator
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from snnc.compiler.frontend.operations.call import Call
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import Conv2d, Flatten, Identity, Operation, Shape, Sparse
 
 advise(
@@ -31,7 +31,7 @@ advise("export the network before it is quantised", "quantizelinear", "dequantiz
 Sides = tuple[int, int]
 
 
-@operator(
+@Operator(
     modules=(nn.ZeroPad2d, nn.ConstantPad2d),
     functions=(F.pad,),
     aten=("pad", "constant_pad_nd"),
@@ -103,7 +103,7 @@ def _pad_image(channels: int, front: Sides, rows: Sides, columns: Sides) -> Conv
     return Conv2d(weight, np.zeros(channels), padding=padding, groups=channels)
 
 
-@operator(
+@Operator(
     modules=(nn.Dropout, nn.Dropout1d, nn.Dropout2d),
     functions=(F.dropout, F.dropout2d),
     aten=("dropout", "dropout_", "feature_dropout", "feature_dropout_", "native_dropout"),
@@ -121,7 +121,7 @@ def dropout(call: Call, p: object = 0.5, training: object = True) -> Identity:
     return Identity()
 
 
-@operator(
+@Operator(
     modules=(nn.Identity,),
     functions=(torch.clone,),
     methods=("clone", "contiguous"),
@@ -135,7 +135,7 @@ def identity(call: Call) -> Identity:
     return Identity()
 
 
-@operator(
+@Operator(
     modules=(nn.Flatten,),
     functions=(torch.flatten,),
     methods=("flatten",),
@@ -149,7 +149,7 @@ def flatten(call: Call, start_dim: object = 0, end_dim: object = -1) -> Operatio
     return reshape(call)
 
 
-@operator(
+@Operator(
     functions=(torch.reshape,),
     methods=("reshape", "view"),
     aten=("reshape", "view", "_unsafe_view", "_reshape_copy", "view_copy"),
@@ -178,7 +178,7 @@ def flatten_channels_last(images: torch.Tensor) -> torch.Tensor:
     return images.permute(0, 2, 3, 1).flatten(1)
 
 
-@operator(functions=(flatten_channels_last,))
+@Operator(functions=(flatten_channels_last,))
 def reordered(call: Call) -> Operation:
     """Build ``flatten_channels_last`` as a map that moves values."""
     shape = call.shapes[0][1:]
@@ -190,8 +190,8 @@ def reordered(call: Call) -> Operation:
     return Sparse(matrix, np.zeros(size), (size,), shape)
 
 
-@operator(
-    functions=(python_operator.getitem,),
+@Operator(
+    functions=(operator.getitem,),
     aten=("slice",),
     onnx=("Slice", "Split"),
     listed_call="slices",

@@ -20,14 +20,11 @@ from torch import nn
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Operator:
-    """A row: one operation of PyTorch.
+    """A row: one operation of PyTorch. It decorates the function that builds the operation, and so enters the table.
 
     Attributes:
-        build: Makes the operations of the graph. It takes the ``Call`` and then the call's arguments behind the
-            tensor, by PyTorch's names and in PyTorch's order, with PyTorch's defaults; those given by name only come
-            last. Arguments that it does not take do not matter.
         modules: Classes of torch.nn; the class itself, not its subclasses, which may compute something else.
         functions: Functions; what a file describes is put together from the first one.
         methods: Names of tensors' methods.
@@ -40,9 +37,11 @@ class Operator:
         listed: Names in the list of supported modules.
         listed_call: What the list of supported calls says.
         conditions: What the documentation says of it; None: it is not shown there.
+        build: Makes the operations of the graph. It takes the ``Call`` and then the call's arguments behind the
+            tensor, by PyTorch's names and in PyTorch's order, with PyTorch's defaults; those given by name only come
+            last. Arguments that it does not take do not matter.
     """
 
-    build: Callable[..., Any]
     modules: tuple[type[nn.Module], ...] = ()
     functions: tuple[Callable[..., Any], ...] = ()
     methods: tuple[str, ...] = ()
@@ -55,6 +54,28 @@ class Operator:
     listed: tuple[str, ...] = ()
     listed_call: str | None = None
     conditions: str | None = None
+    build: Callable[..., Any] = field(init=False)
+
+    def __call__(self, build: Builder) -> Builder:
+        """Put the operation that a function builds into the table.
+
+        Raises:
+            ValueError: Another row has one of its names.
+        """
+        self.build = build
+        tables: tuple[tuple[dict[Any, Operator], tuple[Any, ...]], ...] = (
+            (_BY_MODULE, self.modules),
+            (_BY_FUNCTION, self.functions),
+            (_BY_METHOD, self.methods),
+            (_BY_ATEN, self.aten),
+            (_BY_ONNX, self.onnx),
+        )
+        for table, names in tables:
+            for name in names:
+                if table.setdefault(name, self) is not self:
+                    raise ValueError(f"two rows describe {name}")
+        OPERATORS.append(self)
+        return build
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -95,32 +116,6 @@ _BY_ATEN: dict[str, Operator] = {}
 _BY_ONNX: dict[str, Operator] = {}
 # What to do instead of what is not in the table, by names as _plain() makes them.
 _INSTEAD: dict[str, str] = {}
-
-
-def operator(**row: Any) -> Callable[[Builder], Builder]:
-    """Put an operation into the table.
-
-    Args:
-        **row: The attributes of :class:`Operator`; the decorated function is ``build``.
-    """
-
-    def register(build: Builder) -> Builder:
-        made = Operator(build, **row)
-        OPERATORS.append(made)
-        tables: tuple[tuple[dict[Any, Operator], tuple[Any, ...]], ...] = (
-            (_BY_MODULE, made.modules),
-            (_BY_FUNCTION, made.functions),
-            (_BY_METHOD, made.methods),
-            (_BY_ATEN, made.aten),
-            (_BY_ONNX, made.onnx),
-        )
-        for table, names in tables:
-            for name in names:
-                if table.setdefault(name, made) is not made:
-                    raise ValueError(f"two rows describe {name}")
-        return build
-
-    return register
 
 
 def advise(advice: str, *kinds: str) -> None:

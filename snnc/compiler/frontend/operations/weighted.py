@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from snnc.compiler.frontend.operations.call import Call, array_or, as_array
-from snnc.compiler.frontend.operations.table import advise, operator
+from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import BatchNorm, Conv2d, ConvTranspose2d, Linear
 
 advise(
@@ -27,7 +27,7 @@ advise("train with ConvTranspose2d instead", "interpolate", "resize", "upsample"
 advise("use Conv2d on an image of one row", "conv1d")
 
 
-@operator(
+@Operator(
     modules=(nn.Conv2d,),
     functions=(F.conv2d,),
     aten=("conv2d", "convolution", "_convolution"),
@@ -62,7 +62,7 @@ def conv2d(
     return Conv2d(as_array(kernel), array_or(shift, np.zeros(len(kernel))), steps, sides, spread, count)
 
 
-@operator(
+@Operator(
     modules=(nn.ConvTranspose2d,),
     functions=(F.conv_transpose2d,),
     aten=("conv_transpose2d",),
@@ -99,7 +99,7 @@ def conv_transpose2d(
     return ConvTranspose2d(as_array(kernel), array_or(shift, zeros), steps, sides, (rows, columns), spread, count)
 
 
-@operator(
+@Operator(
     modules=(nn.Linear,),
     functions=(F.linear,),
     aten=("linear", "addmm", "matmul", "mm"),
@@ -118,7 +118,7 @@ def linear(call: Call, weight: object = None, bias: object = None) -> Linear:
     return Linear(as_array(matrix), array_or(shift, np.zeros(len(matrix))))
 
 
-@operator(
+@Operator(
     modules=(nn.BatchNorm1d, nn.BatchNorm2d),
     functions=(F.batch_norm,),
     aten=("batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update"),
