@@ -8,7 +8,7 @@ of the table says all; here stand those that have others.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,33 @@ import torch.nn.functional as F
 from snnc.compiler.frontend.files.assembly import ARITHMETIC, Assembly
 from snnc.compiler.frontend.operations.table import aten_operator, bounding_operator
 
-__all__ = ["Operators"]
+__all__ = ["Operators", "Unknown", "keep"]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that no tensor may depend on: whatever reads it says so.
+
+    Attributes:
+        source: What gave it.
+    """
+
+    source: str
+
+
+def keep(values: dict[str, Any], names: Sequence[str], result: Any) -> None:
+    """Note what an operator gives, under the names of its outputs.
+
+    Args:
+        values: Values by name; added to.
+        names: Of the outputs.
+        result: What ``Operators.apply`` returned. One value where several are expected: the rest is unknown.
+    """
+    results = result if isinstance(result, tuple) else (result,)
+    for position, name in enumerate(names):
+        value = results[position] if position < len(results) else None
+        values[name] = Unknown("a second value") if value is None else value
+
 
 # An operator's arguments by their names in its schema; those left out have their defaults.
 Arguments = Mapping[str, Any]

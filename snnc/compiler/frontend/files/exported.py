@@ -20,7 +20,7 @@ import torch.fx
 
 from snnc.common.errors import ModelError, UnsupportedError
 from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
-from snnc.compiler.frontend.files.aten import Operators
+from snnc.compiler.frontend.files.aten import Operators, Unknown, keep
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, StoredValues, rebuild_tensor, storage_bytes
 from snnc.compiler.frontend.files.torch_save import Records, read_archive
@@ -281,28 +281,21 @@ class _Reader:
         target = str(node["target"])
         name = _output_name(outputs[0]) if outputs else f"node {number}"
         self._network.place = place_of(node["metadata"], printable(name))
+        operator = target.removeprefix(_OPERATOR).partition(".")[0]
+        if target.startswith(_OPERATOR) and operator.startswith(_CHECKS):
+            return
+        names = [_output_name(each) for each in outputs]
         if target.startswith(_OPERATOR):
-            operator = target.removeprefix(_OPERATOR).partition(".")[0]
-            if operator.startswith(_CHECKS):
-                return
             given = {each["name"]: self._value(each["arg"]) for each in node["inputs"]}
-            self._keep(outputs, operators.apply(operator, given))
+            keep(self._values, names, operators.apply(operator, given))
         elif any("as_tensor" in each or "as_tensors" in each for each in outputs):
             raise self._network.place.unsupported(f"{printable(target)} is not supported", "PyTorch's own operators")
         elif target.startswith(_ARITHMETIC) and len(node["inputs"]) == 2:
             first, second = (self._value(each["arg"]) for each in node["inputs"])
-            self._keep(outputs, operators.arithmetic(target.removeprefix(_ARITHMETIC), first, second))
+            keep(self._values, names, operators.arithmetic(target.removeprefix(_ARITHMETIC), first, second))
         else:
             # Of checks and the like: whatever needs the result says so.
-            for each in outputs:
-                self._values[_output_name(each)] = _Unknown(target)
-
-    def _keep(self, outputs: list[Any], result: Any) -> None:
-        results = result if isinstance(result, tuple) else (result,)
-        # One value where several are expected: of the rest, whatever is read says so.
-        for position, described in enumerate(outputs):
-            value = results[position] if position < len(results) else None
-            self._values[_output_name(described)] = _Unknown("a second value") if value is None else value
+            self._values.update(dict.fromkeys(names, Unknown(target)))
 
     def _value(self, argument: Mapping[str, Any]) -> Any:
         """Return an argument: each is an object with one entry, which says its kind."""
@@ -327,22 +320,11 @@ class _Reader:
 
     def _named(self, name: str) -> Any:
         value = self._values[name]
-        if isinstance(value, _Unknown):
+        if isinstance(value, Unknown):
             raise self._network.place.unsupported(
-                f"it reads {printable(value.target)}", "values that supported operations give"
+                f"it reads {printable(value.source)}", "values that supported operations give"
             )
         return value
-
-
-class _Unknown:
-    """A value that nobody may read.
-
-    Attributes:
-        target: What gave it.
-    """
-
-    def __init__(self, target: str) -> None:
-        self.target = target
 
 
 _PLAIN: dict[str, type | tuple[type, ...]] = {

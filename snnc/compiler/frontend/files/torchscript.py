@@ -16,7 +16,7 @@ import torch
 import torch.fx
 
 from snnc.compiler.frontend.files.assembly import Assembly, Place, is_number, printable
-from snnc.compiler.frontend.files.aten import Operators
+from snnc.compiler.frontend.files.aten import Operators, Unknown, keep
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.locations import foreign_line
 
@@ -93,11 +93,11 @@ class _Reader:
         if kind == "prim::Constant":
             self._values[outputs[0]] = node.output().toIValue()
         elif kind in ("prim::ListConstruct", "prim::TupleConstruct"):
-            self._values[outputs[0]] = [self._values.get(each.debugName(), _Unknown(kind)) for each in node.inputs()]
+            self._values[outputs[0]] = [self._values.get(each.debugName(), Unknown(kind)) for each in node.inputs()]
         elif kind in ("prim::ListUnpack", "prim::TupleUnpack"):
-            self._keep(outputs, tuple(self._value(next(node.inputs()))))
+            keep(self._values, outputs, tuple(self._value(next(node.inputs()))))
         elif kind in _SAME:
-            self._values[outputs[0]] = self._values.get(next(node.inputs()).debugName(), _Unknown(kind))
+            self._values[outputs[0]] = self._values.get(next(node.inputs()).debugName(), Unknown(kind))
         elif kind == "prim::If" and not outputs and _may_raise(node):
             return  # a check of the input, which the probe makes too
         elif kind == "aten::size" and node.inputsSize() == 1:
@@ -111,7 +111,7 @@ class _Reader:
             self._operator(node, kind, outputs)
         else:
             # Of checks and the like: whatever needs the result says so.
-            self._values.update((each, _Unknown(kind)) for each in outputs)
+            self._values.update((each, Unknown(kind)) for each in outputs)
 
     def _number(self, described: Any) -> Any:
         """Return a whole number, or the node of one; None for others. Traced networks hold numbers as tensors."""
@@ -125,7 +125,7 @@ class _Reader:
             return self._network.size(several.tensor, position)
         if isinstance(several, list) and isinstance(position, int):
             return several[position]
-        return _Unknown("an index")
+        return Unknown("an index")
 
     def _operator(self, node: Any, kind: str, outputs: list[str]) -> None:
         name = kind.removeprefix("aten::")
@@ -137,20 +137,14 @@ class _Reader:
         given = {
             argument.name: self._value(each) for argument, each in zip(schema.arguments, node.inputs(), strict=True)
         }
-        self._keep(outputs, self._operators.apply(name, given))
-
-    def _keep(self, outputs: list[str], result: Any) -> None:
-        results = result if isinstance(result, tuple) else (result,)
-        for position, name in enumerate(outputs):
-            value = results[position] if position < len(results) else None
-            self._values[name] = _Unknown("a second value") if value is None else value
+        keep(self._values, outputs, self._operators.apply(name, given))
 
     def _value(self, described: Any) -> Any:
-        value = self._values.get(described.debugName(), _Unknown("an unknown value"))
+        value = self._values.get(described.debugName(), Unknown("an unknown value"))
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, _Unknown):
+            if isinstance(each, Unknown):
                 raise self._network.place.unsupported(
-                    f"it reads what {printable(each.kind)} gives", "values that supported operations give"
+                    f"it reads what {printable(each.source)} gives", "values that supported operations give"
                 )
         return value
 
@@ -174,17 +168,6 @@ class _Sizes:
     """
 
     tensor: Any
-
-
-@dataclass(frozen=True)
-class _Unknown:
-    """A value that no tensor may depend on.
-
-    Attributes:
-        kind: What gave it.
-    """
-
-    kind: str
 
 
 def _line(source: str) -> str | None:
