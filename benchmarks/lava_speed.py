@@ -31,7 +31,8 @@ from rich.console import Console
 from rich.table import Table
 
 import snnc
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.models import lenet, resnet20
 from snnc.program import Program
 from snnc.runtime.lava.network import LavaNetwork, open_network
@@ -59,7 +60,7 @@ def network(name: str, timesteps: int) -> Program:
     levels = np.random.default_rng(0).integers(0, 256, (CALIBRATION, *shape)).astype(np.uint8)
     with torch.no_grad():  # batch normalisation as training leaves it, so that all layers fire
         module.train()(torch.as_tensor(levels / 255, dtype=torch.float32))
-    return compile_module(module, levels / 255, Options(timesteps=timesteps), unit=1 / 255).program
+    return compile_module(module, levels / 255, CompileOptions(timesteps=timesteps), unit=1 / 255).program
 
 
 def seconds(action: Callable[[], object], children: frozenset[int] = frozenset()) -> tuple[float, float]:

@@ -21,13 +21,15 @@ from snnc.common.lazy_names import lazy_names
 if TYPE_CHECKING:
     from snnc.analysis.conversion import LayerEvidence, PassOutcome, Report, SigmaDeltaReport, StepOutcome
     from snnc.analysis.diagnosis import Diagnosis, Finding, LayerErrors, Stage
+    from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
     from snnc.analysis.thresholds import LayerThresholds
     from snnc.analysis.validation import LayerComparison, Validation
     from snnc.api.analyse import diagnose, report, validate
     from snnc.api.bundle import Bundle, bundle
-    from snnc.api.compile import compile, export_nir, load, run
+    from snnc.api.compile import compile, export_nir, load
     from snnc.api.inspect import estimate_energy, model_thresholds, place, program_thresholds
     from snnc.api.netx import NetxNetwork, NetxResult, load_netx, run_netx
+    from snnc.api.run import run
     from snnc.common.errors import (
         BackendError,
         DataError,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
         UnsupportedError,
         UntrustedModelError,
     )
+    from snnc.common.progress import Progress
+    from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
     from snnc.finetuning.options import FinetuneOptions, FinetuneSettings
     from snnc.finetuning.whole_run import FineTuning, finetune
     from snnc.models.data import Dataset, load_data
@@ -53,16 +57,21 @@ if TYPE_CHECKING:
     from snnc.runtime.agreement import Agreement, LayerAgreement
     from snnc.runtime.energy import EnergyEstimate, OperationCounts
     from snnc.runtime.hardware.lab import LabResult, read_lab_result
+    from snnc.runtime.options import BundleOptions, NetxRunOptions, RunOptions
     from snnc.runtime.result import RunResult
 
     __version__: str
 
 __all__ = [
+    "ActivationOptions",
     "Agreement",
     "BackendError",
     "Bundle",
+    "BundleOptions",
+    "CompileOptions",
     "DataError",
     "Dataset",
+    "DiagnoseOptions",
     "Diagnosis",
     "EnergyEstimate",
     "Epoch",
@@ -82,6 +91,7 @@ __all__ = [
     "ModelError",
     "NetxNetwork",
     "NetxResult",
+    "NetxRunOptions",
     "OperationCounts",
     "OptionError",
     "OutputError",
@@ -91,8 +101,11 @@ __all__ = [
     "PlacedLayer",
     "Placement",
     "Program",
+    "Progress",
     "Provenance",
     "Report",
+    "ReportOptions",
+    "RunOptions",
     "RunResult",
     "SigmaDeltaLayer",
     "SigmaDeltaProgram",
@@ -102,8 +115,10 @@ __all__ = [
     "StepOutcome",
     "Synapse",
     "TargetError",
+    "ThresholdOptions",
     "UnsupportedError",
     "UntrustedModelError",
+    "ValidateOptions",
     "Validation",
     "__version__",
     "bundle",
@@ -143,7 +158,12 @@ _HOMES = {
         "UnsupportedError",
         "UntrustedModelError",
     ),
-    "snnc.api.compile": ("compile", "export_nir", "load", "run"),
+    "snnc.api.compile": ("compile", "export_nir", "load"),
+    "snnc.api.run": ("run",),
+    "snnc.analysis.options": ("DiagnoseOptions", "ReportOptions", "ValidateOptions"),
+    "snnc.common.progress": ("Progress",),
+    "snnc.compiler.options": ("ActivationOptions", "CompileOptions", "ThresholdOptions"),
+    "snnc.runtime.options": ("BundleOptions", "NetxRunOptions", "RunOptions"),
     "snnc.api.analyse": ("diagnose", "report", "validate"),
     "snnc.program.placement": ("PlacedLayer", "Placement"),
     "snnc.program": (

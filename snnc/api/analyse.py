@@ -1,63 +1,47 @@
-"""The Python interface: a spiking network beside the ANN that it was made of."""
+"""A spiking network beside the ANN that it was made of: validation, diagnosis, reports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from torch import nn
 
 from snnc.analysis.conversion import Report, SigmaDeltaReport, measure_report
 from snnc.analysis.diagnosis import Diagnosis, diagnose_program
+from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
 from snnc.analysis.validation import Validation, validate_program
 from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
-from snnc.inputs.data import Data, as_module, as_program, evaluation_data, report_data
+from snnc.common.progress import Progress, Told, long_run, progress_of
+from snnc.common.signatures import called_with
+from snnc.inputs.data import Data, as_module, as_program, evaluation_data, model_and_program, report_data
 from snnc.program import CompiledNetwork
 from snnc.reporting.page.page import write_report
 from snnc.reporting.page.reproduce import Sources
 
-REPORT_SAMPLES = 256
+
+@dataclass(frozen=True)
+class _ValidateCall(ValidateOptions):
+    model: nn.Module | str | Path
+    program: CompiledNetwork | str | Path
+    data: Data
+    _: KW_ONLY
+    options: ValidateOptions | None = None
+    progress: Progress | Told | None = None
 
 
-def validate(
-    program: CompiledNetwork | str | Path,
-    model: nn.Module | str | Path,
-    data: Data,
-    *,
-    samples: int | None = None,
-    lava: bool | None = None,
-    lava_samples: int = 10,
-    lava_models: str | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    lava_timeout: float | None = None,
-    device: str = "cpu",
-    memory: int | None = None,
-    arch: str | None = None,
-    trust: bool = False,
-    advance: Callable[[str, int, int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
-) -> Validation:
-    """Compares the ANN with the simulator, layer by layer, and the simulator with Lava, spike by spike.
+@called_with(_ValidateCall)
+def validate(call: _ValidateCall) -> Validation:
+    """Compare the ANN with the simulator, layer by layer, and the simulator with Lava, spike by spike.
 
     Args:
+        model: The network that the program was compiled from, or its file. Where model and program are told apart by
+            what they are, they may also come in the other order, which was that of earlier versions.
         program: The program, or its .net file.
-        model: The network that it was compiled from, or its file.
-        data: As for :func:`run`.
-        samples: Compare on the first so many; None: all.
-        lava: Whether to run Lava too; None: if it is installed.
-        lava_samples: How many samples Lava runs.
-        lava_models: As for :func:`run`.
-        workers: As for :func:`run`.
-        cluster: As for :func:`run`.
-        lava_timeout: As for :func:`run`.
-        device: As for :func:`run`; the ANN runs on the CPU.
-        memory: As for :func:`run`.
-        arch: As for :func:`compile`.
-        trust: As for :func:`compile`.
-        advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
-        announce: As for :func:`run`.
+        data: As for :func:`run`. The ANN runs on the CPU.
+        options: All options at once; those that are given singly count more.
+        progress: Told what is compared, how many samples are done, and how long Lava will take.
 
     Returns:
         Layer by layer how near rates come to activations, accuracies, and whether sim and Lava agree;
@@ -67,47 +51,52 @@ def validate(
         BackendError: ``lava`` is True and Lava is not installed.
         SnncError: Anything else that the user can mend.
     """
+    model, program = model_and_program(call.model, call.program)
+    told = progress_of(call.progress)
+    dataset = evaluation_data(call.data, call.samples)
+
+    def advance(backend: str, done: int, total: int) -> None:
+        told.begin("comparing ANN and sim" if backend == "sim" else "comparing sim and Lava", total)
+        told.advance(done)
+
     return validate_program(
         as_program(program),
-        as_module(model, arch=arch, trust=trust),
-        evaluation_data(data, samples),
-        lava=lava,
-        lava_samples=lava_samples,
-        lava_models=lava_models,
-        workers=workers,
-        cluster=cluster,
-        lava_timeout=lava_timeout,
-        device=chosen_device(device),
-        memory=memory,
+        as_module(model, arch=call.arch, trust=call.trust),
+        dataset,
+        lava=call.lava,
+        lava_samples=call.lava_samples,
+        lava_models=call.lava_models,
+        workers=call.workers,
+        cluster=call.cluster,
+        lava_timeout=call.lava_timeout,
+        device=chosen_device(call.device),
+        memory=call.memory,
         advance=advance,
-        announce=announce,
+        announce=lambda seconds: told.say(long_run(seconds, min(call.lava_samples, len(dataset)))),
     )
 
 
-def diagnose(
-    program: CompiledNetwork | str | Path,
-    model: nn.Module | str | Path,
-    data: Data,
-    *,
-    samples: int | None = None,
-    device: str = "cpu",
-    memory: int | None = None,
-    arch: str | None = None,
-    trust: bool = False,
-    advance: Callable[[int, int], None] | None = None,
-) -> Diagnosis:
-    """Says what a conversion loses, in which layers and why, and what to try.
+@dataclass(frozen=True)
+class _DiagnoseCall(DiagnoseOptions):
+    model: nn.Module | str | Path
+    program: CompiledNetwork | str | Path
+    data: Data
+    _: KW_ONLY
+    options: DiagnoseOptions | None = None
+    progress: Progress | Told | None = None
+
+
+@called_with(_DiagnoseCall)
+def diagnose(call: _DiagnoseCall) -> Diagnosis:
+    """Say what a conversion loses, in which layers and why, and what to try.
 
     Args:
-        program: The program, or its .net file.
-        model: The network that it was compiled from, or its file.
-        data: As for :func:`run`; with labels accuracies are looked at, else agreement with the ANN.
-        samples: Look at the first so many; None: all.
-        device: As for :func:`run`; the ANN runs on the CPU.
-        memory: As for :func:`run`.
-        arch: As for :func:`compile`.
-        trust: As for :func:`compile`.
-        advance: Told of the samples done, and of all.
+        model: As for :func:`validate`.
+        program: As for :func:`validate`.
+        data: As for :func:`run`; with labels accuracies are looked at, else agreement with the ANN. ``samples=None``
+            takes all of them.
+        options: All options at once; those that are given singly count more.
+        progress: Told how many samples are done.
 
     Returns:
         What is left of the accuracy at each step from the ANN to spikes, each layer's errors by cause, and findings in
@@ -116,31 +105,37 @@ def diagnose(
     Raises:
         SnncError: Anything that the user can mend.
     """
+    model, program = model_and_program(call.model, call.program)
+    told = progress_of(call.progress)
+
+    def advance(done: int, total: int) -> None:
+        told.begin("comparing ANN and spikes", total)
+        told.advance(done)
+
     return diagnose_program(
         spiking(program, "diagnosis", "snnc validate shows the error of each of its layers"),
-        as_module(model, arch=arch, trust=trust),
-        evaluation_data(data, samples),
-        device=chosen_device(device),
-        memory=memory,
+        as_module(model, arch=call.arch, trust=call.trust),
+        evaluation_data(call.data, call.samples),
+        device=chosen_device(call.device),
+        memory=call.memory,
         advance=advance,
     )
 
 
-def report(
-    program: CompiledNetwork | str | Path,
-    model: nn.Module | str | Path,
-    data: Data,
-    path: str | Path,
-    *,
-    samples: int = REPORT_SAMPLES,
-    title: str | None = None,
-    device: str = "cpu",
-    memory: int | None = None,
-    arch: str | None = None,
-    trust: bool = False,
-    advance: Callable[[str, int, int], None] | None = None,
-) -> Report | SigmaDeltaReport:
-    """Writes a page on a conversion: one HTML file that needs nothing else.
+@dataclass(frozen=True)
+class _ReportCall(ReportOptions):
+    model: nn.Module | str | Path
+    program: CompiledNetwork | str | Path
+    data: Data
+    path: str | Path
+    _: KW_ONLY
+    options: ReportOptions | None = None
+    progress: Progress | Told | None = None
+
+
+@called_with(_ReportCall)
+def report(call: _ReportCall) -> Report | SigmaDeltaReport:
+    """Write a page on a conversion: one HTML file that needs nothing else.
 
     On it: the network as a picture, accuracy after every pass of the compiler and against T, each layer's activations
     in the ANN against its rates, spikes, synaptic operations and energy of both, fit to the chip, and the commands that
@@ -148,17 +143,12 @@ def report(
     far rounding can take them; it has no T.
 
     Args:
-        program: The program, or its .net file.
-        model: The network that it was compiled from, or its file.
+        model: As for :func:`validate`.
+        program: As for :func:`validate`.
         data: As for :func:`run`; without labels, agreement with the ANN is told in place of accuracies.
         path: The page; a file that exists is replaced.
-        samples: How many samples to measure on, drawn in equal numbers for each class; at least 1.
-        title: What the page is called; None: by the .net file, or by the model where that is no file.
-        device: As for :func:`run`; the ANN runs on the CPU.
-        memory: As for :func:`run`.
-        arch: As for :func:`compile`.
-        trust: As for :func:`compile`.
-        advance: Told of the progress: what happens, how much of it is done, how much there is.
+        options: All options at once; those that are given singly count more.
+        progress: Told what happens, how much of it is done, and how much there is.
 
     Returns:
         What was measured: a ``SigmaDeltaReport`` of a network of such neurons, else a ``Report``.
@@ -166,25 +156,34 @@ def report(
     Raises:
         SnncError: Anything that the user can mend.
     """
+    model, program = model_and_program(call.model, call.program)
+    told = progress_of(call.progress)
+
+    def advance(title: str, done: int, total: int) -> None:
+        told.begin(title, total)
+        told.advance(done)
+
     # Objects have no name that a command line could take.
     model_name, net_name, data_name = (
         str(each) if isinstance(each, str | Path) else name
-        for each, name in ((model, "MODEL"), (program, "NET"), (data, "DATA"))
+        for each, name in ((model, "MODEL"), (program, "NET"), (call.data, "DATA"))
     )
-    sources = Sources(model_name, net_name, data_name, architecture=arch, trust=trust, samples=samples)
+    sources = Sources(
+        model_name, net_name, data_name, architecture=call.arch, trust=call.trust, samples=call.report_samples
+    )
     found = measure_report(
         as_program(program),
-        as_module(model, arch=arch, trust=trust),
-        report_data(data, samples),
-        device=chosen_device(device),
-        memory=memory,
+        as_module(model, arch=call.arch, trust=call.trust),
+        report_data(call.data, call.report_samples),
+        device=chosen_device(call.device),
+        memory=call.memory,
         advance=advance,
     )
-    write_report(path, found, sources, title=title or _page_title(program, model), advance=advance)
+    write_report(call.path, found, sources, title=call.title or _page_title(program, model), advance=advance)
     return found
 
 
 def _page_title(*named: CompiledNetwork | nn.Module | str | Path) -> str:
-    """The name of the first that is a file, else the class of the last."""
+    """Return the name of the first that is a file, else the class of the last."""
     names = [Path(each).name for each in named if isinstance(each, str | Path)]
     return names[0] if names else type(named[-1]).__name__

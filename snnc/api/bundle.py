@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OptionError
+from snnc.common.progress import Progress, Told, progress_of
+from snnc.common.signatures import called_with
 from snnc.inputs.data import Data, evaluation_data, input_levels
 from snnc.program import CompiledNetwork
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle
+from snnc.runtime.options import BundleOptions
 
-BUNDLE_SAMPLES = 100
 # What a packed tar archive may be called: a laboratory has to know what to unpack it with.
 _SUFFIXES = (".tar.gz", ".tgz")
 
@@ -38,18 +39,19 @@ class Bundle:
     clipped: float
 
 
-def bundle(
-    program: CompiledNetwork | str | Path,
-    data: Data,
-    path: str | Path,
-    *,
-    samples: int = BUNDLE_SAMPLES,
-    device: str = "cpu",
-    memory: int | None = None,
-    progress: Callable[[str, int], None] | None = None,
-    advance: Callable[[int], None] | None = None,
-) -> Bundle:
-    """Packs a network, samples and the spikes that the simulator gives for them, with a script that needs only Lava.
+@dataclass(frozen=True)
+class _BundleCall(BundleOptions):
+    program: CompiledNetwork | str | Path
+    data: Data
+    path: str | Path
+    _: KW_ONLY
+    options: BundleOptions | None = None
+    progress: Progress | Told | None = None
+
+
+@called_with(_BundleCall)
+def bundle(call: _BundleCall) -> Bundle:
+    """Pack a network, samples and the spikes that the simulator gives for them, with a script that needs only Lava.
 
     Equal input gives equal bytes. docs/lab.md says what is in the archive and what the script does.
 
@@ -57,11 +59,8 @@ def bundle(
         program: The program, or its .net file.
         data: As for :func:`snnc.run`; with labels the laboratory's accuracy is compared too.
         path: The archive to write, a .tar.gz file; one that exists is replaced, and nothing is ever half-written.
-        samples: Pack the first so many, at least 1.
-        device: Where the simulator computes, as for :func:`snnc.run`.
-        memory: Bytes that it may take, as for :func:`snnc.run`.
-        progress: Told of each step as it begins: its title, and how many things it has to do.
-        advance: Told how many samples are done.
+        options: All options at once; those that are given singly count more.
+        progress: Told of each step as it begins, and how many samples are done.
 
     Returns:
         What was packed.
@@ -72,18 +71,24 @@ def bundle(
         OutputError: The file cannot be written.
         SnncError: Anything else that the user can mend.
     """
-    begin = progress or (lambda _title, _count: None)
-    begin("reading the data", 1)
-    network = spiking(program, "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
-    if not Path(path).name.endswith(_SUFFIXES):
-        raise OptionError("is no name of a packed tar archive", where=str(path), expected=" or ".join(_SUFFIXES))
-    dataset = evaluation_data(data, samples)
+    told = progress_of(call.progress)
+    told.begin("reading the data")
+    network = spiking(call.program, "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
+    if not Path(call.path).name.endswith(_SUFFIXES):
+        raise OptionError("is no name of a packed tar archive", where=str(call.path), expected=" or ".join(_SUFFIXES))
+    dataset = evaluation_data(call.data, call.samples)
     levels = input_levels(network, dataset)
-    begin("running on sim", len(dataset))
+    told.begin("running on sim", len(dataset))
     expected = run_levels(
-        network, levels.values, "sim", record=True, device=chosen_device(device), memory=memory, advance=advance
+        network,
+        levels.values,
+        "sim",
+        record=True,
+        device=chosen_device(call.device),
+        memory=call.memory,
+        advance=told.advance,
     )
-    begin("packing", 1)
-    write_bundle(network, levels.values, expected, path, data=dataset.name, labels=dataset.labels)
+    told.begin("packing")
+    write_bundle(network, levels.values, expected, call.path, data=dataset.name, labels=dataset.labels)
     spikes = sum(int(counts.sum()) for counts in expected.spike_counts)
-    return Bundle(Path(path), dataset.name, len(dataset), spikes, levels.clipped)
+    return Bundle(Path(call.path), dataset.name, len(dataset), spikes, levels.clipped)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from torch import nn
 
 from snnc.analysis.thresholds import LayerThresholds, measure
 from snnc.api.neurons import spiking
-from snnc.compiler.ir.passes import Progress
-from snnc.compiler.pipeline import Options
-from snnc.inputs.data import Data, as_module, as_numbers, as_program, calibration_data
+from snnc.common.options import options_of, taken
+from snnc.common.progress import Progress, Told, progress_of
+from snnc.common.signatures import called_with
+from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
+from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program
 from snnc.program import CompiledNetwork, placement
 from snnc.program.placement import Placement
 from snnc.program.targets import get_target
@@ -19,41 +21,25 @@ from snnc.runtime import energy
 from snnc.runtime.energy import EnergyEstimate
 from snnc.runtime.result import RunResult
 
-THRESHOLD_SAMPLES = 512
+
+@dataclass(frozen=True)
+class _ModelThresholdsCall(ThresholdOptions):
+    model: nn.Module | str | Path
+    calibration: Data
+    _: KW_ONLY
+    options: ThresholdOptions | None = None
+    progress: Progress | Told | None = None
 
 
-def model_thresholds(
-    model: nn.Module | str | Path,
-    calibration: Data,
-    *,
-    timesteps: int = 8,
-    threshold: str = "auto",
-    per_channel: bool = True,
-    objective: int = 1,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
-    calibration_samples: int = THRESHOLD_SAMPLES,
-    arch: str | None = None,
-    trust: bool = False,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
-) -> tuple[LayerThresholds, ...]:
-    """Shows the thresholds that :func:`snnc.compile` would choose, beside the activations that they stand for.
+@called_with(_ModelThresholdsCall)
+def model_thresholds(call: _ModelThresholdsCall) -> tuple[LayerThresholds, ...]:
+    """Show the thresholds that :func:`snnc.compile` would choose, beside the activations that they stand for.
 
     Args:
         model: The network, or its file.
         calibration: As for :func:`snnc.compile`.
-        timesteps: T, 1..1024.
-        threshold: How thresholds are chosen, as for :func:`snnc.compile`.
-        per_channel: A threshold for each channel instead of one for each layer.
-        objective: m, 1 or 2, as for :func:`snnc.compile`.
-        mean: What was subtracted from the data in training, one number or one for each channel.
-        std: What they were divided by after that.
-        calibration_samples: How many samples to look at.
-        arch: As for :func:`snnc.compile`.
-        trust: As for :func:`snnc.compile`.
-        progress: Told of each pass as it begins: its title, its place and the number of passes.
-        advance: Told how many samples were looked at, of twice their number: once to choose, once to judge.
+        options: All options at once; those that are given singly count more.
+        progress: Told how many samples were looked at, of twice their number: once to choose, once to judge.
 
     Returns:
         One for each layer that fires, in network order.
@@ -61,40 +47,37 @@ def model_thresholds(
     Raises:
         SnncError: Anything that the user can mend.
     """
-    options = Options(
-        timesteps=timesteps,
-        threshold=threshold,
-        per_channel=per_channel,
-        objective=objective,
-        mean=as_numbers(mean, "mean"),
-        std=as_numbers(std, "std"),
-    )
+    chosen = taken(ThresholdOptions, call)
+    options = CompileOptions(**{each.name: getattr(chosen, each.name) for each in options_of(ThresholdOptions)})
     options.check()
-    network = as_module(model, arch=arch, trust=trust)
-    dataset = calibration_data(calibration, calibration_samples)
-    return measure.model_thresholds(network, dataset, options, progress=progress, advance=advance)
+    network = as_module(call.model, arch=options.arch, trust=options.trust)
+    dataset = calibration_data(call.calibration, options.calibration_samples)
+    told = progress_of(call.progress)
+    told.begin("choosing thresholds", 2 * len(dataset))
+    return measure.model_thresholds(network, dataset, options, advance=told.advance)
 
 
-def program_thresholds(
-    program: CompiledNetwork | str | Path,
-    model: nn.Module | str | Path,
-    calibration: Data,
-    *,
-    calibration_samples: int = THRESHOLD_SAMPLES,
-    arch: str | None = None,
-    trust: bool = False,
-    advance: Callable[[int], None] | None = None,
-) -> tuple[LayerThresholds, ...]:
-    """Shows a compiled network's thresholds beside the activations of the model that it was compiled from.
+@dataclass(frozen=True)
+class _ProgramThresholdsCall(ActivationOptions):
+    model: nn.Module | str | Path
+    program: CompiledNetwork | str | Path
+    calibration: Data
+    _: KW_ONLY
+    options: ActivationOptions | None = None
+    progress: Progress | Told | None = None
+
+
+@called_with(_ProgramThresholdsCall)
+def program_thresholds(call: _ProgramThresholdsCall) -> tuple[LayerThresholds, ...]:
+    """Show a compiled network's thresholds beside the activations of the model that it was compiled from.
 
     Args:
+        model: The network that the program was compiled from, or its file: a program holds no activations. Model and
+            program may come in the other order, as for :func:`snnc.validate`.
         program: The program, or its .net file; T, normalisation and thresholds are its own.
-        model: The network that it was compiled from, or its file: a program holds no activations.
         calibration: As for :func:`snnc.compile`.
-        calibration_samples: How many samples to look at.
-        arch: As for :func:`snnc.compile`.
-        trust: As for :func:`snnc.compile`.
-        advance: Told how many samples were looked at.
+        options: All options at once; those that are given singly count more.
+        progress: Told how many samples were looked at.
 
     Returns:
         One for each layer that fires, in network order.
@@ -104,14 +87,17 @@ def program_thresholds(
         ModelError: The model has other layers than the program.
         SnncError: Anything else that the user can mend.
     """
+    model, program = model_and_program(call.model, call.program)
     spikes = spiking(program, "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
-    network = as_module(model, arch=arch, trust=trust)
-    dataset = calibration_data(calibration, calibration_samples)
-    return measure.program_thresholds(spikes, network, dataset, advance=advance)
+    network = as_module(model, arch=call.arch, trust=call.trust)
+    dataset = calibration_data(call.calibration, call.calibration_samples)
+    told = progress_of(call.progress)
+    told.begin("looking at activations", len(dataset))
+    return measure.program_thresholds(spikes, network, dataset, advance=told.advance)
 
 
 def place(program: CompiledNetwork | str | Path, target: str | None = None) -> Placement:
-    """Cuts the layers of a program into pieces that a core of the chip holds.
+    """Cut the layers of a program into pieces that a core of the chip holds.
 
     The limits of each chip and their sources are in docs/chip-fit.md, the rule in
     :func:`snnc.program.placement.place`.
@@ -134,7 +120,7 @@ def place(program: CompiledNetwork | str | Path, target: str | None = None) -> P
 def estimate_energy(
     program: CompiledNetwork | str | Path, result: RunResult | None = None
 ) -> tuple[EnergyEstimate, ...]:
-    """Estimates the energy for one sample, of the spiking network and of the ANN, by each published model.
+    """Estimate the energy for one sample, of the spiking network and of the ANN, by each published model.
 
     An estimate is operations times published joules, never a measurement. What counts as an operation is said in
     ``snnc/runtime/energy/operations.py``.

@@ -40,7 +40,7 @@ The whole way on embedded data:
 Your own network:
   snnc compile model.pt --calib mnist:data -T 8 -o model.net
   snnc run model.net --data mnist:data
-  snnc validate model.net --model model.pt --data mnist:data
+  snnc validate model.pt model.net --data mnist:data
 
 \b
 Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted,
@@ -69,18 +69,18 @@ def _start(
         typer.echo(context.get_help())
 
 
-application.command("init", epilog=init.EXAMPLES)(init.init_command)
+application.command("init", cls=OptionCommand, epilog=init.EXAMPLES)(init.init_command)
 application.command("compile", cls=compile.CompileCommand, epilog=compile.EXAMPLES)(compile.compile_command)
 application.command("run", cls=run.RunCommand, epilog=run.EXAMPLES)(run.run_command)
 application.command("validate", cls=ConfiguredCommand, epilog=validate.EXAMPLES)(validate.validate_command)
 application.command("diagnose", cls=ConfiguredCommand, epilog=diagnose.EXAMPLES)(diagnose.diagnose_command)
-application.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect_command)
+application.command("inspect", cls=OptionCommand, epilog=inspect.EXAMPLES)(inspect.inspect_command)
 application.command("thresholds", cls=thresholds.ThresholdsCommand, epilog=thresholds.EXAMPLES)(
     thresholds.thresholds_command
 )
 application.command("train", cls=OptionCommand, epilog=train.EXAMPLES)(train.train_command)
 application.command("finetune", cls=OptionCommand, epilog=finetune.EXAMPLES)(finetune.finetune_command)
 application.command("bundle", cls=ConfiguredCommand, epilog=bundle.EXAMPLES)(bundle.bundle_command)
-application.command("export", epilog=export.EXAMPLES)(export.export_command)
+application.command("export", cls=OptionCommand, epilog=export.EXAMPLES)(export.export_command)
 application.command("report", cls=report.ReportCommand, epilog=report.EXAMPLES)(report.report_command)
-application.command("demo", epilog=demo.EXAMPLES)(demo.demo_command)
+application.command("demo", cls=OptionCommand, epilog=demo.EXAMPLES)(demo.demo_command)

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Config, Data, Device, Json, Memory, Net, NoConfig, Verbose, memory_size
+from snnc.cli.options import Config, Data, Json, Net, NoConfig, Verbose
 from snnc.cli.outputs import check_writable
+from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.runtime.options import BundleOptions
 
 EXAMPLES = """\b
 Example:
@@ -17,15 +19,14 @@ Example:
 """
 
 
+@with_options
 def bundle_command(
     net: Net,
     data: Data,
-    samples: Annotated[int, typer.Option("--samples", help="Pack the first so many samples.")] = 100,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The bundle, a .tar.gz file.")] = Path(
-        "lab.tar.gz"
-    ),
-    device: Device = "cpu",
-    memory: Memory = None,
+    options: BundleOptions,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.tar.gz", help="The bundle, a .tar.gz file.")
+    ] = Path("lab.tar.gz"),
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -38,22 +39,12 @@ def bundle_command(
     energy where there is a board, and writes a result that snnc report --lab reads.
     """
     screen = Screen(json=as_json, config=config)
-    bytes_at_once = memory_size(memory)
     check_writable(output, instead_of=net)
     from snnc.api.bundle import bundle
     from snnc.reporting.wording import clipping_notes
 
     with screen.steps() as steps:
-        packed = bundle(
-            net,
-            data,
-            output,
-            samples=samples,
-            device=device,
-            memory=bytes_at_once,
-            progress=steps.begin,
-            advance=steps.advance,
-        )
+        packed = bundle(net, data, output, options=options, progress=steps)
     size = output.stat().st_size
     screen.show(
         f"{output}: {net}, {packed.samples:,} samples of {packed.data}, {packed.spikes:,} spikes; {size:,} bytes"

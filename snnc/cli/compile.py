@@ -10,24 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from snnc.analysis.options import REPORT_SAMPLES
 from snnc.cli.configured import ConfiguredCommand
-from snnc.cli.options import (
-    DATA_FORMS,
-    OBJECTIVE_HELP,
-    REPORT_SAMPLES,
-    Architecture,
-    Config,
-    Json,
-    NoConfig,
-    Trust,
-    Verbose,
-    numbers,
-)
+from snnc.cli.options import Calibration, Config, Json, Model, NoConfig, Verbose, calibration_of
 from snnc.cli.outputs import check_writable
+from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen, told_in
 from snnc.common.errors import OptionError
+from snnc.common.options import options_of
+from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import connected, launched
-from snnc.program.targets import SIGMA_DELTA
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,147 +39,24 @@ Examples:
   snnc compile model.pt --calib mnist:data --neuron sdnn
 """
 
-# Long names of what is for neurons that spike, and of what is for sigma-delta neurons.
-_SPIKING_ONLY = frozenset({"timesteps", "threshold", "per-channel", "objective", "calibrate", "lead", "strict"})
-_SIGMA_DELTA_ONLY = frozenset({"delta-threshold"})
-
 
 class CompileCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits the kind of neuron that the command line asks for."""
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """What is for the other kind of neuron; nothing where the command line names none."""
-        if given.get("neuron") is None:
-            return frozenset()
-        return _SPIKING_ONLY if given["neuron"] == SIGMA_DELTA else _SIGMA_DELTA_ONLY
+        """What is for the other kind of neuron, as far as the command line names one, and what is for a page."""
+        neuron = given.get("neuron")
+        options = options_of(CompileOptions) if neuron is not None else ()
+        unused = frozenset() if given.get("report") else frozenset({"report-samples"})
+        return unused | {each.key for each in options if each.only not in (None, neuron)}
 
 
+@with_options
 def compile_command(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL",
-            help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR or "
-            "safetensors.",
-        ),
-    ],
-    calibration: Annotated[
-        str | None,
-        typer.Option(
-            "--calib",
-            metavar="DATA",
-            help=f"Data to choose the thresholds on, like those the network was trained on: {DATA_FORMS}. "
-            "The training split, where there is one.  [required]",
-        ),
-    ] = None,
-    target: Annotated[str, typer.Option("--target", help="The chip: loihi (which is loihi2), loihi1 or loihi2.")] = (
-        "loihi"
-    ),
-    timesteps: Annotated[
-        int | None,
-        typer.Option(
-            "-T",
-            "--timesteps",
-            help="Steps that each sample is shown for, 1 to 1024: more are more exact and slower.  [default: 8; with "
-            "--neuron sdnn as many as there are layers]",
-        ),
-    ] = None,
-    threshold: Annotated[
-        str,
-        typer.Option(
-            "--threshold",
-            help="How thresholds are chosen: auto (data-driven with both objectives and percentile are tried on the "
-            "calibration data), data-driven (the least expected error, by the paper), optimal (the least of all "
-            "thresholds), max or opt (the largest activation), percentile, mse, or learned (a network trained with "
-            "ClippedReLU or QCFS, or by snnc finetune, carries them).",
-        ),
-    ] = "auto",
-    per_channel: Annotated[
-        bool, typer.Option("--per-channel/--per-layer", help="One threshold for each channel, or for each layer.")
-    ] = True,
-    max_pool: Annotated[
-        str,
-        typer.Option(
-            "--max-pool",
-            help="How maximum pooling is written for spikes: or (a neuron for each window, which fires when any of its "
-            "inputs does), exact (max(a, b) = a + relu(b - a): several neurons and layers), avg (average pooling "
-            "instead), or auto (for each the better of or and exact on the calibration data).",
-        ),
-    ] = "auto",
-    objective: Annotated[int, typer.Option("--objective", metavar="1|2", help=OBJECTIVE_HELP)] = 1,
-    calibrate: Annotated[
-        str | None,
-        typer.Option(
-            "--calibrate",
-            metavar="NAMES",
-            help="Correct the layers on the calibration data, without labels: weights (fitted to the spikes that a "
-            "layer receives), thresholds (chosen for them), spread (a quarter of the initial potentials comes over the "
-            "steps, which keeps early spikes back), potentials, bias (what a channel's rates miss on average); "
-            "several with commas between them. weights,spread,bias is a good choice; all stands for every one, and "
-            "takes twice the time.  [default: none]",
-        ),
-    ] = None,
-    lead: Annotated[
-        int,
-        typer.Option(
-            "--lead",
-            metavar="K",
-            help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, "
-            "but a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
-        ),
-    ] = 0,
-    allow_oversize: Annotated[
-        bool,
-        typer.Option(
-            "--allow-oversize",
-            help="Write the file even where a layer fits no core of the chip: it then runs on simulators only.",
-            show_default=False,
-        ),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Compile only what is proven not to overflow, whatever the input: layers get smaller weights where "
-            "that needs it, and a network that cannot be proven with enough of them is refused.",
-            show_default=False,
-        ),
-    ] = False,
-    neuron: Annotated[
-        str,
-        typer.Option(
-            "--neuron",
-            help="The kind of neuron: if (integrate-and-fire), or sdnn (sigma-delta: for chains of convolutions and "
-            "dense layers on Loihi 2; Lava's netx runs the file with nothing attached). snm has no counterpart on the "
-            "chip and is refused.",
-        ),
-    ] = "if",
-    delta_threshold: Annotated[
-        int,
-        typer.Option(
-            "--delta-threshold",
-            metavar="N",
-            help="With --neuron sdnn: hold back changes smaller than N times 64 units of a message, 0 to 511: fewer "
-            "messages, and less exact.",
-        ),
-    ] = 0,
-    mean: Annotated[
-        str,
-        typer.Option(
-            "--mean",
-            metavar="X[,X,X]",
-            help="What was subtracted from the data in training; one number, or one for each channel. Images of 8 bits "
-            "count from 0 to 1.",
-        ),
-    ] = "0",
-    std: Annotated[
-        str, typer.Option("--std", metavar="X[,X,X]", help="What the data were divided by after that.")
-    ] = "1",
-    architecture: Architecture = None,
-    trust: Trust = False,
-    calibration_samples: Annotated[
-        int, typer.Option("--calib-samples", help="How many samples to calibrate on, as many of each class.")
-    ] = 512,
+    model: Model,
+    *,
+    calibration: Calibration = None,
+    options: CompileOptions,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.net", help="The file to write.  [default: MODEL with suffix .net]"),
@@ -222,13 +91,7 @@ def compile_command(
     verbose: Verbose = False,
 ) -> int:
     """Compile a trained network into a .net file."""
-    if calibration is None:
-        raise OptionError(
-            "is missing",
-            where="--calib",
-            expected=f"data like those the network was trained on: {DATA_FORMS}",
-            advice="or set it in a snnc.toml beside the model, which snnc init writes",
-        )
+    calibration = calibration_of(calibration)
     destination = output or model.with_suffix(".net")
     check_writable(destination, instead_of=model)
     if report is not None:
@@ -257,32 +120,16 @@ def compile_command(
         # Before the long work, so that what cannot be read is told at once.
         needed = None
         if report is not None:
-            dataset, network = report_data_of(reported, sampled), as_module(model, arch=architecture, trust=trust)
+            dataset, network = (
+                report_data_of(reported, sampled),
+                as_module(model, arch=options.arch, trust=options.trust),
+            )
             needed = _Needed(dataset, network, load_data(calibration, split="train"))
         compilation = compile_recorded(
             needed.network if needed else model,
             needed.calibration if needed else calibration,
-            target=target,
-            timesteps=timesteps,
-            threshold=threshold,
-            per_channel=per_channel,
-            max_pool=max_pool,
-            objective=objective,
-            calibrate=calibrate or "",
-            lead=lead,
-            allow_oversize=allow_oversize,
-            strict=strict,
-            neuron=neuron,
-            delta_threshold=delta_threshold,
-            mean=numbers(mean, "--mean"),
-            std=numbers(std, "--std"),
-            calibration_samples=calibration_samples,
-            arch=architecture,
-            trust=trust,
-            progress=lambda title, _index, _count: steps.begin(
-                title, calibration_samples if title == "profiling activations" else 1
-            ),
-            advance=steps.advance,
+            options,
+            progress=steps,
             processes=processes,
         )
         program = compilation.program
@@ -295,11 +142,11 @@ def compile_command(
                 net=str(destination),
                 data=reported,
                 calibration=calibration,
-                calibration_samples=calibration_samples,
-                architecture=architecture,
-                trust=trust,
+                calibration_samples=options.calibration_samples,
+                architecture=options.arch,
+                trust=options.trust,
                 samples=sampled,
-                allow_oversize=allow_oversize,
+                allow_oversize=options.allow_oversize,
             )
             measured = _write_report(report, compilation, needed, sources, steps)
         program.save(destination)

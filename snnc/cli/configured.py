@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
 from snnc.cli.configuration import Configuration, find_configuration, read_configuration
 from snnc.cli.configuration.read import options_for
 from snnc.cli.options import Invocation
+from snnc.cli.parameters import OptionCommand, former_keys, own_names
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 from snnc.compiler.parallel import launched
@@ -19,7 +19,7 @@ from snnc.compiler.parallel import launched
 __all__ = ["ConfiguredCommand", "is_from_file"]
 
 
-class ConfiguredCommand(TyperCommand):
+class ConfiguredCommand(OptionCommand):
     """A command whose options may stand in a ``snnc.toml`` beside the model, in the working folder, or elsewhere.
 
     It has the options ``--config`` and ``--no-config``; its function gets the file that was used as ``config``.
@@ -27,6 +27,7 @@ class ConfiguredCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses twice: to find the file, and then with its values as defaults."""
+        args = own_names(self, args)
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         # Its name differs between versions of click.
         help_option = self.get_help_option(ctx)
@@ -64,11 +65,17 @@ class ConfiguredCommand(TyperCommand):
         if path is None:
             return None
         commands = ctx.find_root().command.commands.items()
-        known = {name: long_names(each) for name, each in commands if isinstance(each, ConfiguredCommand)}
+        known = {
+            name: [*long_names(each), *former_keys(each)]
+            for name, each in commands
+            if isinstance(each, ConfiguredCommand)
+        }
         return read_configuration(path, known)
 
     def _apply(self, ctx: Any, configuration: Configuration, given: Mapping[str, Any]) -> None:
-        names = long_names(self)
+        own = long_names(self)
+        # By a former name, a key counts less than by its own.
+        names = {**{former: own[name] for former, name in former_keys(self).items()}, **own}
         options = options_for(
             configuration,
             self.name or "",
@@ -76,6 +83,7 @@ class ConfiguredCommand(TyperCommand):
             {name for name, key in names.items() if given.get(key) is not None} | self.without_use(given),
             trust=bool(given.get("trust")),
         )
+        options = {name: options[name] for name in names if name in options}
         ctx.default_map = {
             **{names[name]: value for name, value in options.items()},
             "config": str(configuration.path),

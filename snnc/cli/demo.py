@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Example, and how to go on:
   snnc demo
-  snnc validate digits.net --model digits.pt --data digits
+  snnc validate digits.pt digits.net --data digits
   snnc compile digits.pt --calib digits -T 4 -o digits4.net
 """
 
@@ -70,7 +70,8 @@ def demo_command(
     check_writable(output)
     check_writable(model)
     screen = Screen(json=as_json)
-    from snnc.api.compile import compile, run
+    from snnc.api.compile import compile
+    from snnc.api.run import run
     from snnc.common.errors import BackendError
     from snnc.models.data import load_data
     from snnc.reporting.run import energy_table, run_json, run_table
@@ -91,11 +92,10 @@ def demo_command(
             model,
             "digits",
             timesteps=TIMESTEPS,
-            progress=lambda title, _index, _count: steps.begin(f"compiling: {title}"),
+            progress=lambda title, _done, _total: steps.begin(f"compiling: {title}"),
         )
         program.save(output)
-        steps.begin("running on sim", len(test))
-        result = run(program, test, advance=steps.advance)
+        result = run(program, test, progress=steps)
         agreement = None
         if lava is not False and not missing:
             steps.begin("running on Lava", min(lava_samples, len(test)))

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Architecture, Config, Data, Device, Json, Memory, NoConfig, Trust, Verbose, memory_size
+from snnc.analysis.options import DiagnoseOptions
+from snnc.cli.options import Config, Data, Json, Model, NoConfig, Verbose, model_and_net
+from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 
 EXAMPLES = """\b
@@ -16,15 +18,12 @@ Example:
 """
 
 
+@with_options
 def diagnose_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The network that the .net file was compiled from.")],
-    net: Annotated[Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote.")],
+    model: Model,
+    net: Annotated[Path, typer.Argument(metavar="NET", help="The .net file that snnc compile made of it.")],
     data: Data,
-    samples: Annotated[int, typer.Option("--samples", help="Look at the first so many samples.")] = 512,
-    device: Device = "cpu",
-    memory: Memory = None,
-    architecture: Architecture = None,
-    trust: Trust = False,
+    options: DiagnoseOptions,
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -36,6 +35,7 @@ def diagnose_command(
     layers with the largest errors first, split by cause; and in words what stands out.
     """
     screen = Screen(json=as_json, config=config)
+    model, net = model_and_net(model, net, None, "snnc diagnose MODEL NET --data DATA")
     from snnc.api.analyse import diagnose
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
@@ -45,22 +45,8 @@ def diagnose_command(
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
         program = load(net)
-        dataset = evaluation_data(data, samples)
-
-        def advance(done: int, total: int) -> None:
-            steps.begin("comparing ANN and spikes", total)
-            steps.advance(done)
-
-        found = diagnose(
-            program,
-            model,
-            dataset,
-            device=device,
-            memory=memory_size(memory),
-            arch=architecture,
-            trust=trust,
-            advance=advance,
-        )
+        dataset = evaluation_data(data, options.samples)
+        found = diagnose(model, program, dataset, options=options, progress=steps)
     screen.show(f"{net} against {model} on {found.samples:,} samples of {dataset.name}, {timing(program)}")
     screen.show(stages_table(found.stages))
     screen.show(layer_errors_table(found.worst_first))

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from snnc.cli.configuration import FILE_NAME
-from snnc.cli.options import Architecture, Json, Trust, Verbose
+from snnc.cli.options import Json, Verbose
 from snnc.cli.outputs import check_writable
+from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.common.errors import OutputError
+from snnc.compiler.options import ModelFileOptions
 
 EXAMPLES = """\b
 Examples:
@@ -20,12 +22,16 @@ Examples:
 """
 
 
+@with_options
 def init_command(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="The trained network, as for snnc compile; it is only looked at.")
     ],
-    architecture: Architecture = None,
-    trust: Trust = False,
+    options: ModelFileOptions,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.toml", help="The file.  [default: snnc.toml beside MODEL]"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a snnc.toml that is there.", show_default=False)] = (
         False
     ),
@@ -37,7 +43,7 @@ def init_command(
     Commands take from that file what is not given on the command line.
     """
     screen = Screen(json=as_json)
-    path = model.parent / FILE_NAME
+    path = output or model.parent / FILE_NAME
     check_writable(path, instead_of=model)
     if path.exists() and not force:
         raise OutputError("is there already", where=str(path), advice="add --force to replace it")
@@ -50,7 +56,7 @@ def init_command(
 
     with screen.steps() as steps:
         steps.begin("looking at the model")
-        found = look_at_model(model, arch=architecture, trust=trust)
+        found = look_at_model(model, arch=options.arch, trust=options.trust)
     write_whole(path, configuration_text(found, model).encode("utf-8"))
     size = "samples of unknown shape" if found.shape is None else f"samples of {shape(found.shape)}"
     outputs = "" if found.classes is None else f", {found.classes:,} outputs"

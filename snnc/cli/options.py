@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share, and that are no options of a verb (:mod:`snnc.common.options`)."""
 
 from __future__ import annotations
 
@@ -10,42 +10,8 @@ from typing import Annotated
 import typer
 
 from snnc.common.errors import OptionError
-
-# Bytes of a unit; without one a number counts mebibytes.
-UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def memory_size(text: str | None) -> int | None:
-    """``2G``, ``512M`` or ``512`` (mebibytes) as a number of bytes; None for None.
-
-    Raises:
-        OptionError: It is something else, or nothing.
-    """
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    size = int(float(found[1]) * UNITS[found[2].upper()]) if found else 0
-    if size < 1:
-        raise OptionError("cannot be understood", where="--memory", expected="such as 512M or 2G", found=repr(text))
-    return size
-
-
-def step_numbers(text: str | None) -> tuple[int, ...]:
-    """``1,2,4`` as numbers of steps; none for None.
-
-    Raises:
-        OptionError: It is something else.
-    """
-    try:
-        return () if text is None else tuple(int(each) for each in text.split(","))
-    except ValueError:
-        raise OptionError(
-            "cannot be understood",
-            where="--stop-at",
-            expected="numbers of steps with commas between them, such as 1,2,4",
-            found=repr(text),
-        ) from None
-
+from snnc.common.file_kinds import is_compiled
+from snnc.common.option_kinds import numbers as numbers
 
 DATA_FORMS = (
     "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
@@ -57,9 +23,6 @@ OBJECTIVE_HELP = (
     "m, 1 or 2, for --threshold data-driven or optimal, which make the sum of |activation - rate| ** m least. 2 clips "
     "less, which is often better from T = 4 on with one threshold for each channel; auto tries both."
 )
-
-# Samples that a report measures on unless told otherwise: seconds for networks of usual size.
-REPORT_SAMPLES = 256
 
 
 @dataclass
@@ -133,73 +96,71 @@ Config = Annotated[
     ),
 ]
 NoConfig = Annotated[bool, typer.Option("--no-config", help="Use no snnc.toml.", show_default=False)]
-LavaModels = Annotated[
-    str | None,
-    typer.Option(
-        "--lava-models",
-        metavar="fast|stock",
-        help="What computes on Lava, with the same result: snnc's process models, all in one process, or Lava's own, "
-        "each in a process of the operating system.  [default: fast]",
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        help="How many Lava networks run side by side, each on its share of the samples; never changes the result. "
-        "Each loads everything anew, which takes seconds, and uses one core.  [default: 1; all of a cluster]",
-    ),
-]
-LavaTimeout = Annotated[
-    float | None,
-    typer.Option(
-        "--lava-timeout",
-        metavar="SECONDS",
-        help="How long Lava may take to start, and for a sample, before the run ends since a process of it hangs.  "
-        "[default: 600]",
-    ),
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="NAME[:ADDRESS]",
-        help="Where Lava's workers run: dask:tcp://HOST:PORT, ray, or ray:ADDRESS.  [default: on this machine]",
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device", help="Where sim computes: cpu, cuda, cuda:NUMBER or auto (a GPU where there is one); same result."
-    ),
-]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        metavar="SIZE",
-        help="How much memory sim may take, such as 512M or 2G, beside network, data and results; same result.  "
-        "[default: what is fastest]",
-    ),
-]
 Data = Annotated[
     str,
-    typer.Option("--data", metavar="DATA", help=f"What to run on: {DATA_FORMS}. The test split, where there is one."),
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        rich_help_panel="Data",
+        help=f"What to run on: {DATA_FORMS}. The test split, where there is one.",
+    ),
+]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calib",
+        metavar="DATA",
+        rich_help_panel="Data",
+        help=f"Calibration data, like those the network was trained on: {DATA_FORMS}. The training split, where there "
+        "is one.  [required]",
+    ),
+]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR or "
+        "safetensors.",
+    ),
+]
+CompiledNet = Annotated[Path | None, typer.Argument(metavar="NET", help="The .net file that snnc compile made of it.")]
+FormerModel = Annotated[
+    Path | None, typer.Option("--model", metavar="MODEL", hidden=True, help="MODEL, as earlier versions had it.")
 ]
 
 
-def numbers(text: str, option: str) -> tuple[float, ...]:
-    """``0.5`` or ``0.5,0.4,0.3`` as numbers.
+def calibration_of(given: str | None) -> str:
+    """Return the calibration data.
 
     Raises:
-        OptionError: It is something else.
+        OptionError: There are none.
     """
-    try:
-        return tuple(float(each) for each in text.split(","))
-    except ValueError:
+    if given is None:
         raise OptionError(
-            "cannot be understood",
-            where=option,
-            expected="a number, or one for each channel with commas between them",
-            found=repr(text),
-        ) from None
+            "is missing",
+            where="--calib",
+            expected=f"data like those the network was trained on: {DATA_FORMS}",
+            advice="or set it in a snnc.toml beside the model, which snnc init writes",
+        )
+    return given
+
+
+def model_and_net(first: Path | None, second: Path | None, model: Path | None, usage: str) -> tuple[Path, Path]:
+    """Return the model and the compiled network of a command that takes MODEL NET.
+
+    Args:
+        first: The first argument: the model; the network where that is the only argument.
+        second: The second argument: the network.
+        model: The model where it is no argument, but stands behind ``--model`` or in a snnc.toml.
+        usage: How the command is written.
+
+    Raises:
+        OptionError: One of the two is missing, or they are in the wrong order.
+    """
+    if second is None:
+        first, second = model, first
+    if first is None or second is None:
+        raise OptionError("is missing", where="MODEL" if first is None else "NET", expected=usage)
+    if is_compiled(first) and not is_compiled(second):
+        raise OptionError("is a compiled network, and stands before the model", where=str(first), expected=usage)
+    return first, second

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from snnc.common.options import Option, options_of
 
-__all__ = ["OptionCommand", "command_options", "with_options"]
+__all__ = ["OptionCommand", "command_options", "former_keys", "own_names", "with_options"]
 
 # The group of options that help shows last, and those without a group.
 _LAST = "Options"
@@ -100,7 +100,7 @@ def _made(option: Option, kind: Any, default: object) -> inspect.Parameter:
     info = typer.Option(
         *option.flags,
         help=_help(option),
-        metavar=option.metavar or ("|".join(map(str, option.choices)) or None),
+        metavar=option.metavar or ("|".join(map(str, option.known)) or None),
         rich_help_panel=option.panel,
         show_default=default is not False or "/" in option.flags[-1],
     )
@@ -123,9 +123,7 @@ class OptionCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse; a flag by its former name is that by its name."""
-        former = getattr(self.callback, _FORMER, {})
-        end = args.index("--") if "--" in args else len(args)
-        return super().parse_args(ctx, [*(_renamed(each, former) for each in args[:end]), *args[end:]])
+        return super().parse_args(ctx, own_names(self, args))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, a section for each panel in the order in which they come first."""
@@ -139,6 +137,19 @@ class OptionCommand(TyperCommand):
         for panel in sorted(panels, key=lambda name: (name != "Arguments", name == _LAST)):
             with formatter.section(panel):
                 formatter.write_dl(panels[panel])
+
+
+def former_keys(command: Any) -> dict[str, str]:
+    """Return former keys of a command's options, and the present one of each."""
+    former = getattr(command.callback, _FORMER, {})
+    return {old.removeprefix("--"): flag.partition("/")[0].removeprefix("--") for old, flag in former.items()}
+
+
+def own_names(command: Any, args: list[str]) -> list[str]:
+    """Return the arguments of a command with the names of its flags in place of their former ones."""
+    former = getattr(command.callback, _FORMER, {})
+    end = args.index("--") if "--" in args else len(args)
+    return [*(_renamed(each, former) for each in args[:end]), *args[end:]]
 
 
 def _renamed(argument: str, former: dict[str, str]) -> str:

@@ -8,22 +8,12 @@ from typing import Annotated
 
 import typer
 
+from snnc.analysis.options import ReportOptions
 from snnc.cli.configured import ConfiguredCommand, long_names
-from snnc.cli.options import (
-    DATA_FORMS,
-    REPORT_SAMPLES,
-    Architecture,
-    Config,
-    Device,
-    Json,
-    Memory,
-    NoConfig,
-    Trust,
-    Verbose,
-    memory_size,
-)
+from snnc.cli.options import DATA_FORMS, Config, Json, NoConfig, Verbose, model_and_net
 from snnc.cli.outputs import check_writable
-from snnc.cli.screen import Screen, told_in
+from snnc.cli.parameters import with_options
+from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
@@ -41,7 +31,9 @@ class ReportCommand(ConfiguredCommand):
         return frozenset(long_names(self) if given.get("lab") else ())
 
 
+@with_options
 def report_command(
+    options: ReportOptions,
     model: Annotated[
         Path | None, typer.Argument(metavar="MODEL", help="The network that the .net file was compiled from.")
     ] = None,
@@ -52,9 +44,6 @@ def report_command(
             "--data", metavar="DATA", help=f"What to measure on: {DATA_FORMS}. The test split, where there is one."
         ),
     ] = None,
-    samples: Annotated[
-        int, typer.Option("--samples", help="How many samples of it, as many of each class.")
-    ] = REPORT_SAMPLES,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.html", help="The page.  [default: NET with suffix .html]"),
@@ -62,10 +51,6 @@ def report_command(
     lab: Annotated[
         Path | None, typer.Option("--lab", metavar="FILE", help="The result that a bundle's run_lab.py wrote.")
     ] = None,
-    device: Device = "cpu",
-    memory: Memory = None,
-    architecture: Architecture = None,
-    trust: Trust = False,
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -91,6 +76,7 @@ def report_command(
         raise OptionError(
             "is missing", where=missing, expected="snnc report MODEL NET --data DATA, or snnc report --lab FILE"
         )
+    model, net = model_and_net(model, net, None, "snnc report MODEL NET --data DATA")
     destination = output or net.with_suffix(".html")
     for source in (model, net):
         check_writable(destination, instead_of=source)
@@ -100,18 +86,7 @@ def report_command(
 
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
-        found = report(
-            net,
-            model,
-            data,
-            destination,
-            samples=samples,
-            device=device,
-            memory=memory_size(memory),
-            arch=architecture,
-            trust=trust,
-            advance=told_in(steps),
-        )
+        found = report(model, net, data, destination, options=options, progress=steps)
     screen.show(f"{net} against {model}, {timing(found.program)}")
     screen.show(passes_table(found, changed=True))
     screen.show(outcome_line(found))

@@ -9,38 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.configured import ConfiguredCommand
-from snnc.cli.options import (
-    Cluster,
-    Config,
-    Data,
-    Device,
-    Json,
-    LavaModels,
-    LavaTimeout,
-    Memory,
-    Net,
-    NoConfig,
-    Verbose,
-    Workers,
-    memory_size,
-    step_numbers,
-)
+from snnc.cli.options import Config, Data, Json, Net, NoConfig, Verbose
 from snnc.cli.outputs import check_output, unfinished_path, write_output
-from snnc.cli.run_netx import (
-    InputBits,
-    Mean,
-    NetxRunOptions,
-    NumLayers,
-    ResetInterval,
-    ResetOffset,
-    SkipLayers,
-    Std,
-    Timesteps,
-    refuse,
-    run_netx_file,
-)
-from snnc.cli.screen import Screen, long_run
+from snnc.cli.parameters import with_options
+from snnc.cli.run_netx import refuse, refuse_options, run_netx_file
+from snnc.cli.screen import Screen
+from snnc.common.options import options_of
 from snnc.compiler.parallel import connected, launched
+from snnc.runtime.options import NETX_FILES, SNNC_FILES, NetxRunOptions, RunOptions
 
 if TYPE_CHECKING:
     from snnc.models.data import Dataset
@@ -57,19 +33,6 @@ Examples:
   snnc run model.net --data imagenet:data --resume
 """
 
-# Long names of what is for netx files of others, and of what is not.
-_NETX_ONLY = (
-    "timesteps",
-    "reset-interval",
-    "reset-offset",
-    "input-bits",
-    "num-layers",
-    "skip-layers",
-    "mean",
-    "std",
-)
-_NOT_NETX = ("stop-at", "workers", "cluster", "device", "lava-timeout")
-
 
 class RunCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits a file of ours, or what suits a netx file of someone else's."""
@@ -78,40 +41,16 @@ class RunCommand(ConfiguredCommand):
         """What is for the other kind of file."""
         from snnc.program.netx import is_netx
 
-        return frozenset(_NOT_NETX if is_netx(str(given.get("net"))) else _NETX_ONLY)
+        kind, others = (RunOptions, SNNC_FILES) if is_netx(str(given.get("net"))) else (NetxRunOptions, NETX_FILES)
+        return frozenset(each.key for each in options_of(kind) if each.only == others)
 
 
+@with_options
 def run_command(
     net: Net,
     data: Data,
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend",
-            help="sim (fast, exact), lava (Lava's CPU simulator) or loihi (a board; needs Intel's lava-loihi).",
-        ),
-    ] = "sim",
-    samples: Annotated[
-        int | None, typer.Option("--samples", help="Run the first so many samples.  [default: all]")
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            help="Samples that sim computes at once, halved until they fit; never changes the result.  "
-            "[default: what memory allows]",
-        ),
-    ] = None,
-    lava_models: LavaModels = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    lava_timeout: LavaTimeout = None,
-    device: Device = "cpu",
-    memory: Memory = None,
-    stop_at: Annotated[
-        str | None,
-        typer.Option("--stop-at", metavar="STEPS", help="Report what sim gives after fewer steps too: such as 1,2,4."),
-    ] = None,
+    options: RunOptions,
+    netx: NetxRunOptions,
     resume: Annotated[
         bool,
         typer.Option(
@@ -127,14 +66,6 @@ def run_command(
             "-o", "--output", metavar="OUT.npz", help="Keep what each sample gave: readout, or spikes, and predictions."
         ),
     ] = None,
-    timesteps: Timesteps = None,
-    reset_interval: ResetInterval = None,
-    reset_offset: ResetOffset = None,
-    input_bits: InputBits = None,
-    num_layers: NumLayers = None,
-    skip_layers: SkipLayers = None,
-    mean: Mean = None,
-    std: Std = None,
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -150,76 +81,39 @@ def run_command(
     """
     processes = launched()
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
-    bytes_at_once, stops = memory_size(memory), step_numbers(stop_at)
     from snnc.program.netx import is_netx
 
-    options = NetxRunOptions(
-        timesteps=timesteps,
-        reset_interval=reset_interval,
-        reset_offset=reset_offset,
-        input_bits=input_bits,
-        num_layers=num_layers,
-        skip_layers=skip_layers,
-        mean=mean,
-        std=std,
-        samples=samples,
-        batch_size=batch_size,
-        memory=bytes_at_once,
-        lava_models=lava_models,
-    )
     if is_netx(net):
-        others = {"--stop-at": stop_at, "--workers": workers, "--cluster": cluster, "--lava-timeout": lava_timeout}
-        others["--resume"] = resume or None
-        refuse({**others, "--device": None if device == "cpu" else device}, f"{net}, which snnc did not write")
-        refuse({"torchrun": processes.count if processes.count > 1 else None}, f"{net}, which snnc did not write")
-        return run_netx_file(screen, net, data, backend, options, output)
-    netx_only = {f"--{name}": getattr(options, name.replace("-", "_")) for name in _NETX_ONLY}
-    refuse(netx_only, f"{net}, which is not somebody else's netx file")
+        foreign = f"{net}, which snnc did not write"
+        refuse_options(options, SNNC_FILES, foreign)
+        refuse({"--resume": resume or None, "torchrun": processes.count if processes.count > 1 else None}, foreign)
+        return run_netx_file(screen, net, data, netx, output)
+    refuse_options(netx, NETX_FILES, f"{net}, which is not somebody else's netx file")
     check_output(output, net)
     unfinished = unfinished_path(net, processes) if resume else None
     # Imported late, since torch takes seconds.
     from snnc.api.compile import load
-    from snnc.api.runs import run_identity, run_shared
-    from snnc.common.devices import chosen_device
+    from snnc.api.run import run_on
     from snnc.inputs.data import evaluation_data, input_levels
-    from snnc.runtime.backends import run_levels
     from snnc.runtime.resumable import ResumableRun
 
     with ResumableRun(unfinished) as resumable:
         with connected(processes), screen.steps() as steps:
             steps.begin("reading the data")
             program = load(net)
-            dataset = evaluation_data(data, samples)
+            dataset = evaluation_data(data, options.samples)
             levels = input_levels(program, dataset)
-            steps.begin(f"running on {backend}", len(dataset))
-            result = run_shared(
-                levels.values,
-                processes,
-                lambda share: resumable.run(
-                    share,
-                    lambda piece, advance, announce: run_levels(
-                        program,
-                        piece,
-                        backend,
-                        batch_size=batch_size,
-                        device=chosen_device(device),
-                        memory=bytes_at_once,
-                        stop_at=stops,
-                        lava_models=lava_models,
-                        workers=workers,
-                        cluster=cluster,
-                        lava_timeout=lava_timeout,
-                        advance=advance,
-                        announce=announce,
-                    ),
-                    identity=lambda: run_identity(program, backend, record=False, stop_at=stops),
-                    advance=steps.advance,
-                    announce=lambda seconds: steps.say(long_run(seconds, len(share))),
-                    going_on=lambda done: steps.say(f"going on behind sample {done:,}, from {unfinished}"),
-                ),
+            result = run_on(
+                program,
+                levels,
+                options,
+                resumable,
+                processes=processes,
+                progress=steps,
+                going_on=lambda done: steps.say(f"going on behind sample {done:,}, from {unfinished}"),
             )
         if processes.is_first:
-            _present(screen, program, dataset, result, levels.clipped, net=net, backend=backend, output=output)
+            _present(screen, program, dataset, result, levels.clipped, net=net, backend=options.backend, output=output)
         # Only now: what could not be shown, on a full disk say, is still there.
         resumable.finish()
     if not processes.is_first:

@@ -3,69 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from snnc.cli.options import numbers
 from snnc.cli.outputs import check_output, write_output
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
+from snnc.common.options import given
 
 if TYPE_CHECKING:
     from snnc.inputs.netx import NetxInput
     from snnc.program.netx import NetxNetwork
     from snnc.runtime.netx import NetxResult
-
-_ONLY = "Others' netx files:"
-
-Timesteps = Annotated[
-    int | None,
-    typer.Option(
-        "-T",
-        "--timesteps",
-        help=f"{_ONLY} steps of a sample.  [default: those of the events or, of images, what the file says]",
-    ),
-]
-ResetInterval = Annotated[
-    int | None,
-    typer.Option(
-        "--reset-interval",
-        help=f"{_ONLY} netx's reset_interval, steps from one reset of the neurons to the next; 0: never.  "
-        "[default: T, as each sample reaches a layer]",
-    ),
-]
-ResetOffset = Annotated[
-    int | None,
-    typer.Option(
-        "--reset-offset", help=f"{_ONLY} netx's reset_offset.  [default: what resets with the first input of a sample]"
-    ),
-]
-InputBits = Annotated[
-    int | None,
-    typer.Option(
-        "--input-bits", help=f"{_ONLY} netx's input_message_bits: numbers of so many bits arrive.  [default: 0, spikes]"
-    ),
-]
-NumLayers = Annotated[
-    int | None,
-    typer.Option("--num-layers", help=f"{_ONLY} run the first so many entries, as netx counts.  [default: all]"),
-]
-SkipLayers = Annotated[
-    int | None,
-    typer.Option("--skip-layers", help=f"{_ONLY} leave out so many of these at the beginning.  [default: 0]"),
-]
-Mean = Annotated[
-    str | None,
-    typer.Option(
-        "--mean", metavar="X[,X,X]", help=f"{_ONLY} what is subtracted from images for an input block.  [default: 0]"
-    ),
-]
-Std = Annotated[
-    str | None, typer.Option("--std", metavar="X[,X,X]", help=f"{_ONLY} what they are divided by then.  [default: 1]")
-]
+    from snnc.runtime.options import NetxRunOptions
 
 
 def refuse(given: Mapping[str, object], what: str) -> None:
@@ -83,63 +33,39 @@ def refuse(given: Mapping[str, object], what: str) -> None:
             raise OptionError(f"is not for {what}", where=option, found=str(value), advice="leave it out")
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetxRunOptions:
-    """Options as they were typed; None where one was left out."""
+def refuse_options(options: object, only: str, what: str) -> None:
+    """Refuse options that are for another kind of file.
 
-    timesteps: int | None
-    reset_interval: int | None
-    reset_offset: int | None
-    input_bits: int | None
-    num_layers: int | None
-    skip_layers: int | None
-    mean: str | None
-    std: str | None
-    samples: int | None
-    batch_size: int | None
-    memory: int | None
-    lava_models: str | None
+    Args:
+        options: Options of a verb.
+        only: The kind of file that they are for, as they are declared.
+        what: What they are not for.
+
+    Raises:
+        OptionError: One was given that is not as usual.
+    """
+    refuse({f"--{each.key}": _shown(each.kind.plain(value)) for each, value in given(options, only)}, what)
 
 
-def run_netx_file(
-    screen: Screen, net: Path, data: str, backend: str, options: NetxRunOptions, output: Path | None
-) -> int:
-    """Runs the file and shows what it gave; 1 where a neuron's state left its 24 bits, else 0."""
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def run_netx_file(screen: Screen, net: Path, data: str, options: NetxRunOptions, output: Path | None) -> int:
+    """Run the file and show what it gave; 1 where a neuron's state left its 24 bits, else 0."""
     check_output(output, net)
-    from snnc.api.netx import netx_schedule
-    from snnc.inputs.netx import netx_input
+    from snnc.api.netx import netx_given, netx_schedule, run_on
     from snnc.program.netx import load_netx
     from snnc.reporting.netx import netx_run_json, netx_run_table, schedule_sentence
-    from snnc.runtime.backends import run_netx
 
-    bits = options.input_bits or 0
+    backend = options.backend
     with screen.steps() as steps:
         steps.begin("reading the data")
-        network = load_netx(net, num_layers=options.num_layers, skip_layers=options.skip_layers or 0)
-        given = netx_input(
-            network,
-            data,
-            samples=options.samples,
-            timesteps=options.timesteps,
-            input_bits=bits,
-            mean=None if options.mean is None else numbers(options.mean, "--mean"),
-            std=None if options.std is None else numbers(options.std, "--std"),
-        )
-        schedule = netx_schedule(network, given, options.timesteps, options.reset_interval, options.reset_offset)
-        steps.begin(f"running on {backend}", len(given.values))
-        result = run_netx(
-            net,
-            network,
-            given.values,
-            schedule,
-            backend,
-            input_bits=bits,
-            record=() if output is None else (len(network.blocks) - 1,),
-            batch_size=options.batch_size,
-            lava_models=options.lava_models,
-            memory=options.memory,
-            advance=steps.advance,
-        )
+        network = load_netx(net, num_layers=options.num_layers, skip_layers=options.skip_layers)
+        given = netx_given(network, data, options)
+        schedule = netx_schedule(network, given, options)
+        record = () if output is None else (len(network.blocks) - 1,)
+        result = run_on(net, network, given, options, record=record, progress=steps)
     if output is not None:
         _write(output, network, given, result)
     screen.show(

@@ -11,31 +11,6 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-# Whoever waits less than this need not be told.
-SECONDS_TO_TELL = 20
-
-
-def about(seconds: float) -> str:
-    """A duration as one would say it: ``about 40 s``, ``about 12 min``, ``about 3.5 h``."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
-
-
-def long_run(seconds: float, samples: int) -> str | None:
-    """What to say before a run goes on; None where it is short.
-
-    Args:
-        seconds: What it will still take.
-        samples: All of its samples.
-    """
-    if seconds < SECONDS_TO_TELL:
-        return None
-    return f"{about(seconds)} for {samples:,} samples, as the first ones went"
-
-
 # Where nobody looks at a terminal, lines are as long as they are: nothing is wrapped or cut off.
 _UNBOUNDED = 10_000
 
@@ -96,7 +71,10 @@ class Screen:
 
 
 class Steps:
-    """Progress bars, one below the other; each begins where the one before ends."""
+    """Progress bars, one below the other; each begins where the one before ends.
+
+    They are a :class:`snnc.common.progress.Progress`.
+    """
 
     def __init__(self, progress: Progress, *, quiet: bool = False) -> None:
         self._progress = progress

@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from snnc.cli.options import (
-    Architecture,
-    Cluster,
-    Config,
-    Data,
-    Device,
-    Json,
-    LavaModels,
-    LavaTimeout,
-    Memory,
-    Net,
-    NoConfig,
-    Trust,
-    Verbose,
-    Workers,
-    memory_size,
-)
-from snnc.cli.screen import Screen, long_run
+from snnc.analysis.options import ValidateOptions
+from snnc.cli.options import CompiledNet, Config, Data, FormerModel, Json, Model, NoConfig, Verbose, model_and_net
+from snnc.cli.parameters import with_options
+from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Example:
-  snnc validate model.net --model model.pt --data mnist:data --samples 1000 --max-drop 0.5
+  snnc validate model.pt model.net --data mnist:data --samples 1000 --max-drop 0.5
 """
 
 
+@with_options
 def validate_command(
-    net: Net,
-    model: Annotated[
-        Path, typer.Option("--model", metavar="MODEL", help="The network that the .net file was compiled from.")
-    ],
+    model: Model,
+    net: CompiledNet = None,
+    *,
     data: Data,
-    samples: Annotated[
-        int | None, typer.Option("--samples", help="Compare on the first so many samples.  [default: all]")
-    ] = None,
-    lava_samples: Annotated[int, typer.Option("--lava-samples", help="How many of them Lava runs.")] = 10,
-    lava: Annotated[
-        bool | None,
-        typer.Option("--lava/--no-lava", help="Demand Lava, or leave it out.  [default: run it if it is installed]"),
-    ] = None,
-    lava_models: LavaModels = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    lava_timeout: LavaTimeout = None,
+    options: ValidateOptions,
+    former_model: FormerModel = None,
     maximum_drop: Annotated[
         float | None,
         typer.Option(
             "--max-drop", metavar="POINTS", help="Fail if the accuracy drops by more percentage points than this."
         ),
     ] = None,
-    device: Device = "cpu",
-    memory: Memory = None,
-    architecture: Architecture = None,
-    trust: Trust = False,
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -76,6 +47,7 @@ def validate_command(
     is further from the ANN than its rounding can take it, or if the accuracy drops by more than --max-drop.
     """
     screen = Screen(json=as_json, config=config)
+    model, net = model_and_net(model, net, former_model, "snnc validate MODEL NET --data DATA")
     from snnc.api.analyse import validate
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
@@ -88,29 +60,8 @@ def validate_command(
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
         program = load(net)
-        dataset = evaluation_data(data, samples)
-
-        def advance(backend: str, done: int, total: int) -> None:
-            steps.begin("comparing ANN and sim" if backend == "sim" else "comparing sim and Lava", total)
-            steps.advance(done)
-
-        result = validate(
-            program,
-            model,
-            dataset,
-            lava=lava,
-            lava_samples=lava_samples,
-            lava_models=lava_models,
-            workers=workers,
-            cluster=cluster,
-            lava_timeout=lava_timeout,
-            device=device,
-            memory=memory_size(memory),
-            arch=architecture,
-            trust=trust,
-            advance=advance,
-            announce=lambda seconds: steps.say(long_run(seconds, min(lava_samples, len(dataset)))),
-        )
+        dataset = evaluation_data(data, options.samples)
+        result = validate(model, program, dataset, options=options, progress=steps)
     if maximum_drop is not None and result.drop is None:
         raise OptionError("needs data with labels", where="--max-drop", found=dataset.name)
 

@@ -13,7 +13,7 @@ from snnc.common.errors import OptionError
 
 # What a command line or a snnc.toml holds, and what a file records: a value, or several.
 Plain = str | int | float | bool
-Recorded = Plain | tuple[Plain, ...]
+Recorded = Plain | tuple[float, ...] | tuple[str, ...]
 
 # Bytes of a unit; without one a number counts mebibytes.
 UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -96,6 +96,26 @@ def numbers(text: str, where: str) -> tuple[float, ...]:
             expected="a number, or one for each channel with commas between them",
             found=repr(text),
         ) from None
+
+
+def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
+    """Return one number, or one for each channel, as a tuple.
+
+    Args:
+        value: What was given in Python.
+        name: The argument, and the flag without its dashes.
+
+    Raises:
+        OptionError: There is none, or one is not finite.
+    """
+    found = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
+    if not found or not all(map(math.isfinite, found)):
+        raise OptionError(
+            "is not a finite number, or one for each channel",
+            where=f"{name} (--{name})",
+            found=" ".join(map(str, found)) or "no number",
+        )
+    return found
 
 
 def _integers(text: str, where: str) -> tuple[int, ...]:

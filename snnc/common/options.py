@@ -68,6 +68,7 @@ __all__ = [
     "options_of",
     "recorded",
     "taken",
+    "unusual",
 ]
 
 _KEY = "snnc.option"
@@ -141,13 +142,22 @@ class Option:
     @property
     def choices(self) -> tuple[Plain, ...]:
         """Return all values that it takes, where its type names them; else none."""
-        return get_args(self.type) if get_origin(self.type) is Literal else ()
+        return () if self.is_open else self.known
+
+    @property
+    def known(self) -> tuple[Plain, ...]:
+        """Return the values that its type names, be there others or not."""
+        return tuple(value for each in _members(self.type) if get_origin(each) is Literal for value in get_args(each))
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether others than the known values may be right, such as those that a plugin registers."""
+        return str in _members(self.type)
 
     @property
     def where(self) -> str:
-        """Return how errors name it: in Python, and on the command line where that differs."""
-        flag = f"--{self.key}"
-        return self.name if not self.flags or self.name == self.key else f"{self.name} ({flag})"
+        """Return how errors name it: in Python, and on the command line."""
+        return f"{self.name} (--{self.key})" if self.flags else self.name
 
     def written(self, value: object) -> list[str]:
         """Return the value as a command line has it: the flag, and what follows."""
@@ -272,14 +282,19 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return (parts[0] if len(parts) == 1 else Union[parts]), len(parts) < len(get_args(hint))  # noqa: UP007
 
 
+def _members(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _kind(hint: Any) -> Kind:
     """Return the kind of values that belongs to a type."""
-    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    members = _members(hint)
     if any(get_origin(each) in (Sequence, tuple) for each in members):
         inner = next(get_args(each)[0] for each in members if get_origin(each) in (Sequence, tuple))
         return {float: NUMBERS, int: INTEGERS}.get(inner, NAMES)
-    if get_origin(hint) is Literal:
-        return INTEGER if isinstance(get_args(hint)[0], int) else TEXT
+    if any(get_origin(each) is Literal for each in members):
+        literal = next(each for each in members if get_origin(each) is Literal)
+        return INTEGER if isinstance(get_args(literal)[0], int) else TEXT
     if Path in members:
         return PATH
     return {bool: SWITCH, int: INTEGER, float: NUMBER, str: TEXT}[hint]
@@ -305,6 +320,16 @@ def check_choices(options: Any) -> None:
             )
 
 
+def unusual(options: Any) -> Iterator[tuple[Option, object]]:
+    """Yield the options that are not as usual, and their values."""
+    for each in options_of(type(options)):
+        value = getattr(options, each.name)
+        if value is not None and each.kind.plain(value) != (
+            each.default if each.default is None else each.kind.plain(each.default)
+        ):
+            yield each, value
+
+
 def given(options: Any, only: str) -> Iterator[tuple[Option, object]]:
     """Yield the options for one kind of thing alone that are not as usual, and their values.
 
@@ -312,10 +337,7 @@ def given(options: Any, only: str) -> Iterator[tuple[Option, object]]:
         options: All options.
         only: The kind of thing, as :func:`option` was told.
     """
-    for each in options_of(type(options)):
-        value = getattr(options, each.name)
-        if each.only == only and value != each.default and (value is None or each.kind.plain(value) != ()):
-            yield each, value
+    return ((each, value) for each, value in unusual(options) if each.only == only)
 
 
 Options = TypeVar("Options")

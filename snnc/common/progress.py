@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Progress", "Told", "Unheard", "progress_of"]
+__all__ = ["Progress", "Told", "Unheard", "about", "long_run", "progress_of"]
 
 
 class Progress(Protocol):
@@ -27,8 +27,8 @@ class Progress(Protocol):
     def advance(self, done: int) -> None:
         """Hear how many things of the current step are done, 0 to its total."""
 
-    def say(self, text: str) -> None:
-        """Hear one sentence that somebody who waits should know, such as how long the rest takes."""
+    def say(self, text: str | None) -> None:
+        """Hear one sentence that somebody who waits should know, such as how long the rest takes; None: nothing."""
 
 
 class Unheard:
@@ -40,7 +40,7 @@ class Unheard:
     def advance(self, done: int) -> None:
         """Do nothing."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str | None) -> None:
         """Do nothing."""
 
 
@@ -74,3 +74,28 @@ def progress_of(progress: Progress | Told | None) -> Progress:
     if callable(progress):
         return _Calls(progress)
     return progress
+
+
+# Whoever waits less than this need not be told.
+SECONDS_TO_TELL = 20
+
+
+def about(seconds: float) -> str:
+    """Return a duration as one would say it: ``about 40 s``, ``about 12 min``, ``about 3.5 h``."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def long_run(seconds: float, samples: int) -> str | None:
+    """Return what to say before a run goes on; None where it is short.
+
+    Args:
+        seconds: What it will still take.
+        samples: All of its samples.
+    """
+    if seconds < SECONDS_TO_TELL:
+        return None
+    return f"{about(seconds)} for {samples:,} samples, as the first ones went"

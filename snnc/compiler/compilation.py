@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -105,17 +105,6 @@ def provenance_of(
         scale=scale,
         corrections=corrections,
     )
-
-
-def recorded_options(options: object, *silent: str) -> dict[str, OptionValue]:
-    """Return the fields of a dataclass of options by name.
-
-    Args:
-        options: The dataclass.
-        silent: Fields that are left out: what shapes nothing.
-    """
-    assert is_dataclass(options)
-    return {each.name: getattr(options, each.name) for each in fields(options) if each.name not in silent}
 
 
 def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:

@@ -12,122 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.common.errors import OptionError
-from snnc.compiler.compilation import Compilation, count_macs, provenance_of, recorded_options
+from snnc.compiler.compilation import Compilation, count_macs, provenance_of
 from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
-from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
-from snnc.compiler.conversion.choose_thresholds import AUTOMATIC, ChooseThresholds, candidates
-from snnc.compiler.conversion.methods import METHODS, searches
-from snnc.compiler.conversion.solver import OBJECTIVES
+from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, candidates
 from snnc.compiler.front import Front, front
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord, Progress
-from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling
+from snnc.compiler.lowering.max_pooling import MaxPooling
+from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.quantization.integers import IntegerSearch
 from snnc.compiler.quantization.membranes import check_target
 from snnc.compiler.search import Judge
 from snnc.program import InputCoding, Program
-from snnc.program.targets import Target, get_target
-
-TIMESTEPS_MAXIMUM = 1024
-
-
-def threshold_names() -> tuple[str, ...]:
-    """Return every way to choose thresholds: the best of several, the methods, or out of the network."""
-    return (AUTOMATIC, *METHODS, LEARNED)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What shapes a compilation.
-
-    Attributes:
-        target: Name of the chip.
-        timesteps: T, 1..1024.
-        threshold: ``auto``, the best of several on the calibration data for the T, lead and corrections at hand; a key
-            of ``snnc.compiler.conversion.methods.METHODS``; or ``learned``.
-        per_channel: One threshold for each channel instead of one for each layer.
-        max_pool: How maximum pooling is written for spikes: one of ``MAX_POOLINGS``, or ``auto``, the better of ``or``
-            and ``exact`` on the calibration data for each.
-        calibrate: Corrections of the layers from the calibration data: names among
-            ``snnc.compiler.conversion.calibration.corrections.CORRECTIONS``.
-        lead: k, 0..T: steps that each layer integrates its input before it may fire.
-        objective: m, 1 or 2: thresholds that are searched for make the sum of |activation - rate| ** m least. Only some
-            of the methods minimise anything, so that 2 is for them alone.
-        allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
-        strict: Only membranes that are proven to stay within the chip's range for any input; else an error.
-        mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
-        std: Divided by after that.
-    """
-
-    target: str = "loihi"
-    timesteps: int = 8
-    threshold: str = AUTOMATIC
-    per_channel: bool = True
-    max_pool: str = AUTOMATIC
-    objective: int = 1
-    calibrate: tuple[str, ...] = ()
-    lead: int = 0
-    allow_oversize: bool = False
-    strict: bool = False
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-
-    def check(self) -> Target:
-        """Return the target, if everything is in range.
-
-        Raises:
-            OptionError: An option is out of range.
-            TargetError: There is no such target.
-        """
-        if not 1 <= self.timesteps <= TIMESTEPS_MAXIMUM:
-            raise OptionError(
-                "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.timesteps)
-            )
-        if not 0 <= self.lead <= self.timesteps:
-            raise OptionError(
-                "is out of range",
-                where="lead (--lead)",
-                expected=f"0..{self.timesteps}, which is T: a layer that waits longer learns nothing new",
-                found=str(self.lead),
-            )
-        if self.threshold not in threshold_names():
-            raise OptionError(
-                "unknown method", where="threshold", expected=", ".join(threshold_names()), found=repr(self.threshold)
-            )
-        if self.max_pool not in (AUTOMATIC, *MAX_POOLINGS):
-            raise OptionError(
-                "unknown way of maximum pooling",
-                where="max_pool (--max-pool)",
-                expected=", ".join((AUTOMATIC, *MAX_POOLINGS)),
-                found=repr(self.max_pool),
-            )
-        unknown = [name for name in self.calibrate if name not in CORRECTIONS]
-        if unknown:
-            raise OptionError(
-                "unknown correction",
-                where="calibrate (--calibrate)",
-                expected=", ".join((*CORRECTIONS, ALL)),
-                found=repr(unknown[0]),
-            )
-        if self.objective not in OBJECTIVES:
-            raise OptionError(
-                "is out of range",
-                where="objective (--objective)",
-                expected=" or ".join(map(str, OBJECTIVES)),
-                found=str(self.objective),
-            )
-        if self.objective != 1 and self.threshold not in searches():
-            raise OptionError(
-                "is only for thresholds that are searched for; "
-                + ("auto tries both" if self.threshold == AUTOMATIC else f"{self.threshold} minimises no error"),
-                where="objective (--objective)",
-                expected=f"--threshold {' or '.join(searches())}",
-                found=f"{self.objective} with {self.threshold}",
-            )
-        return get_target(self.target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +41,7 @@ class Converted:
     """
 
     front: Front
-    options: Options
+    options: CompileOptions
     graph: Graph
     outcome: ThresholdOutcome
     record: PassRecord
@@ -152,7 +50,7 @@ class Converted:
 def compile_module(
     module: nn.Module,
     raw: NDArray[np.generic],
-    options: Options,
+    options: CompileOptions,
     *,
     unit: float | None = None,
     progress: Progress | None = None,
@@ -184,7 +82,7 @@ def compile_module(
 def profile(
     network: nn.Module | Graph,
     raw: NDArray[np.generic],
-    options: Options,
+    options: CompileOptions,
     *,
     unit: float | None = None,
     progress: Progress | None = None,
@@ -202,8 +100,8 @@ def profile(
         raw,
         options.check(),
         partial(max_pooling, options=options, judge=judge),
-        mean=options.mean,
-        std=options.std,
+        mean=options.means,
+        std=options.stds,
         unit=unit,
         lead=options.lead,
         progress=progress,
@@ -213,7 +111,7 @@ def profile(
 
 
 def convert(
-    made: Front, options: Options, *, progress: Progress | None = None, judge: Judge | None = None
+    made: Front, options: CompileOptions, *, progress: Progress | None = None, judge: Judge | None = None
 ) -> Converted:
     """Give each layer of a profiled network its thresholds and initial potentials.
 
@@ -254,8 +152,8 @@ def quantise(
         made.levels,
         count_macs(made.traced),
         target,
-        options.timesteps,
-        corrections=options.calibrate,
+        options.steps,
+        corrections=options.corrections,
         lead=options.lead,
         strict=options.strict,
         progress=progress,
@@ -263,11 +161,10 @@ def quantise(
     ).fitting()
     notes = (*made.notes, *converted.outcome.notes, *integers.outcome.notes)
     corrections = integers.outcome.corrections
-    silent = ("allow_oversize", *(name for name in ("lead", "strict") if not getattr(options, name)))
     provenance = provenance_of(
         made.traced,
         made.levels,
-        recorded_options(options, *silent),
+        options.recorded(),
         notes=notes,
         thresholds=converted.outcome.choice,
         pooling=[each.recorded for each in made.pooling.chosen],
@@ -281,16 +178,16 @@ def quantise(
 
 
 def max_pooling(
-    traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: Options, judge: Judge | None = None
+    traced: Graph, coding: InputCoding, levels: NDArray[np.uint8], options: CompileOptions, judge: Judge | None = None
 ) -> MaxPoolingChoices:
     """Return how each maximum pooling of a network is written for spikes, as the options say."""
     if options.max_pool == AUTOMATIC:
-        return choose_max_pooling(traced, coding, levels, _one_way(options), options.timesteps, options.lead, judge)
+        return choose_max_pooling(traced, coding, levels, _one_way(options), options.steps, options.lead, judge)
     return named_max_pooling(traced, cast(MaxPooling, options.max_pool))
 
 
 def threshold_pass(
-    options: Options, levels: NDArray[np.uint8], coding: InputCoding, judge: Judge | None = None
+    options: CompileOptions, levels: NDArray[np.uint8], coding: InputCoding, judge: Judge | None = None
 ) -> Pass:
     """Return the pass that gives each layer its thresholds and initial potentials, as the options say.
 
@@ -304,20 +201,21 @@ def threshold_pass(
         return ChooseThresholds(
             levels,
             coding,
-            options.timesteps,
+            options.steps,
             per_channel=options.per_channel,
-            corrections=options.calibrate,
+            corrections=options.corrections,
             lead=options.lead,
             judge=judge,
         )
     return _one_way(options)
 
 
-def _one_way(options: Options) -> Pass:
+def _one_way(options: CompileOptions) -> Pass:
     """Thresholds without trying several; where several are to be tried, the first of these."""
     if options.threshold == LEARNED:
-        return AssignLearnedThresholds(options.timesteps)
-    method, objective = options.threshold, options.objective
+        return AssignLearnedThresholds(options.steps)
+    method = options.threshold
+    objective: int = options.objective
     if method == AUTOMATIC:
         _, method, objective = candidates()[0]
-    return AssignThresholds(options.timesteps, method, per_channel=options.per_channel, objective=objective)
+    return AssignThresholds(options.steps, method, per_channel=options.per_channel, objective=objective)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from snnc.common.arrays import FloatArray
 from snnc.common.errors import OptionError, UnsupportedError
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, SpikingLayer
-from snnc.compiler.pipeline import Options, convert, profile
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import convert, profile
 from snnc.finetuning.build_network import build_network, trainable_graph
 from snnc.finetuning.options import DATA_DRIVEN, KEEP, FinetuneOptions
 from snnc.inputs.data import as_module, raw_values
@@ -25,7 +27,7 @@ __all__ = ["distilled_ann", "initial_neurons", "is_finetuned", "spiking_network"
 
 
 def initial_neurons(
-    graph: Graph, calibration: Dataset, options: Options, advance: Callable[[int], None] | None = None
+    graph: Graph, calibration: Dataset, options: CompileOptions, advance: Callable[[int], None] | None = None
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Return Vth and v0 of each channel of each ReLU, as ``snnc compile`` chooses them from the data.
 
@@ -77,7 +79,7 @@ def spiking_network(
         UnsupportedError: The network holds something that cannot be trained; the message names it.
         SnncError: Anything else that the user can mend.
     """
-    Options(timesteps=chosen.timesteps, lead=chosen.lead).check()
+    CompileOptions(timesteps=chosen.timesteps, lead=chosen.lead).check()
     graph = trainable_graph(trace(module, tuple(calibration.images.shape[1:])))
     if not graph.of_kind(ReLU):
         raise UnsupportedError("the network has no ReLU, so nothing would spike", expected="at least one ReLU")
@@ -89,12 +91,12 @@ def spiking_network(
         return build_network(graph, neurons, chosen.timesteps, chosen.lead)
 
 
-def _options(chosen: FinetuneOptions) -> Options:
-    return Options(
+def _options(chosen: FinetuneOptions) -> CompileOptions:
+    return CompileOptions(
         timesteps=chosen.timesteps,
         threshold=chosen.threshold or DATA_DRIVEN,
         per_channel=chosen.per_channel,
-        objective=chosen.objective,
+        objective=cast(Literal[1, 2], chosen.objective),
         lead=chosen.lead,
         mean=chosen.means,
         std=chosen.stds,

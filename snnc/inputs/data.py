@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
 
 from snnc.common.errors import DataError, OptionError
+from snnc.common.file_kinds import is_compiled
 from snnc.common.memory import check_memory
 from snnc.compiler.frontend.files.load import load_model
 from snnc.inputs.architectures import architecture
@@ -120,20 +120,22 @@ def as_program(program: CompiledNetwork | str | Path) -> CompiledNetwork:
     return load_nir(program) if is_nir(program) else load_program(program)
 
 
-def as_numbers(value: float | Sequence[float], name: str) -> tuple[float, ...]:
-    """One number, or one for each channel, as a tuple.
+def model_and_program(
+    first: nn.Module | CompiledNetwork | str | Path, second: nn.Module | CompiledNetwork | str | Path
+) -> tuple[nn.Module | str | Path, CompiledNetwork | str | Path]:
+    """Return a model and the program that was compiled from it, in this order.
 
-    Raises:
-        OptionError: There is none, or one is not finite.
+    Args:
+        first: The model, or the program where the two can be told apart.
+        second: The other.
     """
-    numbers = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise OptionError(
-            "is not a finite number, or one for each channel",
-            where=f"{name} (--{name})",
-            found=" ".join(map(str, numbers)) or "no number",
-        )
-    return numbers
+    turned = isinstance(second, nn.Module) or not isinstance(first, nn.Module | str | Path)
+    if isinstance(first, str | Path) and isinstance(second, str | Path):
+        turned = is_compiled(first) and not is_compiled(second)
+    model, program = (second, first) if turned else (first, second)
+    if isinstance(program, nn.Module) or not isinstance(model, nn.Module | str | Path):
+        raise OptionError("are two of a kind", where="model and program", expected="a model and a compiled network")
+    return model, program
 
 
 def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:

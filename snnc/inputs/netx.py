@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import DataError, OptionError
-from snnc.inputs.data import as_numbers
+from snnc.common.option_kinds import as_numbers
 from snnc.models.data import Dataset, load_data
 from snnc.models.data.sources import npz
 from snnc.program.netx import NetxNetwork

@@ -20,7 +20,7 @@ from snnc.cli import main
 from snnc.common.errors import ModelError, OutputError
 from snnc.compiler.conversion.choose_thresholds import NEAREST, candidates
 from snnc.compiler.conversion.solver import spike_counts
-from snnc.compiler.pipeline import Options
+from snnc.compiler.options import CompileOptions
 from snnc.compiler.search import Judge, Verdict
 from snnc.inputs.data import calibration_data
 from snnc.models import QCFS
@@ -129,7 +129,7 @@ def test_figures_of_a_model_are_those_of_its_activations(per_channel: bool, time
     module = network()
     data = calibration_data("digits", 200)
     seen: list[int] = []
-    options = Options(threshold="data-driven", timesteps=timesteps, per_channel=per_channel)
+    options = CompileOptions(threshold="data-driven", timesteps=timesteps, per_channel=per_channel)
     layers = model_thresholds(module, data, options, advance=seen.append)
     assert seen[-1] == 400 and seen == sorted(seen)
     with torch.no_grad():
@@ -150,7 +150,7 @@ def test_figures_of_a_model_are_those_of_its_activations(per_channel: bool, time
 def test_with_objective_2_errors_are_squared_and_the_chosen_threshold_has_the_least() -> None:
     """The picture showed absolute errors, beside whose least the thresholds of objective 2 did not lie."""
     module, data = network(), calibration_data("digits", 200)
-    options = Options(threshold="data-driven", timesteps=8, per_channel=False, objective=2)
+    options = CompileOptions(threshold="data-driven", timesteps=8, per_channel=False, objective=2)
     found = model_thresholds(module, data, options)[0]
     assert found.objective == 2
     rms = [np.sqrt((each**2).mean()) for each in (found.values - found.rates, found.values)]
@@ -165,7 +165,7 @@ def test_with_objective_2_errors_are_squared_and_the_chosen_threshold_has_the_le
 def test_no_more_activations_are_kept_than_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnc.analysis.thresholds.measure.DRAWN", 300)
     data = calibration_data("digits", 200)
-    (first, _) = model_thresholds(network(), data, Options(per_channel=False))
+    (first, _) = model_thresholds(network(), data, CompileOptions(per_channel=False))
     assert 200 <= len(first.values) <= 304
     assert first.positive > 10_000
     assert first.relative_error == pytest.approx(float(first.relative_errors(np.ones(1))[0]), rel=0.3)
@@ -176,7 +176,7 @@ def test_a_compiled_network_gives_its_own_thresholds(model: Path, net: Path) -> 
 
     program, data = snnc.load(net), calibration_data("digits", 512)
     found = program_thresholds(program, network(), data)
-    expected = model_thresholds(network(), data, Options(timesteps=4))
+    expected = model_thresholds(network(), data, CompileOptions(timesteps=4))
     for mine, other in zip(found, expected, strict=True):
         assert np.allclose(mine.threshold, other.threshold)
         assert np.allclose(mine.potential, other.potential, rtol=0.02)
@@ -243,7 +243,7 @@ def test_the_objective_of_automatic_thresholds_is_that_of_the_way_taken(
     asked = iter(order)
     monkeypatch.setattr(Judge, "thresholds", lambda self, left: Verdict(float(next(asked) != chosen)))
     data = calibration_data("digits", 40)
-    looked = model_thresholds(network(), data, Options(timesteps=4))
+    looked = model_thresholds(network(), data, CompileOptions(timesteps=4))
     assert {layer.objective for layer in looked} == {objective}
     assert next(asked, None) is None
 

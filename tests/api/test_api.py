@@ -73,17 +73,12 @@ def test_the_network_is_left_as_it_was(network: nn.Module) -> None:
 
 
 def test_progress_names_the_passes_in_order(network: nn.Module) -> None:
-    seen: list[str] = []
-    done: list[int] = []
-    snnc.compile(
-        network,
-        TRAIN,
-        calibration_samples=100,
-        progress=lambda title, index, count: seen.append(title),
-        advance=done.append,
-    )
-    assert "profiling activations" in seen
-    assert done[-1] == 100
+    seen: list[tuple[str, int, int]] = []
+    snnc.compile(network, TRAIN, calibration_samples=100, progress=lambda *told: seen.append(told))
+    assert [told[1:] for told in seen if told[0] == "profiling activations"][:1] == [(0, 100)]
+    assert ("profiling activations", 100, 100) in seen
+    titles = list(dict.fromkeys(title for title, _, _ in seen))
+    assert titles.index("profiling activations") < titles.index("measuring membrane potentials")
 
 
 class Samples(TorchDataset[Any]):
@@ -236,12 +231,12 @@ def test_layers_that_correspond_to_nothing_are_named(program: snnc.Program) -> N
 def test_validation_runs_lava_where_it_is_installed(network: nn.Module, program: snnc.Program) -> None:
     seen: set[tuple[str, int]] = set()
     found = snnc.validate(
-        program, network, TEST, samples=4, lava_samples=2, advance=lambda name, done, total: seen.add((name, total))
+        network, program, TEST, samples=4, lava_samples=2, progress=lambda title, _, total: seen.add((title, total))
     )
     assert found.agreement is not None
     assert found.agreement.complete
     assert found.agreement.spikes == sum(int(each.sum()) for each in snnc.run(program, TEST, samples=2).spike_counts)
-    assert seen == {("sim", 4), ("lava", 2)}
+    assert seen == {("comparing ANN and sim", 4), ("comparing sim and Lava", 2)}
 
 
 def test_lava_that_differs_is_told(network: nn.Module, program: snnc.Program, monkeypatch: pytest.MonkeyPatch) -> None:

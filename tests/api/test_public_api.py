@@ -74,7 +74,8 @@ def test_the_public_interface_changes_only_on_purpose() -> None:
 def test_the_snapshot_has_signatures_defaults_fields_and_members() -> None:
     text = SNAPSHOT.read_text(encoding="utf-8")
     for line in (
-        "snnc.compile(\n    model: nn.Module | str | Path,\n    calibration: Data,\n    *,\n    target: str = 'loihi',",
+        "snnc.compile(\n    model: nn.Module | str | Path,\n    calibration: Data,\n    *,\n",
+        "    timesteps: int | None = None,\n    threshold: ",
         "class snnc.Program(CompiledNetwork)\n    target: str\n",
         "    latency(self) -> int (property)",
         "snnc.models.resnet20(",

@@ -10,15 +10,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support import configuration_docs
 from support.command_line import FullCall
 from torch import nn
 from typer.main import get_command
 
 from snnc.cli.application import application
 from snnc.cli.configuration import COMMAND_LINE_ONLY, FILE_NAME, KEYS, find_configuration, read_configuration
+from snnc.cli.configuration.keys import COMMANDS as OPTIONS_OF_COMMANDS
+from snnc.cli.configuration.keys import key_table
 from snnc.cli.configuration.read import options_for
 from snnc.cli.configured import ConfiguredCommand, long_names
+from snnc.cli.parameters import former_keys
 from snnc.common.errors import OptionError
+from snnc.common.options import options_of
 from snnc.program.net import load
 
 COMMANDS = {"compile": {"calib", "timesteps", "lead", "mean", "calibrate", "trust"}, "run": {"data", "samples"}}
@@ -228,6 +233,28 @@ def test_every_option_is_a_key_or_left_to_the_command_line() -> None:
     options = {name for each in commands if isinstance(each, ConfiguredCommand) for name in long_names(each)}
     assert options == set(KEYS) | set(COMMAND_LINE_ONLY)
     assert not set(KEYS) & set(COMMAND_LINE_ONLY)
+
+
+def test_the_documented_keys_are_those_of_the_options() -> None:
+    assert configuration_docs.parts()[1].strip() == key_table().strip(), (
+        "renew it: PYTHONPATH=.:tests python tests/support/configuration_docs.py"
+    )
+
+
+def test_a_key_s_commands_are_those_that_have_the_option() -> None:
+    for name, command in get_command(application).commands.items():
+        if isinstance(command, ConfiguredCommand):
+            own = {option.key for kind in OPTIONS_OF_COMMANDS[name] for option in options_of(kind) if option.flags}
+            assert own <= set(long_names(command)), name
+
+
+def test_a_key_s_former_name_is_still_taken(tmp_path: Path) -> None:
+    """Samples of a report are drawn, those of a run are the first ones: once both were called samples."""
+    command = get_command(application).commands["report"]
+    assert former_keys(command) == {"samples": "report-samples"}
+    assert "samples" in read_configuration(write(tmp_path, "[report]\nsamples = 3"), {"report": {"samples"}}).options(
+        "report", ["samples"]
+    )
 
 
 MARK = "from pathlib import Path\nPath('ran').touch()\nimport torch.nn as nn\nNet = data = nn.Linear\n"

@@ -12,9 +12,9 @@ import torch
 
 import snnc
 from snnc.cli import main
-from snnc.cli.options import memory_size
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OptionError
+from snnc.common.option_kinds import memory_size
 from snnc.runtime.energy import count_operations
 from snnc.runtime.simulator import Simulator
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_used_is_refused(net: Path, capsys, options: list[str], m
     ("text", "size"), [("2G", 2 << 30), ("512M", 512 << 20), ("512", 512 << 20), ("1.5KiB", 1536), ("3 mb", 3 << 20)]
 )
 def test_sizes_of_memory(text: str, size: int) -> None:
-    assert memory_size(text) == size and memory_size(None) is None
+    assert memory_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1M", "1X", "M"])

@@ -92,7 +92,7 @@ def test_compiling_writes_the_page_too(made: Folder) -> None:
     page = (made.path / "digits.html").read_text(encoding="utf-8")
     assert "quantising to sigma-delta neurons" in page and "messages, the chip" in page
     assert "Sigma-delta neurons have no T" in page
-    assert "--neuron sdnn --target loihi " in page.replace("&#39;", "'")
+    assert "--target loihi --neuron sdnn " in page.replace("&#39;", "'")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from snnc.compiler.conversion.calibration.corrections.weights import correct_wei
 from snnc.compiler.conversion.calibration.layer_data import LayerData, Received, SpikeStore
 from snnc.compiler.conversion.float_simulation.neurons import send, spike_trains
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.layers import dequantized
 from snnc.inputs.data import as_module
 from snnc.runtime.simulator import Simulator
@@ -84,7 +85,7 @@ def network() -> nn.Sequential:
 
 
 def compiled(*corrections: str, **options: object) -> Compilation:
-    chosen = Options(timesteps=TIMESTEPS, calibrate=corrections, std=(255.0,), **options)
+    chosen = CompileOptions(timesteps=TIMESTEPS, calibrate=corrections, std=(255.0,), **options)
     return compile_module(network(), images(96), chosen, unit=1.0)
 
 
@@ -231,7 +232,9 @@ def test_corrections_bring_a_trained_network_s_readout_nearer_to_it() -> None:
         expected = module(torch.from_numpy(held_out / 255).float()).numpy()
     errors = {}
     for corrections in ((), ("bias",), ("weights", "bias")):
-        program = compile_module(module, calibration, Options(timesteps=2, calibrate=corrections, std=(255.0,))).program
+        program = compile_module(
+            module, calibration, CompileOptions(timesteps=2, calibrate=corrections, std=(255.0,))
+        ).program
         found = program.logits(Simulator(program).run(held_out).readout)
         errors[corrections] = float(((found - expected) ** 2).mean())
     assert errors["weights", "bias"] < errors["bias",] < errors[()]

@@ -17,7 +17,8 @@ from snnc.compiler.conversion.assign import WIDEST, AssignThresholds
 from snnc.compiler.conversion.choose_thresholds import NEAREST, ChooseThresholds, candidates
 from snnc.compiler.ir import SpikingLayer
 from snnc.compiler.ir.passes import PassRecord
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.compiler.search import unexplained
 from snnc.runtime.simulator import Simulator
 
@@ -59,7 +60,9 @@ def network() -> nn.Sequential:
 
 
 def compiled(samples: int = 96, **options: object) -> Compilation:
-    return compile_module(network(), images(samples), Options(**{"timesteps": TIMESTEPS, "std": (255.0,), **options}))
+    return compile_module(
+        network(), images(samples), CompileOptions(**{"timesteps": TIMESTEPS, "std": (255.0,), **options})
+    )
 
 
 def record(compilation: Compilation, name: str) -> PassRecord:

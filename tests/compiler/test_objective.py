@@ -14,7 +14,8 @@ from snnc.compiler.conversion.solver import solve_distributions
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import SpikingLayer
 from snnc.compiler.lowering.spiking_layers import FormSpikingLayers
-from snnc.compiler.pipeline import Options, threshold_pass
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import threshold_pass
 
 
 @pytest.mark.parametrize(
@@ -29,9 +30,9 @@ from snnc.compiler.pipeline import Options, threshold_pass
 )
 def test_an_objective_that_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(OptionError, match=rf"^objective \(--objective\).*{words}"):
-        Options(**options).check()
+        CompileOptions(**options).check()
     for threshold in ("data-driven", "optimal"):
-        Options(objective=2, threshold=threshold).check()
+        CompileOptions(objective=2, threshold=threshold).check()
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
@@ -42,7 +43,7 @@ def test_thresholds_minimise_the_error_of_the_objective(method: str, objective: 
     graph = FormSpikingLayers().run(trace(nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), (6,))).graph
     graph = ProfileActivations(levels).run(graph).graph
     coding = choose_coding(levels, "graded")
-    options = Options(timesteps=4, threshold=method, objective=objective, per_channel=per_channel)
+    options = CompileOptions(timesteps=4, threshold=method, objective=objective, per_channel=per_channel)
     result = threshold_pass(options, levels, coding).run(graph)
     (layer,) = result.graph.of_kind(SpikingLayer)
     sketch = layer.op.profile.activations

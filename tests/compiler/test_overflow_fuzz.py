@@ -20,7 +20,8 @@ from support.worst_inputs import worst_inputs
 from torch import nn
 
 from snnc.common.errors import TargetError, UnsupportedError
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.program import Gate, Program
 from snnc.program.bounds import drive_bounds, highest_silenced, is_safe, program_safety, window
 from snnc.program.targets import get_target
@@ -125,7 +126,7 @@ def test_no_proven_layer_of_an_extreme_network_overflows(
 ) -> None:
     rng = np.random.default_rng(seed)
     lead = int(rng.integers(0, timesteps + 1)) if seed % 2 else 0
-    options = Options(target=target, timesteps=timesteps, threshold="max", lead=lead, strict=strict)
+    options = CompileOptions(target=target, timesteps=timesteps, threshold="max", lead=lead, strict=strict)
     module = made_extreme(case.module, rng)
     try:
         program = compile_module(module, case.levels / 255, options, unit=1 / 255).program

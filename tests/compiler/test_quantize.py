@@ -22,7 +22,8 @@ from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear, QuantizedLayer, Readout, Sparse, SpikingLayer
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.quantize import Quantize
 from snnc.program import Gate, InputCoding, Program, Scaled
 from snnc.program.targets import get_target
@@ -124,7 +125,7 @@ def test_every_number_is_the_float_one_times_theta_rounded(
 def test_whatever_compiles_fits_the_chip_and_does_not_wrap_on_its_calibration_data(
     case: Case, timesteps: int, method: str, channels: bool, target: str
 ) -> None:
-    options = Options(target=target, timesteps=timesteps, threshold=method, per_channel=channels)
+    options = CompileOptions(target=target, timesteps=timesteps, threshold=method, per_channel=channels)
     try:
         program = compile_module(case.module, case.levels.astype(np.float32), options, unit=1.0).program
     except SnncError as error:
@@ -183,7 +184,9 @@ def lenet(seed: int = 0) -> Case:
 
 
 def compiled(case: Case, **options: object) -> Program:
-    return compile_module(case.module, case.levels, Options(**options, mean=(0.0,), std=(255.0,)), unit=1.0).program
+    return compile_module(
+        case.module, case.levels, CompileOptions(**options, mean=(0.0,), std=(255.0,)), unit=1.0
+    ).program
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -270,7 +273,7 @@ def test_dead_channels_and_zero_biases_compile() -> None:
     case.module[0].weight.data[1] = -1.0  # never rises above zero
     case.module[3].bias.data.zero_()
     case.module[6].bias.data.zero_()
-    compilation = compile_module(case.module, case.levels, Options(), unit=1.0)
+    compilation = compile_module(case.module, case.levels, CompileOptions(), unit=1.0)
     assert any("1 of 4 channels never rise above zero" in note for note in compilation.program.provenance.notes)
     result = Simulator(compilation.program).run(case.levels)
     assert result.spike_counts[0][1].sum() == 0 and result.spike_counts[0].sum() > 0
@@ -368,14 +371,14 @@ def bad_data(value: float) -> np.ndarray:
 )
 def test_calibration_data_that_cannot_be_used_are_one_clear_error(raw: np.ndarray) -> None:
     with pytest.raises(SnncError) as caught:
-        compile_module(lenet().module, raw, Options())
+        compile_module(lenet().module, raw, CompileOptions())
     assert "\n" not in str(caught.value) and "bug" not in str(caught.value)
 
 
 def test_images_without_a_channel_axis_are_refused_before_a_file_is_written() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 2))
     with pytest.raises(DataError, match="channels, height, width"):
-        compile_module(module, np.random.default_rng(0).random((8, 8, 8)), Options())
+        compile_module(module, np.random.default_rng(0).random((8, 8, 8)), CompileOptions())
 
 
 @pytest.mark.parametrize("timesteps", [0, -1, 1025])

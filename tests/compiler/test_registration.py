@@ -17,7 +17,8 @@ from snnc.compiler.conversion.calibration import corrections
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.choose_thresholds import NEAREST
 from snnc.compiler.conversion.methods import METHODS
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.program import Program
 
 METHOD = '''"""Half of the largest activation."""
@@ -67,7 +68,7 @@ def compiled(**options: object) -> Program:
     for seed, each in enumerate(network.parameters()):
         each.data[:] = nn.Parameter(each.new_tensor(np.random.default_rng(seed).normal(size=tuple(each.shape))))
     raw = np.random.default_rng(0).integers(0, 256, (60, 5)).astype(np.uint8)
-    return compile_module(network, raw, Options(timesteps=4, std=(255.0,), **options)).program
+    return compile_module(network, raw, CompileOptions(timesteps=4, std=(255.0,), **options)).program
 
 
 @pytest.mark.parametrize("added", [(METHODS, "half-max", METHOD)], indirect=True)
@@ -80,9 +81,9 @@ def test_a_method_is_added_by_one_file(added: None) -> None:
     tried = [each.name for each in compiled().provenance.thresholds.scores]
     assert tried == [*(f"data-driven, m = {m}" for m in (2, 1)), "half-max", "percentile", NEAREST]
     with pytest.raises(OptionError, match="max, half-max, opt"):
-        Options(threshold="none").check()
+        CompileOptions(threshold="none").check()
     with pytest.raises(OptionError, match="half-max minimises no error"):
-        Options(threshold="half-max", objective=2).check()
+        CompileOptions(threshold="half-max", objective=2).check()
 
 
 @pytest.mark.parametrize("added", [(CORRECTIONS, "twice", CORRECTION)], indirect=True)
@@ -97,9 +98,9 @@ def test_a_correction_is_added_by_one_file(added: None) -> None:
 def test_without_the_file_neither_is_known() -> None:
     assert "half-max" not in METHODS and "twice" not in CORRECTIONS
     with pytest.raises(OptionError, match="unknown method"):
-        Options(threshold="half-max").check()
+        CompileOptions(threshold="half-max").check()
     with pytest.raises(OptionError, match="unknown correction"):
-        replace(Options(), calibrate=("twice",)).check()
+        replace(CompileOptions(), calibrate=("twice",)).check()
 
 
 @pytest.mark.parametrize("registry", [METHODS, CORRECTIONS], ids=["methods", "corrections"])

@@ -9,7 +9,8 @@ import pytest
 from torch import nn
 
 from snnc.common.errors import TargetError
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.integers import MARGINS
 from snnc.compiler.search import Candidate, Judge, Verdict, search
 
@@ -82,7 +83,7 @@ def test_another_judge_decides_everything_that_is_searched() -> None:
     ).eval()
     raw = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8)).astype(np.uint8)
     judge = Contrary()
-    origin = compile_module(network, raw, Options(timesteps=4, std=(255.0,)), judge=judge).program.provenance
+    origin = compile_module(network, raw, CompileOptions(timesteps=4, std=(255.0,)), judge=judge).program.provenance
     assert [each.way for each in origin.pooling] == ["exact"]
     assert origin.thresholds.method == "nearest"
     assert (origin.scale.margin, origin.scale.divisor) == (MARGINS[1], 4)
@@ -93,7 +94,7 @@ def test_a_small_network_is_compiled_by_the_passes_that_it_needs() -> None:
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
     raw = np.random.default_rng(0).integers(0, 256, (40, 5)).astype(np.uint8)
     told: list[str] = []
-    made = compile_module(network, raw, Options(), progress=lambda title, place, count: told.append(title))
+    made = compile_module(network, raw, CompileOptions(), progress=lambda title, place, count: told.append(title))
     assert [each.name for each in made.records] == [
         "NormalizeInput",
         "FoldAffine",
@@ -111,5 +112,5 @@ def test_a_small_network_is_compiled_by_the_passes_that_it_needs() -> None:
 def test_what_is_corrected_is_quantised_before_only_to_choose_a_spread(target: str, quantised: int) -> None:
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
     raw = np.random.default_rng(0).integers(0, 256, (40, 5)).astype(np.uint8)
-    made = compile_module(network, raw, Options(target=target, calibrate=("bias",)))
+    made = compile_module(network, raw, CompileOptions(target=target, calibrate=("bias",)))
     assert sum(each.name in ("Quantize", "CorrectAndQuantize") for each in made.records) == quantised

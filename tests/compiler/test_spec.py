@@ -14,7 +14,8 @@ from snnc.compiler.front import front
 from snnc.compiler.ir import Graph, Identity, Input, Linear, Output, QuantizedLayer, Readout, ReLU, SpikingLayer
 from snnc.compiler.ir.passes import Pass, PassManager, PassResult
 from snnc.compiler.ir.spec import CONVERTED, LOWERED, PROFILED, QUANTIZED, STAGES, TRACED
-from snnc.compiler.pipeline import Options, convert, max_pooling
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import convert, max_pooling
 from snnc.compiler.quantization.quantize import Quantize
 from snnc.program.targets import get_target
 
@@ -23,7 +24,7 @@ def stages() -> dict[str, Graph]:
     """A small network at each stage."""
     network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
     raw = np.random.default_rng(0).integers(0, 256, (20, 3)).astype(np.uint8)
-    options, target = Options(threshold="max", timesteps=4), get_target("loihi")
+    options, target = CompileOptions(threshold="max", timesteps=4), get_target("loihi")
     made = front(network, raw, target, lambda *each: max_pooling(*each, options))
     converted = convert(made, options)
     quantized = Quantize(target, 4, made.coding, margin=2.0).run(converted.graph).graph

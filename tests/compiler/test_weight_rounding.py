@@ -13,7 +13,8 @@ from torch import nn
 
 from snnc.common.arrays import FloatArray
 from snnc.compiler.ir import Conv2d, Linear, SpikingLayer
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.input_moments import input_moments, measure_input_moments
 from snnc.compiler.quantization.weights import RIDGE, WeightRounding, drive_variance, round_for_inputs, round_to_nearest
 from snnc.program.targets import get_target
@@ -129,7 +130,7 @@ def network() -> nn.Sequential:
 
 def test_moments_are_found_for_every_synapse_of_a_network_as_rates() -> None:
     levels = smooth_images(40)
-    compilation = compile_module(network(), levels, Options(timesteps=8, std=(255.0,)), unit=1.0)
+    compilation = compile_module(network(), levels, CompileOptions(timesteps=8, std=(255.0,)), unit=1.0)
     (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
     moments = input_moments(graph, levels)
     first, second, readout = (node.name for node in graph if node.name in {name for name, _ in moments})
@@ -142,7 +143,7 @@ def test_moments_are_found_for_every_synapse_of_a_network_as_rates() -> None:
 def test_the_drive_of_the_first_layer_is_nearer_to_the_network_s_than_with_nearest_weights() -> None:
     """Regression: at T = 16 a ResNet20 lost two points to the rounding of its input weights."""
     levels = smooth_images(64)
-    compilation = compile_module(network(), levels, Options(timesteps=32, std=(255.0,)), unit=1.0)
+    compilation = compile_module(network(), levels, CompileOptions(timesteps=32, std=(255.0,)), unit=1.0)
     (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
     node, layer = graph.of_kind(SpikingLayer)[0], compilation.program.layers[0]
     assert isinstance(node.op, SpikingLayer)

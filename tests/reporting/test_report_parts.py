@@ -114,4 +114,4 @@ def test_commands_quote_what_a_shell_would_take_apart(led: Program) -> None:
     compiling, reporting, *_ = commands(led, sources, "my page.html")
     assert compiling.startswith("snnc compile 'my model.pt' --arch resnet20 --trust --calib DATA --calib-samples 24 ")
     assert " --lead 2 " in compiling and " -T 4 " in compiling and " --allow-oversize -o 'a b.net'" in compiling
-    assert "--data 'data;x' --samples 256 -o 'my page.html'" in reporting
+    assert "--data 'data;x' --report-samples 256 -o 'my page.html'" in reporting

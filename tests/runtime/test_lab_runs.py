@@ -18,7 +18,8 @@ from support.programs import levels_for
 from support.residual import residual
 
 from snnc.cli import main
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 
 NET = Path(__file__).parents[1] / "data" / "portable.net"
 
@@ -47,7 +48,7 @@ def test_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.timeout(280)
 def test_a_residual_network_with_lead(tmp_path: Path) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
-    options = Options(timesteps=5, lead=2, max_pool="or")
+    options = CompileOptions(timesteps=5, lead=2, max_pool="or")
     program = compile_module(residual(), levels / 255, options, unit=1 / 255).program
     done, result = run_lab(bundled(program, program.coding.levels(levels[:3] / 255), tmp_path), "--samples", "2")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,8 @@ from support.runs import assert_equal_runs
 
 import snnc
 from snnc.common.errors import TargetError, UnsupportedError
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.program import Gate, Scaled
 from snnc.runtime.lava.network import open_network
 from snnc.runtime.simulator import Simulator
@@ -34,7 +35,7 @@ DATA = Path(__file__).parents[1] / "data"
     st.booleans(),
 )
 def test_random_networks(case: Case, timesteps: int, target: str, per_channel: bool) -> None:
-    options = Options(target=target, timesteps=timesteps, per_channel=per_channel)
+    options = CompileOptions(target=target, timesteps=timesteps, per_channel=per_channel)
     try:
         program = compile_module(case.module, case.levels / 255, options, unit=1 / 255).program
     except (UnsupportedError, TargetError):

@@ -16,7 +16,8 @@ from support.runs import assert_equal_runs
 from torch import nn
 
 from snnc.common.errors import BackendError
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.models import resnet20
 from snnc.program import InputCoding, Program
 from snnc.runtime.lava import run_lava
@@ -40,7 +41,7 @@ def test_random_programs(program: Program) -> None:
 @pytest.mark.parametrize(("pooling", "target"), [("or", "loihi2"), ("exact", "loihi1")])
 def test_a_residual_network(pooling: str, target: str) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
-    options = Options(target=target, timesteps=6, max_pool=pooling)
+    options = CompileOptions(target=target, timesteps=6, max_pool=pooling)
     program = compile_module(residual(), levels / 255, options, unit=1 / 255).program
     delays = {program.delay(index, each) for index, layer in enumerate(program.layers) for each in layer.synapses}
     assert max(delays) > 0
@@ -135,5 +136,5 @@ def test_networks_of_the_literature(name: str, size: int, samples: int) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (16, 3, size, size)).astype(np.uint8)
     with torch.no_grad():  # batch normalisation as training leaves it, so that all layers fire
         module.train()(torch.as_tensor(levels / 255, dtype=torch.float32))
-    program = compile_module(module, levels / 255, Options(timesteps=3), unit=1 / 255).program
+    program = compile_module(module, levels / 255, CompileOptions(timesteps=3), unit=1 / 255).program
     assert assert_equal_runs(program, program.coding.levels(levels[:samples] / 255)) > 1_000

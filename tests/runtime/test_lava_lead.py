@@ -17,7 +17,8 @@ from support.runs import assert_equal_runs
 
 from snnc.common.errors import TargetError, UnsupportedError
 from snnc.compiler.lowering.spiking_layers import AlignPaths
-from snnc.compiler.pipeline import Options, compile_module
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import compile_module
 from snnc.program import Gate, Program, Scaled
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.network import open_network
@@ -35,7 +36,7 @@ from snnc.runtime.simulator import Simulator
 )
 def test_random_networks(case: Case, timesteps: int, target: str, data: st.DataObject) -> None:
     lead = data.draw(st.integers(1, timesteps))
-    options = Options(target=target, timesteps=timesteps, lead=lead)
+    options = CompileOptions(target=target, timesteps=timesteps, lead=lead)
     try:
         program = compile_module(case.module, case.levels / 255, options, unit=1 / 255).program
     except (UnsupportedError, TargetError):
@@ -65,7 +66,7 @@ def test_random_programs(program: Program) -> None:
 )
 def test_a_residual_network(pooling: str, target: str, timesteps: int, lead: int) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
-    options = Options(target=target, timesteps=timesteps, max_pool=pooling, lead=lead)
+    options = CompileOptions(target=target, timesteps=timesteps, max_pool=pooling, lead=lead)
     program = compile_module(residual(), levels / 255, options, unit=1 / 255).program
     delays = {program.delay(index, each) for index, layer in enumerate(program.layers) for each in layer.synapses}
     assert max(delays) > lead
@@ -78,7 +79,7 @@ def test_relays_where_paths_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("snnc.compiler.pipeline.AlignPaths", lambda _, lead: AlignPaths(2, lead))
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
     program = compile_module(
-        residual(), levels / 255, Options(timesteps=4, max_pool="or", lead=3), unit=1 / 255
+        residual(), levels / 255, CompileOptions(timesteps=4, max_pool="or", lead=3), unit=1 / 255
     ).program
     assert sum(layer.memoryless and ":relay" in layer.name for layer in program.layers) >= 2
     assert max(program.delay(index, each) for index, layer in enumerate(program.layers) for each in layer.synapses) == 2

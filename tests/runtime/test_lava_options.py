@@ -21,8 +21,8 @@ from support.runs import assert_equal_results
 import snnc
 from snnc.cli import main
 from snnc.cli.entry import Terminated
-from snnc.cli.screen import about, long_run
 from snnc.common.errors import BackendError, OptionError
+from snnc.common.progress import about, long_run
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size
 from snnc.runtime.lava.workers import no_complaints_when_interrupted

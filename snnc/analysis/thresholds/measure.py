@@ -19,7 +19,8 @@ from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
 from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.pipeline import Options, convert, profile
+from snnc.compiler.options import CompileOptions
+from snnc.compiler.pipeline import convert, profile
 from snnc.inputs.data import input_levels, raw_values
 from snnc.models.data import Dataset
 from snnc.program import Program
@@ -101,7 +102,7 @@ class _Sums:
 def model_thresholds(
     module: nn.Module,
     dataset: Dataset,
-    options: Options,
+    options: CompileOptions,
     *,
     progress: Progress | None = None,
     advance: Callable[[int], None] | None = None,
@@ -128,7 +129,7 @@ def model_thresholds(
         assert node.op.threshold is not None and node.op.initial_potential is not None
         chosen[node.name] = (node.op.threshold, node.op.initial_potential)
     seen = _second_half(advance, len(levels))
-    return _measure(graph, levels, chosen, options.timesteps, converted.outcome.choice.objective or 1, seen)
+    return _measure(graph, levels, chosen, options.steps, converted.outcome.choice.objective or 1, seen)
 
 
 def program_thresholds(

@@ -1,124 +1,60 @@
 """The keys of a ``snnc.toml``: the long names of options, and which values they take.
 
-Only options that are listed here can be set in a file. The file may lie beside a model that somebody else sent, so what
-could run code, write files or reach other machines is left to the command line.
+They come from the options themselves (:mod:`snnc.common.options`). The file may lie beside a model that somebody else
+sent, so what could run code, write files or reach other machines is left to the command line.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-__all__ = ["COMMAND_LINE_ONLY", "KEYS", "Kind", "Option"]
+from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
+from snnc.common.option_kinds import ARCHITECTURE, DATA, NUMBER, PATH, Kind, Plain
+from snnc.common.options import Option, options_of
+from snnc.compiler.options import CompileOptions, ThresholdOptions
+from snnc.runtime.options import BundleOptions, NetxRunOptions, RunOptions
 
-# What an option takes from a file: as click converts it, or would from the command line.
-Option = str | int | float | bool
+__all__ = ["ARCHITECTURE", "COMMANDS", "COMMAND_LINE_ONLY", "DATA", "KEYS", "PATH", "Plain", "key_table"]
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What values a key takes.
-
-    Attributes:
-        expected: In words, with an example.
-        option: Makes the option's value of the file's, or None of a value of the wrong type.
-    """
-
-    expected: str
-    option: Callable[[object], Option | None]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _integer(value: object) -> int | None:
-    # In Python True is an integer, in TOML it is none.
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value
-
-
-def _switch(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _size(value: object) -> str | None:
-    return _text(value) if isinstance(value, str) else _several(_integer)(value)
-
-
-def _several(one: Callable[[object], Option | None]) -> Callable[[object], str | None]:
-    """One value, or a list of them, as the command line has them: with commas between."""
-
-    def joined(value: object) -> str | None:
-        parts = [one(each) for each in (value if isinstance(value, list) else [value])]
-        return None if not parts or None in parts else ",".join(map(str, parts))
-
-    return joined
-
-
-TEXT = Kind("a text in quotes", _text)
-# Their relative paths begin at the file's folder, and Python code that they name is not run without --trust.
-PATH = Kind('a path in quotes, such as "model.pt"', _text)
-DATA = Kind('data in quotes, such as "digits", "cifar10:data" or "images/"', _text)
-ARCHITECTURE = Kind('a network in quotes, such as "resnet20" or "mynet:Net"', _text)
-INTEGER = Kind("an integer, such as 8", _integer)
-INTEGERS = Kind("an integer or a list of them, such as [1, 2, 4]", _several(_integer))
-NUMBER = Kind("a number, such as 0.5", _number)
-NUMBERS = Kind("a number or a list of them, such as [0.485, 0.456, 0.406]", _several(_number))
-NAMES = Kind('names, such as "weights,spread,bias" or ["weights", "bias"]', _several(_text))
-SWITCH = Kind("true or false", _switch)
-SIZE = Kind('a size, such as "512M" or "2G"', _size)
-
-KEYS: Mapping[str, Kind] = {
-    "allow-oversize": SWITCH,
-    "arch": ARCHITECTURE,
-    "backend": TEXT,
-    "batch-size": INTEGER,
-    "calib": DATA,
-    "calib-samples": INTEGER,
-    "calibrate": NAMES,
-    "data": DATA,
-    "delta-threshold": INTEGER,
-    "device": TEXT,
-    "input-bits": INTEGER,
-    "lava": SWITCH,
-    "lava-models": TEXT,
-    "lava-samples": INTEGER,
-    "lava-timeout": NUMBER,
-    "lead": INTEGER,
-    "max-drop": NUMBER,
-    "max-pool": TEXT,
-    "mean": NUMBERS,
-    "memory": SIZE,
-    "model": PATH,
-    "neuron": TEXT,
-    "num-layers": INTEGER,
-    "objective": INTEGER,
-    "per-channel": SWITCH,
-    "reset-interval": INTEGER,
-    "reset-offset": INTEGER,
-    "samples": INTEGER,
-    "skip-layers": INTEGER,
-    "std": NUMBERS,
-    "stop-at": INTEGERS,
-    "strict": SWITCH,
-    "target": TEXT,
-    "threshold": TEXT,
-    "timesteps": INTEGER,
-    "workers": INTEGER,
+# The commands that take options from a file, and the dataclasses of these.
+COMMANDS: Mapping[str, tuple[type, ...]] = {
+    "compile": (CompileOptions,),
+    "run": (RunOptions, NetxRunOptions),
+    "validate": (ValidateOptions,),
+    "diagnose": (DiagnoseOptions,),
+    "report": (ReportOptions,),
+    "thresholds": (ThresholdOptions,),
+    "bundle": (BundleOptions,),
 }
+# Keys of what a verb works on, which is no option of it: the kind, the commands, and what it is.
+_ARGUMENTS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
+    "calib": (DATA, ("compile", "thresholds"), "Calibration data, as for `--calib`."),
+    "data": (DATA, ("run", "validate", "diagnose", "report", "bundle"), "What to run on, as for `--data`."),
+    "model": (PATH, ("validate", "thresholds"), "The model, where only `NET` stands on the command line."),
+    "max-drop": (NUMBER, ("validate",), "Fail if the accuracy drops by more percentage points than this."),
+}
+
+
+def _options() -> Iterator[tuple[str, Option]]:
+    for command, kinds in COMMANDS.items():
+        seen = set()
+        for kind in kinds:
+            for option in options_of(kind):
+                if option.flags and (option.name, option.help) not in seen:
+                    seen.add((option.name, option.help))
+                    yield command, option
+
+
+_KINDS = {option.key: option.kind for _, option in _options() if option.file is True}
+_KINDS |= {name: kind for name, (kind, _, _) in _ARGUMENTS.items()}
+# In alphabetical order.
+KEYS: Mapping[str, Kind] = dict(sorted(_KINDS.items()))
 
 _WRITES = "it names a file that is written, and a snnc.toml beside a model must not say which"
 _TALK = "it says how one call talks"
 # Options that no file sets, and why.
 COMMAND_LINE_ONLY: Mapping[str, str] = {
-    "cluster": "it makes other machines run code",
+    **{option.key: option.file for _, option in _options() if isinstance(option.file, str)},
     "config": "it names the file itself",
     "json": _TALK,
     "lab": "it asks for a report of another kind",
@@ -129,7 +65,36 @@ COMMAND_LINE_ONLY: Mapping[str, str] = {
     "report": _WRITES,
     "resume": "it keeps a file of what is done beside the network",
     "report-data": "it is for one page",
-    "report-samples": "it is for one page",
-    "trust": "it lets model files run code, which a snnc.toml beside them must not allow",
     "verbose": _TALK,
 }
+
+
+def key_table() -> str:
+    """Return the table of all keys, in Markdown: what docs/configuration.md shows."""
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for name, (kind, commands, text) in _ARGUMENTS.items():
+        rows[name, kind.name, "", text] = list(commands)
+    for command, option in _options():
+        if option.file is True:
+            row = (option.key, _values(option), _default(option), option.help.replace("``", "`").replace("|", "\\|"))
+            rows.setdefault(row, []).append(command)
+    lines = ["| key | value | default | commands | what it says |", "| --- | --- | --- | --- | --- |"]
+    for (key, values, default, text), commands_of in sorted(rows.items()):
+        lines.append(f"| `{key}` | {values} | {default} | {', '.join(commands_of)} | {text} |".replace("|  |", "| |"))
+    return "\n".join(lines) + "\n"
+
+
+def _values(option: Option) -> str:
+    return ", ".join(f"`{each}`" for each in option.known) or option.kind.name
+
+
+def _default(option: Option) -> str:
+    if option.usual is not None:
+        return option.usual.replace("``", "`")
+    if option.default is None or option.default == ():
+        return ""
+    return (
+        f"`{str(option.default).lower()}`"
+        if isinstance(option.default, bool)
+        else f"`{option.written(option.default)[-1]}`"
+    )

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snnc.cli.configuration.keys import ARCHITECTURE, COMMAND_LINE_ONLY, DATA, KEYS, PATH, Option
+from snnc.cli.configuration.keys import ARCHITECTURE, COMMAND_LINE_ONLY, DATA, KEYS, PATH, Plain
 from snnc.common.errors import OptionError
 from snnc.common.import_path import is_reference
 
@@ -38,10 +38,10 @@ class Configuration:
     """
 
     path: Path
-    common: Mapping[str, Option]
-    commands: Mapping[str, Mapping[str, Option]]
+    common: Mapping[str, Plain]
+    commands: Mapping[str, Mapping[str, Plain]]
 
-    def options(self, command: str, known: Collection[str]) -> dict[str, Option]:
+    def options(self, command: str, known: Collection[str]) -> dict[str, Plain]:
         """The options of a command; those of its own table count more than the common ones.
 
         Args:
@@ -115,8 +115,8 @@ def _checked(
     prefix: str,
     names: Collection[str],
     commands: Mapping[str, Collection[str]],
-) -> dict[str, Option]:
-    found: dict[str, Option] = {}
+) -> dict[str, Plain]:
+    found: dict[str, Plain] = {}
     known = [name for name in KEYS if name in names]
     for name, value in table.items():
         if name in COMMAND_LINE_ONLY:
@@ -127,7 +127,7 @@ def _checked(
             )
         if name not in known:
             raise _unknown(path, prefix, name, known, commands)
-        option = KEYS[name].option(value)
+        option = KEYS[name].from_file(value)
         if option is None:
             raise _error(
                 path,
@@ -168,7 +168,7 @@ def _error(path: Path, problem: str, **details: str) -> OptionError:
 
 def options_for(
     configuration: Configuration, command: str, known: Collection[str], ignored: Collection[str], *, trust: bool
-) -> dict[str, Option]:
+) -> dict[str, Plain]:
     """The options that a file gives to a command, by their long names.
 
     Args:
@@ -181,7 +181,7 @@ def options_for(
     Raises:
         OptionError: The file names Python code and is not trusted, or a home folder that there is not.
     """
-    found: dict[str, Option] = {}
+    found: dict[str, Plain] = {}
     for name, value in configuration.options(command, known).items():
         if name in ignored:
             continue
@@ -198,7 +198,7 @@ def options_for(
     return found
 
 
-def _placed(path: Path, name: str, value: Option) -> Option:
+def _placed(path: Path, name: str, value: Plain) -> Plain:
     """The value with its path, where it has one, as seen from the working folder."""
     if not isinstance(value, str):
         return value
@@ -214,7 +214,7 @@ def _placed(path: Path, name: str, value: Option) -> Option:
     return value
 
 
-def _names_code(name: str, value: Option) -> bool:
+def _names_code(name: str, value: Plain) -> bool:
     # What is no reference runs nothing, whatever else it is.
     if not isinstance(value, str) or not is_reference(value):
         return False

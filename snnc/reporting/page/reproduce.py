@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from snnc.analysis.options import REPORT_SAMPLES
+from snnc.common.options import arguments
+from snnc.compiler.options import CompileOptions
 from snnc.program import CompiledNetwork
-from snnc.program.provenance import OptionValue
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Sources:
     calibration_samples: int | None = None
     architecture: str | None = None
     trust: bool = False
-    samples: int = 256
+    samples: int = REPORT_SAMPLES
     allow_oversize: bool = False
 
 
 def commands(program: CompiledNetwork, sources: Sources, page: str) -> tuple[str, ...]:
-    """The command that compiles the network again, and those that measure it; all options are written out.
+    """Return the command that compiles the network again, and those that measure it; all options are written out.
 
     Args:
         program: The program; its provenance holds the options.
@@ -52,38 +53,18 @@ def commands(program: CompiledNetwork, sources: Sources, page: str) -> tuple[str
     compiling = [
         *("compile", sources.model, *model, "--calib", sources.calibration or "DATA", "--calib-samples"),
         str(sources.calibration_samples or program.provenance.calibration_samples),
-        *_options(program.provenance.options),
+        *arguments(CompileOptions, program.provenance.options),
         *["--allow-oversize"] * sources.allow_oversize,
         *("-o", sources.net),
     ]
-    reporting = ["report", sources.model, sources.net, *model, "--data", sources.data, "--samples"]
+    reporting = ["report", sources.model, sources.net, *model, "--data", sources.data, "--report-samples"]
     reporting += [str(sources.samples), "-o", page]
     running = ["run", sources.net, "--data", sources.data]
-    comparing = ["validate", sources.net, "--model", sources.model, *model, "--data", sources.data]
+    comparing = ["validate", sources.model, sources.net, *model, "--data", sources.data]
     return tuple(shlex.join(["snnc", *each]) for each in (compiling, reporting, running, comparing))
 
 
 def versions() -> dict[str, str]:
-    """What this machine makes a report with, by name: Python and the packages that compute."""
+    """Return what this machine makes a report with, by name: Python and the packages that compute."""
     packages = {name: importlib.metadata.version(name) for name in ("snnc", "torch", "numpy")}
     return {"Python": platform.python_version(), **packages}
-
-
-# Options of a compilation by their names in a file, as the command line takes them; what is not here has the name's
-# own flag.
-_FLAGS = {"timesteps": "-T"}
-
-
-def _options(recorded: Mapping[str, OptionValue]) -> list[str]:
-    """Options that a file records, as the command line takes them."""
-    found: list[str] = []
-    for name, value in recorded.items():
-        if name == "per_channel":
-            found.append("--per-channel" if value else "--per-layer")
-        elif value is True:
-            found.append(f"--{name}")
-        elif value not in ((), ""):
-            # Several values have commas between them.
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            found += [_FLAGS.get(name, f"--{name.replace('_', '-')}"), text]
-    return found

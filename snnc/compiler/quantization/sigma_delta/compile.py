@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.common.errors import OptionError, TargetError
-from snnc.compiler.compilation import Compilation, count_macs, provenance_of, recorded_options
+from snnc.common.errors import TargetError
+from snnc.compiler.compilation import Compilation, count_macs, provenance_of
 from snnc.compiler.conversion.choose_max_pooling import named_max_pooling
 from snnc.compiler.front import front
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import Counts, PassRecord, PassResult, Progress
+from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, check_traced
 from snnc.compiler.quantization.sigma_delta.quantize import quantize
 from snnc.compiler.quantization.sigma_delta.units import MARGIN
 from snnc.program import InputCoding, Provenance, SigmaDeltaProgram
-from snnc.program.provenance import OptionValue
 from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
-from snnc.program.targets import SIGMA_DELTA, get_target
 
 
 def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[SigmaDeltaProgram, tuple[float, ...]]:
@@ -54,7 +53,6 @@ def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[Sigm
     return replace(program, layers=tuple(layers)), tuple(shares)
 
 
-DELTA_THRESHOLD_MAXIMUM = 511
 # Each makes the units of what overflows coarser; one is enough but where a layer before changes too.
 ATTEMPTS = 8
 # Beyond the margin, for what rounding the coarser weights moves.
@@ -63,54 +61,10 @@ SPARE = 1.02
 _TITLE = "quantising to sigma-delta neurons"
 
 
-@dataclass(frozen=True)
-class SigmaDeltaOptions:
-    """What shapes a compilation to sigma-delta neurons.
-
-    Attributes:
-        target: Name of the chip: ``loihi`` or ``loihi2``.
-        delta_threshold: Changes of an activation that are smaller are held back, in units of 64 messages' units (netx's
-            ``vThMant``), 0..511; 0: none.
-        average_pooling: Whether maximum pooling becomes average pooling; else it is refused.
-        allow_oversize: Go on where a layer fits no core of the chip, with a note: for simulators.
-        mean: Subtracted from raw data before the ANN saw them; one number, or one for each channel.
-        std: Divided by after that.
-    """
-
-    target: str = "loihi"
-    delta_threshold: int = 0
-    average_pooling: bool = False
-    allow_oversize: bool = False
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-
-    def check(self) -> None:
-        """Makes sure that everything is in range.
-
-        Raises:
-            OptionError: An option is out of range.
-            TargetError: The chip has no graded spikes, or there is no such chip.
-        """
-        if not 0 <= self.delta_threshold <= DELTA_THRESHOLD_MAXIMUM:
-            raise OptionError(
-                "is out of range",
-                where="delta threshold (--delta-threshold)",
-                expected=f"0..{DELTA_THRESHOLD_MAXIMUM}",
-                found=str(self.delta_threshold),
-            )
-        target = get_target(self.target)
-        if not target.graded_input:
-            raise TargetError(
-                "sigma-delta neurons send graded spikes, which this chip has not",
-                where=f"target {target.name}",
-                advice="compile for loihi2, or with --neuron if",
-            )
-
-
 def compile_sigma_delta(
     module: nn.Module,
     raw: NDArray[np.generic],
-    options: SigmaDeltaOptions,
+    options: CompileOptions,
     *,
     unit: float | None = None,
     progress: Progress | None = None,
@@ -122,18 +76,17 @@ def compile_sigma_delta(
     Raises:
         SnncError: Anything that the user can mend.
     """
-    options.check()
-    target = get_target(options.target)
+    target = options.check()
     prepared = front(
         module,
         raw,
         target,
         lambda traced, coding, levels: named_max_pooling(traced, "avg"),
-        mean=options.mean,
-        std=options.std,
+        mean=options.means,
+        std=options.stds,
         unit=unit,
         is_chain=True,
-        check=partial(check_traced, average_pooling=options.average_pooling),
+        check=partial(check_traced, average_pooling=options.max_pool == "avg"),
         progress=progress,
         advance=advance,
         processes=processes,
@@ -145,7 +98,7 @@ def compile_sigma_delta(
     provenance = provenance_of(
         traced,
         levels,
-        _recorded(options),
+        options.recorded(),
         notes=notes,
         pooling=[each.recorded for each in prepared.pooling.chosen],
     )
@@ -161,7 +114,7 @@ def compile_sigma_delta(
 def _fitted(
     layers: Sequence[ChainLayer],
     coding: InputCoding,
-    options: SigmaDeltaOptions,
+    options: CompileOptions,
     levels: NDArray[np.uint8],
     traced: Graph,
     target: str,
@@ -191,9 +144,3 @@ def _fitted(
     raise TargetError(
         "its sums do not fit 24 bits on the calibration data", where=worst.where, advice="compile with --neuron if"
     )
-
-
-def _recorded(options: SigmaDeltaOptions) -> dict[str, OptionValue]:
-    """The options by name, mean and standard deviation as other programs have them."""
-    recorded = recorded_options(options, "allow_oversize", "average_pooling")
-    return {"neuron": SIGMA_DELTA, **recorded, **({"max_pool": "avg"} if options.average_pooling else {})}

@@ -1,0 +1,133 @@
+"""Running a compiled network: on the simulator, on Lava or on a board, in one process or in several."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+import torch
+
+from snnc.api.runs import run_identity, run_shared
+from snnc.common.devices import chosen_device
+from snnc.common.errors import OverflowWarning
+from snnc.common.options import taken
+from snnc.common.progress import Progress, Told, long_run, progress_of
+from snnc.common.signatures import called_with
+from snnc.compiler.parallel import Processes
+from snnc.inputs.data import Data, Levels, as_program, evaluation_data, input_levels
+from snnc.program import CompiledNetwork
+from snnc.runtime.agreement import overflow_messages
+from snnc.runtime.backends import run_levels
+from snnc.runtime.options import AUTOMATIC, RunOptions
+from snnc.runtime.result import RunResult
+from snnc.runtime.resumable import ResumableRun
+
+__all__ = ["run", "run_on"]
+
+
+@dataclass(frozen=True)
+class _RunCall(RunOptions):
+    program: CompiledNetwork | str | Path
+    data: Data
+    _: KW_ONLY
+    options: RunOptions | None = None
+    resume: str | Path | None = None
+    processes: Processes | None = None
+    progress: Progress | Told | None = None
+
+
+@called_with(_RunCall)
+def run(call: _RunCall) -> RunResult:
+    """Run a compiled network on data.
+
+    Args:
+        program: The program, or its .net file.
+        data: As for :func:`compile`; the test split is taken where there is one.
+        options: All options at once; those that are given singly count more.
+        resume: A file that finished samples are kept in, about once a minute, and from which the same run goes on if
+            it was interrupted; removed at the end. Each of several processes needs one of its own. None: nothing is
+            kept. It never changes the result.
+        processes: Connected processes, each of which runs a share of the samples; all get the whole result.
+        progress: Told how many samples are done, and by ``lava``, after its first samples, how long the others take.
+
+    Returns:
+        Readout and spikes. Where ``result.wraps`` is not all zero, a membrane overflowed and the result means nothing;
+        ``result.earlier[t]`` is what a run gives that ends after t steps, for each t of ``stop_at``.
+
+    Warns:
+        OverflowWarning: That is so; for each such layer.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    network, options = as_program(call.program), taken(RunOptions, call)
+    levels = input_levels(network, evaluation_data(call.data, options.samples))
+    with ResumableRun(None if call.resume is None else Path(call.resume)) as resumable:
+        told = progress_of(call.progress)
+        result = run_on(network, levels, options, resumable, processes=call.processes or Processes(), progress=told)
+        resumable.finish()
+    for message in overflow_messages(network, result):
+        warnings.warn(message, OverflowWarning, stacklevel=3)
+    return result
+
+
+def run_on(
+    network: CompiledNetwork,
+    levels: Levels,
+    options: RunOptions,
+    resumable: ResumableRun,
+    *,
+    processes: Processes,
+    progress: Progress,
+    going_on: Callable[[int], None] | None = None,
+) -> RunResult:
+    """Run a program on input levels.
+
+    Args:
+        network: The program.
+        levels: What it gets; ``options.samples`` counts no more.
+        options: How to run it.
+        resumable: What keeps samples that are done.
+        processes: Those that share the samples; all call this with the same arguments and get the same.
+        progress: Told how many samples are done; the step is one of running on the backend.
+        going_on: Told how many samples were done already, where the run goes on.
+
+    Raises:
+        SnncError: Anything that the user can mend.
+    """
+    progress.begin(f"running on {options.backend}", len(levels.values))
+    return run_shared(
+        levels.values,
+        processes,
+        lambda share: resumable.run(
+            share,
+            lambda piece, advance, announce: run_levels(
+                network,
+                piece,
+                options.backend,
+                record=options.record,
+                batch_size=options.batch_size,
+                device=_device(options),
+                memory=options.memory,
+                stop_at=options.stop_at,
+                lava_models=options.lava_models,
+                workers=options.workers,
+                cluster=options.cluster,
+                lava_timeout=options.lava_timeout,
+                advance=advance,
+                announce=announce,
+            ),
+            identity=lambda: run_identity(network, options.backend, record=options.record, stop_at=options.stop_at),
+            advance=progress.advance,
+            announce=lambda seconds: progress.say(long_run(seconds, len(share))),
+            going_on=going_on,
+        ),
+    )
+
+
+def _device(options: RunOptions) -> torch.device:
+    """Return where the simulator computes; the other backends have no choice, and refuse one."""
+    own = options.backend != "sim" and options.device == AUTOMATIC
+    return chosen_device("cpu" if own else options.device)

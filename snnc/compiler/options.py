@@ -1,0 +1,368 @@
+"""The options of a compilation: the one place that says what there is, what is usual, and what goes with what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from snnc.common.errors import OptionError, TargetError
+from snnc.common.option_kinds import ARCHITECTURE, Recorded, as_numbers
+from snnc.common.options import check_choices, given, option, recorded
+from snnc.common.signatures import documented
+
+if TYPE_CHECKING:
+    from snnc.program.targets import Target
+
+__all__ = [
+    "AUTOMATIC",
+    "CALIBRATION_SAMPLES",
+    "ActivationOptions",
+    "CompileOptions",
+    "MaxPool",
+    "ModelFileOptions",
+    "Neuron",
+    "NormalisationOptions",
+    "Threshold",
+    "ThresholdOptions",
+]
+
+AUTOMATIC = "auto"
+# Samples that a network is calibrated on: seconds for networks of usual size, and more change little.
+CALIBRATION_SAMPLES = 512
+USUAL_TIMESTEPS, TIMESTEPS_MAXIMUM = 8, 1024
+DELTA_THRESHOLD_MAXIMUM = 511
+
+# What there is without methods of others, which register themselves.
+Threshold = Literal["auto", "data-driven", "optimal", "max", "opt", "percentile", "mse", "learned"]
+MaxPool = Literal["auto", "or", "exact", "avg"]
+Neuron = Literal["if", "sdnn"]
+
+INTEGRATE_AND_FIRE: Neuron = "if"
+SIGMA_DELTA: Neuron = "sdnn"
+
+# Groups of options in the help of commands.
+CONVERSION, CORRECTING, CHIP, DATA, MODEL = "Conversion", "Accuracy", "Chip and neurons", "Data", "Model file"
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class ModelFileOptions:
+    """How a model file is read."""
+
+    arch: str | None = option(
+        None,
+        metavar="NAME|MODULE:FACTORY",
+        panel=MODEL,
+        kind=ARCHITECTURE,
+        help="What makes the network, for a model file that holds a state_dict only: one of snnc's own, such as "
+        "``resnet20``, or ``vgg16:100:qcfs:max`` with what it was trained with; or a callable such as ``mynet:Net``, "
+        "whose module is looked for in the working directory first, and whose code is run.",
+    )
+    trust: bool = option(
+        False,
+        panel=MODEL,
+        file="it lets model files run code, which a snnc.toml beside them must not allow",
+        help="Read a model file even where that runs code that the file names: only for files from people you trust.",
+    )
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class NormalisationOptions:
+    """What was done to the data in training."""
+
+    mean: float | Sequence[float] = option(
+        0.0,
+        metavar="X[,X,X]",
+        panel=DATA,
+        shapes=True,
+        help="What was subtracted from the data in training: one number, or one for each channel. Images of 8 bits "
+        "count from 0 to 1.",
+    )
+    std: float | Sequence[float] = option(
+        1.0, metavar="X[,X,X]", panel=DATA, shapes=True, help="What the data were divided by after that."
+    )
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Return what was subtracted: one number, or one for each channel."""
+        return as_numbers(self.mean, "mean")
+
+    @property
+    def stds(self) -> tuple[float, ...]:
+        """Return what was divided by: one number, or one for each channel."""
+        return as_numbers(self.std, "std")
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class _ThresholdChoice:
+    """How thresholds are chosen."""
+
+    timesteps: int | None = option(
+        None,
+        flags=("-T", "--timesteps"),
+        metavar="T",
+        panel=CONVERSION,
+        shapes=True,
+        only=INTEGRATE_AND_FIRE,
+        usual="8; sigma-delta neurons take as many as there are layers",
+        help=f"T, the steps that each sample is shown for, 1 to {TIMESTEPS_MAXIMUM}: more are more exact and slower.",
+    )
+    threshold: Threshold | str = option(
+        AUTOMATIC,
+        panel=CONVERSION,
+        shapes=True,
+        only=INTEGRATE_AND_FIRE,
+        help="How thresholds are chosen: ``auto`` (the best of ``data-driven`` with both objectives and "
+        "``percentile``, tried on the calibration data with this T, lead and corrections), ``data-driven`` (the least "
+        "expected error, by the paper), ``optimal`` (the least of all thresholds), ``max`` or ``opt`` (the largest "
+        "activation), ``percentile``, ``mse``, or ``learned`` (a network trained with ``ClippedReLU`` or ``QCFS``, or "
+        "by ``snnc finetune``, carries them).",
+    )
+    per_channel: bool = option(
+        True,
+        flags=("--per-channel/--per-layer",),
+        panel=CONVERSION,
+        shapes=True,
+        only=INTEGRATE_AND_FIRE,
+        help="One threshold for each channel, or for each layer; learned ones are one for each layer.",
+    )
+    objective: Literal[1, 2] = option(
+        1,
+        panel=CONVERSION,
+        shapes=True,
+        only=INTEGRATE_AND_FIRE,
+        wrong="is out of range",
+        help="m, for the thresholds ``data-driven`` and ``optimal``, which make the sum of |activation - rate| ** m "
+        "least. 2 clips less, which is often better from T = 4 on with one threshold for each channel; ``auto`` tries "
+        "both.",
+    )
+
+    @property
+    def steps(self) -> int:
+        """Return T of neurons that spike."""
+        return USUAL_TIMESTEPS if self.timesteps is None else self.timesteps
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class _CalibrationSamples:
+    """What is drawn of the calibration data."""
+
+    calibration_samples: int = option(
+        CALIBRATION_SAMPLES,
+        flags=("--calib-samples",),
+        metavar="N",
+        panel=DATA,
+        help="How many samples to draw of the calibration data, as many of each class.",
+    )
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class ActivationOptions(ModelFileOptions, _CalibrationSamples):
+    """How a model's activations on calibration data are looked at."""
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class ThresholdOptions(ActivationOptions, NormalisationOptions, _ThresholdChoice):
+    """What decides thresholds, for a look at them: equal to the options of a compilation of these names."""
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class _Conversion(_ThresholdChoice):
+    """What shapes a conversion beside its thresholds."""
+
+    calibrate: str | Sequence[str] = option(
+        (),
+        metavar="NAMES",
+        panel=CORRECTING,
+        shapes=True,
+        only=INTEGRATE_AND_FIRE,
+        usual="none",
+        help="Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the "
+        "spikes that a layer receives), ``thresholds`` (chosen for them), ``spread`` (a quarter of the initial "
+        "potentials comes over the steps, which keeps early spikes back), ``potentials``, ``bias`` (what a channel's "
+        "rates miss on average); several with commas between them. ``weights,spread,bias`` is a good choice; ``all`` "
+        "stands for every one, and takes twice the time.",
+    )
+    lead: int = option(
+        0,
+        metavar="K",
+        panel=CORRECTING,
+        shapes=True,
+        silent=True,
+        only=INTEGRATE_AND_FIRE,
+        help="Steps that each layer integrates its input before it may fire, 0 to T: more accurate at the same T, but "
+        "a sample takes T + K + 1 steps and its result K more for each layer. T / 2 is a good choice.",
+    )
+    max_pool: MaxPool = option(
+        AUTOMATIC,
+        panel=CONVERSION,
+        shapes=True,
+        wrong="unknown way of maximum pooling",
+        help="How maximum pooling is written for spikes: ``or`` (a neuron for each window, which fires when any of its "
+        "inputs does), ``exact`` (max(a, b) = a + relu(b - a): several neurons and layers), ``avg`` (average pooling "
+        "instead), or ``auto`` (for each the better of ``or`` and ``exact`` on the calibration data). Sigma-delta "
+        "neurons have none but ``avg``.",
+    )
+    target: str = option(
+        "loihi",
+        metavar="loihi|loihi1|loihi2",
+        panel=CHIP,
+        shapes=True,
+        help="The chip: ``loihi`` (which is ``loihi2``), ``loihi1`` or ``loihi2``.",
+    )
+    neuron: Neuron = option(
+        INTEGRATE_AND_FIRE,
+        panel=CHIP,
+        shapes=True,
+        silent=True,
+        help="The kind of neuron: ``if`` (integrate-and-fire), or ``sdnn`` (sigma-delta: for chains of convolutions "
+        "and dense layers on Loihi 2; Lava's netx runs the file with nothing attached). ``snm``, which the float "
+        "simulation has, has no counterpart on the chip and is refused.",
+    )
+    delta_threshold: int = option(
+        0,
+        metavar="N",
+        panel=CHIP,
+        shapes=True,
+        only=SIGMA_DELTA,
+        help="For sigma-delta neurons: hold back changes of an activation smaller than N times 64 units of a message, "
+        f"0 to {DELTA_THRESHOLD_MAXIMUM}: fewer messages, and less exact.",
+    )
+    strict: bool = option(
+        False,
+        panel=CHIP,
+        shapes=True,
+        silent=True,
+        only=INTEGRATE_AND_FIRE,
+        help="Compile only what is proven not to overflow, whatever the input: layers get smaller weights where that "
+        "needs it, and a network that cannot be proven with enough of them is refused. Else a layer may rest on the "
+        "range of the calibration data, with a margin.",
+    )
+    allow_oversize: bool = option(
+        False,
+        panel=CHIP,
+        help="Go on even where a layer fits no core of the chip, with a note: the file then runs on simulators only.",
+    )
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
+    """The options of a compilation, for both kinds of neurons."""
+
+    @property
+    def spikes(self) -> bool:
+        """Return whether neurons integrate and fire; else they are sigma-delta neurons."""
+        return self.neuron == INTEGRATE_AND_FIRE
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """Return the names of the corrections; unknown ones are among them."""
+        from snnc.compiler.conversion.calibration.corrections import named_corrections
+
+        return named_corrections(self.calibrate)
+
+    def check(self) -> Target:
+        """Return the target, if all options are in range and go together.
+
+        Raises:
+            OptionError: An option is out of range, or for the other kind of neuron.
+            TargetError: There is no such target, or the chip has no such neurons.
+        """
+        # What it imports takes longer than the help of a command may.
+        from snnc.compiler.conversion.assign import LEARNED
+        from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS
+        from snnc.compiler.conversion.methods import METHODS, searches
+        from snnc.program.targets import check_neuron, get_target
+
+        check_neuron(self.neuron)
+        if not self.spikes:
+            return self._check_sigma_delta(get_target(self.target))
+        for each, value in given(self, SIGMA_DELTA):
+            raise OptionError(
+                "is for sigma-delta neurons",
+                where=each.where,
+                expected=f"--neuron {SIGMA_DELTA}",
+                found=f"{value} with --neuron {INTEGRATE_AND_FIRE}",
+            )
+        if not 1 <= self.steps <= TIMESTEPS_MAXIMUM:
+            raise OptionError(
+                "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.steps)
+            )
+        if not 0 <= self.lead <= self.steps:
+            raise OptionError(
+                "is out of range",
+                where="lead (--lead)",
+                expected=f"0..{self.steps}, which is T: a layer that waits longer learns nothing new",
+                found=str(self.lead),
+            )
+        check_choices(self)
+        methods = (AUTOMATIC, *METHODS, LEARNED)
+        if self.threshold not in methods:
+            raise OptionError(
+                "unknown method",
+                where="threshold (--threshold)",
+                expected=", ".join(methods),
+                found=repr(self.threshold),
+            )
+        unknown = [name for name in self.corrections if name not in CORRECTIONS]
+        if unknown:
+            raise OptionError(
+                "unknown correction",
+                where="calibrate (--calibrate)",
+                expected=", ".join((*CORRECTIONS, ALL)),
+                found=repr(unknown[0]),
+            )
+        if self.objective != 1 and self.threshold not in searches():
+            raise OptionError(
+                "is only for thresholds that are searched for; "
+                + ("auto tries both" if self.threshold == AUTOMATIC else f"{self.threshold} minimises no error"),
+                where="objective (--objective)",
+                expected=f"--threshold {' or '.join(searches())}",
+                found=f"{self.objective} with {self.threshold}",
+            )
+        return get_target(self.target)
+
+    def _check_sigma_delta(self, target: Target) -> Target:
+        for each, value in given(self, INTEGRATE_AND_FIRE):
+            plain = each.kind.plain(value)
+            raise OptionError(
+                "shapes spikes, which sigma-delta neurons do not send",
+                where=f"{each.name} (--{each.key})",
+                expected=f"--neuron {INTEGRATE_AND_FIRE}",
+                found=f"{','.join(map(str, plain)) if isinstance(plain, tuple) else plain} with --neuron {SIGMA_DELTA}",
+            )
+        if self.max_pool not in (AUTOMATIC, "avg"):
+            raise OptionError(
+                "sigma-delta neurons have no maximum pooling",
+                where="max_pool (--max-pool)",
+                expected="avg (average pooling instead)",
+                found=repr(self.max_pool),
+            )
+        if not 0 <= self.delta_threshold <= DELTA_THRESHOLD_MAXIMUM:
+            raise OptionError(
+                "is out of range",
+                where="delta threshold (--delta-threshold)",
+                expected=f"0..{DELTA_THRESHOLD_MAXIMUM}",
+                found=str(self.delta_threshold),
+            )
+        if not target.graded_input:
+            raise TargetError(
+                "sigma-delta neurons send graded spikes, which this chip has not",
+                where=f"target {target.name}",
+                advice="compile for loihi2, or with --neuron if",
+            )
+        return target
+
+    def recorded(self) -> dict[str, Recorded]:
+        """Return what shapes the program, as plain values by name: what provenance holds."""
+        if not self.spikes:
+            return recorded(self, without=INTEGRATE_AND_FIRE)
+        return recorded(replace(self, timesteps=self.steps, calibrate=self.corrections), without=SIGMA_DELTA)
