@@ -147,12 +147,12 @@ def choose_max_pooling(
 
 
 def _ways(graph: Graph, node: Node) -> tuple[MaxPooling, ...]:
-    """The ways that a maximum pooling can be written in, that of fewer neurons first."""
+    """Return the ways that a maximum pooling can be written in, that of fewer neurons first."""
     return ("or", "exact") if can_fire_together(graph, node) else ("exact",)
 
 
 def _up_to(graph: Graph, node: Node) -> Graph:
-    """The part of a network that a node depends on, with that node as its output."""
+    """Return the part of a network that a node depends on, with that node as its output."""
     part = graph.copy()
     part.replace(part.output.name, Output(), (node.name,))
     part.remove_unread()

@@ -224,7 +224,7 @@ class ChooseThresholds(Pass):
         return assign.run(graph)
 
     def _untried(self, graph: Graph) -> PassResult:
-        """The first candidate, for networks that are too large to be run with several."""
+        """Return the first candidate, for networks that are too large to be run with several."""
         name, method, objective = candidates()[0]
         result = self._assigned(graph, method, objective)
         assert isinstance(result.outcome, ThresholdOutcome)
@@ -292,7 +292,7 @@ class ChooseThresholds(Pass):
 
 
 def _is_trained(graph: Graph, timesteps: int) -> bool:
-    """Whether all layers are those of a network that was trained as a spiking one for so many steps."""
+    """Return whether all layers are those of a network that was trained as a spiking one for so many steps."""
     activations = [node.op.activation for node in graph if isinstance(node.op, SpikingLayer)]
     return bool(activations) and all(
         isinstance(each, IntegrateAndFire) and each.timesteps == timesteps for each in activations
@@ -300,7 +300,7 @@ def _is_trained(graph: Graph, timesteps: int) -> bool:
 
 
 def _multiplications(graph: Graph) -> int:
-    """Of one sample in one step, as if every input fired; at least 1."""
+    """Return of one sample in one step, as if every input fired; at least 1."""
     found = 1
     for node in graph:
         if isinstance(node.op, SpikingLayer | Readout):
@@ -315,7 +315,7 @@ def _multiplications(graph: Graph) -> int:
 def _samples(
     levels: NDArray[np.uint8], affordable: int, corrected: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Calibration samples to correct a network on and to judge it on; the same where nothing is fitted to them.
+    """Return calibration samples to correct a network on and to judge it on; the same where nothing is fitted to them.
 
     Args:
         levels: All of them.

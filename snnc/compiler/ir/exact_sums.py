@@ -51,7 +51,7 @@ class ExactSums:
         self._biases = [torch.as_tensor(synapse.bias_map(), dtype=torch.float32) for synapse in synapses]
 
     def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The drive.
+        """Return the drive.
 
         Args:
             inputs: For each synapse (batch, *source shape), finite, on the CPU.
@@ -72,13 +72,13 @@ class ExactSums:
 
 
 def exact_sums(graph: Graph) -> dict[str, ExactSums]:
-    """What computes the drive of each layer of a network, by the layer's name."""
+    """Return what computes the drive of each layer of a network, by the layer's name."""
     layers = graph.of_kind(SpikingLayer, Readout)
     return {each.name: ExactSums(each.op.synapses) for each in layers if isinstance(each.op, SpikingLayer | Readout)}
 
 
 def _pieces(synapse: Weighted) -> list[tuple[Weighted, slice | None]]:
-    """A synapse as several that read parts of the input, where it has too many inputs to be precise at once."""
+    """Return a synapse as several that read parts of the input, where it has too many inputs to be precise at once."""
     if isinstance(synapse, Conv2d):
         return [(synapse, None)]
     matrix = synapse.matrix if isinstance(synapse, Sparse) else synapse.weight
@@ -118,7 +118,7 @@ def _as_weight(synapse: Weighted, whole: NDArray[np.float32]) -> torch.Tensor:
 
 
 def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], values: torch.Tensor) -> torch.Tensor:
-    """A synapse's output without its bias, (batch, *shape), float32."""
+    """Return a synapse's output without its bias, (batch, *shape), float32."""
     batch = len(values)
     values = values if values.is_floating_point() else values.float()
     _, exponent = np.frexp(values.flatten(1).abs().amax(1).numpy())
@@ -139,7 +139,7 @@ def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], 
 
 
 def _unit(synapse: Weighted, grain: FloatArray, exponent: NDArray[np.int32], digit: int = 0) -> torch.Tensor:
-    """What 1 in a sum of products of digits stands for, shaped to be multiplied with the output."""
+    """Return what 1 in a sum of products of digits stands for, shaped to be multiplied with the output."""
     axes = synapse.shape if isinstance(synapse, Sparse) else (-1, 1, 1) if isinstance(synapse, Conv2d) else (-1,)
     shape = (1,) * len(axes)
     sizes = np.ldexp(1.0, exponent - 2 * DIGIT_BITS + digit).reshape(-1, *shape)

@@ -31,16 +31,16 @@ class Operation(ABC):
 
     @property
     def kind(self) -> str:
-        """The operation's name as tables and errors show it."""
+        """Return the operation's name as tables and errors show it."""
         return type(self).__name__
 
     @abstractmethod
     def output_shape(self, *inputs: Shape) -> Shape:
-        """Shape of the output without the batch axis, given the shapes of the inputs."""
+        """Return shape of the output without the batch axis, given the shapes of the inputs."""
 
     @abstractmethod
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Output for a batch, shape (batch, *output_shape)."""
+        """Return output for a batch, shape (batch, *output_shape)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +50,11 @@ class Input(Operation):
     shape: Shape
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The declared shape."""
+        """Return the declared shape."""
         return self.shape
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The batch itself."""
+        """Return the batch itself."""
         return inputs[0]
 
 
@@ -63,7 +63,7 @@ class SameShape(Operation):
     """Base of the operations that keep the shape of their only input."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the input."""
+        """Return the shape of the input."""
         return inputs[0]
 
 
@@ -72,7 +72,7 @@ class Identity(SameShape):
     """Does nothing at inference: ``nn.Identity``, ``nn.Dropout``."""
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The input itself."""
+        """Return the input itself."""
         return inputs[0]
 
 
@@ -115,7 +115,7 @@ class ReLU(SameShape):
         return self.threshold * (torch.floor((x / self.threshold).clamp(0, 1) * self.steps + 0.5) / self.steps)
 
     def keeps(self, other: ReLU) -> bool:
-        """Whether it gives back unchanged whatever ``other`` puts out."""
+        """Return whether it gives back unchanged whatever ``other`` puts out."""
         if self.threshold is None:
             return True
         if other.threshold is None or other.threshold > self.threshold:
@@ -123,7 +123,7 @@ class ReLU(SameShape):
         return self.steps is None or (self.threshold, self.steps) == (other.threshold, other.steps)
 
     def learned(self, channels: int) -> tuple[FloatArray, FloatArray] | None:
-        """What the network was trained for.
+        """Return what the network was trained for.
 
         Args:
             channels: Number of channels that it is applied to.
@@ -138,7 +138,7 @@ class ReLU(SameShape):
 
 
 def rates(x: torch.Tensor, threshold: torch.Tensor, potential: torch.Tensor, timesteps: int | None) -> torch.Tensor:
-    """Rates of integrate-and-fire neurons for a constant input; see :class:`IntegrateAndFire`.
+    """Return rates of integrate-and-fire neurons for a constant input; see :class:`IntegrateAndFire`.
 
     Args:
         x: (batch, channels, ...).
@@ -172,7 +172,7 @@ class IntegrateAndFire(ReLU):
     timesteps: int | None = field(kw_only=True)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the input, whose channels must match."""
+        """Return the shape of the input, whose channels must match."""
         if inputs[0][0] != len(self.thresholds):
             raise ValueError(f"expected {len(self.thresholds)} channels, found shape {inputs[0]}")
         return inputs[0]
@@ -215,7 +215,7 @@ class Affine(SameShape):
     shift: FloatArray
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the input, whose channels must match."""
+        """Return the shape of the input, whose channels must match."""
         if inputs[0][0] != len(self.scale):
             raise ValueError(f"expected {len(self.scale)} channels, found shape {inputs[0]}")
         return inputs[0]
@@ -246,12 +246,12 @@ class BatchNorm(SameShape):
     epsilon: float
 
     def as_affine(self) -> Affine:
-        """The same map as scale and shift."""
+        """Return the same map as scale and shift."""
         scale = self.weight / np.sqrt(self.variance + self.epsilon)
         return Affine(scale, self.bias - self.mean * scale)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the input, whose channels must match."""
+        """Return the shape of the input, whose channels must match."""
         return self.as_affine().output_shape(*inputs)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
@@ -264,7 +264,7 @@ class Flatten(Operation):
     """(channels, height, width) to (features,), channel first."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """One axis of all values."""
+        """Return one axis of all values."""
         return (math.prod(inputs[0]),)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
@@ -303,12 +303,12 @@ class Conv2d(Operation):
         return (self.weight.shape[0], height, width)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Convolved input plus bias."""
+        """Return convolved input plus bias."""
         (x,) = inputs
         return self.convolved(x, as_tensor(self.weight, x)) + as_tensor(self.bias_map(), x)
 
     def convolved(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Input convolved with other weights, without bias.
+        """Return input convolved with other weights, without bias.
 
         Args:
             x: (batch, in_channels, height, width).
@@ -320,7 +320,7 @@ class Conv2d(Operation):
         return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
 
     def bias_map(self) -> FloatArray:
-        """The bias with axes (out_channels, height or 1, width or 1)."""
+        """Return the bias with axes (out_channels, height or 1, width or 1)."""
         return self.bias.reshape(-1, 1, 1) if self.bias.ndim == 1 else self.bias
 
     @property
@@ -360,7 +360,7 @@ class Linear(Operation):
         return F.linear(x, as_tensor(self.weight, x), as_tensor(self.bias, x))
 
     def bias_map(self) -> FloatArray:
-        """The bias with the axes of the output."""
+        """Return the bias with the axes of the output."""
         return self.bias
 
 
@@ -369,13 +369,13 @@ class Add(Operation):
     """Sum of two or more values of one shape: where a residual network's paths meet."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape that all inputs have."""
+        """Return the shape that all inputs have."""
         if len(set(inputs)) != 1:
             raise ValueError(f"expected inputs of one shape, found {' and '.join(map(str, inputs))}")
         return inputs[0]
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The sum."""
+        """Return the sum."""
         total, *others = inputs
         for other in others:
             total = total + other
@@ -387,11 +387,11 @@ class Concat(Operation):
     """Several values one behind the other along the channel axis (the first)."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """(sum of the channels, *common rest)."""
+        """Return (sum of the channels, *common rest)."""
         if len({shape[1:] for shape in inputs}) != 1:
             raise ValueError(f"expected inputs that differ in channels only, found {' and '.join(map(str, inputs))}")
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The joined values."""
+        """Return the joined values."""
         return torch.cat(inputs, dim=1)

@@ -13,7 +13,7 @@ from snnc.program.connections import window_output
 
 
 def windows(synapse: Conv2d | Linear, values: torch.Tensor) -> torch.Tensor:
-    """The inputs of every position, padded zeros included.
+    """Return the inputs of every position, padded zeros included.
 
     Args:
         synapse: The operation.
@@ -64,7 +64,7 @@ class AvgPool2d(Pooling):
     """Average pooling; padded zeros count, as ``nn.AvgPool2d`` does by default."""
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Window means."""
+        """Return window means."""
         return F.avg_pool2d(inputs[0], self.kernel, self.stride, self.padding)
 
 
@@ -73,7 +73,7 @@ class MaxPool2d(Pooling):
     """Maximum pooling; padding is never the maximum, as ``nn.MaxPool2d`` has it."""
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Window maxima."""
+        """Return window maxima."""
         return F.max_pool2d(inputs[0], self.kernel, self.stride, self.padding)
 
 
@@ -87,7 +87,7 @@ class SpikeMax2d(Pooling):
     """
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Window maxima: of activations in the ANN, of the spikes of one step in the spiking network."""
+        """Return window maxima: of activations in the ANN, of the spikes of one step in the spiking network."""
         return F.max_pool2d(inputs[0], self.kernel, self.stride, self.padding)
 
 
@@ -102,9 +102,9 @@ class Relay(Operation):
     hold: int = 0
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the input."""
+        """Return the shape of the input."""
         return inputs[0]
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The input itself."""
+        """Return the input itself."""
         return inputs[0]

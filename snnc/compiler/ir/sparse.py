@@ -30,7 +30,7 @@ class Sparse(Operation):
     input_shape: Shape
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The declared shape."""
+        """Return the declared shape."""
         (shape,) = inputs
         if shape != self.input_shape:
             raise ValueError(f"expected shape {self.input_shape}, found {shape}")
@@ -44,7 +44,7 @@ class Sparse(Operation):
         return values
 
     def bias_map(self) -> FloatArray:
-        """The bias with the axes of the output."""
+        """Return the bias with the axes of the output."""
         return self.bias
 
 
@@ -100,7 +100,7 @@ class ConvTranspose2d(Operation):
 
 
 def sparse_tensor(matrix: csr_matrix, like: torch.Tensor) -> torch.Tensor:
-    """A matrix as a sparse tensor of the precision and on the device of ``like``."""
+    """Return a matrix as a sparse tensor of the precision and on the device of ``like``."""
     coordinates = matrix.tocoo()
     indices = torch.as_tensor(np.stack([coordinates.row, coordinates.col]).astype(np.int64))
     values = torch.as_tensor(coordinates.data)

@@ -35,12 +35,12 @@ class ActivationProfile:
 
     @classmethod
     def empty(cls, channels: int, *, spiking: bool) -> ActivationProfile:
-        """The profile of a layer that saw nothing yet; a spiking one has a ReLU."""
+        """Return the profile of a layer that saw nothing yet; a spiking one has a ReLU."""
         sketch = ActivationSketch(channels) if spiking else None
         return cls(sketch, np.full(channels, np.inf), np.full(channels, -np.inf))
 
     def add(self, drive: torch.Tensor, activations: torch.Tensor | None = None) -> None:
-        """Adds a batch.
+        """Add a batch.
 
         Args:
             drive: Input to the activation, (batch, channels, ...), finite.
@@ -58,7 +58,7 @@ class ActivationProfile:
             self.activations.add(activations, axis=1)
 
     def merge(self, other: ActivationProfile) -> None:
-        """Adds what another profile of the same layer saw."""
+        """Add what another profile of the same layer saw."""
         np.minimum(self.drive_minimum, other.drive_minimum, out=self.drive_minimum)
         np.maximum(self.drive_maximum, other.drive_maximum, out=self.drive_maximum)
         if self.activations is not None and other.activations is not None:
@@ -89,24 +89,24 @@ class SpikingLayer(Operation):
     activation: ReLU = field(default_factory=ReLU)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape that all synapses agree on."""
+        """Return the shape that all synapses agree on."""
         return summed_shape(self.synapses, inputs)
 
     def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Input of the ReLU, (batch, *shape)."""
+        """Return input of the ReLU, (batch, *shape)."""
         return summed(self.synapses, inputs)
 
     @property
     def is_rectified_only(self) -> bool:
-        """Whether the ANN's activation is the positive part of the drive, without bound or stairs."""
+        """Return whether the ANN's activation is the positive part of the drive, without bound or stairs."""
         return type(self.activation) is ReLU and self.activation.threshold is None
 
     def activate(self, drive: torch.Tensor) -> torch.Tensor:
-        """The ANN's activation for a drive, any shape."""
+        """Return the ANN's activation for a drive, any shape."""
         return self.activation.apply(drive)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The ANN's activation, (batch, *shape)."""
+        """Return the ANN's activation, (batch, *shape)."""
         return self.activate(self.drive(*inputs))
 
 
@@ -118,15 +118,15 @@ class Readout(Operation):
     profile: ActivationProfile | None = None
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape that all synapses agree on."""
+        """Return the shape that all synapses agree on."""
         return summed_shape(self.synapses, inputs)
 
     def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The logits, (batch, *shape)."""
+        """Return the logits, (batch, *shape)."""
         return summed(self.synapses, inputs)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The logits, (batch, *shape)."""
+        """Return the logits, (batch, *shape)."""
         return self.drive(*inputs)
 
 
@@ -143,16 +143,16 @@ class QuantizedLayer(Operation):
     layer: Layer
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """The shape of the float layer."""
+        """Return the shape of the float layer."""
         return self.source.output_shape(*inputs)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """The float layer's ANN value."""
+        """Return the float layer's ANN value."""
         return self.source.apply(*inputs)
 
 
 def summed_shape(synapses: tuple[Weighted, ...], inputs: tuple[Shape, ...]) -> Shape:
-    """Common output shape of several synapses; ValueError where they differ."""
+    """Return common output shape of several synapses; ValueError where they differ."""
     shapes = {synapse.output_shape(shape) for synapse, shape in zip(synapses, inputs, strict=True)}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape from all synapses, found {sorted(shapes)}")
@@ -160,7 +160,7 @@ def summed_shape(synapses: tuple[Weighted, ...], inputs: tuple[Shape, ...]) -> S
 
 
 def summed(synapses: tuple[Weighted, ...], inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Sum of what several synapses compute."""
+    """Return sum of what several synapses compute."""
     total, *others = (synapse.apply(value) for synapse, value in zip(synapses, inputs, strict=True))
     for other in others:
         total = total + other

@@ -54,14 +54,14 @@ def _into_sparse(first: Weighted, second: Weighted, shape: Shape) -> Sparse | No
 
 
 def _entries(op: Weighted, shape: Shape) -> int:
-    """An upper bound of the entries of an operation's matrix."""
+    """Return an upper bound of the entries of an operation's matrix."""
     if isinstance(op, Sparse):
         return int(op.matrix.nnz)
     return int(np.count_nonzero(op.weight)) * math.prod(op.output_shape(shape)[1:])
 
 
 def as_sparse(op: Weighted, shape: Shape) -> Sparse:
-    """An operation on an input of some shape, entry by entry."""
+    """Return an operation on an input of some shape, entry by entry."""
     if isinstance(op, Sparse):
         return op
     output = op.output_shape(shape)
@@ -140,14 +140,14 @@ def _vanishes_outside(first: Conv2d, shape: Shape) -> bool:
 
 
 def _block_diagonal(dense: FloatArray, groups: int) -> FloatArray:
-    """The kernel of each group out of a dense one; the inverse of :attr:`Conv2d.dense_weight`."""
+    """Return the kernel of each group out of a dense one; the inverse of :attr:`Conv2d.dense_weight`."""
     outputs, inputs = dense.shape[0] // groups, dense.shape[1] // groups
     blocks = [dense[g * outputs : (g + 1) * outputs, g * inputs : (g + 1) * inputs] for g in range(groups)]
     return np.concatenate(blocks)
 
 
 def _composed_kernel(first: Conv2d, second: Conv2d) -> FloatArray:
-    """Dense kernel (out, in, h, w) of both; the dilations become zeros in it."""
+    """Return dense kernel (out, in, h, w) of both; the dilations become zeros in it."""
     inner, outer = first.dense_weight, second.dense_weight
     step = [first.stride[axis] * second.dilation[axis] for axis in range(2)]
     span = [first.dilation[axis] * (inner.shape[axis + 2] - 1) + 1 for axis in range(2)]

@@ -15,7 +15,7 @@ from snnc.program import InputCoding
 
 
 def lowering(coding: InputCoding, max_pooling: Mapping[str, MaxPooling] = MappingProxyType({})) -> tuple[Pass, ...]:
-    """The passes up to the forming of spiking layers; the graph then takes input levels.
+    """Return the passes up to the forming of spiking layers; the graph then takes input levels.
 
     Args:
         coding: How data become levels; its map from levels to what the ANN saw is folded into the first layer.

@@ -28,7 +28,7 @@ class NormalizeInput(Pass):
         self._affine = Affine(scale, shift)
 
     def run(self, graph: Graph) -> PassResult:
-        """Inserts the map."""
+        """Insert the map."""
         graph = graph.copy()
         graph.insert_after(graph.input.name, graph.free_name("normalization"), self._affine)
         return PassResult(graph, True)
@@ -52,7 +52,7 @@ class FoldAffine(Pass):
     acts_on = (Affine,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Moves the maps forward until none is left."""
+        """Move the maps forward until none is left."""
         graph = graph.copy()
         folded = 0
         while nodes := graph.of_kind(Affine):
@@ -68,7 +68,7 @@ class FoldAffine(Pass):
 
 
 def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
-    """Folds one affine map into one of its readers; False where rule 5 has to be taken."""
+    """Fold one affine map into one of its readers; False where rule 5 has to be taken."""
     affine, source = node.op, node.inputs
     assert isinstance(affine, Affine)
     match consumer.op:
@@ -119,7 +119,7 @@ def _into_conv2d(affine: Affine, op: Conv2d, shape: tuple[int, ...]) -> Conv2d:
 
 
 def without_constant_axes(bias: FloatArray) -> FloatArray:
-    """A bias map (channels, height, width) as (channels,) where each channel holds one number up to rounding."""
+    """Return a bias map (channels, height, width) as (channels,) where each channel holds one number up to rounding."""
     first = bias[:, :1, :1]
     if np.allclose(bias, first, rtol=1e-12, atol=1e-12 * np.abs(bias).max(initial=0)):
         return np.ascontiguousarray(bias.mean(axis=(1, 2)))
@@ -127,7 +127,7 @@ def without_constant_axes(bias: FloatArray) -> FloatArray:
 
 
 def _each_feature(affine: Affine, shape: tuple[int, ...]) -> Affine:
-    """The map for a flattened input: one scale and shift for each feature."""
+    """Return the map for a flattened input: one scale and shift for each feature."""
     repeats = int(np.prod(shape[1:], dtype=int))
     return Affine(np.repeat(affine.scale, repeats), np.repeat(affine.shift, repeats))
 
@@ -153,7 +153,7 @@ class FoldBatchNorm(Pass):
     acts_on = (BatchNorm,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Folds or rewrites the nodes."""
+        """Fold or rewrites the nodes."""
         graph = graph.copy()
         folded = moved = 0
         for node in graph.of_kind(BatchNorm):
@@ -172,7 +172,7 @@ class FoldBatchNorm(Pass):
 
 
 def scaled(op: Weighted, affine: Affine) -> Weighted:
-    """The linear operation followed by the affine map, as one."""
+    """Return the linear operation followed by the affine map, as one."""
     if isinstance(op, Linear):
         return Linear(op.weight * affine.scale[:, None], op.bias * affine.scale + affine.shift)
     axes = op.bias.ndim

@@ -43,7 +43,7 @@ class LowerMaxPooling(Pass):
         self._choices = choices
 
     def run(self, graph: Graph) -> PassResult:
-        """Replaces the nodes."""
+        """Replace the nodes."""
         graph = graph.copy()
         count = 0
         while nodes := graph.of_kind(MaxPool2d):
@@ -63,19 +63,19 @@ class LowerMaxPooling(Pass):
 
 
 def can_fire_together(graph: Graph, node: Node) -> bool:
-    """Whether ``or`` can stand for a maximum pooling: what it reads is never negative, or one ReLU follows."""
+    """Return whether ``or`` can stand for a maximum pooling: what it reads is never negative, or one ReLU follows."""
     return is_rectified(graph, node.inputs[0]) or _only_a_relu_reads(graph, node)
 
 
 def last_node_moved(graph: Graph, node: Node) -> Node:
-    """The last node that lowering a maximum pooling may move: the pooling, or a ReLU behind it."""
+    """Return the last node that lowering a maximum pooling may move: the pooling, or a ReLU behind it."""
     if is_rectified(graph, node.inputs[0]) or not _only_a_relu_reads(graph, node):
         return node
     return graph.consumers(node.name)[0]
 
 
 def is_rectified(graph: Graph, name: str) -> bool:
-    """Whether a value cannot be negative, as far as the operations before it tell without their weights."""
+    """Return whether a value cannot be negative, as far as the operations before it tell without their weights."""
     node = graph[name]
     match node.op:
         case ReLU() | SpikeMax2d():
@@ -91,7 +91,7 @@ def _only_a_relu_reads(graph: Graph, node: Node) -> bool:
 
 
 def rectify(graph: Graph, node: Node) -> bool:
-    """Moves a ReLU behind a maximum in front of it (rule 1), in place.
+    """Move a ReLU behind a maximum in front of it (rule 1), in place.
 
     Args:
         graph: The network.
@@ -166,7 +166,7 @@ def _play_off(graph: Graph, node: Node, *, rectified: bool) -> None:
     levels: list[str] = []
 
     def total(name: str, parts: list[FloatArray]) -> None:
-        """Adds the node that sums contributions of (outputs, values of the window or neurons of a level)."""
+        """Add the node that sums contributions of (outputs, values of the window or neurons of a level)."""
         terms = []
         for index, part in enumerate(parts):
             if not part.any():

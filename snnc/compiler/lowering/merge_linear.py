@@ -71,7 +71,7 @@ Form = tuple[Term, ...] | str
 
 
 def linear_forms(graph: Graph) -> dict[str, Form] | Blocked:
-    """The form of each node, in topological order; or the first node for which there is none."""
+    """Return the form of each node, in topological order; or the first node for which there is none."""
     forms: dict[str, Form] = {}
     for node in graph:
         match node.op:
@@ -99,14 +99,14 @@ def linear_forms(graph: Graph) -> dict[str, Form] | Blocked:
 
 
 def as_terms(graph: Graph, form: Form) -> tuple[Term, ...]:
-    """A form as a sum: what fires is itself times one."""
+    """Return a form as a sum: what fires is itself times one."""
     if isinstance(form, str):
         return (Term(identity(graph[form].shape), form, form, ()),)
     return form
 
 
 def identity(shape: Shape) -> Weighted:
-    """The linear operation that changes nothing."""
+    """Return the linear operation that changes nothing."""
     channels = shape[0]
     if len(shape) == 1:
         return Linear(np.eye(channels), np.zeros(channels))
@@ -114,7 +114,7 @@ def identity(shape: Shape) -> Weighted:
 
 
 def never_negative(form: tuple[Term, ...]) -> bool:
-    """Whether a sum over neurons cannot be negative, so that a ReLU would not change it."""
+    """Return whether a sum over neurons cannot be negative, so that a ReLU would not change it."""
     weights = (term.op.matrix.data if isinstance(term.op, Sparse) else term.op.weight for term in form)
     return all(weight.min(initial=0) >= 0 for weight in weights) and all(term.op.bias.min() >= 0 for term in form)
 
@@ -129,13 +129,13 @@ def _weights_grown(graph: Graph, form: tuple[Term, ...], node: Node) -> int:
 
 
 def _before_flatten(graph: Graph, name: str) -> str:
-    """What a flatten reads; any other node itself."""
+    """Return what a flatten reads; any other node itself."""
     node = graph[name]
     return _before_flatten(graph, node.inputs[0]) if isinstance(node.op, Flatten) else name
 
 
 def _folded(graph: Graph, form: tuple[Term, ...], node: Node) -> tuple[Term, ...] | None:
-    """A linear operation behind a sum: behind each of its terms, its own bias counted once."""
+    """Return a linear operation behind a sum: behind each of its terms, its own bias counted once."""
     assert isinstance(node.op, Conv2d | Linear | Sparse)
     terms = []
     for index, term in enumerate(form):
@@ -148,7 +148,7 @@ def _folded(graph: Graph, form: tuple[Term, ...], node: Node) -> tuple[Term, ...
 
 
 def _summed(graph: Graph, terms: list[Term], node: Node) -> tuple[Term, ...]:
-    """The terms of a sum, of one shape, those that can be added up added up."""
+    """Return the terms of a sum, of one shape, those that can be added up added up."""
     shapes = [term.op.output_shape(graph[term.source].shape) for term in terms]
     result: list[Term] = []
     for term, shape in zip(terms, shapes, strict=True):
@@ -243,7 +243,7 @@ class MergeLinear(Pass):
     title = "merging linear operations"
 
     def run(self, graph: Graph) -> PassResult:
-        """Merges until nothing but sums of linear operations on neurons is left."""
+        """Merge until nothing but sums of linear operations on neurons is left."""
         before_all = _structure(graph)
         graph = graph.copy()
         output = graph.output
@@ -263,12 +263,12 @@ class MergeLinear(Pass):
 
 
 def _structure(graph: Graph) -> list[tuple[str, tuple[str, ...], int]]:
-    """What tells whether anything was merged: nodes, connections, and the operations by their identity."""
+    """Return what tells whether anything was merged: nodes, connections, and the operations by their identity."""
     return [(node.name, node.inputs, id(node.op)) for node in graph]
 
 
 def _rebuilt(graph: Graph, forms: dict[str, Form]) -> tuple[Graph, int]:
-    """The graph of the forms that neurons and the output read, and how many linear operations it has."""
+    """Return the graph of the forms that neurons and the output read, and how many linear operations it has."""
     new = Graph()
     count = 0
     for node in graph:
@@ -296,7 +296,7 @@ def _rebuilt(graph: Graph, forms: dict[str, Form]) -> tuple[Graph, int]:
 
 
 def _check_positive(graph: Graph, blocked: Blocked) -> None:
-    """Makes sure that a value is never negative, so that a ReLU behind it changes nothing.
+    """Make sure that a value is never negative, so that a ReLU behind it changes nothing.
 
     Raises:
         UnsupportedError: It may be.

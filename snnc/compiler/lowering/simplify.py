@@ -66,7 +66,7 @@ class DropIdentity(Pass):
     acts_on = (Identity, Softmax)
 
     def run(self, graph: Graph) -> PassResult:
-        """Removes the nodes."""
+        """Remove the nodes."""
         graph = graph.copy()
         dropped = 0
         softmaxes = []
@@ -99,7 +99,7 @@ class LowerPooling(Pass):
     acts_on = (AvgPool2d,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Replaces the nodes."""
+        """Replace the nodes."""
         graph = graph.copy()
         nodes = graph.of_kind(AvgPool2d)
         for node in nodes:
@@ -120,7 +120,7 @@ class LowerTransposed(Pass):
     acts_on = (ConvTranspose2d,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Replaces the nodes."""
+        """Replace the nodes."""
         graph = graph.copy()
         nodes = graph.of_kind(ConvTranspose2d)
         for node in nodes:
@@ -130,7 +130,7 @@ class LowerTransposed(Pass):
 
 
 def transposed(op: ConvTranspose2d, shape: Shape) -> Sparse:
-    """The operation entry by entry.
+    """Return the operation entry by entry.
 
     Args:
         op: A transposed convolution.
@@ -159,7 +159,7 @@ class LowerConcatenation(Pass):
     acts_on = (Concat,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Replaces the nodes."""
+        """Replace the nodes."""
         graph = graph.copy()
         nodes = graph.of_kind(Concat)
         for node in nodes:
@@ -176,7 +176,7 @@ class LowerConcatenation(Pass):
 
 
 def _placed(shape: Shape, first: int, joined: Shape) -> Weighted:
-    """The map that puts a value's channels at ``first`` and so on among those of the joined value."""
+    """Return the map that puts a value's channels at ``first`` and so on among those of the joined value."""
     channels = np.arange(shape[0])
     weight = np.zeros((joined[0], shape[0]))
     weight[first + channels, channels] = 1

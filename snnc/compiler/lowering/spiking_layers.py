@@ -45,7 +45,7 @@ class FormSpikingLayers(Pass):
     ensures = (LOWERED,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Builds the new graph in the order of the old one."""
+        """Build the new graph in the order of the old one."""
         new = Graph()
         names: dict[str, str] = {}
         depths: dict[str, int] = {}
@@ -110,7 +110,7 @@ def _synapses(operations: Sequence[Node]) -> tuple[Weighted, ...]:
 
 
 def _rank(operation: Node, depth: int) -> tuple[int, bool, int]:
-    """Sorts synapses: the deepest source first, then what netx can load, then the largest."""
+    """Sort synapses: the deepest source first, then what netx can load, then the largest."""
     op = operation.op
     size = op.matrix.nnz if isinstance(op, Sparse) else op.weight.size if isinstance(op, Conv2d | Linear) else 0
     return -depth, isinstance(op, Sparse), -int(size)
@@ -149,7 +149,7 @@ class AlignPaths(Pass):
         self._lead = lead
 
     def run(self, graph: Graph) -> PassResult:
-        """Adds the relays."""
+        """Add the relays."""
         graph = graph.copy()
         relays: dict[tuple[str, int], str] = {}
         depths = depths_of(graph, self._lead)
@@ -164,7 +164,7 @@ class AlignPaths(Pass):
         return PassResult(graph, bool(relays), Counts({"relays": len(relays), "relay_neurons": neurons}))
 
     def _deepest_first(self, graph: Graph, depths: dict[str, int], node: Node) -> tuple[Operation, tuple[str, ...]]:
-        """A layer with its synapses in the order of their sources, and these."""
+        """Return a layer with its synapses in the order of their sources, and these."""
         if not isinstance(node.op, SpikingLayer | Readout):
             return node.op, node.inputs
         sent = [depths[source] + lead_of(graph[source], self._lead) for source in node.inputs]
@@ -175,7 +175,7 @@ class AlignPaths(Pass):
     def _reached(
         self, graph: Graph, depths: dict[str, int], relays: dict[tuple[str, int], str], source: str, node: Node
     ) -> str:
-        """What a node has to read in place of a source."""
+        """Return what a node has to read in place of a source."""
         origin = source
         while depths[node.name] - (sent := depths[source] + lead_of(graph[source], self._lead)) - 1 > self._maximum:
             key = (origin, sent)
@@ -194,7 +194,7 @@ def lead_of(node: Node, lead: int) -> int:
 
 
 def depths_of(graph: Graph, lead: int = 0) -> dict[str, int]:
-    """The longest path from the input to each node, in steps; -1 for the input itself.
+    """Return the longest path from the input to each node, in steps; -1 for the input itself.
 
     Args:
         graph: Populations.

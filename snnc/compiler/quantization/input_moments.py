@@ -49,7 +49,7 @@ class InputMoments:
 
 
 def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputMoments]:
-    """The moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
+    """Return the moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
 
     Args:
         graph: A network of spiking layers with thresholds.
@@ -79,18 +79,18 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
 
 
 def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
-    """Spikes for each step."""
+    """Return spikes for each step."""
     threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
     return (activations / per_channel(threshold, activations.dim() - 1)).clamp(max=1)
 
 
 def has_moments(synapse: Weighted) -> bool:
-    """Whether the moments of what a synapse reads are measured."""
+    """Return whether the moments of what a synapse reads are measured."""
     return isinstance(synapse, Conv2d | Linear) and bool(synapse.weight[0].size <= FAN_IN_MAXIMUM)
 
 
 def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> InputMoments:
-    """The moments of what a synapse reads.
+    """Return the moments of what a synapse reads.
 
     Args:
         synapse: The operation.

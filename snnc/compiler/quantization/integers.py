@@ -188,7 +188,7 @@ class IntegerSearch:
         }
 
     def _codings(self) -> Iterator[InputCoding]:
-        """The ways to spread graded input over the steps, the most even one first."""
+        """Return the ways to spread graded input over the steps, the most even one first."""
         if self._coding.kind != "graded":
             yield self._coding
             return

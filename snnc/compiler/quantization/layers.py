@@ -22,7 +22,7 @@ from snnc.program.targets import Target
 
 
 def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:
-    """A population that fires in the same step whenever a spike arrives.
+    """Return a population that fires in the same step whenever a spike arrives.
 
     Args:
         node: A ``SpikeMax2d`` or ``Relay``.
@@ -81,7 +81,7 @@ class LayerRounding:
     def layer(
         self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
     ) -> tuple[Layer, bool]:
-        """The layer at a scale, and whether no input can make its membrane leave the chip's range."""
+        """Return the layer at a scale, and whether no input can make its membrane leave the chip's range."""
         threshold = Scaled.below(scale.units) if normalized.spiking else None
         theta = threshold.value if threshold else scale.units
         synapses = tuple(
@@ -133,7 +133,7 @@ class LayerRounding:
     def _rounded_bias(
         self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
     ) -> NDArray[np.int32]:
-        """The bias, less what the rounding of the weights adds to the drive on average."""
+        """Return the bias, less what the rounding of the weights adds to the drive on average."""
         bias = normalized.bias * theta
         for place, (op, weight, synapse) in enumerate(
             zip(normalized.synapses, normalized.weights, synapses, strict=True)
@@ -160,7 +160,7 @@ class LayerRounding:
         return worst
 
     def _levels(self, synapse: Synapse) -> int:
-        """The levels that one unit of what a synapse reads stands for."""
+        """Return the levels that one unit of what a synapse reads stands for."""
         return self._coding.levels_per_unit if synapse.source < 0 else 1
 
     def _fits(self, weight: FloatArray) -> bool:
@@ -172,7 +172,7 @@ class LayerRounding:
 def dequantized(
     op: SpikingLayer | Readout, layer: Layer, thresholds: Sequence[FloatArray], shapes: Sequence[Shape]
 ) -> SpikingLayer | Readout:
-    """The layer with the weights, biases and initial potentials that its integers stand for.
+    """Return the layer with the weights, biases and initial potentials that its integers stand for.
 
     Args:
         op: The layer before it was quantised.

@@ -14,7 +14,7 @@ from snnc.program.targets import Target
 
 
 def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Target) -> tuple[Program, tuple[int, ...]]:
-    """Runs the simulator, notes the range of every membrane and balances the gates.
+    """Run the simulator, notes the range of every membrane and balances the gates.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
     no gate is proven to do both, it is set so that potentials can go equally many times as far as on the calibration
@@ -68,7 +68,7 @@ def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> L
 
 
 def check_target(program: Program, target: Target) -> None:
-    """Runs every rule on every layer.
+    """Run every rule on every layer.
 
     Raises:
         TargetError: A rule is broken; the message names the layer, the limit and what was used.
@@ -115,6 +115,6 @@ def to_program(
     provenance: Provenance,
     lead: int = 0,
 ) -> Program:
-    """The program of a graph whose layers are all quantised."""
+    """Return the program of a graph whose layers are all quantised."""
     layers = tuple(node.op.layer for node in graph if isinstance(node.op, QuantizedLayer))
     return Program(target, timesteps, coding, layers, ann, provenance, lead)

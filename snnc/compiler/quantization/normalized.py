@@ -41,7 +41,7 @@ class NormalizedLayer:
 
 
 def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Weights in thresholds of the layer per spike of the source; for a sparse operation those of its entries.
+    """Return weights in thresholds of the layer per spike of the source; for a sparse operation those of its entries.
 
     Args:
         synapse: The float operation.
@@ -62,19 +62,19 @@ def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, s
 
 
 def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
-    """Sum of the biases, shaped to be added to a layer with that many axes."""
+    """Return sum of the biases, shaped to be added to a layer with that many axes."""
     biases = [synapse.bias_map() for synapse in synapses]
     total = sum(biases[1:], start=biases[0])
     return per_channel(total, axes) if total.ndim < axes else total
 
 
 def has_netx_form(synapse: Weighted) -> bool:
-    """Whether netx can load such a synapse, as the first of a layer."""
+    """Return whether netx can load such a synapse, as the first of a layer."""
     return isinstance(synapse, Conv2d | Linear)
 
 
 def as_synapse(synapse: Weighted, weight: IntegerArray, source: int, exponent: int = 0) -> Synapse:
-    """The operation's connections with other weights.
+    """Return the operation's connections with other weights.
 
     Args:
         synapse: The operation.

@@ -247,7 +247,7 @@ class Quantize(Pass):
         return PassResult(graph, True, outcome)
 
     def _corrected(self, data: LayerData) -> Node:
-        """The layer, corrected; its weights will be rounded for what it now reads."""
+        """Return the layer, corrected; its weights will be rounded for what it now reads."""
         assert self._calibrator
         op = self._calibrator.corrected(data)
         for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
@@ -268,7 +268,7 @@ class Quantize(Pass):
             )
 
     def _input_threshold(self) -> FloatArray:
-        """The levels that one input spike of each channel stands for."""
+        """Return the levels that one input spike of each channel stands for."""
         return np.full(self._coding.shape[0], float(self._coding.levels_per_unit))
 
     def _layer(

@@ -50,7 +50,7 @@ def choose_scale(
     lead: int = 0,
     least_units: float = 1.0,
 ) -> Scale:
-    """The largest scale at which weights, bias and membrane fit the chip.
+    """Return the largest scale at which weights, bias and membrane fit the chip.
 
     1. Weights and bias limit it alone where the membrane then stays within the chip's range for any input, or would
        at a scale that is smaller by half a bit at most: the range is proven.
@@ -89,7 +89,7 @@ def choose_scale(
 def _unproven(
     layer: NormalizedLayer, target: Target, timesteps: int, lead: int, needed: float, room: float
 ) -> TargetError:
-    """The error for a layer whose threshold needs more weight units than the proven range leaves room for."""
+    """Return the error for a layer whose threshold needs more weight units than the proven range leaves room for."""
     interval = _interval(layer)
     # Fewer steps have fewer levels to tell apart.
     fewer = (
@@ -111,7 +111,7 @@ def _unproven(
 
 
 def _fitting(layer: NormalizedLayer, target: Target) -> float:
-    """The largest scale at which weights, bias and threshold can be stored."""
+    """Return the largest scale at which weights, bias and threshold can be stored."""
     limits = [float(THRESHOLD_MAXIMUM) if layer.spiking else math.inf]
     for synapse, weight in zip(layer.synapses, layer.weights, strict=True):
         # What netx loads has no exponent.
@@ -128,7 +128,7 @@ def _fitting(layer: NormalizedLayer, target: Target) -> float:
 
 
 def _interval(layer: NormalizedLayer) -> tuple[float, float]:
-    """Range of a step's input over all inputs, in thresholds."""
+    """Return range of a step's input over all inputs, in thresholds."""
     # Scaled up to integers that float64 sums exactly, so that one function serves both.
     grain = 2.0**20
     whole = tuple(

@@ -22,7 +22,7 @@ BLOCK = 64
 
 
 def round_to_nearest(weight: FloatArray, target: Target) -> FloatArray:
-    """Each weight as the nearest one that the target has.
+    """Return each weight as the nearest one that the target has.
 
     Args:
         weight: In weight units.
@@ -34,7 +34,7 @@ def round_to_nearest(weight: FloatArray, target: Target) -> FloatArray:
 
 
 def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target, ridge: float = RIDGE) -> FloatArray:
-    """Weights of the target that make the variance of the rounding error over the inputs small.
+    """Return weights of the target that make the variance of the rounding error over the inputs small.
 
     With e = rounded - weight, the error of a neuron's drive has the variance ``e C e``. What a neuron reads is not
     independent: neighbouring pixels are nearly the same number. Errors that cancel on them cost nothing, so a weight is
@@ -64,7 +64,7 @@ def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target,
 
 
 def drive_variance(change: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Variance of what a change of the weights does to each output's drive, (outputs,).
+    """Return variance of what a change of the weights does to each output's drive, (outputs,).
 
     Args:
         change: (outputs, fan-in).
@@ -75,7 +75,7 @@ def drive_variance(change: FloatArray, covariance: FloatArray) -> FloatArray:
 
 
 def _nearest_plane(weight: FloatArray, metric: FloatArray, target: Target) -> FloatArray:
-    """Rounds from the last input to the first, each as the errors of those after it make it best."""
+    """Round from the last input to the first, each as the errors of those after it make it best."""
     upper = np.linalg.cholesky(metric).T
     upper /= np.diag(upper)[:, None]
     rounded, error = np.zeros_like(weight), np.zeros_like(weight)
@@ -92,7 +92,7 @@ def _nearest_plane(weight: FloatArray, metric: FloatArray, target: Target) -> Fl
 
 
 def _descend(weight: FloatArray, start: FloatArray, metric: FloatArray, target: Target) -> FloatArray:
-    """Moves single weights as long as that lowers the variance."""
+    """Move single weights as long as that lowers the variance."""
     rounded = start.copy()
     slope = (rounded - weight) @ metric
     for _ in range(SWEEPS_MAXIMUM):
@@ -129,12 +129,12 @@ class WeightRounding:
         self._last: dict[Place, tuple[FloatArray, NDArray[np.int16]]] = {}
 
     def tell(self, place: Place, moments: InputMoments) -> None:
-        """Says what a synapse reads from now on."""
+        """Say what a synapse reads from now on."""
         self._moments[place] = moments
         self._last.pop(place, None)
 
     def rounded(self, place: Place, weight: FloatArray) -> NDArray[np.int16]:
-        """The weights that the chip gets.
+        """Return the weights that the chip gets.
 
         Args:
             place: Where they are.
@@ -153,7 +153,7 @@ class WeightRounding:
         return found
 
     def mean_change(self, place: Place, op: Conv2d | Linear, change: FloatArray, unit: float) -> FloatArray:
-        """What a change of the weights adds to the drive of each neuron in a step, on average.
+        """Return what a change of the weights adds to the drive of each neuron in a step, on average.
 
         Args:
             place: Where they are; of those whose inputs are known.
@@ -183,7 +183,7 @@ class WeightRounding:
         return deviation
 
     def knows(self, place: Place) -> bool:
-        """Whether what a synapse reads is known."""
+        """Return whether what a synapse reads is known."""
         return place in self._moments
 
     def _by_group(self, weight: FloatArray, covariance: FloatArray) -> FloatArray:

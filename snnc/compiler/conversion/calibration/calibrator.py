@@ -212,7 +212,7 @@ def _error(layer: LayerData, op: SpikingLayer | Readout) -> float:
 
 
 def _with_range(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLayer | Readout:
-    """The layer with the range that its mean drive has on the spikes that it receives, added to the ANN's."""
+    """Return the layer with the range that its mean drive has on the spikes that it receives, added to the ANN's."""
     assert op.profile is not None
     low, high = op.profile.drive_minimum, op.profile.drive_maximum
     for samples in layer.batches():

@@ -26,7 +26,7 @@ BITS = 23
 
 
 def exact_drive(synapse: Weighted, threshold: FloatArray, fired: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """A synapse's part of a layer's drive, without its bias.
+    """Return a synapse's part of a layer's drive, without its bias.
 
     Sums of float32 depend on their order, which differs between versions of PyTorch, numbers of threads and sizes of
     batches; spikes then differ, and with them the file. So each neuron's weights become integers of so many bits that
@@ -94,7 +94,7 @@ class HeldDrives:
         self._wanted = [layer.ann_activation(samples) for samples in batches]
 
     def missing(self, op: SpikingLayer) -> FloatArray:
-        """What each channel's rate misses of the ANN's activation on average, (channels,).
+        """Return what each channel's rate misses of the ANN's activation on average, (channels,).
 
         Args:
             op: The layer with other thresholds or potentials, its synapses as they were.
@@ -107,7 +107,7 @@ class HeldDrives:
         return mean
 
     def shift(self, bias: FloatArray) -> None:
-        """Adds to the drive of each channel, (channels,)."""
+        """Add to the drive of each channel, (channels,)."""
         for drive in self._drives:
             drive += self._layer.per_channel(bias, drive)
 
@@ -127,7 +127,7 @@ class SpikeStore:
         self._bits: NDArray[np.uint8] = np.zeros((samples, timesteps, -(-self._neurons // 8)), np.uint8)
 
     def put(self, samples: slice, spikes: torch.Tensor) -> None:
-        """Keeps the spikes of some samples.
+        """Keep the spikes of some samples.
 
         Args:
             samples: Which.
@@ -137,7 +137,7 @@ class SpikeStore:
         self._bits[samples] = np.packbits(fired, axis=2)
 
     def get(self, samples: slice) -> torch.Tensor:
-        """The spikes of some samples, 0 or 1, (T, samples, *shape), float32."""
+        """Return the spikes of some samples, 0 or 1, (T, samples, *shape), float32."""
         fired = np.unpackbits(self._bits[samples], axis=2, count=self._neurons)
         found = torch.from_numpy(fired).to(torch.float32).transpose(0, 1)
         return found.reshape(found.shape[0], found.shape[1], *self._shape)
@@ -163,12 +163,12 @@ class Received:
 
     @classmethod
     def of_input(cls, levels: torch.Tensor, coding: InputCoding, timesteps: int) -> Received:
-        """The input of the network, levels (samples, *shape)."""
+        """Return the input of the network, levels (samples, *shape)."""
         unit = np.full(levels.shape[1], float(coding.levels_per_unit))
         return cls(levels, None, unit, coding, timesteps)
 
     def sent(self, samples: slice) -> torch.Tensor:
-        """What arrives, in units of the activations, (T or 1, samples, *shape)."""
+        """Return what arrives, in units of the activations, (T or 1, samples, *shape)."""
         if self.coding is not None:
             if self.coding.constant:
                 return self.activations[samples][None]
@@ -180,18 +180,18 @@ class Received:
         return spikes * per_channel(as_tensor(self.threshold, spikes), spikes.dim() - 2)
 
     def spike_rates(self, samples: slice) -> torch.Tensor:
-        """Spikes for each step, (samples, *shape); of the input its levels."""
+        """Return spikes for each step, (samples, *shape); of the input its levels."""
         if self.spikes is None:
             return self.activations[samples]
         return self.spikes.get(samples).mean(0, dtype=torch.float64).float()
 
     def rates(self, samples: slice) -> torch.Tensor:
-        """The mean of what arrives over the steps, (samples, *shape)."""
+        """Return the mean of what arrives over the steps, (samples, *shape)."""
         return self._rates[samples]
 
     @cached_property
     def _rates(self) -> torch.Tensor:
-        """Of all samples: corrections ask for them again and again, and unpacking T steps takes long."""
+        """Return of all samples: corrections ask for them again and again, and unpacking T steps takes long."""
         rates = torch.empty_like(self.activations)
         for sample in range(len(rates)):
             one = slice(sample, sample + 1)
@@ -239,17 +239,17 @@ class LayerData:
         self._batch = max(1, BATCH_VALUES // (timesteps * max(neurons, *(s.activations[0].numel() for s in sources))))
 
     def batches(self, within: slice | None = None) -> Iterator[slice]:
-        """Samples in batches, in order."""
+        """Return samples in batches, in order."""
         end = within.stop if within else self.samples
         for start in range(0, end, self._batch):
             yield slice(start, min(start + self._batch, end))
 
     def ann_drive(self, samples: slice) -> torch.Tensor:
-        """The input of the ANN's activation function, (samples, *shape), float32."""
+        """Return the input of the ANN's activation function, (samples, *shape), float32."""
         return self._ann_sums.drive(*(channels_last(source.activations[samples]) for source in self.sources))
 
     def ann_activation(self, samples: slice) -> torch.Tensor:
-        """What the ANN puts out, (samples, *shape), float32."""
+        """Return what the ANN puts out, (samples, *shape), float32."""
         drive = self.ann_drive(samples)
         return self.node.op.activate(drive) if isinstance(self.node.op, SpikingLayer) else drive
 
@@ -268,25 +268,25 @@ class LayerData:
         return total
 
     def mean_drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
-        """The mean of :meth:`drive` over the steps, (samples, *shape), float32."""
+        """Return the mean of :meth:`drive` over the steps, (samples, *shape), float32."""
         if op is not self._op:
             self._op, self._sums = op, ExactSums(op.synapses)
         return self._sums.drive(*(channels_last(source.rates(samples)) for source in self.sources))
 
     def spikes(self, op: SpikingLayer, drive: torch.Tensor) -> torch.Tensor:
-        """What the layer sends for a drive, in units of its activations, (T, samples, *shape)."""
+        """Return what the layer sends for a drive, in units of its activations, (T, samples, *shape)."""
         assert op.threshold is not None and op.initial_potential is not None
         threshold, potential = (self.per_channel(each, drive) for each in (op.threshold, op.initial_potential))
         return send(drive, threshold, potential, self.timesteps, lead=self.lead)[0]
 
     def per_channel(self, values: FloatArray, like: torch.Tensor) -> torch.Tensor:
-        """Numbers of the channels, or of the neurons, shaped to be combined with (samples, *shape)."""
+        """Return numbers of the channels, or of the neurons, shaped to be combined with (samples, *shape)."""
         found = as_tensor(values, like)
         return per_channel(found, len(self.node.shape)) if found.dim() == 1 else found
 
 
 def rate_errors(layer: LayerData, op: SpikingLayer, drive: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Squared errors of each channel's rates, summed over samples and places, (channels,).
+    """Return squared errors of each channel's rates, summed over samples and places, (channels,).
 
     Args:
         layer: The layer and its data.

@@ -46,7 +46,7 @@ def simulate(
     lead: int = 0,
     keep: Collection[str] = (),
 ) -> FloatRun:
-    """Simulates a spiking network that is not quantised.
+    """Simulate a spiking network that is not quantised.
 
     The input is the same at every step, biases are added at every step, a spike stands for the threshold of its
     channel, and the readout adds up without firing. All layers see their windows whole, as on the chip, so each is
@@ -125,7 +125,7 @@ def _simulate(
 def _layer(
     node: Node, inputs: list[torch.Tensor], timesteps: int, neuron: Neuron, lead: int
 ) -> tuple[torch.Tensor, int]:
-    """What a layer sends, (T, batch, *shape), and the number of its spikes."""
+    """Return what a layer sends, (T, batch, *shape), and the number of its spikes."""
     op = node.op
     assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
     drive: torch.Tensor | None = None

@@ -23,7 +23,7 @@ def spike_trains(
     neuron: Neuron = "if",
     lead: int = 0,
 ) -> torch.Tensor:
-    """Spikes of a population over T steps, each neuron by itself.
+    """Return spikes of a population over T steps, each neuron by itself.
 
     At every step ``v += I``. Then, with reset by subtraction (``v -= s Vth`` for a spike s):
 
@@ -69,7 +69,7 @@ def spike_trains(
 
 
 def check(drive: torch.Tensor, timesteps: int, neuron: str) -> None:
-    """Raises the ValueError of :func:`spike_trains` where its arguments do not fit."""
+    """Raise the ValueError of :func:`spike_trains` where its arguments do not fit."""
     if neuron not in NEURONS:
         raise ValueError(f"expected a neuron among {', '.join(NEURONS)}, found {neuron!r}")
     if timesteps < 1 or len(drive) not in (1, timesteps):
@@ -89,7 +89,7 @@ def fire(
     lead: int,
     sent: FloatingArray,
 ) -> int:
-    """What neurons send, as :func:`spike_trains` defines it, times Vth.
+    """Return what neurons send, as :func:`spike_trains` defines it, times Vth.
 
     Args:
         drive: Input of every step, (T, samples, neurons), or (1, samples, neurons) where it is the same at every step.
@@ -155,7 +155,7 @@ def send(
     neuron: Neuron = "if",
     lead: int = 0,
 ) -> tuple[torch.Tensor, int]:
-    """A population's spikes times its thresholds.
+    """Return a population's spikes times its thresholds.
 
     Args:
         drive: As for :func:`spike_trains`, which says what the neurons do.

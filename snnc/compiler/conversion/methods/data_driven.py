@@ -21,7 +21,7 @@ def data_driven(distribution: Distribution, timesteps: int, objective: int = 1) 
 
 
 def single_step(distribution: Distribution, objective: int = 1) -> Solution:
-    """Threshold and potential of least error at T = 1 (paper, Theorem 4.2; docs/solver.md for the proofs).
+    """Return threshold and potential of least error at T = 1 (paper, Theorem 4.2; docs/solver.md for the proofs).
 
     The neuron fires from a[n0] on. What fires is best represented by its median (m = 1) or its mean (m = 2), both of
     which are at least a[n0], so that ``Vth`` is that and ``v0 = Vth - a[n0]`` lies in 0..Vth. All n0 are compared.
@@ -43,13 +43,13 @@ def single_step(distribution: Distribution, objective: int = 1) -> Solution:
 
 
 def _by_median(distribution: Distribution) -> tuple[int, float, float]:
-    """All n0 in one pass, without prefix sums."""
+    """Return all n0 in one pass, without prefix sums."""
     gain, first, median = best_median(distribution.values)
     return first, float(distribution.values[median]), float(distribution.values.sum()) - 2 * gain
 
 
 def _by_weighted(distribution: Distribution) -> tuple[int, float, float]:
-    """The same over groups: ``E(n0) = sum(a[:n0]) + sum(|a - a[n1]| for a in a[n0:])``."""
+    """Return the same over groups: ``E(n0) = sum(a[:n0]) + sum(|a - a[n1]| for a in a[n0:])``."""
     groups = np.arange(len(distribution.values))
     sums = distribution.sums
     before = distribution.number(groups)
@@ -74,7 +74,7 @@ def _by_mean(distribution: Distribution) -> tuple[int, float, float]:
 
 
 def several_steps(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The best threshold among the activations, with v0 = Vth / 2 (paper, Algorithm 2 and Theorem 4.3).
+    """Return the best threshold among the activations, with v0 = Vth / 2 (paper, Algorithm 2 and Theorem 4.3).
 
     Candidates are the activations from the median up to the sixth largest, the paper's N_start = N // 2 and
     N_end = N - 5 (section 8.3); of fewer than 12 activations all are candidates.

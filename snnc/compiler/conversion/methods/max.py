@@ -9,7 +9,7 @@ from snnc.compiler.conversion.solver.error import with_potential
 
 @threshold_method("max", order=30)
 def maximum(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The largest activation, with v0 = 0.
+    """Return the largest activation, with v0 = 0.
 
     Source: Diehl et al. 2015, threshold balancing.
     """

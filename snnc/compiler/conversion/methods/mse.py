@@ -13,7 +13,7 @@ GRID = 100
 
 @threshold_method("mse", order=60, objective=2)
 def mean_square(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The threshold of least mean square error on a grid of 100 fractions of the maximum, with v0 = Vth / 2.
+    """Return the threshold of least mean square error on a grid of 100 fractions of the maximum, with v0 = Vth / 2.
 
     Source: Li et al. 2021a.
     """

@@ -9,7 +9,7 @@ from snnc.compiler.conversion.solver.error import with_potential
 
 @threshold_method("opt", order=40)
 def shifted_maximum(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The largest activation, with v0 = Vth / 2.
+    """Return the largest activation, with v0 = Vth / 2.
 
     Source: Deng and Gu 2021, whose bias shift of Vth / (2 T) at each step adds up to Vth / 2.
     """

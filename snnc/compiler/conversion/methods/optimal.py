@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 
 @threshold_method("optimal", order=20, minimises=True)
 def optimal(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The global minimiser of the conversion error over all Vth, with v0 = Vth / 2.
+    """Return the global minimiser of the conversion error over all Vth, with v0 = Vth / 2.
 
     Between two breakpoints the error is concave (m = 1, breakpoints T a / k) or one parabola (m = 2, breakpoints
     T a / (k - 1/2)), so that its minimum is at a breakpoint or at the parabola's vertex. An interval is dropped as
@@ -66,7 +66,7 @@ class _Search:
             lefts, rights, at_left, at_right = self.cut(lefts[kept], rights[kept], at_left[kept], at_right[kept])
 
     def judge(self, thresholds: FloatArray) -> FloatArray:
-        """The errors, (candidates,); the best so far is kept."""
+        """Return the errors, (candidates,); the best so far is kept."""
         errors = conversion_error(self.distribution, thresholds, self.timesteps, objective=self.objective)
         if len(errors):
             best = int(np.argmin(errors))
@@ -109,7 +109,7 @@ class _Search:
     def cut(
         self, lefts: FloatArray, rights: FloatArray, at_left: FloatArray, at_right: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Each interval in parts of one width."""
+        """Return each interval in parts of one width."""
         steps = np.arange(1, PARTS) / PARTS
         points = lefts[:, None] + (rights - lefts)[:, None] * steps
         errors = self.judge(points.ravel()).reshape(points.shape)
@@ -118,7 +118,7 @@ class _Search:
         return every[:, :-1].ravel(), every[:, 1:].ravel(), at_every[:, :-1].ravel(), at_every[:, 1:].ravel()
 
     def exhaust(self, lefts: FloatArray, rights: FloatArray) -> None:
-        """Tries every breakpoint inside the intervals, or for m = 2 the vertex of every parabola."""
+        """Try every breakpoint inside the intervals, or for m = 2 the vertex of every parabola."""
         first, last = self.spans(lefts, rights)
         sizes = last - first
         total = int(sizes.sum())

@@ -11,7 +11,7 @@ PERCENTILE = 99.9
 
 @threshold_method("percentile", order=50, tried_with=(1,))
 def percentile(distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-    """The 99.9th percentile of the positive activations, interpolated linearly, with v0 = Vth / 2.
+    """Return the 99.9th percentile of the positive activations, interpolated linearly, with v0 = Vth / 2.
 
     Source: Rueckauer et al. 2017; the potential is ours (they start at 0).
     """

@@ -27,7 +27,7 @@ FOLDED = 64
 
 @compiled
 def measure(bits: Bits, left: int, right: int, low: Bits, high: Bits, normal: Bits) -> None:
-    """Widens ranges by a table's values.
+    """Widen ranges by a table's values.
 
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
@@ -55,7 +55,7 @@ def measure(bits: Bits, left: int, right: int, low: Bits, high: Bits, normal: Bi
 
 @compiled
 def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bits, histograms: Histograms) -> None:
-    """Counts a table's values in bins; those below the first bin go to the place before it.
+    """Count a table's values in bins; those below the first bin go to the place before it.
 
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
@@ -85,7 +85,7 @@ def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bi
 def count_few(
     bits: Bits, left: int, right: int, shift: int, first: int, owners: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> None:
-    """Counts few values beside many bins, straight into the channels' counts; those below the first bin are left out.
+    """Count few values beside many bins, straight into the channels' counts; those below the first bin are left out.
 
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
@@ -106,7 +106,7 @@ def count_few(
 
 @compiled
 def fold(histograms: Histograms, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
-    """Moves the lanes' histograms into the counts of their channels and leaves zeros behind.
+    """Move the lanes' histograms into the counts of their channels and leaves zeros behind.
 
     Args:
         histograms: (at least lanes * places,), as :func:`count` leaves them; the first place of each is thrown away.
@@ -197,7 +197,7 @@ class Table:
 
     @property
     def stride(self) -> int:
-        """How many columns are worked on at once: a multiple of the lanes."""
+        """Return how many columns are worked on at once: a multiple of the lanes."""
         lanes = len(self.owners)
         return lanes * max(1, CHUNK // lanes)
 
@@ -210,7 +210,7 @@ class Table:
         return low.reshape(-1, lanes).min(0), high.reshape(-1, lanes).max(0), int(normal.min())
 
     def count(self, bins: Bins, counts: NDArray[np.int64], lock: Lock) -> None:
-        """Adds to the channels' counts how often each bin occurs; many tables may do so at once with one lock."""
+        """Add to the channels' counts how often each bin occurs; many tables may do so at once with one lock."""
         lanes = len(self.owners)
         places = 1 + bins.number
         histograms = _scratch.zeros(lanes * places)
@@ -259,7 +259,7 @@ class ChannelValues:
 
     @cached_property
     def tables(self) -> list[Table]:
-        """The values, split into parts that can be worked on at the same time."""
+        """Return the values, split into parts that can be worked on at the same time."""
         if not self.tensor.numel():
             return []
         last = self.tensor.movedim(self.axis, -1)
@@ -269,7 +269,7 @@ class ChannelValues:
         return self._channels_last(_bits(last.contiguous()).reshape(-1, self.channels))
 
     def _by_channel(self, bits: Bits) -> list[Table]:
-        """Each channel's values (outer, channel, inner) lie together."""
+        """Return each channel's values (outer, channel, inner) lie together."""
         outer, channels, inner = bits.shape
         rows = bits.reshape(outer, -1)
         return [
@@ -278,7 +278,7 @@ class ChannelValues:
         ]
 
     def _channels_last(self, bits: Bits) -> list[Table]:
-        """Values (places, channels) of different channels are neighbours."""
+        """Return values (places, channels) of different channels are neighbours."""
         if self.channels > LANES_AT_MOST:
             starts = range(0, self.channels, LANES_AT_MOST)
             ends = [min(start + LANES_AT_MOST, self.channels) for start in starts]
@@ -307,7 +307,7 @@ class ChannelValues:
         return _floats(low), _floats(high), float(_floats(np.array([normal], np.int32))[0])
 
     def count(self, bins: Bins, counts: NDArray[np.int64]) -> None:
-        """Counts how often each bin occurs.
+        """Count how often each bin occurs.
 
         Args:
             bins: Which; values below the first, and negative ones, are not counted, and none lies above the last.

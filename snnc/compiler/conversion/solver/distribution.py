@@ -19,7 +19,7 @@ BLOCK = 4096
 
 @compiled
 def is_ascending(values: Values) -> bool:
-    """Whether no value (N,) is less than the one before it and none is NaN, but for a single value."""
+    """Return whether no value (N,) is less than the one before it and none is NaN, but for a single value."""
     for begin in range(1, len(values), BLOCK):
         later, earlier = values[begin : begin + BLOCK], values[begin - 1 :]
         # Counted, since sums become vector instructions and early ends do not.
@@ -33,7 +33,7 @@ def is_ascending(values: Values) -> bool:
 
 @compiled
 def best_median(values: Values) -> tuple[float, int, int]:
-    """The edge n0 whose upper part ``values[n0:]`` gains most from being represented by its median.
+    """Return the edge n0 whose upper part ``values[n0:]`` gains most from being represented by its median.
 
     With K = N - n0 and the median at ``n1 = n0 + K // 2`` the gain is ``sum(values[n0:n1])``, and half of
     ``values[n1]`` more if K is odd: half of what the error falls if all from n0 on fire instead of none
@@ -105,7 +105,7 @@ class Distribution:
 
     @classmethod
     def of(cls, activations: ArrayLike, name: str = "activations") -> Distribution:
-        """The distribution of plain activations.
+        """Return the distribution of plain activations.
 
         Args:
             activations: Any shape, finite, >= 0; sorted ones are not sorted again.
@@ -130,7 +130,7 @@ class Distribution:
 
     @classmethod
     def counted(cls, values: ArrayLike, counts: ArrayLike, name: str = "activations") -> Distribution:
-        """The distribution of a histogram.
+        """Return the distribution of a histogram.
 
         Args:
             values: (bins,), finite, >= 0, in any order.
@@ -154,26 +154,26 @@ class Distribution:
         return cls(given[kept][order], number[kept][order].astype(np.int64))
 
     def __len__(self) -> int:
-        """Number of positive activations."""
+        """Return number of positive activations."""
         return len(self.values) if self._counts is None else int(self._cumulative[-1])
 
     @property
     def is_plain(self) -> bool:
-        """Whether every value stands for one activation."""
+        """Return whether every value stands for one activation."""
         return self._counts is None
 
     @property
     def maximum(self) -> float:
-        """The largest activation."""
+        """Return the largest activation."""
         return float(self.values[-1])
 
     @property
     def total(self) -> float:
-        """Sum of the activations."""
+        """Return sum of the activations."""
         return float(self.sums[-1])
 
     def power_sum(self, power: int) -> float:
-        """Sum of the activations to the power 1 or 2."""
+        """Return sum of the activations to the power 1 or 2."""
         return float((self.sums if power == 1 else self.squares)[-1])
 
     @cached_property
@@ -197,22 +197,22 @@ class Distribution:
         return prefix
 
     def number(self, groups: IndexArray) -> NDArray[np.int64]:
-        """How many activations lie in the first so many groups, elementwise."""
+        """Return how many activations lie in the first so many groups, elementwise."""
         return groups.astype(np.int64, copy=False) if self._counts is None else self._cumulative[groups]
 
     def group(self, positions: ArrayLike) -> IndexArray:
-        """The group that holds the activation at a position 0..N-1 in ascending order, elementwise."""
+        """Return the group that holds the activation at a position 0..N-1 in ascending order, elementwise."""
         index = np.asarray(positions, dtype=np.int64)
         if self._counts is None:
             return index.astype(np.intp, copy=False)
         return np.asarray(np.searchsorted(self._cumulative, index, "right") - 1)
 
     def below(self, bounds: FloatArray) -> IndexArray:
-        """How many groups have values < a bound, elementwise."""
+        """Return how many groups have values < a bound, elementwise."""
         return np.asarray(np.searchsorted(self.values, bounds))
 
     def merged(self) -> Distribution:
-        """The same distribution with each value in one group."""
+        """Return the same distribution with each value in one group."""
         first = np.concatenate(([True], self.values[1:] != self.values[:-1]))
         if first.all():
             return self
@@ -221,12 +221,12 @@ class Distribution:
         return Distribution(self.values[starts], self.number(ends) - self.number(starts))
 
     def scaled(self, factor: float) -> Distribution:
-        """The distribution of the activations times a positive factor."""
+        """Return the distribution of the activations times a positive factor."""
         return Distribution(self.values * factor, self._counts)
 
 
 def _first_bad(given: FloatArray) -> str:
-    """Which value cannot be an activation, and where it is."""
+    """Return which value cannot be an activation, and where it is."""
     where = np.argwhere(~(np.isfinite(given) & (given >= 0)))[0] if given.ndim else np.zeros(0, int)
     value = given[tuple(where)]
     expected = "a finite activation" if not np.isfinite(value) else "an activation >= 0, as a ReLU gives"

@@ -40,7 +40,7 @@ def conversion_error(
     potential_fraction: float = 0.5,
     objective: int = 1,
 ) -> FloatArray:
-    """Sum of |activation - rate| ** m for each threshold, exact, in O(T log N) each.
+    """Return sum of |activation - rate| ** m for each threshold, exact, in O(T log N) each.
 
     With v0 = f Vth the neuron answers with k spikes where ``(k - f) Vth / T <= a < (k + 1 - f) Vth / T``, and prefix
     sums give the distance of each such run of activations to its level ``k Vth / T``.
@@ -107,13 +107,13 @@ FRACTIONS = 64
 def with_potential(
     distribution: Distribution, threshold: float, timesteps: int, *, fraction: float = 0.5, objective: int = 1
 ) -> Solution:
-    """The solution with this threshold and v0 = fraction * Vth."""
+    """Return the solution with this threshold and v0 = fraction * Vth."""
     errors = conversion_error(distribution, [threshold], timesteps, potential_fraction=fraction, objective=objective)
     return Solution(threshold, threshold * fraction, float(errors[0]))
 
 
 def search_potential(distribution: Distribution, threshold: float, timesteps: int, objective: int = 1) -> Solution:
-    """The best of 65 potentials from 0 to Vth for this threshold.
+    """Return the best of 65 potentials from 0 to Vth for this threshold.
 
     Whatever the activations, none is better than Vth / 2 (paper, Theorem 4.3; docs/solver.md has a proof for every T
     and m): the search is there to see that. Of potentials that are equally good the nearest to Vth / 2 is taken.

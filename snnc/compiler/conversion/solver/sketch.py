@@ -48,7 +48,7 @@ class ActivationSketch:
         self.counts: NDArray[np.int64] = np.zeros((channels, 0), np.int64)
 
     def __len__(self) -> int:
-        """Number of channels."""
+        """Return number of channels."""
         return len(self.maximum)
 
     def __eq__(self, other: object) -> bool:
@@ -63,11 +63,11 @@ class ActivationSketch:
 
     @property
     def octaves(self) -> int:
-        """How many octaves are covered."""
+        """Return how many octaves are covered."""
         return self.counts.shape[1] // PER_OCTAVE
 
     def add(self, values: NDArray[np.float32] | NDArray[np.float64] | torch.Tensor, *, axis: int = 0) -> None:
-        """Adds activations.
+        """Add activations.
 
         Args:
             values: Any shape of two axes or more, finite, >= 0; what is not float32 is rounded to it.
@@ -84,7 +84,7 @@ class ActivationSketch:
         self.add_values(ChannelValues(values, axis))
 
     def add_values(self, values: ChannelValues, *, rectified: bool = False) -> None:
-        """Adds activations whose range may have been looked at already.
+        """Add activations whose range may have been looked at already.
 
         Args:
             values: Of as many channels, finite, >= 0.
@@ -109,7 +109,7 @@ class ActivationSketch:
         values.count(Bins(SHIFT, first << MANTISSA, bins, start), self.counts)
 
     def cover(self, first: int, end: int) -> None:
-        """Makes room for octaves, beside those that are covered already.
+        """Make room for octaves, beside those that are covered already.
 
         Args:
             first: The lowest, by the exponent of its float32.
@@ -126,7 +126,7 @@ class ActivationSketch:
         self.octave, self.counts = first, wider
 
     def merge(self, other: ActivationSketch) -> None:
-        """Adds what another sketch counted.
+        """Add what another sketch counted.
 
         Raises:
             ValueError: It has another number of channels.
@@ -141,7 +141,7 @@ class ActivationSketch:
             self.counts[:, start : start + other.counts.shape[1]] += other.counts
 
     def distributions(self, timesteps: int = 1) -> list[Distribution | None]:
-        """The distribution of each channel, as the solver takes it.
+        """Return the distribution of each channel, as the solver takes it.
 
         Args:
             timesteps: T that thresholds are sought for. Above 64, where levels come near the bins in width, a bin's
@@ -156,7 +156,7 @@ class ActivationSketch:
         ]
 
     def distribution(self, timesteps: int = 1) -> Distribution | None:
-        """The distribution of all channels together; otherwise as :meth:`distributions`."""
+        """Return the distribution of all channels together; otherwise as :meth:`distributions`."""
         return self._distribution(self.counts.sum(axis=0), float(self.maximum.max()), timesteps)
 
     def _distribution(self, counts: NDArray[np.int64], maximum: float, timesteps: int) -> Distribution | None:

@@ -53,7 +53,7 @@ class ChainLayer:
 
 
 def check_traced(graph: Graph, *, average_pooling: bool) -> None:
-    """Makes sure that a traced network is a chain of what sigma-delta neurons can do.
+    """Make sure that a traced network is a chain of what sigma-delta neurons can do.
 
     Args:
         graph: The network as it was traced.
@@ -82,7 +82,7 @@ def check_traced(graph: Graph, *, average_pooling: bool) -> None:
 
 
 def front_passes(traced: Graph, coding: InputCoding) -> tuple[Pass, ...]:
-    """The passes from a traced network to the chain; the graph then takes levels plus ``shift / scale``.
+    """Return the passes from a traced network to the chain; the graph then takes levels plus ``shift / scale``.
 
     What the levels are short of is left out of the first layer's bias: it goes through the constant channel, so that it
     ends at the image's border as the ANN's padding does.
@@ -96,7 +96,7 @@ def front_passes(traced: Graph, coding: InputCoding) -> tuple[Pass, ...]:
 
 
 def chain(graph: Graph) -> tuple[ChainLayer, ...]:
-    """The layers of a profiled graph in order, the readout last.
+    """Return the layers of a profiled graph in order, the readout last.
 
     Raises:
         UnsupportedError: A layer is none that netx can load; the message names its modules.

@@ -27,7 +27,7 @@ from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
 
 
 def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[SigmaDeltaProgram, tuple[float, ...]]:
-    """Runs the simulator.
+    """Run the simulator.
 
     Args:
         program: The program.
@@ -120,7 +120,7 @@ def _fitted(
     target: str,
     provenance: Provenance,
 ) -> tuple[SigmaDeltaProgram, int]:
-    """Quantises with the finest units for which the calibration data leave the margin in every layer.
+    """Quantise with the finest units for which the calibration data leave the margin in every layer.
 
     Returns:
         The program, and how often it was quantised.

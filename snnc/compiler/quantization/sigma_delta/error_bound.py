@@ -18,7 +18,7 @@ from snnc.program.sigma_delta import UNIT
 def error_bounds(
     graph: Graph, program: SigmaDeltaProgram, inputs: FloatArray, levels: NDArray[np.uint8], sums: Sequence[FloatArray]
 ) -> tuple[FloatArray, ...]:
-    """Bounds of |ANN - network| for each neuron and sample, in the ANN's units.
+    """Return bounds of |ANN - network| for each neuron and sample, in the ANN's units.
 
     With W the float weights of a layer, w its integers, u what one unit of its source's messages stands for, v what one
     unit of its sigma does, and m the sums of the messages that it received::
@@ -68,7 +68,7 @@ def error_bounds(
 
 
 def _split(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> tuple[FloatArray, FloatArray]:
-    """A layer's weights from activations, and those from the constant channel; the row of constants left out."""
+    """Return a layer's weights from activations, and those from the constant channel; the row of constants left out."""
     weight = layer.synapse.weight.astype(np.float64)
     weight = weight[:-1] if layer.has_constant else weight
     if layer.synapse.kind == "conv":
@@ -78,7 +78,7 @@ def _split(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> tuple[FloatArray,
 
 
 def _each_input(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> FloatArray:
-    """What one unit of each value that a layer reads stands for, shaped to be combined with its weights."""
+    """Return what one unit of each value that a layer reads stands for, shaped to be combined with its weights."""
     unit = source.scale[:-1]
     if layer.synapse.kind == "conv":
         return unit[:, None, None]
@@ -86,7 +86,7 @@ def _each_input(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> FloatArray:
 
 
 def _apply(weight: FloatArray, layer: SigmaDeltaLayer, values: FloatArray) -> FloatArray:
-    """A layer's connections with other weights, (samples, *shape without the constant channel)."""
+    """Return a layer's connections with other weights, (samples, *shape without the constant channel)."""
     tensor, synapse = torch.tensor(values), layer.synapse
     if synapse.kind == "conv":
         found = F.conv2d(tensor, torch.as_tensor(weight), None, synapse.stride, synapse.padding, synapse.dilation)
@@ -105,7 +105,7 @@ def _constant_error(
     unit: FloatArray,
     constant: FloatArray,
 ) -> FloatArray:
-    """What is added whatever arrives: the ANN's less the network's, (1, *shape without the constant channel)."""
+    """Return what is added whatever arrives: the ANN's less the network's, (1, *shape without the constant channel)."""
     image = source.shape[1:]
     axes = len(layer.shape)
     wanted = per_channel(bias, axes)

@@ -35,7 +35,7 @@ _UNKNOWN = Membrane((0, 0))
 def quantize(
     layers: Sequence[ChainLayer], coding: InputCoding, delta_threshold: int, coarser: Sequence[float]
 ) -> tuple[SigmaDeltaLayer, ...]:
-    """Chooses units, rounds weights and splits biases.
+    """Choose units, rounds weights and splits biases.
 
     A neuron's bias is a multiple of 2^12; what is left of it comes from the constant channel of the layer before, a
     weight for each neuron. The readout has the latter alone. What the input's normalisation adds goes through the first
@@ -84,7 +84,7 @@ def quantize(
 
 
 def _growths(layers: Sequence[ChainLayer], coding: InputCoding) -> list[float]:
-    """How each hidden layer lengthens messages where its weights use eight bits."""
+    """Return how each hidden layer lengthens messages where its weights use eight bits."""
     shape, activation = coding.shape, np.full(coding.shape[0], float(coding.highest))
     growths = []
     for layer in layers[:-1]:
@@ -95,7 +95,7 @@ def _growths(layers: Sequence[ChainLayer], coding: InputCoding) -> list[float]:
 
 
 def _relay(coding: InputCoding, factor: int) -> SigmaDeltaLayer:
-    """Passes the input on, in shorter messages, and adds the constant channel that the input has not."""
+    """Pass the input on, in shorter messages, and adds the constant channel that the input has not."""
     channels = coding.shape[0]
     weight = (factor * np.eye(channels + 1, channels)).astype(np.int16)
     is_image = len(coding.shape) == 3
@@ -113,28 +113,28 @@ def _relay(coding: InputCoding, factor: int) -> SigmaDeltaLayer:
 
 
 def _with_constant(layer: SigmaDeltaLayer, bias: int) -> SigmaDeltaLayer:
-    """A layer whose constant channel has its bias, and the unit that makes its messages stand for 1."""
+    """Return a layer whose constant channel has its bias, and the unit that makes its messages stand for 1."""
     biases, scale = layer.bias.copy(), layer.scale.copy()
     biases[-1], scale[-1] = bias, 1 / (bias * BIAS_UNIT // UNIT)
     return replace(layer, bias=biases, scale=scale)
 
 
 def _each_input(values: FloatArray, layer: ChainLayer, shape: tuple[int, ...]) -> FloatArray:
-    """A number for each channel of the source, shaped to be combined with a layer's weights."""
+    """Return a number for each channel of the source, shaped to be combined with a layer's weights."""
     if layer.convolution is not None:
         return values[:, None, None]
     return np.repeat(values, int(np.prod(shape[1:], dtype=int)))
 
 
 def _each_output(values: FloatArray, weight: FloatArray) -> FloatArray:
-    """A number for each channel of the layer, shaped to be combined with its weights."""
+    """Return a number for each channel of the layer, shaped to be combined with its weights."""
     return per_channel(values, weight.ndim)
 
 
 def _constant_drive(
     layer: ChainLayer, shape: tuple[int, ...], shift: FloatArray | None
 ) -> tuple[FloatArray, FloatArray]:
-    """What a layer adds whatever it reads, in the ANN's units: as a kernel on a plane of ones, and as a bias.
+    """Return what a layer adds whatever it reads, in the ANN's units: as a kernel on a plane of ones, and as a bias.
 
     Args:
         layer: The layer.

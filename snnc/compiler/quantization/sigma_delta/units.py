@@ -20,7 +20,7 @@ from snnc.program.sigma_delta import ACTIVATION_LIMIT, BIAS_UNIT, MESSAGE_LIMIT,
 
 
 def constant_place(layer: ChainLayer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """An entry of a kernel that lies inside the image wherever the kernel is laid: the place of a bias.
+    """Return an entry of a kernel that lies inside the image wherever the kernel is laid: the place of a bias.
 
     Args:
         layer: The layer.
@@ -59,7 +59,7 @@ def _inside(layer: ChainLayer, axis: int, size: int) -> int:
 def constant_weights(
     layer: ChainLayer, shape: tuple[int, ...], kernel: FloatArray, rest: FloatArray
 ) -> tuple[int, NDArray[np.int16]]:
-    """The constant's bias, and the weights from it.
+    """Return the constant's bias, and the weights from it.
 
     Args:
         layer: The layer that reads it.
@@ -102,7 +102,7 @@ WEIGHT_MAXIMUM = 127
 
 
 def kept_by_netx(weight: NDArray[np.int16]) -> NDArray[np.int16]:
-    """The weights of a dense layer, changed by one where netx and Lava would change them between them.
+    """Return the weights of a dense layer, changed by one where netx and Lava would change them between them.
 
     netx scales a matrix up by a power of two until it fills eight bits and a sign
     (lava/lib/dl/netx/utils.py, ``optimize_weight_bits``), which gives -256 where the least weight is a negative power
@@ -127,7 +127,7 @@ DEAD_SHARE = 1 / 8
 
 
 def reach(low: FloatArray, high: FloatArray) -> FloatArray:
-    """The activation that each channel has to hold without a margin.
+    """Return the activation that each channel has to hold without a margin.
 
     Args:
         low: Smallest drive on the calibration data, (channels,).
@@ -137,7 +137,7 @@ def reach(low: FloatArray, high: FloatArray) -> FloatArray:
 
 
 def growth(weight: FloatArray, activation: FloatArray) -> float:
-    """How many times longer than its source's a layer's messages get with weights of eight bits, in the median.
+    """Return how many times longer than its source's a layer's messages get with weights of eight bits, in the median.
 
     Args:
         weight: Weights times the largest activation of the source's channels, (channels, ...).
@@ -151,7 +151,7 @@ def growth(weight: FloatArray, activation: FloatArray) -> float:
 
 
 def message_caps(first: int, growths: Sequence[float]) -> tuple[float, ...]:
-    """The longest message that each hidden layer is to send on the calibration data.
+    """Return the longest message that each hidden layer is to send on the calibration data.
 
     Where weights of eight bits would make messages too long in the end, all layers' weights get coarser by the same
     factor.
@@ -169,7 +169,7 @@ def message_caps(first: int, growths: Sequence[float]) -> tuple[float, ...]:
 
 
 def hidden_units(weight: FloatArray, low: FloatArray, high: FloatArray, cap: float, coarser: float) -> FloatArray:
-    """The activation that one unit of sigma stands for, for each channel of a hidden layer.
+    """Return the activation that one unit of sigma stands for, for each channel of a hidden layer.
 
     Args:
         weight: Weights times the units of the messages they meet, (channels, ...).
@@ -189,7 +189,7 @@ def hidden_units(weight: FloatArray, low: FloatArray, high: FloatArray, cap: flo
 
 
 def readout_unit(weight: FloatArray, bias: FloatArray, low: FloatArray, high: FloatArray, coarser: float) -> float:
-    """The logit that one unit of sigma stands for, the same for all classes, so that sums can be compared.
+    """Return the logit that one unit of sigma stands for, the same for all classes, so that sums can be compared.
 
     Args:
         weight: As for :func:`hidden_units`, and so on.

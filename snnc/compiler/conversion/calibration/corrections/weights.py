@@ -97,7 +97,7 @@ class _Regression:
 
     @classmethod
     def of(cls, layer: LayerData, synapse: Conv2d | Linear) -> _Regression:
-        """Looks at all that the synapse reads."""
+        """Look at all that the synapse reads."""
         fan_in = synapse.weight[0].size
         every = max(1, _windows(layer, synapse) // max(WINDOWS_LEAST, WINDOWS_PER_INPUT * fan_in))
         total = torch.zeros(fan_in, dtype=torch.float64)
@@ -118,7 +118,7 @@ class _Regression:
         return cls(synapse, every, count, mean, factor)
 
     def solve(self, layer: LayerData, op: SpikingLayer | Readout) -> tuple[torch.Tensor, torch.Tensor]:
-        """The change of the weights, (channels, fan-in), and of the biases, (channels,)."""
+        """Return the change of the weights, (channels, fan-in), and of the biases, (channels,)."""
         total = torch.zeros(layer.node.shape[0], dtype=torch.float64)
         products = torch.zeros(len(self.mean), layer.node.shape[0], dtype=torch.float64)
         for samples in layer.batches():
@@ -143,5 +143,5 @@ def _by_position(values: torch.Tensor) -> torch.Tensor:
 
 
 def _rows(synapse: Conv2d | Linear, values: torch.Tensor) -> torch.Tensor:
-    """What every neuron reads, (samples x positions, fan-in)."""
+    """Return what every neuron reads, (samples x positions, fan-in)."""
     return windows(synapse, values).transpose(1, 2).flatten(0, 1)
