@@ -293,7 +293,7 @@ def test_relays_bridge_what_a_delay_cannot(maximum: int, relays: int) -> None:
 def test_relays_change_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
     data = np.random.default_rng(0).random((16, *SHAPE), np.float32)
     plain = snnc.compile(deep(6), data, timesteps=6)
-    monkeypatch.setattr("snnc.compiler.pipeline.AlignPaths", lambda _, lead: AlignPaths(2, lead))
+    monkeypatch.setattr("snnc.compiler.front.AlignPaths", lambda _, lead: AlignPaths(2, lead))
     relayed = snnc.compile(deep(6), data, timesteps=6)
     assert sum(layer.memoryless for layer in relayed.layers) == 2
     levels = plain.coding.levels(data)

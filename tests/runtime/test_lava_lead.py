@@ -76,7 +76,7 @@ def test_a_residual_network(pooling: str, target: str, timesteps: int, lead: int
 @pytest.mark.lava
 @pytest.mark.timeout(280)
 def test_relays_where_paths_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("snnc.compiler.pipeline.AlignPaths", lambda _, lead: AlignPaths(2, lead))
+    monkeypatch.setattr("snnc.compiler.front.AlignPaths", lambda _, lead: AlignPaths(2, lead))
     levels = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8)).astype(np.uint8)
     program = compile_module(
         residual(), levels / 255, CompileOptions(timesteps=4, max_pool="or", lead=3), unit=1 / 255
