@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from snnc.api.inspect import estimate_energy, model_thresholds, place, program_thresholds
     from snnc.api.netx import NetxNetwork, NetxResult, load_netx, run_netx
     from snnc.api.run import run
+    from snnc.api.stages import convert, load_model, profile, quantize, trace
     from snnc.common.errors import (
         BackendError,
         DataError,
@@ -123,22 +124,27 @@ __all__ = [
     "__version__",
     "bundle",
     "compile",
+    "convert",
     "diagnose",
     "estimate_energy",
     "export_nir",
     "finetune",
     "load",
     "load_data",
+    "load_model",
     "load_netx",
     "model_thresholds",
     "place",
     "plot_placement",
     "plot_thresholds",
+    "profile",
     "program_thresholds",
+    "quantize",
     "read_lab_result",
     "report",
     "run",
     "run_netx",
+    "trace",
     "validate",
 ]
 
@@ -160,6 +166,7 @@ _HOMES = {
     ),
     "snnc.api.compile": ("compile", "export_nir", "load"),
     "snnc.api.run": ("run",),
+    "snnc.api.stages": ("convert", "load_model", "profile", "quantize", "trace"),
     "snnc.analysis.options": ("DiagnoseOptions", "ReportOptions", "ValidateOptions"),
     "snnc.common.progress": ("Progress",),
     "snnc.compiler.options": ("ActivationOptions", "CompileOptions", "ThresholdOptions"),

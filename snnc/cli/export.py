@@ -14,9 +14,9 @@ from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
 Examples:
-  snnc export model.net --to nir model.nir
-  snnc export model.net --to nir model.nir --neuron cuba
-  snnc export model.nir --to net model.net
+  snnc export model.net --to nir -o model.nir
+  snnc export model.net --to nir -o model.nir --neuron cuba
+  snnc export model.nir --to net -o model.net
 """
 
 FORMATS = ("nir", "net")
@@ -24,7 +24,11 @@ FORMATS = ("nir", "net")
 
 def export_command(
     net: Annotated[Path, typer.Argument(metavar="NET", help="The .net file, or a NIR graph that snnc export wrote.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    former_output: Annotated[
+        Path | None, typer.Argument(metavar="OUT", hidden=True, help="The file, as earlier versions had it.")
+    ] = None,
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="The file to write.")] = None,
     to: Annotated[str, typer.Option("--to", metavar="nir|net", help="Its format: a NIR graph, or a .net file.")],
     neuron: Annotated[
         str,
@@ -43,6 +47,9 @@ def export_command(
     Nothing is lost: a NIR graph runs in snnc with the same spikes as the .net file.
     """
     screen = Screen(json=as_json)
+    output = output or former_output
+    if output is None:
+        raise OptionError("is missing", where="--output", expected="snnc export NET --to nir|net -o OUT")
     if to not in FORMATS:
         raise OptionError("unknown format", where="--to", expected=" or ".join(FORMATS), found=repr(to))
     if to == "net" and neuron != "if":

@@ -11,17 +11,11 @@ import typer
 
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
-from snnc.common.option_kinds import numbers as numbers
 
 DATA_FORMS = (
     "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
     "sets below the folder ROOT), imagenet:ROOT (train and val below it), FILE.npz (arrays x and y), a folder or zip "
     "file of class folders of images, or module:attribute"
-)
-
-OBJECTIVE_HELP = (
-    "m, 1 or 2, for --threshold data-driven or optimal, which make the sum of |activation - rate| ** m least. 2 clips "
-    "less, which is often better from T = 4 on with one threshold for each channel; auto tries both."
 )
 
 
