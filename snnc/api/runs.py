@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from snnc.compiler.parallel import Processes
 from snnc.program import CompiledNetwork
-from snnc.program.net.writer import to_bytes
+from snnc.program.net import identity
 from snnc.runtime.result import RunResult
 
 
@@ -21,7 +20,7 @@ def run_identity(
 ) -> Mapping[str, object]:
     """What a result depends on beside the data; options that change only how it is computed are none of it."""
     return {
-        "network": hashlib.sha256(to_bytes(program)).hexdigest(),
+        "network": identity(program),
         "backend": backend,
         "stop-at": ",".join(map(str, sorted(set(stop_at)))),
         "spikes": record,

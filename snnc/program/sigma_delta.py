@@ -45,8 +45,14 @@ BIAS_UNIT = 1 << (STATE_EXPONENT + SPIKE_EXPONENT)
 MESSAGE_LIMIT = 1 << 15
 # First activation whose message would be too long.
 ACTIVATION_LIMIT = MESSAGE_LIMIT << STATE_EXPONENT
+# The largest delta threshold that an activation can still reach.
+DELTA_THRESHOLD_MAXIMUM = ACTIVATION_LIMIT // BIAS_UNIT - 1
+# netx scales weights of a sign each to eight bits; those that fit them already stay as they are.
+WEIGHT_MAXIMUM = 127
 # sigma and what arrives in a step: 24 bits, signed (lava/proc/sdn/models.py; Lava's Conv clamps to as many).
 STATE_LIMIT = 1 << 23
+# The largest bias that sigma can hold.
+BIAS_MAXIMUM = STATE_LIMIT // BIAS_UNIT
 # Lava's Conv adds up in single precision, which is exact below this sum of sizes.
 EXACT_LIMIT = 1 << 24
 

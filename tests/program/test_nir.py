@@ -182,9 +182,15 @@ def described(file: h5py.File, place: str, **changes) -> None:
             "an exponent is 1000000000",
         ),
         (lambda f: described(f, "node/nodes/layer0_synapse0/metadata/snnc", groups=3), ""),
-        (lambda f: described(f, "node/nodes/layer1_synapse0/metadata/snnc", source=7), "layer 1 reads 7"),
+        (
+            lambda f: described(f, "node/nodes/layer1_synapse0/metadata/snnc", source=7),
+            "expected -1..0, found 7",
+        ),
         # Regression: the longest path through a circle was followed without end.
-        (lambda f: described(f, "node/nodes/layer1_synapse0/metadata/snnc", source=1), "layer 1 reads 1"),
+        (
+            lambda f: described(f, "node/nodes/layer1_synapse0/metadata/snnc", source=1),
+            "expected -1..0, found 1",
+        ),
         (lambda f: replaced(f, "node/type", "Popen"), "is damaged, or no NIR graph"),
         (lambda f: replaced(f, "node/nodes/layer0/type", "Popen"), "is damaged, or no NIR graph"),
         (lambda f: f["node"].__setitem__("more", h5py.ExternalLink("/etc/hostname", "x")), "is a link to another"),

@@ -162,7 +162,8 @@ def programs(
         built.append(draw(layers(rng, shape, built, lead=lead, last=not remaining)))
     provenance = Provenance("0.1.0", "ab", "cd", 3, {"timesteps": 4}, ("näch eine", "note"))
     return Program(
-        draw(st.sampled_from(["loihi1", "loihi2"])),
+        # Loihi 1 has no graded spikes.
+        draw(st.sampled_from(["loihi1", "loihi2"] if kind == "rate" else ["loihi2"])),
         steps,
         coding,
         tuple(built),

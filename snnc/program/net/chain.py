@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Synapse
-from snnc.program.net.form import GROUPS_MAXIMUM, write_dataset, write_text
+from snnc.program.net.fields import GROUPS_MAXIMUM, write_dataset, write_text
 
 
 def joined_groups(weight: NDArray[np.int16], groups: int) -> tuple[NDArray[np.int16], int]:

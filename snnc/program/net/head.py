@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import numpy as np
 
-from snnc.program.coding import InputCoding
-from snnc.program.net.form import Fields, write_dataset, write_json, write_string
-from snnc.program.network import CompiledNetwork
-from snnc.program.provenance import AnnLayer, Provenance, WrongFormError, provenance_form, provenance_of_form
-
-SIZE_MAXIMUM = 1 << 31
+from snnc.program.form import PER_CHANNEL, Form
+from snnc.program.net.fields import Fields
+from snnc.program.net.stored import CODING, HEAD, chosen, read, read_shape, write
+from snnc.program.provenance import WrongFormError, provenance_of_form
 
 
-def read_shape(fields: Fields) -> tuple[int, ...]:
-    """The shape of a layer or of the input: (channels, height, width) or (features,)."""
-    shape = tuple(int(size) for size in fields.integers("shape", (None,), 1, SIZE_MAXIMUM))
-    if len(shape) not in (1, 3):
-        raise fields.error("shape has the wrong number of axes", expected="1 or 3", found=str(len(shape)))
-    return shape
+def read_head(own: Fields, *numbers: str) -> Form:
+    """Read the form of a network but for its layers.
+
+    Args:
+        own: The group ``snnc``.
+        numbers: Names of what networks of this kind have beside target, provenance, ANN and coding.
+
+    Raises:
+        FormatError: A field is missing, or of another type.
+    """
+    form = read(own, chosen(HEAD, "target", "provenance", "ann", *numbers), {})
+    _check_ann(own, form["ann"])
+    _check_provenance(own, form["provenance"])
+    coding = own.group("coding")
+    shape = read_shape(coding)
+    shapes: dict[str, tuple[int | None, ...]] = dict.fromkeys(PER_CHANNEL, (shape[0],))
+    rest = tuple(field for field in CODING if field.name != "shape")
+    form["coding"] = {"shape": list(shape), **read(coding, rest, shapes)}
+    coding.finish()
+    return form
 
 
-def read_coding(fields: Fields) -> InputCoding:
-    """The group ``coding``."""
-    shape = read_shape(fields)
-    arrays = {name: fields.floats(name, (shape[0],)) for name in ("unit", "offset", "scale", "shift")}
-    if not (arrays["unit"] > 0).all():
-        raise fields.error("unit is not positive")
-    coding = InputCoding(
-        kind=cast(Literal["graded", "rate"], fields.choice("kind", "graded", "rate")),
-        shape=shape,
-        divisor=fields.integer("divisor", 1, 256),
-        highest=fields.integer("highest", 1, 255),
-        **arrays,
-    )
-    fields.finish()
-    return coding
+def write_head(group: h5py.Group, form: Mapping[str, Any], version: int) -> None:
+    """Write what :func:`read_head` reads.
+
+    Args:
+        group: The group ``snnc``.
+        form: The network's form.
+        version: The file's format.
+    """
+    group.attrs["format_version"] = np.int64(version)
+    write(group, HEAD, form)
+    write(group.create_group("coding"), CODING, form["coding"])
 
 
-def read_ann(own: Fields) -> tuple[AnnLayer, ...]:
-    """The entry ``ann`` of the group ``snnc``."""
-    entries = own.json("ann")
+def _check_ann(own: Fields, entries: object) -> None:
     if not isinstance(entries, list):
         raise own.error("ann is not a list")
     for entry in entries:
@@ -50,36 +57,10 @@ def read_ann(own: Fields) -> tuple[AnnLayer, ...]:
             isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str) and isinstance(entry[1], int)
         ):
             raise own.error("ann holds something else than [module, macs]")
-    return tuple(AnnLayer(module, macs) for module, macs in entries)
 
 
-def read_provenance(own: Fields) -> Provenance:
-    """The entry ``provenance`` of the group ``snnc``."""
+def _check_provenance(own: Fields, value: object) -> None:
     try:
-        return provenance_of_form(own.json("provenance"))
+        provenance_of_form(value)
     except WrongFormError as error:
         raise own.error(f"provenance {error}", expected=error.expected) from None
-
-
-def write_head(group: h5py.Group, program: CompiledNetwork, version: int, **numbers: int) -> None:
-    """Writes what :mod:`snnc.program.net.head` reads.
-
-    Args:
-        group: The group ``snnc``.
-        program: What the file holds.
-        version: The file's format.
-        numbers: What programs of this kind have beside that, by name.
-    """
-    group.attrs["format_version"] = np.int64(version)
-    write_string(group, "target", program.target)
-    for name, number in numbers.items():
-        group.attrs[name] = np.int64(number)
-    write_json(group, "provenance", provenance_form(program.provenance))
-    write_json(group, "ann", [[layer.module, layer.macs] for layer in program.ann])
-    coding = group.create_group("coding")
-    write_string(coding, "kind", program.coding.kind)
-    coding.attrs["divisor"] = np.int64(program.coding.divisor)
-    coding.attrs["highest"] = np.int64(program.coding.highest)
-    write_dataset(coding, "shape", np.array(program.coding.shape, np.int64))
-    for name in ("unit", "offset", "scale", "shift"):
-        write_dataset(coding, name, getattr(program.coding, name))

@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import takewhile
 
-import numpy as np
-from numpy.typing import NDArray
-
-from snnc.program.coding import InputCoding
-from snnc.program.layer import EXPONENT_MAX, Bias, Gate, Layer, Membrane, Scaled, Synapse
-from snnc.program.net.form import REFRACTORY_DELAY, VOLTAGE_DECAY, Fields, current_decay, fired_above
-from snnc.program.net.head import read_shape
-from snnc.program.net.synapses import read_hold, read_synapse
-
-# Any membrane potential, and the largest bias.
-STATE = 1 << 40
-BIAS_MAXIMUM = 1 << 24
-
-
-def read_layers(own: Fields, netx: Fields, coding: InputCoding, lead: int) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
-    """All layers in topological order, and the indices of those whose first synapse netx has.
-
-    Args:
-        own: The group ``snnc/layers``.
-        netx: The group ``layer``.
-        coding: What the input is.
-        lead: Steps that a layer integrates before it may fire.
-    """
-    chain = NetxChain(netx, coding)
-    chain.input.finish()
-    described = own.groups()
-    if not described:
-        raise own.error("there is no layer")
-    synapses = [fields.group("synapses").groups() for fields in described]
-    sources = _sources(described, synapses, lead)
-    on_chain = _chain(synapses, sources)
-    layers: list[Layer] = []
-    shapes = [coding.shape]
-    for index, fields in enumerate(described):
-        shape = read_shape(fields)
-        entry = chain.next(shapes[sources[index][0] + 1], shape) if index in on_chain else None
-        read = [
-            read_synapse(each, None if position else entry, source, shapes[source + 1], shape)
-            for position, (each, source) in enumerate(zip(synapses[index], sources[index], strict=True))
-        ]
-        layer = _layer(fields, shape, tuple(read), is_readout=index == len(described) - 1)
-        if entry:
-            _check_neuron(entry.group("neuron"), layer)
-            entry.finish()
-        layers.append(layer)
-        shapes.append(layer.shape)
-    chain.finish()
-    return tuple(layers), on_chain
+from snnc.program.form import Form
+from snnc.program.layer import Layer
+from snnc.program.net.fields import Fields
+from snnc.program.net.neurons import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program.net.stored import LAYER, NUMBER_MAXIMUM, Shape, chosen, needed, read, read_shape, unpack_membrane
+from snnc.program.net.synapses import read_scaling, read_synapse
+from snnc.program.targets import Target
+from snnc.program.validate import check_order
 
 
 class NetxChain:
@@ -60,33 +21,33 @@ class NetxChain:
 
     Args:
         netx: The group ``layer``.
-        coding: What the input is.
+        input_shape: Shape of the input.
 
     Attributes:
         input: The entry of the input, of which type and shape were read.
     """
 
-    def __init__(self, netx: Fields, coding: InputCoding) -> None:
+    def __init__(self, netx: Fields, input_shape: tuple[int, ...]) -> None:
         self._netx = netx
         self._rest = netx.groups()
         self._taken = 0
         if not self._rest:
             raise netx.error("there is no layer")
         self.input = self._rest.pop(0)
-        if self.input.text("type") != "input" or read_shape(self.input) != coding.shape:
-            raise self.input.error("is not the input that the coding describes", expected=str(coding.shape))
+        if self.input.text("type") != "input" or read_shape(self.input) != input_shape:
+            raise self.input.error("is not the input that the coding describes", expected=str(input_shape))
 
-    def next(self, read: tuple[int, ...], shape: tuple[int, ...]) -> Fields:
-        """The entry of the next layer.
+    def next(self, from_shape: tuple[int, ...], shape: tuple[int, ...]) -> Fields:
+        """Return the entry of the next layer.
 
         Args:
-            read: Shape of what the layer reads.
+            from_shape: Shape of what the layer reads.
             shape: Its own.
         """
         flattened = bool(self._rest) and self._rest[0].has("type") and self._rest[0].text("type") == "flatten"
         if flattened:
             flatten = self._rest.pop(0)
-            flatten.integers("shape", (1,), math.prod(read), math.prod(read))
+            flatten.integers("shape", (1,), math.prod(from_shape), math.prod(from_shape))
             flatten.finish()
         if not self._rest:
             raise self._netx.error("there are fewer layers than described", found=str(self._taken))
@@ -94,38 +55,83 @@ class NetxChain:
         self._taken += 1
         if read_shape(entry) != shape:
             raise entry.error("shape contradicts the snnc group", expected=str(shape))
-        if flattened != (entry.choice("type", "conv", "dense") == "dense" and len(read) > 1):
+        if flattened != (entry.choice("type", "conv", "dense") == "dense" and len(from_shape) > 1):
             raise entry.error("a flatten is missing or superfluous")
         return entry
 
     def finish(self) -> None:
-        """There must be no more entries."""
+        """Make sure that there are no more entries."""
         if self._rest:
             raise self._netx.error("there are more layers than described", expected=str(self._taken))
 
 
-def _sources(described: list[Fields], synapses: list[list[Fields]], lead: int) -> list[list[int]]:
-    """What each synapse reads; every layer is read but for the last.
+class SpikingLayers:
+    """All layers of integrate-and-fire neurons.
 
-    The spikes of a layer's first synapse must arrive last: that is its place in the pipeline.
+    Args:
+        own: The group ``snnc/layers``.
+        netx: The group ``layer``.
+        input_shape: Shape of the input.
+        lead: Steps that layers wait before they may fire.
+
+    Attributes:
+        forms: Their forms, in topological order.
+        on_chain: The indices of those whose first synapse netx has.
     """
-    sources: list[list[int]] = []
-    sends = [-1]
-    for index, (fields, each) in enumerate(zip(described, synapses, strict=True)):
-        if not each:
-            raise fields.error("there is no synapse")
-        sources.append([synapse.integer("source", -1, index - 1) for synapse in each])
-        reached = [
-            sends[source + 1] + 1 + read_hold(synapse) for source, synapse in zip(sources[-1], each, strict=True)
-        ]
-        if reached[0] != max(reached):
-            raise each[0].error("the first synapse does not read the deepest layer")
-        sends.append(reached[0] + (0 if fields.has("memoryless") else lead))
-    everything = {source for each in sources for source in each}
-    for index, fields in enumerate(described[:-1]):
-        if index not in everything:
-            raise fields.error("no layer reads its spikes")
-    return sources
+
+    def __init__(self, own: Fields, netx: Fields, input_shape: tuple[int, ...], lead: int) -> None:
+        self._chain = NetxChain(netx, input_shape)
+        self._chain.input.finish()
+        described = own.groups()
+        if not described:
+            raise own.error("there is no layer")
+        synapses = [fields.group("synapses").groups() for fields in described]
+        scaling = [[read_scaling(each) for each in layer] for layer in synapses]
+        sources = [[each.integer("source", -1, index - 1) for each in layer] for index, layer in enumerate(synapses)]
+        # What the order of the entries of netx rests on.
+        check_order(
+            [
+                list(zip(read, (each["hold"] for each in holds), strict=True))
+                for read, holds in zip(sources, scaling, strict=True)
+            ],
+            [0 if fields.has("memoryless") else lead for fields in described],
+            own.checks,
+        )
+        self.on_chain = _chain(synapses, sources)
+        self.forms: list[Form] = []
+        self._entries: list[Fields] = []
+        shapes = [input_shape]
+        for index, fields in enumerate(described):
+            shape = read_shape(fields)
+            entry = self._chain.next(shapes[sources[index][0] + 1], shape) if index in self.on_chain else None
+            read_synapses = []
+            for position, (each, source) in enumerate(zip(synapses[index], sources[index], strict=True)):
+                form = read_synapse(each, None if position else entry, source, shapes[source + 1], shape)
+                read_synapses.append(form | scaling[index][position])
+                each.finish()
+            is_readout = index == len(described) - 1
+            self.forms.append({**_layer(fields, shape, is_readout=is_readout), "synapses": read_synapses})
+            if entry:
+                self._entries.append(entry)
+            shapes.append(shape)
+        self._described = described
+
+    def finish(self, layers: Iterable[Layer], target: Target) -> None:
+        """Make sure that nothing was left unread, and compare the neurons of netx with the layers.
+
+        Args:
+            layers: The layers of the chain, which contradict nothing.
+            target: Their chip.
+
+        Raises:
+            FormatError: They differ, or something was left.
+        """
+        for fields in self._described:
+            fields.finish()
+        for entry, layer in zip(self._entries, layers, strict=True):
+            _check_neuron(entry.group("neuron"), layer, target)
+            entry.finish()
+        self._chain.finish()
 
 
 def _chain(synapses: list[list[Fields]], sources: list[list[int]]) -> tuple[int, ...]:
@@ -136,91 +142,30 @@ def _chain(synapses: list[list[Fields]], sources: list[list[int]]) -> tuple[int,
     return tuple(takewhile(lambda index: not synapses[index][0].has("kind"), reversed(path)))
 
 
-def _layer(own: Fields, shape: tuple[int, ...], synapses: tuple[Synapse, ...], *, is_readout: bool) -> Layer:
-    memoryless = own.has("memoryless") and bool(own.integer("memoryless", 1, 1))
-    potential = own.integer("initial_potential", 0, 0 if is_readout or memoryless else STATE)
-    threshold = gate = None
-    if is_readout:
-        if own.has("threshold") or memoryless:
-            raise own.error("the readout has a threshold, or is memoryless")
-    else:
-        threshold = _scaled(own, *own.integers("threshold", (2,), 0, 255).tolist())
-        if not memoryless:
-            *pulse, count = own.integers("gate", (3,), 0, 255).tolist()
-            gate = Gate(_scaled(own, *pulse), count)
-        if not 0 <= potential < threshold.value:
-            raise own.error("initial potential is out of range", expected=f"0..{threshold.value - 1}")
-    bias = _bias(own, shape)
-    if memoryless and bias.any():
-        raise own.error("a memoryless layer has a bias")
-    modules, scale = read_modules(own), read_scale(own, shape)
-    layer = Layer(
-        name=own.text("name"),
-        modules=modules,
-        shape=shape,
-        synapses=synapses,
-        bias=bias,
-        threshold=threshold,
-        initial_potential=potential,
-        gate=gate,
-        scale=scale,
-        membrane=read_membrane(own),
-        memoryless=memoryless,
-    )
-    own.finish()
-    return layer
-
-
-def read_modules(own: Fields) -> tuple[str, ...]:
-    """The PyTorch modules that went into a layer."""
-    modules = own.json("modules")
-    if not (isinstance(modules, list) and all(isinstance(module, str) for module in modules)):
-        raise own.error("modules is not a list of names")
-    return tuple(modules)
-
-
-def read_scale(own: Fields, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """What one unit of a layer stands for, for each channel."""
-    scale = own.floats("scale", (shape[0],))
-    if not (scale > 0).all():
-        raise own.error("scale is not positive")
-    return scale
-
-
-def _scaled(own: Fields, mantissa: int, exponent: int) -> Scaled:
-    if exponent > EXPONENT_MAX:
-        raise own.error("threshold or gate are out of range", expected=f"exponents 0..{EXPONENT_MAX}")
-    return Scaled(mantissa, exponent)
-
-
-def _bias(own: Fields, shape: tuple[int, ...]) -> Bias:
-    bias_shape: tuple[int | None, ...] = (shape[0],)
+def _layer(own: Fields, shape: tuple[int, ...], *, is_readout: bool) -> Form:
+    """The form of a layer, but for its synapses."""
+    bias: Shape = (shape[0],)
     if len(shape) == 3:
-        bias_shape = shape if own.shape_of("bias") == shape else (shape[0], 1, 1)
-    return own.integers("bias", bias_shape, -BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
+        bias = shape if own.shape_of("bias") == shape else (shape[0], 1, 1)
+    names = {field.name for field in LAYER} - {"shape", "threshold", "gate"}
+    form = read(own, chosen(LAYER, *names), {"bias": bias, "scale": (shape[0],)})
+    # A layer fires unless it is the readout, and is silenced unless it forgets.
+    if not is_readout or own.has("threshold"):
+        form |= read(own, needed(LAYER, "threshold"), {})
+    if not form["memoryless"] and (not is_readout or own.has("gate")):
+        form |= read(own, needed(LAYER, "gate"), {})
+    return {"shape": list(shape), **unpack_membrane(form)}
 
 
-def read_membrane(own: Fields) -> Membrane:
-    """The ranges of a layer's membrane potential, or of its sigma."""
-    measured = None
-    samples = 0
-    if own.has("membrane_measured"):
-        low, high, samples = own.integers("membrane_measured", (3,), -STATE, STATE).tolist()
-        measured = (low, high)
-    low, high = own.integers("membrane_proven", (2,), -STATE, STATE).tolist()
-    return Membrane((low, high), measured, samples)
-
-
-def _check_neuron(fields: Fields, layer: Layer) -> None:
-    """Compares the neurons of netx with those that the snnc group describes."""
+def _check_neuron(fields: Fields, layer: Layer, target: Target) -> None:
     fields.choice("type", "CUBA")
     for name, expected in (
-        ("vThMant", fired_above(layer)),
+        ("vThMant", fired_above(layer, target)),
         ("iDecay", current_decay(layer)),
         ("vDecay", VOLTAGE_DECAY),
         ("refDelay", REFRACTORY_DELAY),
     ):
-        found = fields.integer(name, -STATE, STATE)
+        found = fields.integer(name, -NUMBER_MAXIMUM, NUMBER_MAXIMUM)
         if found != expected:
             raise fields.error(f"{name} contradicts the snnc group", expected=str(expected), found=str(found))
     fields.finish()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 
 from snnc.common.errors import FormatError, first_line
-from snnc.program.net.form import GROUP, LAYERS, SIGMA_DELTA_VERSION, Fields
+from snnc.program.form import from_form
+from snnc.program.net.fields import GROUP, LAYERS, Fields
 from snnc.program.net.hdf5_safety import Admitted, check_plain_file
-from snnc.program.net.head import read_ann, read_coding, read_provenance
-from snnc.program.net.layers import read_layers
-from snnc.program.net.sigma_delta import read_sigma_delta
-from snnc.program.net.writer import to_bytes
+from snnc.program.net.head import read_head
+from snnc.program.net.layers import SpikingLayers
+from snnc.program.net.sigma_delta import SIGMA_DELTA_VERSION, read_sigma_delta
+from snnc.program.net.writer import FORMAT_VERSION
 from snnc.program.network import CompiledNetwork
 from snnc.program.program import Program
-from snnc.program.targets import SIGMA_DELTA, target_names
-
-TIMESTEPS_MAXIMUM = 1024
+from snnc.program.targets import INTEGRATE_AND_FIRE, get_target
+from snnc.program.validate import validate
 
 
 def load(path: str | Path) -> CompiledNetwork:
@@ -51,28 +51,6 @@ def load(path: str | Path) -> CompiledNetwork:
         ) from error
 
 
-def checked(program: Program, name: str) -> Program:
-    """Checks a program that does not come from the compiler as if it stood in a .net file.
-
-    Args:
-        program: The program; what is wrong in it may be of any kind.
-        name: What errors name.
-
-    Returns:
-        An equal program.
-
-    Raises:
-        FormatError: It contradicts itself, or a number is out of range.
-    """
-    try:
-        with h5py.File(io.BytesIO(to_bytes(program)), "r") as file:
-            found = _read(file, name)
-    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise FormatError("contradicts itself", where=name, found=first_line(error)) from error
-    assert isinstance(found, Program)
-    return found
-
-
 def _read(file: h5py.File, name: str) -> CompiledNetwork:
     root = Fields(file, name)
     if not root.has(GROUP):
@@ -83,38 +61,45 @@ def _read(file: h5py.File, name: str) -> CompiledNetwork:
     Admitted(name, advice=Fields.ADVICE).check(file)
     own = root.group(GROUP)
     version = own.integer("format_version", 1, 1 << 30)
-    if version > SIGMA_DELTA_VERSION:
+    if version not in _VERSIONS:
+        newest = max(_VERSIONS)
         raise FormatError(
             "is of a newer format",
             where=name,
-            expected=f"version {SIGMA_DELTA_VERSION} or older",
+            expected=f"version {newest} or older",
             found=f"version {version}",
             advice="update snnc",
         )
-    if version == SIGMA_DELTA_VERSION:
-        own.choice("neuron", SIGMA_DELTA)
-        sigma_delta = read_sigma_delta(own, root.group(LAYERS))
-        root.finish()
-        return sigma_delta
-    coding = read_coding(own.group("coding"))
-    timesteps = own.integer("timesteps", 1, TIMESTEPS_MAXIMUM)
-    lead = own.integer("lead", 1, timesteps) if own.has("lead") else 0
-    layers, chain = read_layers(own.group("layers"), root.group(LAYERS), coding, lead)
-    program = Program(
-        target=own.choice("target", *target_names()),
-        timesteps=timesteps,
-        coding=coding,
-        layers=layers,
-        ann=read_ann(own),
-        provenance=read_provenance(own),
-        lead=lead,
-    )
-    if program.chain != chain:
+    program = _VERSIONS[version](own, root.group(LAYERS), name)
+    root.finish()
+    return program
+
+
+def _sigma_delta(own: Fields, netx: Fields, name: str) -> CompiledNetwork:
+    program = from_form(read_sigma_delta(own, netx))
+    validate(program, name)
+    return program
+
+
+def _spiking(own: Fields, netx: Fields, name: str) -> CompiledNetwork:
+    form = read_head(own, "timesteps", "lead")
+    layers = SpikingLayers(own.group("layers"), netx, tuple(form["coding"]["shape"]), form["lead"])
+    own.finish()
+    program = from_form({**form, "neuron": INTEGRATE_AND_FIRE, "layers": layers.forms})
+    validate(program, name)
+    assert isinstance(program, Program)
+    layers.finish((program.layers[each] for each in layers.on_chain), get_target(program.target))
+    if program.chain != layers.on_chain:
         raise own.error(
             "netx does not hold the layers that it can load, and no others",
             expected=f"layers {program.chain}",
-            found=f"layers {chain}",
+            found=f"layers {layers.on_chain}",
         )
-    own.finish()
-    root.finish()
     return program
+
+
+# What reads the files of a version.
+_VERSIONS: dict[int, Callable[[Fields, Fields, str], CompiledNetwork]] = {
+    FORMAT_VERSION: _spiking,
+    SIGMA_DELTA_VERSION: _sigma_delta,
+}

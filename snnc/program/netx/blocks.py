@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.program.connections import window_output
-from snnc.program.net.form import GROUPS_MAXIMUM
-from snnc.program.net.head import SIZE_MAXIMUM, read_shape
+from snnc.program.net.fields import GROUPS_MAXIMUM
+from snnc.program.net.stored import SIZE_MAXIMUM, read_shape
 from snnc.program.netx.network import Block, Connections
 from snnc.program.netx.neurons import BIAS, NetxFields, read_neurons
 

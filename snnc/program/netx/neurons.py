@@ -8,13 +8,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.program.net.form import Fields
+from snnc.program.net.fields import Fields
 from snnc.program.net.hdf5_safety import read_heap_text
 from snnc.program.netx.network import Neurons
 
 
 class NetxFields(Fields):
-    """A group of a netx file; see :class:`snnc.program.net.form.Fields`."""
+    """A group of a netx file; see :class:`snnc.program.net.fields.Fields`."""
 
     ADVICE = "docs/netx.md says what can be read"
 
@@ -50,10 +50,11 @@ class NetxFields(Fields):
             low: Smallest allowed value.
             high: Largest allowed value.
         """
-        array = self._array(name, shape, "iufb")
+        array = self.array(name, shape, "iufb")
         if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
             raise self.error(f"{name} holds something else than whole numbers")
-        return self._within(name, array, low, high)
+        self.checks.within(name, array, low, high)
+        return array.astype(np.int64)
 
     def ignore(self, *names: str) -> None:
         """Members that may be there and mean nothing to Lava."""

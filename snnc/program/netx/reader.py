@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 
 from snnc.common.errors import FormatError, OptionError, first_line
-from snnc.program.net.form import GROUP, LAYERS
+from snnc.program.net.fields import GROUP, LAYERS
 from snnc.program.net.hdf5_safety import Admitted, check_plain_file, has_member
-from snnc.program.net.head import read_shape
+from snnc.program.net.stored import read_shape
 from snnc.program.netx.blocks import read_conv, read_dense
 from snnc.program.netx.network import Block, NetxNetwork, Transform
 from snnc.program.netx.neurons import BIAS, NetxFields, read_neurons

@@ -23,17 +23,18 @@ import numpy as np
 
 from snnc.common.atomic_write import write_whole
 from snnc.program.layer import Layer
-from snnc.program.nir.description import layer_form, program_form, synapse_form
+from snnc.program.nir.description import Description
 from snnc.program.nir.layout import DT, HALF, INFINITE, Form, Places, has_bias_map
 from snnc.program.nir.package import nir_package
 from snnc.program.nir.weights import Floats, dense_weight
 from snnc.program.program import Program
+from snnc.program.validate import validate
 
 __all__ = ["export_nir", "nir_graph"]
 
 
 def export_nir(program: Program, path: str | Path, form: Form = "if") -> None:
-    """Writes a program as a NIR file: whole, or not at all.
+    """Write a program as a NIR file: whole, or not at all.
 
     Args:
         program: The program.
@@ -41,10 +42,12 @@ def export_nir(program: Program, path: str | Path, form: Form = "if") -> None:
         form: What neurons become: ``if`` or ``cuba``.
 
     Raises:
+        FormatError: The program contradicts itself, so that no reader would take the file.
         UnsupportedError: NIR cannot express the program.
         OptionError: The package ``nir`` is not installed.
         OutputError: The file cannot be written.
     """
+    validate(program, str(path))
     graph = nir_graph(program, form)
     buffer = io.BytesIO()
     nir_package(str(path)).write(buffer, graph)
@@ -77,6 +80,7 @@ class _Export:
         self._form = form
         self._nir = nir
         self._places = Places(program)
+        self._description = Description(program)
         self._nodes: dict[str, Any] = {}
         self._edges: list[tuple[str, str]] = []
 
@@ -85,7 +89,7 @@ class _Export:
         self._nodes["input"] = self._nir.Input(input_type={"input": shape})
         for index, layer in enumerate(self._program.layers):
             self._layer(index, layer)
-        metadata = program_form(self._program, self._form)
+        metadata = self._description.graph(self._form)
         # The package works out the sizes of convolutions for square kernels only, and would refuse others.
         return self._nir.NIRGraph(self._nodes, self._edges, metadata=metadata, type_check=False)
 
@@ -97,7 +101,7 @@ class _Export:
             node = self._nir.Threshold(threshold=_full(shape, layer.firing_level - HALF))
         else:
             node = self._neurons(layer, shape)
-        node.metadata = layer_form(layer)
+        node.metadata = self._description.layer(index)
         self._nodes[name] = node
         target = self._bias_map(index, layer)
         for position in range(len(layer.synapses)):
@@ -163,7 +167,7 @@ class _Export:
             if not self._places.is_flat(synapse.source):
                 source = self._flattened(source, read)
             node = self._nir.Linear(weight=weight) if bias is None else self._nir.Affine(weight=weight, bias=bias)
-        node.metadata = synapse_form(synapse)
+        node.metadata = self._description.synapse(index, position)
         self._nodes[name] = node
         self._edges.append((source, name))
         if synapse.kind == "conv" and self._places.is_flat(index):

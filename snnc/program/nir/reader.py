@@ -1,7 +1,7 @@
 """NIR to Program: exactly the one that :func:`export_nir` wrote.
 
 Weights, biases, thresholds and initial potentials are read from NIR's own fields, the rest from the metadata. What is
-read is checked as a .net file is, and then written as a graph again, which has to be the graph of the file: so no
+read is validated as any program is, and then written as a graph again, which has to be the graph of the file: so no
 edge, node or number of the file is ignored.
 """
 
@@ -15,12 +15,14 @@ import h5py
 import numpy as np
 
 from snnc.common.errors import FormatError, SnncError, first_line
-from snnc.program.net.reader import checked
+from snnc.program.form import from_form
+from snnc.program.nir.description import described
 from snnc.program.nir.export import nir_graph
 from snnc.program.nir.layout import KEY, VERSION, nir_form
 from snnc.program.nir.package import check_nir_file, looks_like_nir, nir_package
-from snnc.program.nir.rebuild import described, rebuilt
+from snnc.program.nir.rebuild import rebuilt
 from snnc.program.program import Program
+from snnc.program.validate import validate
 
 __all__ = ["difference", "is_nir", "load_nir", "read_graph"]
 
@@ -118,7 +120,9 @@ def load_nir(path: str | Path) -> Program:
                 found=f"version {head['format_version']}",
                 advice="update snnc",
             )
-        program = checked(rebuilt(graph, head), name)
+        program = from_form(rebuilt(graph, head))
+        validate(program, name)
+        assert isinstance(program, Program)
         changed = difference(graph, nir_graph(program, nir_form(head["form"])))
     except SnncError:
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snnc.program.targets.loihi import LOIHI1, LOIHI2
 from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
 from snnc.program.targets.registry import get_target, target_names
-from snnc.program.targets.target import Target
+from snnc.program.targets.target import Target, WeightRange
 
 __all__ = [
     "DEPLOYABLE",
@@ -14,6 +14,7 @@ __all__ = [
     "LOIHI2",
     "SIGMA_DELTA",
     "Target",
+    "WeightRange",
     "check_neuron",
     "get_target",
     "target_names",

@@ -5,6 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
+class WeightRange:
+    """Which integers weights may be: multiples of a step within [low, high].
+
+    Attributes:
+        low: The smallest.
+        high: The largest.
+        step: Distance of neighbouring weights.
+    """
+
+    low: int
+    high: int
+    step: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """The limits of one chip, for a program built from integrate-and-fire neurons.
@@ -68,6 +83,11 @@ class Target:
     memory_per_core: int
     memory_shared: bool
     cores_per_chip: int
+
+    @property
+    def spike_weights(self) -> WeightRange:
+        """The weight mantissas of a synapse group that holds both signs."""
+        return WeightRange(self.weight_minimum, self.weight_maximum, self.weight_step)
 
     @property
     def membrane_limit(self) -> int:

@@ -38,9 +38,9 @@ class Assembly:
         self._program = program
         self._parts = parts
         self.populations = {-1: source}
-        for index, layer in enumerate(program.layers):
+        for index in range(len(program.layers)):
             known = chain.get(index)
-            self.populations[index] = known or neuron_block(layer, program.depths[index], schedule, parts)
+            self.populations[index] = known or neuron_block(program, index, schedule, parts)
         control = Control(program, schedule, parts)
         self.attached: list[Process] = list(control.processes)
         for index, layer in enumerate(program.layers):

@@ -12,7 +12,8 @@ from scipy.sparse import csr_matrix
 
 from snnc.program import Program, Synapse
 from snnc.program.net.chain import joined_groups
-from snnc.program.net.form import VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program.net.neurons import VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program.targets import get_target
 from snnc.runtime.lava.assembly import Assembly
 from snnc.runtime.lava.population import Population, image_order, input_order, input_shape, message_bits
 from snnc.runtime.lava.schedule import Schedule
@@ -192,6 +193,7 @@ def _record_chain(
     """Record what netx makes of the chain: its blocks are a synapse and a LIFReset each."""
     chain: dict[int, Population] = {}
     before, bits = source, message_bits(program)
+    target = get_target(program.target)
     for index in program.chain:
         layer = program.layers[index]
         synapse = layer.synapses[0]
@@ -199,7 +201,7 @@ def _record_chain(
         process = make(parts, synapse, before, bits)
         neurons = parts.lif_reset(
             shape=layer.shape[::-1],
-            vth=fired_above(layer),
+            vth=fired_above(layer, target),
             du=current_decay(layer) - 1,
             dv=VOLTAGE_DECAY,
             bias_exp=6,

@@ -6,26 +6,27 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from snnc.common.errors import BackendError
-from snnc.program import Layer, Program, Synapse
-from snnc.program.net.form import VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program import Program, Synapse
+from snnc.program.net.neurons import VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.targets import get_target
 from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process, arranged_matrix
 from snnc.runtime.lava.schedule import Schedule
 
 
-def neuron_block(layer: Layer, depth: int, schedule: Schedule, parts: Parts) -> Population:
+def neuron_block(program: Program, index: int, schedule: Schedule, parts: Parts) -> Population:
     """Return the same neurons as netx makes of a layer, in the order of the layer, with one axis.
 
     Args:
-        layer: The layer.
-        depth: Its place in the pipeline, from 0.
+        program: The program.
+        index: The layer's place in it.
         schedule: The schedule.
         parts: Where processes come from.
     """
+    layer = program.layers[index]
     options = {
         "shape": (layer.neurons,),
-        "vth": fired_above(layer),
+        "vth": fired_above(layer, get_target(program.target)),
         # Lava's fixed-point LIF adds one.
         "du": current_decay(layer) - 1,
         "dv": VOLTAGE_DECAY,
@@ -34,7 +35,7 @@ def neuron_block(layer: Layer, depth: int, schedule: Schedule, parts: Parts) -> 
         process = parts.lif(**options)
     else:
         process = parts.lif_reset(
-            **options, reset_interval=schedule.interval, reset_offset=schedule.reset_offset(depth)
+            **options, reset_interval=schedule.interval, reset_offset=schedule.reset_offset(program.depths[index])
         )
     return Population(process, (layer.neurons,), np.arange(layer.neurons))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -20,7 +19,7 @@ from scipy.sparse import csr_matrix
 from snnc.common.atomic_write import write_whole
 from snnc.common.errors import BackendError
 from snnc.program import Program
-from snnc.program.net.writer import to_bytes
+from snnc.program.net import identity
 from snnc.runtime.energy import count_operations, estimate_energy
 from snnc.runtime.lava.population import Population, input_events, message_bits
 from snnc.runtime.lava.recorded import RecordedNetwork, record_network
@@ -204,7 +203,7 @@ def bundle_members(
         "format": FORMAT,
         "version": VERSION,
         "snnc": program.provenance.snnc,
-        "network": hashlib.sha256(to_bytes(program)).hexdigest(),
+        "network": identity(program),
         "data": data,
         "samples": len(levels),
         "estimates": _estimates(program, expected),

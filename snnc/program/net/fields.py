@@ -1,4 +1,4 @@
-"""Writing typed fields into HDF5, the same bytes for the same values."""
+"""Typed fields in HDF5: read with every doubt, and written as the same bytes for the same values."""
 
 from __future__ import annotations
 
@@ -9,40 +9,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.errors import FormatError
-from snnc.program.layer import Layer
+from snnc.common.errors import FormatError, SnncError
+from snnc.program.checks import ADVICE, Checks
 from snnc.program.net.hdf5_safety import has_member
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-FORMAT_VERSION = 1
-# Files of sigma-delta neurons, which snnc could not read at first.
-SIGMA_DELTA_VERSION = 2
-
 GROUP = "snnc"
 LAYERS = "layer"
-
-# Lava's LIF holds u, which never decays, and v is u (docs/lowering.md); that of a memoryless layer forgets all of u.
-CURRENT_DECAY = 0
-FORGETTING_DECAY = 4096
-VOLTAGE_DECAY = 4096
-REFRACTORY_DELAY = 1
-# The largest 17-bit threshold: the membrane wraps before it gets there, so the readout never fires.
-READOUT_THRESHOLD = (1 << 17) - 1
-
 # Lava keeps a convolution's groups in eight signed bits.
 GROUPS_MAXIMUM = 127
-
-
-def current_decay(layer: Layer) -> int:
-    """What a layer's neurons lose of u in a step, in 4096ths, as netx writes it: Lava's du is one less."""
-    return FORGETTING_DECAY if layer.memoryless else CURRENT_DECAY
-
-
-def fired_above(layer: Layer) -> int:
-    """The threshold of Lava, which fires above it and not, as the neuron of the paper does, from it on."""
-    return layer.firing_level - 1 if layer.threshold else READOUT_THRESHOLD
 
 
 class Fields:
@@ -57,24 +34,20 @@ class Fields:
 
     Attributes:
         ADVICE: What the user can do about a file that is wrong.
+        checks: Of values that stand in this group.
     """
 
-    ADVICE = "compile the network again"
+    ADVICE = ADVICE
 
     def __init__(self, group: h5py.Group, file: str) -> None:
         self._group = group
         self._file = file
         self._read: set[str] = set()
+        self.checks = Checks(f"{file}:{group.name}", advice=self.ADVICE, error=FormatError)
 
-    def error(self, problem: str, *, expected: str | None = None, found: str | None = None) -> FormatError:
+    def error(self, problem: str, *, expected: str | None = None, found: str | None = None) -> SnncError:
         """The error for this group."""
-        return FormatError(
-            problem,
-            where=f"{self._file}:{self._group.name}",
-            expected=expected,
-            found=found,
-            advice=self.ADVICE,
-        )
+        return self.checks.error(problem, expected=expected, found=found)
 
     def has(self, name: str) -> bool:
         """Whether an attribute or a member of that name exists."""
@@ -104,14 +77,13 @@ class Fields:
             value = value.decode("utf-8", "replace")
         if not isinstance(value, str):
             raise self.error(f"{name} is not a string", found=type(value).__name__)
-        self._check_shown(name, value)
+        self.checks.shown(name, value)
         return value
 
     def choice(self, name: str, *choices: str) -> str:
         """A string out of several."""
         value = self.text(name)
-        if value not in choices:
-            raise self.error(f"unknown {name}", expected=" or ".join(choices), found=repr(value))
+        self.checks.choice(name, value, *choices)
         return value
 
     def json(self, name: str) -> object:
@@ -120,7 +92,7 @@ class Fields:
             value = json.loads(self.text(name))
         except (ValueError, RecursionError) as error:
             raise self.error(f"{name} is not JSON") from error
-        self._check_shown(name, value)
+        self.checks.shown(name, value)
         return value
 
     def integer(self, name: str, low: int, high: int) -> int:
@@ -136,14 +108,8 @@ class Fields:
             low: Smallest allowed value.
             high: Largest allowed value.
         """
-        return self._within(name, self._array(name, shape, "iu"), low, high)
-
-    def _within(self, name: str, array: NDArray[np.generic], low: int, high: int) -> NDArray[np.int64]:
-        """The array, if all of it lies within [low, high]."""
-        if array.size and (array.min() < low or array.max() > high):
-            raise self.error(
-                f"{name} is out of range", expected=f"{low}..{high}", found=f"{array.min()}..{array.max()}"
-            )
+        array = self.array(name, shape, "iu")
+        self.checks.within(name, array, low, high)
         return array.astype(np.int64)
 
     def shape_of(self, name: str) -> tuple[int, ...]:
@@ -153,9 +119,8 @@ class Fields:
 
     def floats(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
         """Finite floating-point numbers."""
-        array = self._array(name, shape, "f").astype(np.float64)
-        if not np.isfinite(array).all():
-            raise self.error(f"{name} holds NaN or infinity")
+        array = self.array(name, shape, "f").astype(np.float64)
+        self.checks.floats(name, array, shape)
         return array
 
     def finish(self) -> None:
@@ -163,18 +128,6 @@ class Fields:
         unknown = sorted(({*self._group.attrs} | {*self._group}) - self._read)
         if unknown:
             raise self.error(f"unknown field {unknown[0]!r}")
-
-    def _check_shown(self, name: str, value: object) -> None:
-        """Texts are shown on terminals, which they must not steer."""
-        if isinstance(value, str):
-            if not value.isprintable():
-                raise self.error(f"{name} holds control characters")
-        elif isinstance(value, dict):
-            for each in (*value, *value.values()):
-                self._check_shown(name, each)
-        elif isinstance(value, list):
-            for each in value:
-                self._check_shown(name, each)
 
     def _member(self, name: str, kind: type[h5py.Group] | type[h5py.Dataset]) -> h5py.Group | h5py.Dataset:
         self._read.add(name)
@@ -189,18 +142,18 @@ class Fields:
         self._read.add(name)
         return self._group.attrs[name]
 
-    def _array(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[np.generic]:
+    def array(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[np.generic]:
+        """Numbers, of which none is read before type and shape are what they should be.
+
+        Args:
+            name: Attribute or dataset.
+            shape: What the shape must be; None inside it: any length.
+            kinds: Letters of numpy's kinds.
+        """
         source = self._attribute(name) if name in self._group.attrs else self._member(name, h5py.Dataset)
         if not isinstance(source, h5py.Dataset):
             source = np.asarray(source)
-        if source.shape is None or source.dtype.kind not in kinds:
-            raise self.error(f"{name} has the wrong type", found=str(source.dtype))
-        fits = len(shape) == len(source.shape) and all(
-            want in (None, have) for want, have in zip(shape, source.shape, strict=True)
-        )
-        if not fits:
-            wanted = tuple("any" if axis is None else axis for axis in shape)
-            raise self.error(f"{name} has the wrong shape", expected=str(wanted), found=str(source.shape))
+        self.checks.form(name, source, shape, kinds)
         return np.asarray(source[()])
 
 
