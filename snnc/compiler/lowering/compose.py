@@ -1,4 +1,4 @@
-"""Two linear operations in a row as one."""
+"""Two linear operations in a row as one: a linear layer, a convolution, or the entries of their product."""
 
 from __future__ import annotations
 

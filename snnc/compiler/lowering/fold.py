@@ -1,4 +1,4 @@
-"""Folding batch normalisation into the linear operation before it."""
+"""Folding normalisation, of the input and of batches, into the weights around it."""
 
 from __future__ import annotations
 

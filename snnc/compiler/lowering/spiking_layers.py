@@ -1,4 +1,4 @@
-"""Relays on connections that are too long for a synapse's delay."""
+"""Forming spiking layers of sums of linear operations, and relays where one path to a layer is too long for a delay."""
 
 from __future__ import annotations
 

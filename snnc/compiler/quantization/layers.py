@@ -1,4 +1,4 @@
-"""A float layer that computes what its integers do."""
+"""Layers in the chip's integers at a chosen scale, and the float layer that computes what these do."""
 
 from __future__ import annotations
 

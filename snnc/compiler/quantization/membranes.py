@@ -1,4 +1,4 @@
-"""From a quantised graph to a Program."""
+"""From a quantised graph to a program whose membranes were measured and whose limits were checked."""
 
 from __future__ import annotations
 

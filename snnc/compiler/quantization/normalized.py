@@ -1,4 +1,4 @@
-"""A float operation's connections as the synapse that is to hold them."""
+"""Float layers in units of their thresholds, and operations as the synapses that are to hold them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a layer's rates are from the ANN's activations, as its thresholds and potentials are."""
+"""A layer on calibration data: what reaches it in the spiking network, and how far that leaves it from the ANN."""
 
 from __future__ import annotations
 

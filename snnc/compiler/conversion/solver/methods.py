@@ -1,4 +1,4 @@
-"""One interface to all searches: by name, for one array, for each channel, or for distributions."""
+"""One interface to all methods: by name, for one array, for each channel, or for distributions."""
 
 from __future__ import annotations
 
