@@ -100,10 +100,12 @@ def test_a_pass_that_approximates_is_where_predictions_change() -> None:
         torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(36, 5)
     ).eval()
     images = np.random.default_rng(0).integers(0, 256, (80, 1, 8, 8)).astype(np.uint8)
-    compilation = compile_recorded(module, images, timesteps=64, threshold="max", max_pool="avg")
-    levels = compilation.program.coding.levels(images / 255)
+    compilation = compile_recorded(module, images, snnc.CompileOptions(timesteps=64, threshold="max", max_pool="avg"))
+    program = compilation.program
+    assert isinstance(program, Program)
+    levels = program.coding.levels(images / 255)
     ann = torch.as_tensor(images / np.float32(255))
-    found = list(pass_predictions(SpikingStages(compilation.program, levels), compilation.records, ann))
+    found = list(pass_predictions(SpikingStages(program, levels), compilation.records, ann))
     with torch.no_grad():
         expected = module(ann).argmax(1).numpy()
         module[2] = torch.nn.AvgPool2d(2)
