@@ -14,6 +14,7 @@ import torch
 from support.interruptions import interrupt_after
 from torch import nn
 
+import snnc.models.training.session as session
 from snnc.cli import main
 from snnc.common.atomic_write import write_whole
 from snnc.common.errors import DataError, ModelError, OptionError
@@ -346,6 +347,22 @@ def test_train_resumes_where_it_was_interrupted(call, tmp_path: Path, monkeypatc
     (tmp_path / "net.pt").unlink()
     assert "epoch" not in call("--epochs", "3", "-o", "net.pt", "--resume").replace("after epoch 3", "")
     assert len(json.loads((tmp_path / "net.json").read_text())["epochs"]) == 3 and (tmp_path / "net.pt").exists()
+
+
+def test_train_that_diverges_keeps_what_went_well(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = session._Progress.epoch
+
+    def spoilt(progress: session._Progress, advance) -> None:
+        if len(progress.history) == 1:
+            with torch.no_grad():
+                next(progress._network.parameters()).fill_(float("nan"))
+        original(progress, advance)
+
+    monkeypatch.setattr(session._Progress, "epoch", spoilt)
+    error = call("--epochs", "2", "-o", "net.pt", code=2)
+    assert "epoch 2: training diverged" in error and "net.checkpoint still holds the state after epoch 1" in error
+    assert "net.pt holds its network" in error
+    assert all(bool(torch.isfinite(each).all()) for each in load_model(tmp_path / "net.pt").state_dict().values())
 
 
 def test_train_starts_from_given_weights(call, tmp_path: Path) -> None:
