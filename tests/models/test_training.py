@@ -128,6 +128,17 @@ def test_other_settings_than_those_of_the_checkpoint_are_named(data, tmp_path: P
         trained(data, replace(OPTIONS, **{name: value}), checkpoints=checkpoints, resume=True)
 
 
+def test_a_checkpoint_that_is_older_than_an_option_is_resumed_with_its_default(data, tmp_path: Path) -> None:
+    checkpoints = CheckpointFile(tmp_path / "run.checkpoint", write_whole)
+    with pytest.raises(InterruptedError):
+        trained(data, checkpoints=checkpoints, report=interrupt_after(1))
+    before = checkpoints.load()
+    checkpoints.save(replace(before, settings={n: v for n, v in before.settings.items() if n != "label_smoothing"}))
+    with pytest.raises(OptionError, match=r"--label-smoothing: differs .*expected 0\.0, found 0\.5"):
+        trained(data, replace(OPTIONS, label_smoothing=0.5), checkpoints=checkpoints, resume=True)
+    assert len(trained(data, checkpoints=checkpoints, resume=True)[1]) == 3
+
+
 @pytest.mark.parametrize("content", [b"", b"text", None])
 def test_files_that_are_no_checkpoints_are_refused(data, tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "run.checkpoint"

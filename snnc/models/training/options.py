@@ -280,12 +280,14 @@ def check_same(options: TrainingOptions, now: Mapping[str, object], before: Mapp
     Raises:
         OptionError: One differs; it names the option and both values.
     """
+    # An option that is newer than the checkpoint was as it is where nothing is given.
+    begun = {**settings_of(type(options)(), {}), **before}
     for name, value in now.items():
-        if before.get(name) != value:
+        if begun.get(name) != value:
             raise OptionError(
                 f"differs from the run that {where} continues",
                 where=_flag(options, name),
-                expected=_text(before.get(name)),
+                expected=_text(begun.get(name)),
                 found=_text(value),
                 advice="resume with the same settings, or train into another file",
             )
