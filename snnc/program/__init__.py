@@ -69,11 +69,4 @@ _HOMES = {
     ),
 }
 
-_look_up, __dir__ = lazy_names(__name__, _HOMES)
-
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first used, and the file format with it: whoever has a network can save it."""
-    import snnc.program.net  # noqa: F401
-
-    return _look_up(name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

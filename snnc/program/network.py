@@ -7,8 +7,9 @@ register with :func:`functools.singledispatch`, in the place where it is looked 
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,10 @@ from snnc.program.provenance import AnnLayer, Provenance
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+# The module whose ``save`` writes a network. It reads and writes networks, so that it lies above them: it is named and
+# not imported, and found by whoever saves, even a process that unpickled a network and imported nothing else.
+_FILE_FORMAT = "snnc.program.net"
 
 
 @dataclass(frozen=True)
@@ -179,16 +184,4 @@ class CompiledNetwork(ABC):
 
     def save(self, path: str | Path) -> None:
         """Write the .net file; see :func:`snnc.program.net.save`."""
-        (save,) = _FILE_FORMAT
-        save(self, path)
-
-
-# What writes the .net file. The format reads and writes networks, so that it lies above them and registers here; the
-# package snnc.program imports it, and with it everybody who has a network.
-_FILE_FORMAT: list[Callable[[CompiledNetwork, str | Path], None]] = []
-
-
-def file_format(save: Callable[[CompiledNetwork, str | Path], None]) -> Callable[[CompiledNetwork, str | Path], None]:
-    """Make a function what :meth:`CompiledNetwork.save` calls; a decorator."""
-    _FILE_FORMAT[:] = [save]
-    return save
+        importlib.import_module(_FILE_FORMAT).save(self, path)

@@ -21,10 +21,6 @@ def test_a_name_is_imported_when_it_is_used() -> None:
     assert "snnc.program.layer" in loaded("from snnc.program import Layer")
 
 
-def test_whoever_has_a_program_has_the_file_format() -> None:
-    assert "snnc.program.net.writer" in loaded("import snnc.program; snnc.program.Program")
-
-
 def test_a_chip_and_the_command_line_need_no_array() -> None:
     assert not {"scipy", "h5py", "torch"} & loaded("import snnc.program.targets")
     assert not {"scipy", "h5py", "torch"} & loaded("import snnc.cli.application")

@@ -18,7 +18,7 @@ from snnc.program.net.head import write_head
 from snnc.program.net.neurons import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.net.sigma_delta import write_sigma_delta
 from snnc.program.net.stored import LAYER, SYNAPSE, pack_membrane, write
-from snnc.program.network import CompiledNetwork, file_format
+from snnc.program.network import CompiledNetwork
 from snnc.program.program import Program
 from snnc.program.sigma_delta import SigmaDeltaProgram
 from snnc.program.targets import get_target
@@ -27,7 +27,6 @@ from snnc.program.validate import validate
 FORMAT_VERSION = 1
 
 
-@file_format
 def save(program: CompiledNetwork, path: str | Path) -> None:
     """Write a network as a .net file: whole, or not at all.
 
