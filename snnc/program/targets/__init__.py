@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from snnc.program.targets.loihi import LOIHI1, LOIHI2
+from snnc.program.targets.loihi1 import LOIHI1
+from snnc.program.targets.loihi2 import LOIHI2
 from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
-from snnc.program.targets.registry import get_target, target_names
+from snnc.program.targets.registry import get_target, register, target_names
 from snnc.program.targets.target import Target, WeightRange
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "WeightRange",
     "check_neuron",
     "get_target",
+    "register",
     "target_names",
 ]

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from snnc.common.errors import TargetError
-from snnc.program.targets.loihi import LOIHI1, LOIHI2
 from snnc.program.targets.target import Target
 
-_TARGETS = {target.name: target for target in (LOIHI1, LOIHI2)}
+_TARGETS: dict[str, Target] = {}
+_ALIASES: dict[str, str] = {}
 
-# "loihi" is the chip that can be had today, and the one that Lava's processes are made for.
-_ALIASES = {"loihi": "loihi2"}
+
+def register(target: Target, *aliases: str) -> Target:
+    """Make a chip one that networks are compiled for; each has a file that calls this.
+
+    Args:
+        target: The chip.
+        aliases: Further names that stand for it.
+
+    Returns:
+        The chip.
+    """
+    _TARGETS[target.name] = target
+    _ALIASES.update(dict.fromkeys(aliases, target.name))
+    return target
 
 
 def target_names() -> tuple[str, ...]:
-    """Returns every name that `get_target` takes, aliases included, in alphabetical order."""
+    """Return every name that `get_target` takes, aliases included, in alphabetical order."""
     return tuple(sorted({*_TARGETS, *_ALIASES}))
 
 
 def get_target(name: str) -> Target:
-    """Looks a target up by its name.
+    """Look a target up by its name.
 
     Args:
         name: One of `target_names`; ``loihi`` stands for ``loihi2``.
