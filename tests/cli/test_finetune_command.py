@@ -143,7 +143,7 @@ def test_a_run_that_diverges_keeps_what_went_well(call: Call, made: Path, tmp_pa
     [
         (("-T", 0), "timesteps (-T): is out of range"),
         (("--lead", 2), "lead (--lead): is out of range"),
-        (("--threshold", "best"), "threshold: unknown method"),
+        (("--threshold", "best"), "threshold (--threshold): unknown method"),
         (("--threshold", "keep"), "--threshold: there are no thresholds to keep"),
         (("--threshold", "max", "--objective", 2), "objective (--objective)"),
         (("--teacher", "ann.pt"), "--teacher: has nothing to teach"),
