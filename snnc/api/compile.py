@@ -70,7 +70,7 @@ def compile_recorded(
     progress: Progress | Told | None = None,
     processes: Processes | None = None,
 ) -> Compilation[Program] | Compilation[SigmaDeltaProgram]:
-    """As :func:`compile`, with what each pass did.
+    """Compile as :func:`compile` does, and return what each pass did as well.
 
     Args:
         model: As for :func:`compile`.

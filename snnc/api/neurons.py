@@ -10,7 +10,7 @@ from snnc.program import CompiledNetwork, Program
 
 
 def spiking(program: CompiledNetwork | str | Path, command: str, advice: str) -> Program:
-    """A program that spikes, for what looks at spikes.
+    """Return a program that spikes, for what looks at spikes.
 
     Args:
         program: The program, or its file.

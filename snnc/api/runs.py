@@ -18,7 +18,7 @@ from snnc.runtime.result import RunResult
 def run_identity(
     program: CompiledNetwork, backend: str, *, record: bool, stop_at: Sequence[int]
 ) -> Mapping[str, object]:
-    """What a result depends on beside the data; options that change only how it is computed are none of it."""
+    """Return what a result depends on beside the data; options that change only how it is computed are none of it."""
     return {
         "network": identity(program),
         "backend": backend,
@@ -32,7 +32,7 @@ Run = Callable[[NDArray[np.uint8]], RunResult]
 
 
 def run_shared(levels: NDArray[np.uint8], processes: Processes, run: Run) -> RunResult:
-    """Runs samples in several processes, which all have to call this with the same arguments.
+    """Run samples in several processes, which all have to call this with the same arguments.
 
     Args:
         levels: Input levels of all samples, (samples, *input shape).

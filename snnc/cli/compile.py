@@ -44,7 +44,7 @@ class CompileCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits the kind of neuron that the command line asks for."""
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """What is for the other kind of neuron, as far as the command line names one, and what is for a page."""
+        """Return what is for the other kind of neuron, as far as the command line names one, and what is for a page."""
         neuron = given.get("neuron")
         options = options_of(CompileOptions) if neuron is not None else ()
         unused = frozenset() if given.get("report") else frozenset({"report-samples"})

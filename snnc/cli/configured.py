@@ -26,7 +26,7 @@ class ConfiguredCommand(OptionCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parses twice: to find the file, and then with its values as defaults."""
+        """Parse twice: to find the file, and then with its values as defaults."""
         args = own_names(self, args)
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         # Its name differs between versions of click.
@@ -38,7 +38,7 @@ class ConfiguredCommand(OptionCommand):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Says which options come from the file, and runs the command."""
+        """Say which options come from the file, and run the command."""
         names = [name for name, key in long_names(self).items() if name != "config" and is_from_file(ctx, key)]
         if names:
             silent = ctx.params.get("quiet") or not launched().is_first
@@ -47,7 +47,7 @@ class ConfiguredCommand(OptionCommand):
         return super().invoke(ctx)
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """Long names of options that mean nothing with the arguments given, so that a file's values do not count.
+        """Return the long names of options that mean nothing with the arguments given: a file's values do not count.
 
         Args:
             given: What stands on the command line, by the names of the parameters.
@@ -95,13 +95,13 @@ class ConfiguredCommand(OptionCommand):
 
 
 def is_from_file(context: typer.Context, name: str) -> bool:
-    """Whether a parameter's value comes from a ``snnc.toml``."""
+    """Return whether a parameter's value comes from a ``snnc.toml``."""
     # typer ships its own copy of click or uses the installed one, so the source is told by its name.
     return getattr(context.get_parameter_source(name), "name", "") == "DEFAULT_MAP"
 
 
 def long_names(command: Any) -> dict[str, str]:
-    """A command's options: the long name of each, without dashes, and the name of its parameter.
+    """Return a command's options: the long name of each, without dashes, and the name of its parameter.
 
     Of those that switch something on or off it is the first name.
     """

@@ -141,7 +141,7 @@ def demo_command(
 
 
 def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
-    """Trains the network, the same one every time, and saves it."""
+    """Train the network, the same one every time, and save it."""
     import torch
 
     from snnc.inputs.data import raw_values
@@ -171,7 +171,7 @@ def _train(path: Path, test: Dataset, steps: Steps) -> _Training:
 
 
 def _compare(program: CompiledNetwork, data: Dataset, steps: Steps) -> Agreement:
-    """Runs a few images on both backends."""
+    """Run a few images on both backends."""
     from snnc.inputs.data import input_levels
     from snnc.runtime.agreement import compare_runs
     from snnc.runtime.backends import run_levels

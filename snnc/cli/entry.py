@@ -28,7 +28,7 @@ class Terminated(BaseException):
 
 @contextlib.contextmanager
 def termination_raises() -> Iterator[None]:
-    """Within it, SIGTERM raises :class:`Terminated` in the main thread, where signals are handled."""
+    """Have SIGTERM raise :class:`Terminated`, within the block, in the main thread, where signals are handled."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -52,7 +52,7 @@ FAILED, BAD_INPUT, UNFORESEEN, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command.
+    """Run a command.
 
     Args:
         arguments: As typed behind ``snnc``; None: those of the process.
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """Sends what is still to be written to nowhere; Python would complain about it once more at exit."""
+    """Send what is still to be written to nowhere; Python would complain about it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -14,7 +14,7 @@ from snnc.common.plotting import check_picture
 
 
 def inspect_netx_file(screen: Screen, net: Path) -> int:
-    """Shows what the file describes."""
+    """Show what the file describes."""
     from snnc.program.netx import load_netx
     from snnc.reporting.netx import input_sentence, netx_json, netx_table, output_sentence
 

@@ -34,7 +34,7 @@ class Invocation:
     configured: dict[str, object] = field(default_factory=dict)
 
     def origin(self, place: str | None) -> str | None:
-        """Says where the option stands that an error is about, if that is not the command line.
+        """Say where the option stands that an error is about, if that is not the command line.
 
         Args:
             place: What the error names as its place: an option, an argument of the Python interface, or data.

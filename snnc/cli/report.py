@@ -27,7 +27,7 @@ class ReportCommand(ConfiguredCommand):
     """``snnc report``, for which a ``snnc.toml`` has nothing to say where a laboratory's result is shown."""
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """All options, with ``--lab``."""
+        """Return all options, with ``--lab``."""
         return frozenset(long_names(self) if given.get("lab") else ())
 
 

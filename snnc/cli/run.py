@@ -38,7 +38,7 @@ class RunCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits a file of ours, or what suits a netx file of someone else's."""
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """What is for the other kind of file."""
+        """Return what is for the other kind of file."""
         from snnc.program.netx import is_netx
 
         kind, others = (RunOptions, SNNC_FILES) if is_netx(str(given.get("net"))) else (NetxRunOptions, NETX_FILES)
@@ -132,7 +132,7 @@ def _present(
     backend: str,
     output: Path | None,
 ) -> None:
-    """Shows a result, for people or as JSON."""
+    """Show a result, for people or as JSON."""
     from snnc.reporting.run import earlier_table, energy_table, run_json, run_table
     from snnc.reporting.wording import clipping_notes, timing
     from snnc.runtime.energy import count_operations, estimate_energy
@@ -167,7 +167,7 @@ def _present(
 
 
 def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -> int:
-    """Says which membrane potentials overflowed; 1 if any did, else 0."""
+    """Say which membrane potentials overflowed; 1 if any did, else 0."""
     from snnc.runtime.agreement import overflow_messages
 
     messages = overflow_messages(program, result)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def refuse(given: Mapping[str, object], what: str) -> None:
-    """Refuses options that are for another kind of file.
+    """Refuse options that are for another kind of file.
 
     Args:
         given: By option its value, None where it was left out.

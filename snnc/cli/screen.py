@@ -33,20 +33,20 @@ class Screen:
         self._err = _console(sys.stderr.isatty(), stderr=True)
 
     def show(self, content: RenderableType) -> None:
-        """A line or table for people."""
+        """Show a line or table for people."""
         if not (self._json or self._quiet):
             self._out.print(content)
 
     def note(self, text: str) -> None:
-        """Something that the user should know; part of the JSON object where there is one."""
+        """Show something that the user should know; part of the JSON object where there is one."""
         self.show(f"note: {text}")
 
     def warn(self, text: str) -> None:
-        """Something that is wrong."""
+        """Show what is wrong, on standard error."""
         self._err.print(f"warning: {text}")
 
     def emit(self, form: Mapping[str, object]) -> None:
-        """The JSON object, where one is wanted."""
+        """Write the JSON object, where one is wanted."""
         if self._json:
             config = {} if self._config is None else {"config": str(self._config)}
             sys.stdout.write(json.dumps({**form, **config}, indent=2, allow_nan=False) + "\n")
@@ -55,7 +55,7 @@ class Screen:
 
     @contextmanager
     def steps(self) -> Iterator[Steps]:
-        """Progress bars, where someone looks at a terminal."""
+        """Show progress bars, where someone looks at a terminal."""
         progress = Progress(
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.description}"),
@@ -82,7 +82,7 @@ class Steps:
         self._title: str | None = None
 
     def begin(self, title: str, total: int = 1) -> None:
-        """The step before is done, the next one begins; nothing where it is under way already.
+        """End the step before and begin the next one; do nothing where it is under way already.
 
         Args:
             title: What happens.
@@ -95,24 +95,24 @@ class Steps:
         self._progress.add_task(title, total=total)
 
     def advance(self, done: int) -> None:
-        """So many things of the current step are done."""
+        """Show how many things of the current step are done."""
         if self._progress.task_ids:
             self._progress.update(self._progress.task_ids[-1], completed=done)
 
     def say(self, text: str | None) -> None:
-        """Something to know before the current step goes on, above the bars; nothing where there is nothing to say."""
+        """Show something to know before the current step goes on, above the bars; None shows nothing."""
         if text and not self._is_quiet:
             self._progress.console.print(text)
 
     def finish(self) -> None:
-        """The current step is done."""
+        """End the current step."""
         if self._progress.task_ids:
             task = self._progress.tasks[-1]
             self._progress.update(task.id, completed=task.total)
 
 
 def told_in(steps: Steps) -> Callable[[str, int, int], None]:
-    """What long work may tell of its progress to: a title, how much of it is done, and how much there is."""
+    """Return what long work tells of its progress: a title, how much of it is done, and how much there is."""
 
     def advance(title: str, done: int, total: int) -> None:
         steps.begin(title, total)

@@ -44,7 +44,7 @@ class ThresholdsCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits a .net file, or what suits a model."""
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """What the .net file fixes already, or what is for .net files only."""
+        """Return what the .net file fixes already, or what is for .net files only."""
         has_net = given.get("net") is not None or is_compiled(str(given.get("model")))
         return _FIXED if has_net else _NET_ONLY
 

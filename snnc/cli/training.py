@@ -189,7 +189,7 @@ def _line(epoch: Epoch, epochs: int) -> str:
 
 
 def _form(run: Run, history: Sequence[Epoch]) -> dict[str, object]:
-    """Settings and epochs of a run as a JSON object."""
+    """Return settings and epochs of a run as a JSON object."""
     return {"settings": run.settings, "epochs": [asdict(epoch) for epoch in history]}
 
 

@@ -48,14 +48,14 @@ class Compilation(Generic[Made]):
     records: tuple[PassRecord, ...]
 
     def noted(self, notes: tuple[str, ...]) -> Compilation[Made]:
-        """The same with further notes in the program's provenance."""
+        """Return the same with further notes in the program's provenance."""
         if not notes:
             return self
         provenance = replace(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
         return replace(self, program=self.program.with_provenance(provenance))
 
     def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:
-        """The same, with a note for each layer that fits no core of the chip.
+        """Return the same, with a note for each layer that fits no core of the chip.
 
         Args:
             target: The chip.
@@ -124,7 +124,7 @@ def count_macs(graph: Graph) -> tuple[AnnLayer, ...]:
 
 
 def _only_moves(op: Conv2d) -> bool:
-    """Whether each output is one input as it is, or 0."""
+    """Return whether each output is one input as it is, or 0."""
     ones = (op.weight == 1).sum(axis=(1, 2, 3))
     return not op.bias.any() and bool((ones <= 1).all()) and int(ones.sum()) == np.count_nonzero(op.weight)
 

@@ -48,27 +48,27 @@ class Processes:
         return self.rank == 0
 
     def share(self, batches: Sequence[int]) -> Sequence[int]:
-        """Those of the batches that are this process's."""
+        """Return those of the batches that are this process's."""
         return batches[self.rank :: self.count]
 
     def part(self, count: int) -> slice:
-        """Which of so many samples are this process's: as many as the others', one more or less, and in their order."""
+        """Return which of so many samples are this process's: as many as the others', give or take one, in order."""
         return slice(count * self.rank // self.count, count * (self.rank + 1) // self.count)
 
     def add_up(self, array: NDArray[Any]) -> None:
-        """Replaces an array of integers by its sum over all processes, in place; all of them have to call it."""
+        """Replace an array of integers by its sum over all processes, in place; all of them have to call it."""
         if self.count > 1:
             _reduce(array, "SUM")
 
     def least(self, value: int) -> int:
-        """The least of the values that the processes have; all of them have to call it."""
+        """Return the least of the values that the processes have; all of them have to call it."""
         values = np.array([value])
         if self.count > 1:
             _reduce(values, "MIN")
         return int(values[0])
 
     def merge(self, profile: ActivationProfile) -> None:
-        """Makes each process's profile of a layer that of all data: counts add up, ranges widen.
+        """Make each process's profile of a layer that of all data: counts add up, ranges widen.
 
         All processes have to call it, for the same layers in the same order.
         """
@@ -81,7 +81,7 @@ class Processes:
 
 
 def launched() -> Processes:
-    """The processes that torchrun started; this one alone where it did not."""
+    """Return the processes that torchrun started; this one alone where it did not."""
     if not all(name in os.environ for name in VARIABLES):
         return Processes()
     return Processes(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
@@ -89,7 +89,7 @@ def launched() -> Processes:
 
 @contextmanager
 def connected(processes: Processes) -> Iterator[None]:
-    """Connects the processes for as long as the block lasts."""
+    """Connect the processes for as long as the block lasts."""
     if processes.count == 1:
         yield
         return
@@ -119,14 +119,14 @@ def _merge(sketch: ActivationSketch) -> None:
 
 
 def _reduce(array: NDArray[Any], operation: str) -> None:
-    """Replaces an array by its sum, minimum or maximum over the processes, elementwise and in place."""
+    """Replace an array by its sum, minimum or maximum over the processes, elementwise and in place."""
     import torch
 
     reduce_tensor(torch.from_numpy(array), operation)
 
 
 def reduce_tensor(tensor: torch.Tensor, operation: str = "SUM") -> None:
-    """Replaces a tensor on the CPU by its sum, minimum or maximum over the connected processes, in place.
+    """Replace a tensor on the CPU by its sum, minimum or maximum over the connected processes, in place.
 
     Args:
         tensor: Of the same shape and type in all processes, all of which have to call this.

@@ -211,7 +211,7 @@ def threshold_pass(
 
 
 def _one_way(options: CompileOptions) -> Pass:
-    """Thresholds without trying several; where several are to be tried, the first of these."""
+    """Return the pass that assigns thresholds without trying several; where several are wanted, the first of these."""
     if options.threshold == LEARNED:
         return AssignLearnedThresholds(options.steps)
     method = options.threshold

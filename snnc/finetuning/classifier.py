@@ -140,14 +140,14 @@ class SpikingClassifier(Classifier):
         return logits
 
     def training_logits(self, images: Tensor) -> Tensor:
-        """These logits, with convolutions and linear layers in the precision that was chosen."""
+        """Return the logits, with convolutions and linear layers in the precision that was chosen."""
         if self._options.precision == "float32":
             return self.logits(images)
         with torch.autocast(device_of(self.network).type, torch.bfloat16):
             return self.logits(images).float()
 
     def loss(self, images: Tensor, answers: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-        """Cross entropy and divergence from the teacher.
+        """Return cross entropy and divergence from the teacher.
 
         Both are divided by the size of the whole batch: gradients of the processes then add up.
         """

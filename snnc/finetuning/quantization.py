@@ -85,12 +85,12 @@ class WeightQuantizer:
                     weight.copy_(_rounded(weight, step, self._target))
 
     def thresholds(self) -> list[float]:
-        """Weight units for each threshold, layer by layer; of the readout those of a logit."""
+        """Return the weight units for each threshold, layer by layer; of the readout those of a logit."""
         with torch.no_grad():
             return [self._theta(population, synapses) for population, synapses in self._layers]
 
     def _steps(self, population: IntegrateAndFire | None, synapses: list[_Synapse]) -> list[Tensor]:
-        """For each synapse the distance of its weights' levels, broadcasting to them."""
+        """Return for each synapse the distance of its weights' levels, broadcasting to them."""
         with torch.no_grad():
             theta = self._theta(population, synapses)
             steps = []

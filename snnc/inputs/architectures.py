@@ -54,7 +54,7 @@ class Architecture:
         return ":".join([self.name, *(str(each) for each in chosen if each is not None)])
 
     def build(self) -> nn.Module:
-        """Makes the network, with new weights from torch's global generator.
+        """Make the network, with new weights from torch's global generator.
 
         Raises:
             OptionError: The network has no such choice.
@@ -69,7 +69,7 @@ class Architecture:
 
 
 def named(text: str) -> Architecture | None:
-    """Reads the name of one of our networks, with what is chosen about it.
+    """Read the name of one of our networks, with what is chosen about it.
 
     Args:
         text: A name, and behind it in any order, each after a colon: a number of classes, an activation, a pooling.
@@ -107,7 +107,7 @@ class Factory:
         return self.reference
 
     def build(self) -> nn.Module:
-        """Makes the network. This runs the module's code.
+        """Make the network. This runs the module's code.
 
         Raises:
             OptionError: There is no such module or factory, or it makes no network.
@@ -116,7 +116,7 @@ class Factory:
 
 
 def architecture(text: str, where: str = "--arch") -> Architecture | Factory:
-    """Finds what makes a network.
+    """Find what makes a network.
 
     Args:
         text: The name of one of ours (see :func:`named`), or ``module:factory``.

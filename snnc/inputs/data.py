@@ -49,7 +49,7 @@ class Levels:
 
 
 def evaluation_data(data: Data, samples: int | None = None) -> Dataset:
-    """Data to run a network on: the test split where the source has one.
+    """Return data to run a network on: the test split where the source has one.
 
     Args:
         data: A data set, a spec such as ``digits``, an array or tensor (uint8 stands for 1/255 a step, floats for
@@ -66,7 +66,7 @@ def evaluation_data(data: Data, samples: int | None = None) -> Dataset:
 
 
 def calibration_data(data: Data, samples: int) -> Dataset:
-    """Data to calibrate on: of the training split where the source has one, in equal numbers for each class.
+    """Return data to calibrate on: of the training split where the source has one, in equal numbers for each class.
 
     Args:
         data: As for :func:`evaluation_data`.
@@ -81,7 +81,7 @@ def calibration_data(data: Data, samples: int) -> Dataset:
 
 
 def report_data(data: Data, samples: int) -> Dataset:
-    """Data to report on: of the test split where the source has one, in equal numbers for each class.
+    """Return data to report on: of the test split where the source has one, in equal numbers for each class.
 
     Args:
         data: As for :func:`evaluation_data`.
@@ -96,7 +96,7 @@ def report_data(data: Data, samples: int) -> Dataset:
 
 
 def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: bool = False) -> nn.Module:
-    """A network, read from its file where it is not one already.
+    """Return a network, read from its file where it is not one already.
 
     See :func:`snnc.compiler.frontend.files.load.load_model`. ``arch`` may also be the name of one of our networks, such
     as ``resnet20:100``; see :mod:`snnc.inputs.architectures`.
@@ -110,7 +110,7 @@ def as_module(model: nn.Module | str | Path, *, arch: str | None = None, trust: 
 
 
 def as_program(program: CompiledNetwork | str | Path) -> CompiledNetwork:
-    """A program, read from its .net file, or a NIR graph that was exported, where it is not one already.
+    """Return a program, read from its .net file, or a NIR graph that was exported, where it is not one already.
 
     Raises:
         FormatError: The file cannot be read.
@@ -139,7 +139,7 @@ def model_and_program(
 
 
 def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:
-    """Images in the units that mean and standard deviation are given in: float32, or float64 for integer images."""
+    """Return images in the units of mean and standard deviation: float32, or float64 for integer images."""
     images: NDArray[Any] = np.asarray(dataset.images)
     if images.dtype == np.uint8:
         return np.asarray(images * np.float64(dataset.unit))
@@ -147,7 +147,7 @@ def raw_values(dataset: Dataset) -> NDArray[np.floating[Any]]:
 
 
 def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
-    """A data set in pieces.
+    """Yield a data set in pieces.
 
     Args:
         dataset: The data set.
@@ -161,7 +161,7 @@ def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
 
 
 def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
-    """What the network receives for each sample.
+    """Return what the network receives for each sample.
 
     Raises:
         DataError: The shape of a sample does not fit the network.
@@ -209,7 +209,7 @@ def _dataset(data: Data, split: Literal["train", "test"], samples: int | None, *
 
 
 def _from_loader(loader: DataLoader[Any], samples: int | None) -> Dataset:
-    """The first batches of a loader, as many as are needed; it may shuffle as it likes."""
+    """Return the first batches of a loader, as many as are needed; it may shuffle as it likes."""
     images: list[Any] = []
     labels: list[Any] = []
     for batch in loader:

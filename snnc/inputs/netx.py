@@ -49,7 +49,7 @@ def netx_input(
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
 ) -> NetxInput:
-    """Data as a network takes them.
+    """Return data as a network takes them.
 
     Samples have the shape of the network's input (channels first), or one axis; with T before it they are events, one
     frame for each step. An input block's neurons are driven by their biases: integers other than uint8 are these
@@ -103,7 +103,7 @@ def netx_input(
 def _arrays(
     data: Dataset | str | Path | NDArray[Any], samples: int | None
 ) -> tuple[str, NDArray[Any], NDArray[np.int64] | None, float, tuple[str, ...] | None]:
-    """Name, images, labels, unit and classes."""
+    """Return name, images, labels, unit and classes."""
     if isinstance(data, str | Path) and npz.matches(str(data), Path()):
         images, labels = npz.read_arrays(str(data), "test")
         if labels is not None:
@@ -122,7 +122,7 @@ def _arrays(
 
 
 def _shaped(network: NetxNetwork, images: NDArray[Any], name: str) -> tuple[NDArray[Any], bool]:
-    """(samples, T or 1, *input shape), and whether one step is held."""
+    """Return (samples, T or 1, *input shape), and whether one step is held."""
     shape, size = network.input_shape, math.prod(network.input_shape)
     # What is flat in the network has no shape of its own to keep to.
     first = network.blocks[0]
@@ -149,7 +149,7 @@ def _biases(
     mean: float | Sequence[float] | None,
     std: float | Sequence[float] | None,
 ) -> NDArray[np.integer[Any]]:
-    """Bias mantissas of images: the file's transform, cut to whole numbers as lava-dl's examples cut them."""
+    """Return bias mantissas of images: the file's transform, cut to whole numbers as lava-dl's examples cut them."""
     assert network.transform is not None
     offset, scale = (
         np.array(as_numbers(usual if given is None else given, name))
@@ -174,7 +174,7 @@ def _biases(
 
 
 def _whole(values: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
-    """Whole numbers as integers."""
+    """Return whole numbers as integers."""
     if values.dtype.kind == "b":
         return values.view(np.uint8)
     if values.dtype.kind == "f":

@@ -37,14 +37,14 @@ class Window:
     closed: float = 0.0
 
     def scaled(self, factor: float) -> Window:
-        """The same bounds in another unit, of which the present one has ``factor``."""
+        """Return the same bounds in another unit, of which the present one has ``factor``."""
         return Window(self.low * factor, self.high * factor, self.end * factor, self.closed * factor)
 
 
 def window(
     drive_low: float, drive_high: float, threshold: float, firing_level: float, timesteps: int, lead: int = 0
 ) -> Window:
-    """Sound bounds of the potential of a neuron whose input of every step lies in [drive_low, drive_high].
+    """Return sound bounds of the potential of a neuron whose input of every step lies in [drive_low, drive_high].
 
     The neuron starts at 0, fires from ``firing_level`` on and then subtracts ``threshold``. Right after a reset it is
     at least ``firing_level - threshold``, so nothing it does by itself takes it below that; T steps of the lowest
@@ -71,7 +71,7 @@ def window(
 
 
 def highest_silenced(bounds: Window, bias: float, lead: int) -> float:
-    """The highest potential that a gate has to silence: in the blank step and, with lead, as the window opens.
+    """Return the highest potential that a gate has to silence: in the blank step and, with lead, as the window opens.
 
     Args:
         bounds: The layer's bounds.
@@ -82,14 +82,14 @@ def highest_silenced(bounds: Window, bias: float, lead: int) -> float:
 
 
 def lowest_silenced(bounds: Window, bias: float, lead: int) -> float:
-    """The lowest potential that a gate's pulse meets; args as for :func:`highest_silenced`, with the smallest bias."""
+    """Return the lowest potential that a gate's pulse meets; args: :func:`highest_silenced`, with the smallest bias."""
     return bounds.low if lead else bounds.low + bias
 
 
 def largest_step(
     drive: tuple[float, float], threshold: float, gate: float, bias: tuple[float, float], lead: int
 ) -> float:
-    """The largest magnitude of what can arrive at a neuron in one step: the input register has to hold it.
+    """Return the largest magnitude of what can arrive at a neuron in one step: the input register has to hold it.
 
     Synapses bring it with the last spike's reset; or the gate with bias and reset; with lead the gate with the reset,
     or with synapses.
@@ -109,7 +109,7 @@ def largest_step(
 def drive_bounds(
     layer_shape: tuple[int, ...], synapses: tuple[Synapse, ...], sources: tuple[tuple[tuple[int, ...], int], ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The smallest and largest synaptic input of one step that any input can cause, exact for each neuron.
+    """Return the smallest and largest synaptic input of one step that any input can cause, exact for each neuron.
 
     Args:
         layer_shape: Shape of the layer.
@@ -133,7 +133,7 @@ def drive_bounds(
 def is_safe(
     layer: Layer, drive: tuple[int, int], timesteps: int, limit: int, lead: int = 0, input_limit: int | None = None
 ) -> bool:
-    """Whether no input whatever can make a layer's membrane wrap, in its window or under its gate, or defeat the gate.
+    """Return whether no input can make a layer's membrane wrap, in its window or under its gate, or defeat the gate.
 
     Args:
         layer: The layer.
@@ -177,7 +177,7 @@ class Safety:
 
 
 def program_safety(program: Program, limit: int, input_limit: int | None) -> tuple[Safety, ...]:
-    """What is known about each layer, proofs computed anew from the weights: a file's word is not taken for them.
+    """Return what is known about each layer; proofs are computed anew from the weights, whatever a file says.
 
     Args:
         program: The program.
@@ -195,7 +195,7 @@ def program_safety(program: Program, limit: int, input_limit: int | None) -> tup
 
 
 def measured_margin(layer: Layer, limit: int, lead: int) -> float | None:
-    """See :attr:`Safety.margin`; below 1 only where the potentials measured are out of range themselves.
+    """Return :attr:`Safety.margin`; below 1 only where the potentials measured are out of range themselves.
 
     Args:
         layer: The layer.
@@ -216,7 +216,7 @@ def measured_margin(layer: Layer, limit: int, lead: int) -> float | None:
 
 
 def _smallest_share(*rooms: tuple[int, int]) -> float:
-    """The smallest ratio of what there is room for to what was reached."""
+    """Return the smallest ratio of what there is room for to what was reached."""
     return min((room / reached for room, reached in rooms if reached > 0), default=math.inf)
 
 
@@ -249,7 +249,7 @@ class SigmaDeltaBounds:
 
 
 def sigma_delta_bounds(coding: InputCoding, layers: tuple[SigmaDeltaLayer, ...]) -> tuple[SigmaDeltaBounds, ...]:
-    """The bounds of all layers of a chain.
+    """Return the bounds of all layers of a chain.
 
     A neuron of layer i sends at most i + 2 messages in a sample: one in each step from 0 to i + 1. Their sum is its
     activation divided by 64, less one for each message, which is rounded down, and what is held back.
@@ -288,7 +288,7 @@ def _bounds(coding: InputCoding, layers: tuple[SigmaDeltaLayer, ...]) -> Iterato
 def _through(
     layer: SigmaDeltaLayer, shape: tuple[int, ...], weight: NDArray[np.signedinteger[Any]], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """What values bring through some of a layer's weights."""
+    """Return what values bring through some of a layer's weights."""
     drive = SynapticInput(layer.synapse, shape, layer.shape, dtype=torch.float64, weight=weight)
     found: NDArray[np.float64] = drive(torch.as_tensor(values)[None])[0].numpy()
     return found

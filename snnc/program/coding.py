@@ -62,7 +62,7 @@ class InputCoding:
         return self.levels_per_unit == 1
 
     def levels(self, raw: NDArray[np.generic]) -> NDArray[np.uint8]:
-        """Levels of raw data.
+        """Return levels of raw data.
 
         Args:
             raw: (samples, *shape), in the units of the calibration data.
@@ -86,7 +86,7 @@ class InputCoding:
         return levels
 
     def ann_input(self, levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the ANN saw where the network sees ``levels``, (samples, *shape)."""
+        """Return what the ANN saw where the network sees ``levels``, (samples, *shape)."""
         return (levels * self._spread(self.scale) + self._spread(self.shift)).astype(np.float32)
 
     @property
@@ -95,7 +95,7 @@ class InputCoding:
         return self.levels_per_unit
 
     def spikes(self, levels: NDArray[np.uint8], timesteps: int, first: int = 0) -> NDArray[np.uint8]:
-        """The input at every step.
+        """Return the input at every step.
 
         Args:
             levels: (samples, *shape).
@@ -116,7 +116,7 @@ class InputCoding:
 
     @staticmethod
     def divisors(timesteps: int) -> tuple[int, ...]:
-        """The divisors that suit T steps, the smallest first, 1..256.
+        """Return the divisors that suit T steps, the smallest first, 1..256.
 
         The larger the divisor, the finer the weights that payloads meet, but the coarser what arrives in one step. All
         are powers of two that divide the largest one <= T, so that nothing of a level is lost in the sum over the
@@ -146,5 +146,5 @@ class InputCoding:
         return phases
 
     def _spread(self, per_channel: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One number for each channel, shaped to be combined with samples."""
+        """Return one number for each channel, shaped to be combined with samples."""
         return per_channel.reshape((-1,) + (1,) * (len(self.shape) - 1))

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 
 def window_output(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """Number of positions that a sliding window takes along one axis.
+    """Return the number of positions that a sliding window takes along one axis.
 
     Args:
         size: Length of the axis.
@@ -37,7 +37,7 @@ def convolution_matrix(
     dilation: tuple[int, int],
     groups: int,
 ) -> csr_matrix:
-    """The matrix that a convolution with zero padding multiplies a flattened image with.
+    """Return the matrix that a convolution with zero padding multiplies a flattened image with.
 
     Args:
         weight: (out_channels, in_channels / groups, height, width), any number type; zeros give no entry.

@@ -76,7 +76,7 @@ def _sigma_delta_form(program: SigmaDeltaProgram) -> Form:
 
 
 def _head_form(program: CompiledNetwork) -> Form:
-    """What networks of all neurons have."""
+    """Return what networks of all neurons have."""
     coding = program.coding
     return {
         "neuron": program.neuron,
@@ -232,12 +232,12 @@ def _synapse(form: Mapping[str, Any]) -> Synapse:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """A list as a tuple; anything else as it is, to be refused."""
+    """Return a list as a tuple; anything else as it is, to be refused."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _narrow(values: NDArray[Any], kind: DTypeLike) -> NDArray[Any]:
-    """The same integers in fewer bits; as they are where these cannot hold them, to be refused as out of range."""
+    """Return integers in fewer bits; as they are where these cannot hold them, to be refused as out of range."""
     array = np.asarray(values)
     limits = np.iinfo(kind)
     if array.dtype.kind in "iu" and (not array.size or (array.min() >= limits.min and array.max() <= limits.max)):

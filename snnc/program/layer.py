@@ -19,7 +19,7 @@ from snnc.program.connections import convolution_matrix
 
 
 def named_place(modules: tuple[str, ...]) -> str:
-    """Modules as errors name them: ``module features.3``, ``modules 7 + 10 + 11``; nothing for none."""
+    """Return modules as errors name them: ``module features.3``, ``modules 7 + 10 + 11``; nothing for none."""
     if not modules:
         return ""
     return f"module{'s' if len(modules) > 1 else ''} {' + '.join(modules)}"
@@ -50,18 +50,18 @@ class Scaled:
 
     @classmethod
     def largest(cls) -> Scaled:
-        """The largest representable number."""
+        """Return the largest representable number."""
         return cls(MANTISSA_MAX, EXPONENT_MAX)
 
     @classmethod
     def below(cls, limit: float) -> Scaled:
-        """The largest representable number <= limit; limit >= 1."""
+        """Return the largest representable number <= limit; limit >= 1."""
         exponent = max(0, math.floor(limit).bit_length() - 8)
         return cls(math.floor(limit) >> exponent, exponent)
 
     @classmethod
     def above(cls, limit: float) -> Scaled:
-        """The smallest representable number >= limit; limit >= 1."""
+        """Return the smallest representable number >= limit; limit >= 1."""
         ceiling = math.ceil(limit)
         exponent = max(0, ceiling.bit_length() - 8)
         mantissa = -(-ceiling >> exponent)
@@ -123,7 +123,7 @@ class Synapse:
         return self.weight.astype(np.int32) << self.exponent
 
     def matrix(self, source_shape: tuple[int, ...]) -> csr_matrix:
-        """The weights, without the exponent, from each neuron of the source to each of the layer.
+        """Return the weights, without the exponent, from each neuron of the source to each of the layer.
 
         Args:
             source_shape: Shape of what the synapse reads.
@@ -170,7 +170,7 @@ class Gate:
 
     @classmethod
     def above(cls, needed: float) -> Gate:
-        """The weakest gate of at least ``needed`` weight units."""
+        """Return the weakest gate of at least ``needed`` weight units."""
         count = max(1, math.ceil(needed / Scaled.largest().value))
         return cls(Scaled.above(max(1.0, needed / count)), count)
 

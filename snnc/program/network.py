@@ -171,7 +171,7 @@ class CompiledNetwork(ABC):
         return self.depths[index] - 1 - self._sends_at(synapse.source, self.depths)
 
     def _sends_at(self, source: int, depths: Sequence[int]) -> int:
-        """The depth of a layer whose input arrives as a source first sends."""
+        """Return the depth of a layer whose input arrives as a source first sends."""
         return -1 if source < 0 else depths[source] + self.lead_of(source)
 
     def source_shape(self, source: int) -> tuple[int, ...]:

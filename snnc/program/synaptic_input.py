@@ -51,7 +51,7 @@ class SynapticInput:
             ).coalesce()
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """The input of the layer.
+        """Return the input of the layer.
 
         Args:
             values: (batch, *source shape), of the map's number type.

@@ -52,7 +52,7 @@ def placement_table(placement: Placement) -> Table[PlacedLayer]:
 
 
 def _limit_column(placement: Placement, rule: Rule) -> Column[PlacedLayer]:
-    """The most of a limit that a core uses; the page has the share of what there is below it."""
+    """Return the most of a limit that a core uses; the page has the share of what there is below it."""
     limit = rule.available(placement.target)
 
     def shown(placed: PlacedLayer) -> str:

@@ -78,7 +78,7 @@ def placement_figure(placement: Placement, *, title: str | None = None) -> Figur
 
 
 def _cores(placement: Placement) -> tuple[NDArray[np.float64], list[str]]:
-    """For each core the largest share of a limit, and its layer's number."""
+    """Return for each core the largest share of a limit, and its layer's number."""
     shares: list[NDArray[np.float64]] = []
     numbers: list[str] = []
     for placed in placement.layers:

@@ -130,7 +130,7 @@ def steps_table(report: Report) -> Table[StepOutcome]:
 
 
 def _decision_columns(labelled: bool) -> tuple[Column[_Decides], ...]:
-    """Accuracy and agreement with the ANN; where no labels are known, the page leaves out the accuracy."""
+    """Return accuracy and agreement with the ANN; where no labels are known, the page leaves out the accuracy."""
     return (
         column(
             lambda row: row.accuracy,
@@ -194,7 +194,7 @@ def evidence_table(report: Report) -> Table[LayerEvidence]:
 
 
 def _parts(row: LayerEvidence) -> tuple[float, ...]:
-    """A layer's error by cause; nothing where no value of the ANN corresponds to it."""
+    """Return a layer's error by cause; nothing where no value of the ANN corresponds to it."""
     errors = row.errors
     return (errors.clipped, errors.rounded, errors.received) if errors else ()
 
@@ -263,7 +263,7 @@ def energy_table(report: ConversionReport) -> Table[LayerEnergy]:
 
 
 def _energy_columns(layers: Sequence[LayerEnergy], model: EnergyModel) -> Iterator[Column[LayerEnergy]]:
-    """Energy by a model: of the SNN, and of the ANN where the model defines it."""
+    """Yield energy by a model: of the SNN, and of the ANN where the model defines it."""
     name = model.name
     yield column(
         lambda row: row.snn[name],

@@ -115,7 +115,7 @@ def _columns(absolute: bool) -> tuple[Column[SigmaDeltaRow], ...]:
 
 
 def _unit(layer: SigmaDeltaLayer) -> str:
-    """What one unit stands for, but for the channel of constants."""
+    """Return what one unit stands for, but for the channel of constants."""
     return wording.scales(layer.scale[:-1] if layer.has_constant else layer.scale)
 
 
@@ -126,6 +126,6 @@ def _membrane(row: SigmaDeltaRow) -> Json:
 
 
 def _used(layer: SigmaDeltaLayer, limits: Span) -> float:
-    """The share of its range that sigma uses; messages of 16 bits limit activations, not the readout."""
+    """Return the share of its range that sigma uses; messages of 16 bits limit activations, not the readout."""
     highest = STATE_LIMIT if layer.is_readout else ACTIVATION_LIMIT
     return max(-limits[0] / STATE_LIMIT, limits[1] / highest)

@@ -166,5 +166,5 @@ def _known(safety: Safety) -> str:
 
 
 def _of_limit(limit: int, limits: Span) -> str:
-    """How much of the range a membrane potential uses."""
+    """Return how much of the range a membrane potential uses."""
     return f"{100 * max(-limits[0], limits[1]) / limit:.0f} %"

@@ -171,7 +171,7 @@ def _draw_errors(axes: Axes, layer: LayerThresholds) -> None:
 
 
 def _factors(layer: LayerThresholds) -> FloatArray:
-    """Factors of the chosen threshold, from a fifth of it to beyond the largest activation, but at most four times."""
+    """Return factors of the chosen threshold, from a fifth to beyond the largest activation, but at most four."""
     highest = min(4.0, max(1.5, 1.05 * float(layer.shares[-1])))
     return np.linspace(_LOWEST_FACTOR, highest, _CANDIDATES)
 

@@ -48,7 +48,7 @@ def message_columns() -> tuple[Column[LayerComparison], ...]:
 
 
 def _rates(layers: Sequence[LayerComparison]) -> Table[LayerComparison]:
-    """Firing rates beside activations."""
+    """Return the table of firing rates beside activations."""
     *_, readout = layers
     return Table(
         (
@@ -66,7 +66,7 @@ def _rates(layers: Sequence[LayerComparison]) -> Table[LayerComparison]:
 
 
 def _messages(layers: Sequence[LayerComparison]) -> Table[LayerComparison]:
-    """Sums of messages beside activations."""
+    """Return the table of sums of messages beside activations."""
     return Table(
         (_name_column(layers[-1]), *message_columns(), *RECORDED),
         layers,

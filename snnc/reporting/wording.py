@@ -39,7 +39,7 @@ def membrane_bits(limits: tuple[int, int], target: Target) -> int:
 
 
 def _signed(lowest: int, highest: int) -> int:
-    """Bits of a two's complement number that holds both."""
+    """Return the bits of a two's complement number that holds both."""
     return 1 + max((~lowest if lowest < 0 else lowest).bit_length(), max(0, highest).bit_length())
 
 
@@ -157,7 +157,7 @@ def synapses(program: CompiledNetwork, index: int) -> str:
 
 
 def _origin(program: CompiledNetwork, index: int, value: Synapse) -> str:
-    """``(from conv1, 2 steps later)``; nothing for a synapse from the layer before."""
+    """Return ``(from conv1, 2 steps later)``; nothing for a synapse from the layer before."""
     notes = []
     if value.source != index - 1:
         notes.append("from the input" if value.source < 0 else f"from {program.layers[value.source].name}")

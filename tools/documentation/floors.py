@@ -27,7 +27,7 @@ LETTER = 6.6
 
 
 def floors() -> tuple[tuple[str, ...], ...]:
-    """The rooms of each floor that there are, from the ground."""
+    """Return the rooms of each floor that there are, from the ground."""
     tree = ast.parse((ROOT / "tests/project/test_architecture.py").read_text(encoding="utf-8"))
     (found,) = (
         ast.literal_eval(each.value)
@@ -53,14 +53,14 @@ def arrows(rooms: set[str]) -> list[tuple[str, str]]:
 
 
 def subject(room: str) -> str:
-    """The first sentence of a room's docstring."""
+    """Return the first sentence of a room's docstring."""
     docstring = ast.get_docstring(ast.parse((ROOT / "snnc" / room / "__init__.py").read_text(encoding="utf-8")))
     plain = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", str(docstring).splitlines()[0])
     return plain.replace("``", "").rstrip(".")
 
 
 def drawn() -> str:
-    """The picture as SVG."""
+    """Return the picture as SVG."""
     rows = floors()
     height = 2 * MARGIN + (len(rows) - 1) * FLOOR + BOX
     inner = WIDTH - 2 * MARGIN - LANES

@@ -14,7 +14,7 @@ _FORMULA = re.compile(
 
 
 def on_page_content(html: str, **_others: object) -> str:
-    """Puts MathML in the place of LaTeX."""
+    """Put MathML in the place of LaTeX."""
     return _FORMULA.sub(_mathml, html)
 
 

@@ -21,7 +21,7 @@ _ELSEWHERE = re.compile(r"[a-z]+:", re.IGNORECASE)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Adds the pages from outside."""
+    """Add the pages from outside."""
     root = Path(config.config_file_path).parent
     for name, source in PAGES.items():
         files.append(File.generated(config, name, content=(root / source).read_text(encoding="utf-8")))

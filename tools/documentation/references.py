@@ -8,7 +8,7 @@ _REFERENCE = re.compile(r":(?:attr|class|func|meth|mod):<code>~?(?P<name>[\w.]+)
 
 
 def on_page_content(html: str, **_others: object) -> str:
-    """Puts links, or plain names, in the place of references."""
+    """Put links, or plain names, in the place of references."""
 
     def linked(found: re.Match[str]) -> str:
         name = found["name"]

@@ -188,7 +188,7 @@ class Evidence:
     per_channel: bool
 
     def lost(self, index: int) -> float:
-        """Points that a stage loses against the one before it: of accuracy, or without labels of agreement."""
+        """Return the points that a stage loses against the one before: of accuracy, or without labels of agreement."""
         before, after = self.stages[index - 1 : index + 1]
         if before.accuracy is not None and after.accuracy is not None:
             return 100 * (before.accuracy - after.accuracy)

@@ -58,7 +58,7 @@ class Validation:
         return 100 * (self.ann_accuracy - self.snn_accuracy)
 
     def failures(self, maximum_drop: float | None = None) -> tuple[str, ...]:
-        """What is wrong, one sentence each; none where all is well.
+        """Return what is wrong, one sentence each; none where all is well.
 
         Args:
             maximum_drop: Percentage points of accuracy that may be lost; None: any.

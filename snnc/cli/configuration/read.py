@@ -42,7 +42,7 @@ class Configuration:
     commands: Mapping[str, Mapping[str, Plain]]
 
     def options(self, command: str, known: Collection[str]) -> dict[str, Plain]:
-        """The options of a command; those of its own table count more than the common ones.
+        """Return the options of a command; those of its own table count more than the common ones.
 
         Args:
             command: Its name.
@@ -54,7 +54,7 @@ class Configuration:
 
 
 def find_configuration(beside: Sequence[Path]) -> Path | None:
-    """The ``snnc.toml`` to use: that beside the first of the files which has one, else that in the working folder.
+    """Find the ``snnc.toml`` to use: that beside the first of the files which has one, else in the working folder.
 
     Args:
         beside: Models and networks, as given.
@@ -66,7 +66,7 @@ def find_configuration(beside: Sequence[Path]) -> Path | None:
 
 
 def read_configuration(path: Path, commands: Mapping[str, Collection[str]]) -> Configuration:
-    """Reads a file, and checks all of it.
+    """Read a file, and check all of it.
 
     Args:
         path: The file.
@@ -169,7 +169,7 @@ def _error(path: Path, problem: str, **details: str) -> OptionError:
 def options_for(
     configuration: Configuration, command: str, known: Collection[str], ignored: Collection[str], *, trust: bool
 ) -> dict[str, Plain]:
-    """The options that a file gives to a command, by their long names.
+    """Return the options that a file gives to a command, by their long names.
 
     Args:
         configuration: The file.
@@ -199,7 +199,7 @@ def options_for(
 
 
 def _placed(path: Path, name: str, value: Plain) -> Plain:
-    """The value with its path, where it has one, as seen from the working folder."""
+    """Return the value with its path, where it has one, as seen from the working folder."""
     if not isinstance(value, str):
         return value
     try:

@@ -16,7 +16,7 @@ _SILENT = ("Input", "Identity", "Output")
 
 
 def configuration_text(found: FirstLook, model: Path) -> str:
-    """The text of the file: what was found is set, what is not known is there as a comment.
+    """Return the text of the file: what was found is set, what is not known is there as a comment.
 
     Args:
         found: What was found in the model.
@@ -136,12 +136,12 @@ def _outputs(found: FirstLook) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; JSON's escapes are among TOML's, which takes no DEL."""
+    """Return a TOML string; JSON's escapes are among TOML's, which takes no DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _wrapped(text: str) -> list[str]:
-    """A comment of lines of bounded length, without what would end one."""
+    """Return a comment of lines of bounded length, without what would end one."""
     lines, line = [], "#"
     for word in "".join(each if each.isprintable() else " " for each in text).split():
         if len(line) + 1 + len(word) > _WIDTH and line != "#":

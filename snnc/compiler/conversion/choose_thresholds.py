@@ -269,7 +269,7 @@ class ChooseThresholds(Pass):
     def _nearest(
         self, layer: LayerData, op: SpikingLayer, proposals: list[tuple[FloatArray, FloatArray]]
     ) -> tuple[FloatArray, FloatArray]:
-        """For each channel, or for the layer, those thresholds and potentials whose rates come nearest to the ANN."""
+        """Return for each channel, or the layer, the thresholds and potentials whose rates come nearest to the ANN."""
         if len(proposals) == 1:
             return proposals[0]
         errors = torch.zeros(len(proposals), layer.node.shape[0], dtype=torch.float64)

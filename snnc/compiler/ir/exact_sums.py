@@ -93,7 +93,7 @@ def _pieces(synapse: Weighted) -> list[tuple[Weighted, slice | None]]:
 
 
 def _digits(synapse: Weighted) -> list[tuple[torch.Tensor, FloatArray]]:
-    """Integers and their grains, (neurons or channels,), which add up to a synapse's weights."""
+    """Return integers and their grains, (neurons or channels,), which add up to a synapse's weights."""
     if isinstance(synapse, Sparse):
         left, starts = synapse.matrix.data.copy(), synapse.matrix.indptr.astype(np.int64)
     else:

@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 def as_tensor(array: FloatArray, like: torch.Tensor) -> torch.Tensor:
-    """``array`` as a tensor of the precision and on the device of ``like``."""
+    """Return ``array`` as a tensor of the precision and on the device of ``like``."""
     return torch.as_tensor(array, dtype=like.dtype, device=like.device)
 
 
@@ -105,7 +105,7 @@ class ReLU(SameShape):
     stands_for: str | None = None
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Rectified input, truncated or in steps where the activation is so."""
+        """Return the rectified input, truncated or in steps where the activation is so."""
         (x,) = inputs
         if self.threshold is None:
             return x.relu()
@@ -178,16 +178,16 @@ class IntegrateAndFire(ReLU):
         return inputs[0]
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Rates."""
+        """Return the rates."""
         (x,) = inputs
         return rates(x, as_tensor(self.thresholds, x), as_tensor(self.potentials, x), self.timesteps)
 
     def keeps(self, other: ReLU) -> bool:
-        """Never: no other activation gives its levels."""
+        """Return False: no other activation gives its levels."""
         return False
 
     def learned(self, channels: int) -> tuple[FloatArray, FloatArray]:
-        """Its own."""
+        """Return its own."""
         return self.thresholds, self.potentials
 
 
@@ -198,7 +198,7 @@ class Softmax(SameShape):
     logarithm: bool
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Probabilities, or their logarithms."""
+        """Return probabilities, or their logarithms."""
         return inputs[0].log_softmax(1) if self.logarithm else inputs[0].softmax(1)
 
 
@@ -221,7 +221,7 @@ class Affine(SameShape):
         return inputs[0]
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Scaled and shifted input."""
+        """Return the scaled and shifted input."""
         (x,) = inputs
         scale, shift = (per_channel(as_tensor(each, x), x.dim() - 1) for each in (self.scale, self.shift))
         return x * scale + shift
@@ -255,7 +255,7 @@ class BatchNorm(SameShape):
         return self.as_affine().output_shape(*inputs)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Normalised input."""
+        """Return the normalised input."""
         return self.as_affine().apply(*inputs)
 
 
@@ -268,7 +268,7 @@ class Flatten(Operation):
         return (math.prod(inputs[0]),)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Flattened input."""
+        """Return the flattened input."""
         return inputs[0].flatten(1)
 
 
@@ -291,7 +291,7 @@ class Conv2d(Operation):
     groups: int = 1
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """(out_channels, height, width)."""
+        """Return (out_channels, height, width)."""
         (shape,) = inputs
         channels = self.weight.shape[1] * self.groups
         if len(shape) != 3 or shape[0] != channels:
@@ -348,14 +348,14 @@ class Linear(Operation):
     bias: FloatArray
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """(out_features,)."""
+        """Return (out_features,)."""
         (shape,) = inputs
         if math.prod(shape) != self.weight.shape[1]:
             raise ValueError(f"expected {self.weight.shape[1]} features, found shape {shape}")
         return (self.weight.shape[0],)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Product of the flattened input with the weights, plus bias."""
+        """Return the product of the flattened input with the weights, plus bias."""
         x = inputs[0].flatten(1)
         return F.linear(x, as_tensor(self.weight, x), as_tensor(self.bias, x))
 

@@ -48,7 +48,7 @@ class Pooling(Operation):
     padding: tuple[int, int] = (0, 0)
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """(channels, height, width)."""
+        """Return (channels, height, width)."""
         (shape,) = inputs
         if len(shape) != 3:
             raise ValueError(f"expected shape (channels, height, width), found {shape}")

@@ -37,7 +37,7 @@ class Sparse(Operation):
         return self.shape
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Product of the flattened input with the matrix, plus bias."""
+        """Return the product of the flattened input with the matrix, plus bias."""
         (x,) = inputs
         product = torch.sparse.mm(sparse_tensor(self.matrix, x), x.flatten(1).T)
         values: torch.Tensor = product.T.reshape(-1, *self.shape) + as_tensor(self.bias, x)
@@ -68,7 +68,7 @@ class ConvTranspose2d(Operation):
     groups: int = 1
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        """(out_channels, height, width)."""
+        """Return (out_channels, height, width)."""
         (shape,) = inputs
         if len(shape) != 3 or shape[0] != len(self.weight):
             raise ValueError(f"expected shape ({len(self.weight)}, height, width), found {shape}")
@@ -85,7 +85,7 @@ class ConvTranspose2d(Operation):
         return (len(self.bias), height, width)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Transposed convolution plus bias."""
+        """Return the transposed convolution plus bias."""
         (x,) = inputs
         return F.conv_transpose2d(
             x,

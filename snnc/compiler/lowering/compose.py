@@ -19,7 +19,7 @@ ENTRIES_MAXIMUM = 1 << 20
 
 
 def composed(first: Weighted, second: Weighted, shape: Shape) -> Weighted | None:
-    """``second`` behind ``first`` as one operation, always exact.
+    """Return ``second`` after ``first`` as one operation, always exact.
 
     Args:
         first: Reads an input of ``shape``.
@@ -75,7 +75,7 @@ def as_sparse(op: Weighted, shape: Shape) -> Sparse:
 
 
 def into_linear(first: Weighted, second: Linear, shape: Shape) -> Linear:
-    """``second`` behind ``first`` as one linear layer; always exact.
+    """Return ``second`` after ``first`` as one linear layer; always exact.
 
     Args:
         first: Reads an input of ``shape``.
@@ -103,7 +103,7 @@ def into_linear(first: Weighted, second: Linear, shape: Shape) -> Linear:
 
 
 def into_conv2d(first: Conv2d, second: Conv2d, shape: Shape) -> Conv2d | None:
-    """``second`` behind ``first`` as one convolution, or None where no single convolution is exact.
+    """Return ``second`` after ``first`` as one convolution, or None where no single convolution is exact.
 
     Exact where ``second`` does not pad, or where the zeros that it pads are what ``first`` would give outside its
     image: windows that hold nothing but padding, and no bias (pooling whose windows tile the image).

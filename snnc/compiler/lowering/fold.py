@@ -103,7 +103,7 @@ def _fold(graph: Graph, node: Node, consumer: Node) -> bool:
 
 
 def keeps_constants(op: Weighted) -> bool:
-    """Whether an operation gives each channel's constant back unchanged, as average pooling without padding does."""
+    """Return whether an operation keeps each channel's constant, as average pooling without padding does."""
     if not isinstance(op, Conv2d) or any(op.padding) or op.bias.any():
         return False
     depthwise = op.groups == op.weight.shape[0] and op.weight.shape[1] == 1
@@ -153,7 +153,7 @@ class FoldBatchNorm(Pass):
     acts_on = (BatchNorm,)
 
     def run(self, graph: Graph) -> PassResult:
-        """Fold or rewrites the nodes."""
+        """Fold or rewrite the nodes."""
         graph = graph.copy()
         folded = moved = 0
         for node in graph.of_kind(BatchNorm):

@@ -145,7 +145,7 @@ def _fire_together(graph: Graph, node: Node, *, rectified: bool) -> None:
 
 
 def _play_off(graph: Graph, node: Node, *, rectified: bool) -> None:
-    """The tournament.
+    """Build the tournament.
 
     A contestant is ``window . x + sum over levels l of wins[l] . p[l]``, with x the values of the window and p[l] what
     the population of level l gives. Of two contestants a and b the next level's neuron gives ``relu(b - a)``, and the

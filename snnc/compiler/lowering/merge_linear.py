@@ -120,7 +120,7 @@ def never_negative(form: tuple[Term, ...]) -> bool:
 
 
 def _weights_grown(graph: Graph, form: tuple[Term, ...], node: Node) -> int:
-    """Weights of a linear layer with a sum folded into it; 0 where that is no more than it has, or is no such layer."""
+    """Count the weights of a linear layer with a sum folded in; 0 where these are no more, or it is no such layer."""
     if not isinstance(node.op, Linear):
         return 0
     outputs, _ = node.op.weight.shape
@@ -172,7 +172,7 @@ def _eye(features: int) -> Linear:
 
 
 def _total(one: Weighted, other: Weighted) -> Weighted | None:
-    """Two operations on the same input as one, where that costs no entry more."""
+    """Return two operations on the same input as one, where that costs no further entry."""
     if isinstance(one, Sparse) and isinstance(other, Sparse):
         return replace(one, matrix=(one.matrix + other.matrix).tocsr(), bias=one.bias + other.bias)
     if isinstance(one, Linear) and isinstance(other, Linear):

@@ -88,7 +88,7 @@ class FormSpikingLayers(Pass):
 
 
 def _operations(graph: Graph, source: Node, names: Mapping[str, str], depths: Mapping[str, int]) -> list[Node]:
-    """The linear operations behind a node, as nodes that read populations or the input, in the order of rule 3."""
+    """Return the linear operations that make up a node, reading populations or the input, in rule 3's order."""
     if isinstance(source.op, Conv2d | Linear | Sparse):
         return [source]
     if not isinstance(source.op, Add):
@@ -121,7 +121,7 @@ def _modules(*nodes: Node) -> tuple[str, ...]:
 
 
 def _own(node: Node) -> tuple[str, ...]:
-    """Modules of a node that is folded into a layer; what fires by itself keeps its own."""
+    """Return the modules of a node that is folded into a layer; what fires by itself keeps its own."""
     return () if isinstance(node.op, Input | SpikeMax2d | Relay) else node.modules
 
 
@@ -189,7 +189,7 @@ class AlignPaths(Pass):
 
 
 def lead_of(node: Node, lead: int) -> int:
-    """Steps between the input of a node and its spikes, where spiking layers have a lead; memoryless ones have none."""
+    """Return the steps from a node's input to its spikes, for layers with a lead; memoryless ones have none."""
     return lead if isinstance(node.op, SpikingLayer) else 0
 
 

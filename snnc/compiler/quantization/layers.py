@@ -150,7 +150,7 @@ class LayerRounding:
     def input_deviation(
         self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
     ) -> float:
-        """How far rounding the weights for the input moves the drive of a step, in thresholds, mean of the channels."""
+        """Return how far rounding the input's weights moves a step's drive, in thresholds, mean of the channels."""
         worst = 0.0
         for index, (weight, synapse) in enumerate(zip(normalized.weights, synapses, strict=True)):
             place = (node.name, index)

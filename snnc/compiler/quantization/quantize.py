@@ -258,7 +258,7 @@ class Quantize(Pass):
         return replace(data.node, op=op)
 
     def _check_relayed(self, source: Node) -> None:
-        """What is memoryless fires or not: it cannot pass on numbers, as graded input has them."""
+        """Refuse graded input for a memoryless layer: it fires or not, and cannot pass on numbers."""
         if isinstance(source.op, Input) and self._coding.largest > 1:
             raise TargetError(
                 "would have to wait longer than a synapse can hold it back, and a relay passes no numbers on",

@@ -142,7 +142,7 @@ def _interval(layer: NormalizedLayer) -> tuple[float, float]:
 def _room(
     layer: NormalizedLayer, target: Target, timesteps: int, lead: int, low: float, high: float
 ) -> tuple[float, Window]:
-    """The largest scale at which a membrane fits whose inputs lie in [low, high], and its range in thresholds."""
+    """Return the largest scale at which a membrane with inputs in [low, high] fits, and its range in thresholds."""
     bias_low, bias_high = float(layer.bias.min()), float(layer.bias.max())
     if layer.spiking:
         bounds = window(low, high, 1.0, 1 - layer.start, timesteps, lead)

@@ -169,7 +169,7 @@ class WeightRounding:
         return drive
 
     def deviation(self, place: Place, change: FloatArray, unit: float) -> FloatArray:
-        """Standard deviation of what a change of the weights does to the drive in a step, (channels,), weight units.
+        """Return the standard deviation of a weight change's effect on the drive of a step, (channels,), weight units.
 
         Args:
             place: As for :meth:`mean_change`.
@@ -187,5 +187,5 @@ class WeightRounding:
         return place in self._moments
 
     def _by_group(self, weight: FloatArray, covariance: FloatArray) -> FloatArray:
-        """(groups, outputs / groups, fan-in)."""
+        """Return the weights as (groups, outputs / groups, fan-in)."""
         return weight.reshape(len(covariance), -1, covariance.shape[-1])

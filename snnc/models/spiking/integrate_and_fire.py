@@ -56,7 +56,7 @@ class IntegrateAndFire(nn.Module):
         self.steps = steps
 
     def forward(self, values: Tensor) -> Tensor:
-        """Rates for values that stay the same, (batch, channels, ...)."""
+        """Return rates for values that stay the same, (batch, channels, ...)."""
         threshold, potential = self._broadcast(self.threshold, values), self._broadcast(self.potential, values)
         return threshold * (spike_counts(values, threshold, potential, self.steps) / self.steps)
 
@@ -77,14 +77,14 @@ class IntegrateAndFire(nn.Module):
         return fire(drive, threshold, potential, self.steps, lead=lead, width=width)
 
     def keep_in_range(self) -> None:
-        """Moves thresholds and potentials back where a step of training left their range, in place."""
+        """Move thresholds and potentials back where a step of training left their range, in place."""
         with torch.no_grad():
             self.threshold.clamp_(min=SMALLEST * float(self.threshold.max()))
             self.potential.clamp_(min=0.0)
             torch.minimum(self.potential, self.threshold, out=self.potential)
 
     def extra_repr(self) -> str:
-        """Steps and channels, for ``print(network)``."""
+        """Return steps and channels, for ``print(network)``."""
         return f"steps={self.steps}, channels={len(self.threshold)}"
 
     @staticmethod

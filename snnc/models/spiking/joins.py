@@ -23,5 +23,5 @@ class Concatenation(nn.Module):
     """Several tensors, one behind the other along the channels."""
 
     def forward(self, *values: Tensor) -> Tensor:
-        """Joins them."""
+        """Join them."""
         return torch.cat(values, dim=1)

@@ -98,12 +98,12 @@ class SpikingNetwork(nn.Module):
         return [part for part in self.children() if isinstance(part, IntegrateAndFire)]
 
     def extra_repr(self) -> str:
-        """Steps and lead, for ``print(network)``."""
+        """Return steps and lead, for ``print(network)``."""
         return f"steps={self.steps}, lead={self.lead}"
 
 
 def _by_step(values: Tensor, steps: int) -> Tensor:
-    """(steps * batch, ...) as (steps, batch, ...), in whatever order it has in memory."""
+    """Return (steps * batch, ...) as (steps, batch, ...), in whatever order it has in memory."""
     apart: Tensor = values.unflatten(0, (steps, -1))  # type: ignore[no-untyped-call]
     return apart
 

@@ -204,7 +204,7 @@ class _FusedFire(torch.autograd.Function):
 
 
 def _rows(values: Tensor, channels: int) -> Tensor:
-    """(steps, batch, channels, ...) as (steps, places of all samples, channels); a view where channels come last."""
+    """Return (steps, batch, channels, ...) as (steps, all places, channels); a view where channels come last."""
     steps = len(values)
     return values.movedim(2, -1).reshape(steps, -1, channels).contiguous()
 
@@ -241,7 +241,7 @@ class _Fire(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Back through the steps, from the last one on."""
+        """Go back through the steps, from the last one on."""
         (gradient,) = gradients
         potentials, threshold, potential = context.saved_tensors
         steps, lead, given = context.steps, context.lead, context.given

@@ -100,7 +100,7 @@ class Augmentation:
         return images
 
     def after_normalisation(self, images: Tensor) -> Tensor:
-        """Cutout.
+        """Cut out a window.
 
         Args:
             images: Shape (N, C, H, W), floats of mean 0.
@@ -138,7 +138,7 @@ def shifted(images: Tensor, maximum_shift: int, *, border: Literal["replicate", 
 
 
 def _outside_window(count: int, length: int) -> Tensor:
-    """For each of ``count`` images, which places of an axis lie outside a window around a random place."""
+    """Return for each of ``count`` images which places of an axis lie outside a window around a random place."""
     start = torch.randint(0, length, (count, 1)) - CUTOUT_SIDE // 2
     place = torch.arange(length)
     return (place < start) | (place >= start + CUTOUT_SIDE)

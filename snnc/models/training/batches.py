@@ -21,7 +21,7 @@ class Batches(Protocol):
     """Images that are drawn in batches."""
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
 
     def draw(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return some of the images.

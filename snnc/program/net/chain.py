@@ -14,7 +14,7 @@ from snnc.program.net.fields import GROUPS_MAXIMUM, write_dataset, write_text
 
 
 def joined_groups(weight: NDArray[np.int16], groups: int) -> tuple[NDArray[np.int16], int]:
-    """The same convolution with at most 127 groups.
+    """Return the same convolution with at most 127 groups.
 
     Lava's Conv keeps the number of groups in eight signed bits (lava/proc/conv/models.py), so 128 groups become -128.
     Several groups are joined into one, with zero weights between them.
@@ -40,7 +40,7 @@ def joined_groups(weight: NDArray[np.int16], groups: int) -> tuple[NDArray[np.in
 
 
 def original_groups(weight: NDArray[np.int16], netx: int, groups: int) -> NDArray[np.int16]:
-    """The inverse of :func:`joined_groups`: the weights of ``groups`` groups out of those of ``netx`` groups."""
+    """Return the inverse of :func:`joined_groups`: the weights of ``groups`` groups out of those of ``netx`` groups."""
     if netx == groups:
         return weight
     joined = groups // netx
@@ -66,7 +66,7 @@ class NetxChainWriter:
         self.input = self._entry("input", coding.shape)
 
     def add(self, synapse: Synapse, source: tuple[int, ...], shape: tuple[int, ...]) -> h5py.Group:
-        """Writes a layer, but for its neurons, with a flatten before it where an image becomes features.
+        """Write a layer, but for its neurons, with a flatten before it where an image becomes features.
 
         Args:
             synapse: Its first synapse.

@@ -46,26 +46,26 @@ class Fields:
         self.checks = Checks(f"{file}:{group.name}", advice=self.ADVICE, error=FormatError)
 
     def error(self, problem: str, *, expected: str | None = None, found: str | None = None) -> SnncError:
-        """The error for this group."""
+        """Return the error for this group."""
         return self.checks.error(problem, expected=expected, found=found)
 
     def has(self, name: str) -> bool:
-        """Whether an attribute or a member of that name exists."""
+        """Return whether an attribute or a member of that name exists."""
         return name in self._group.attrs or has_member(self._group, name)
 
     def group(self, name: str) -> Self:
-        """A subgroup."""
+        """Return a subgroup."""
         return type(self)(self._member(name, h5py.Group), self._file)
 
     def groups(self) -> list[Self]:
-        """The subgroups ``0``, ``1``, ... that make up a list; anything else in the group is an error."""
+        """Return the subgroups ``0``, ``1``, ... that make up a list; anything else in the group is an error."""
         self._read.update(self._group)
         self.finish()
         names = [str(index) for index in range(len(self._group))]
         return [self.group(name) for name in names]
 
     def text(self, name: str) -> str:
-        """A string, as an attribute or as netx's one-element dataset."""
+        """Return a string, as an attribute or as netx's one-element dataset."""
         if name in self._group.attrs:
             value = self._attribute(name)
         else:
@@ -81,13 +81,13 @@ class Fields:
         return value
 
     def choice(self, name: str, *choices: str) -> str:
-        """A string out of several."""
+        """Return a string out of several."""
         value = self.text(name)
         self.checks.choice(name, value, *choices)
         return value
 
     def json(self, name: str) -> object:
-        """A JSON text."""
+        """Return a JSON text."""
         try:
             value = json.loads(self.text(name))
         except (ValueError, RecursionError) as error:
@@ -96,11 +96,11 @@ class Fields:
         return value
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """An integer within [low, high]."""
+        """Return an integer within [low, high]."""
         return self.integers(name, (), low, high).item()
 
     def integers(self, name: str, shape: tuple[int | None, ...], low: int, high: int) -> NDArray[np.int64]:
-        """Integers within [low, high].
+        """Return integers within [low, high].
 
         Args:
             name: Attribute or dataset.
@@ -113,18 +113,18 @@ class Fields:
         return array.astype(np.int64)
 
     def shape_of(self, name: str) -> tuple[int, ...]:
-        """The shape of a dataset, of which nothing is read."""
+        """Return the shape of a dataset, of which nothing is read."""
         shape: tuple[int, ...] = self._member(name, h5py.Dataset).shape
         return shape
 
     def floats(self, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
-        """Finite floating-point numbers."""
+        """Return finite floating-point numbers."""
         array = self.array(name, shape, "f").astype(np.float64)
         self.checks.floats(name, array, shape)
         return array
 
     def finish(self) -> None:
-        """Everything in the group must have been read: what is not understood must not be ignored."""
+        """Check that everything in the group has been read: what is not understood must not be ignored."""
         unknown = sorted(({*self._group.attrs} | {*self._group}) - self._read)
         if unknown:
             raise self.error(f"unknown field {unknown[0]!r}")
@@ -143,7 +143,7 @@ class Fields:
         return self._group.attrs[name]
 
     def array(self, name: str, shape: tuple[int | None, ...], kinds: str) -> NDArray[np.generic]:
-        """Numbers, of which none is read before type and shape are what they should be.
+        """Return numbers, of which none is read before type and shape are what they should be.
 
         Args:
             name: Attribute or dataset.
@@ -162,7 +162,7 @@ LEVEL = 4
 
 
 def write_dataset(group: h5py.Group, name: str, value: object) -> None:
-    """Numbers, compressed where they are many."""
+    """Write numbers, compressed where they are many."""
     data = np.asarray(value)
     # Small arrays grow when compressed.
     options = {"compression": "gzip", "compression_opts": LEVEL, "shuffle": True} if data.size > 256 else {}
@@ -170,16 +170,16 @@ def write_dataset(group: h5py.Group, name: str, value: object) -> None:
 
 
 def write_text(group: h5py.Group, name: str, value: str) -> None:
-    """A string as netx reads it: one fixed-length ASCII entry."""
+    """Write a string as netx reads it: one fixed-length ASCII entry."""
     group.create_dataset(name, (1,), "S10", data=[value.encode("ascii")], track_times=False)
 
 
 def write_string(group: h5py.Group, name: str, value: str) -> None:
-    """A string of fixed length: those of variable length lie in a heap, in which a damaged file makes HDF5 hang."""
+    """Write a string of fixed length: those of variable length lie in a heap, where a damaged file makes HDF5 hang."""
     group.attrs[name] = np.bytes_(value.encode("utf-8"))
 
 
 def write_json(group: h5py.Group, name: str, value: object) -> None:
-    """A structure of any size: an attribute ends at 64 KiB."""
+    """Write a structure of any size: an attribute ends at 64 KiB."""
     data = json.dumps(value, sort_keys=True).encode("ascii")
     group.create_dataset(name, (1,), f"S{len(data)}", data=[data], track_times=False)

@@ -50,7 +50,7 @@ HEAP_MAXIMUM = 1 << 24
 
 
 def read_heap_text(dataset: h5py.Dataset) -> bytes:
-    """The one text that a dataset of one entry holds.
+    """Return the one text that a dataset of one entry holds.
 
     Args:
         dataset: Of shape () or (1,) and of a type of variable length.
@@ -69,7 +69,7 @@ def read_heap_text(dataset: h5py.Dataset) -> bytes:
 
 
 def check_all_heaps(file: IO[bytes]) -> None:
-    """Looks over all that HDF5 may take for a heap, whatever refers to it.
+    """Look over all that HDF5 may take for a heap, whatever refers to it.
 
     To open an array is enough: one that claims to be put together of others has their names in a heap.
 
@@ -91,7 +91,7 @@ def check_all_heaps(file: IO[bytes]) -> None:
 
 
 def _occurrences(file: IO[bytes], wanted: bytes) -> Iterator[int]:
-    """Where some bytes are found in a file."""
+    """Yield where some bytes are found in a file."""
     start, before = 0, b""
     file.seek(0)
     while content := file.read(AT_ONCE):
@@ -113,7 +113,7 @@ class CheckedHeaps:
         self._sizes: dict[int, dict[int, int]] = {}
 
     def check(self, dataset: h5py.Dataset) -> None:
-        """Looks over what a dataset of texts of variable length refers to.
+        """Look over what a dataset of texts of variable length refers to.
 
         Raises:
             ValueError: A text is not where it should be; says what is wrong.
@@ -132,7 +132,7 @@ class CheckedHeaps:
 
 
 def _references(dataset: h5py.Dataset, file: IO[bytes]) -> list[tuple[int, int, int]]:
-    """Length, address of the heap and index in it, of each text."""
+    """Return length, address of the heap and index in it, of each text."""
     plan = dataset.file.id.get_create_plist()
     place = dataset.id.get_offset()
     if plan.get_sizes() != (8, 8) or plan.get_userblock() or place is None:
@@ -143,7 +143,7 @@ def _references(dataset: h5py.Dataset, file: IO[bytes]) -> list[tuple[int, int, 
 
 
 def _heap(file: IO[bytes], address: int) -> dict[int, bytes]:
-    """The objects of a heap by their index; each step goes on by the size of an object's head at least."""
+    """Return the objects of a heap by their index; each step goes on by the size of an object's head at least."""
     file.seek(address)
     kind, version, size = HEAP_HEAD.unpack(_exactly(file.read(HEAP_HEAD.size), HEAP_HEAD.size))
     if kind != b"GCOL" or version != 1 or not HEAP_HEAD.size <= size <= HEAP_MAXIMUM:
@@ -187,7 +187,7 @@ LAYOUTS = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
 
 
 def check_plain_file(path: str | Path) -> None:
-    """Checks that there is a file that can be read: a pipe would make us wait, and a device may never end.
+    """Check that there is a file that can be read: a pipe would make us wait, and a device may never end.
 
     Raises:
         FormatError: There is none.
@@ -200,12 +200,12 @@ def check_plain_file(path: str | Path) -> None:
 
 
 def has_member(group: h5py.Group, name: str) -> bool:
-    """Whether a group holds something of that name. A link is not followed, as ``in`` would do."""
+    """Return whether a group holds something of that name. A link is not followed, as ``in`` would do."""
     return bool(group.id.links.exists(name.encode()))
 
 
 def _stored_name(key: str | bytes) -> bytes:
-    """A name as HDF5 has it; h5py gives one that is no UTF-8 as bytes."""
+    """Return a name as HDF5 has it: h5py gives one that is no UTF-8 as bytes."""
     return key if isinstance(key, bytes) else key.encode("utf-8", "surrogateescape")
 
 
@@ -240,7 +240,7 @@ class Admitted:
         self._groups: set[int] = set()
 
     def check(self, file: h5py.File) -> None:
-        """Goes through all of an open file.
+        """Go through all of an open file.
 
         Raises:
             FormatError: It holds something that is not admitted.

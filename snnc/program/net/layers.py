@@ -135,7 +135,7 @@ class SpikingLayers:
 
 
 def _chain(synapses: list[list[Fields]], sources: list[list[int]]) -> tuple[int, ...]:
-    """The layers whose first synapse is not stored beside the others, since netx has it."""
+    """Return the layers whose first synapse is not stored beside the others, since netx has it."""
     path = [len(sources) - 1]
     while (source := sources[path[-1]][0]) >= 0:
         path.append(source)
@@ -143,7 +143,7 @@ def _chain(synapses: list[list[Fields]], sources: list[list[int]]) -> tuple[int,
 
 
 def _layer(own: Fields, shape: tuple[int, ...], *, is_readout: bool) -> Form:
-    """The form of a layer, but for its synapses."""
+    """Return the form of a layer, but for its synapses."""
     bias: Shape = (shape[0],)
     if len(shape) == 3:
         bias = shape if own.shape_of("bias") == shape else (shape[0], 1, 1)

@@ -22,7 +22,7 @@ from snnc.program.validate import validate
 
 
 def load(path: str | Path) -> CompiledNetwork:
-    """Reads a .net file and checks all of it.
+    """Read a .net file and check all of it.
 
     Args:
         path: The file.

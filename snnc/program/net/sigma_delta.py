@@ -82,7 +82,7 @@ def _layer(own: Fields, chain: NetxChain, source: int, from_shape: tuple[int, ..
 
 
 def _threshold(entry: Fields) -> int | None:
-    """The delta threshold of an entry's neurons; None where they are a readout."""
+    """Return the delta threshold of an entry's neurons; None where they are a readout."""
     neuron = entry.group("neuron")
     neuron.choice("type", "SDNN")
     threshold = None

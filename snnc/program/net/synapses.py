@@ -79,7 +79,7 @@ def _read_convolution(own: Fields, netx: Fields | None, from_shape: tuple[int, .
 
 
 def _own_groups(weights: Fields, weight: NDArray[Any], declared: int, groups: int) -> NDArray[Any]:
-    """The weights of a convolution's groups, of which netx may join several."""
+    """Return the weights of a convolution's groups, of which netx may join several."""
     own = original_groups(weight, declared, groups)
     if declared != groups and not np.array_equal(joined_groups(own, groups)[0], weight):
         raise weights.error("weight connects channels of different groups", expected=f"{groups} groups")

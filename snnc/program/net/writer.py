@@ -89,7 +89,7 @@ def _write_spiking(program: Program, netx: h5py.Group, file: h5py.File) -> None:
 
 
 def _write_netx(netx: h5py.Group, program: Program) -> None:
-    """The part of the network that netx can load: the chain."""
+    """Write the part of the network that netx can load: the chain."""
     target = get_target(program.target)
     chain = NetxChainWriter(netx, program.coding)
     for layer in (program.layers[each] for each in program.chain):

@@ -22,7 +22,7 @@ WEIGHT_BITS = 8
 
 
 def loihi_dense_weights(*matrices: NDArray[np.integer[Any]]) -> list[tuple[NDArray[np.int32], int]]:
-    """The weights that act, traps included.
+    """Return the weights that act, traps included.
 
     ``lava.lib.dl.netx.utils.optimize_weight_bits`` scales weights up by a power of two until they fill eight bits, and
     says how many of these are used; ``lava.utils.weightutils`` (``determine_sign_mode``, ``clip_weights``,
@@ -55,19 +55,19 @@ def loihi_dense_weights(*matrices: NDArray[np.integer[Any]]) -> list[tuple[NDArr
 
 
 def _without_shift(acting: NDArray[np.int64], shift: int) -> tuple[NDArray[np.int32], int]:
-    """Shifted weights where that is the same as shifting their sums, else the weights and the shift."""
+    """Return shifted weights where that is the same as shifting their sums, else the weights and the shift."""
     if not (acting & ((1 << shift) - 1)).any():
         return (acting >> shift).astype(np.int32), 0
     return acting.astype(np.int32), shift
 
 
 def _unused_bits(weight: NDArray[np.int64]) -> int:
-    """How many of the lowest eight bits, at most, are 0 in all weights."""
+    """Return how many of the lowest bits, at most eight, are 0 in all weights."""
     return next((bits for bits in range(WEIGHT_BITS, 0, -1) if not (weight & ((1 << bits) - 1)).any()), 0)
 
 
 def _truncated(weight: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
-    """What Lava's dense synapse keeps of weights that are said to have so many bits."""
+    """Return what Lava's dense synapse keeps of weights that are said to have so many bits."""
     inhibitory, mixed = weight.max() <= 0, weight.min() < 0 < weight.max()
     sizes = -weight if inhibitory else weight
     sizes = np.clip(sizes, LOWEST if mixed else 0, HIGHEST)
@@ -86,7 +86,7 @@ DELAY_MAXIMUM = 62
 
 
 def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> Block:
-    """A convolution; kernels are turned around twice on their way into Lava, so that it is PyTorch's.
+    """Return a convolution; kernels are turned around twice on their way into Lava, so that it is PyTorch's.
 
     Args:
         entry: The entry.
@@ -136,7 +136,7 @@ def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> B
 def read_dense(
     entry: NetxFields, source: tuple[int, ...] | None, notes: list[str], *, is_recurrent: bool = False
 ) -> Block:
-    """A dense layer, with the weights that netx and Lava make of its own.
+    """Return a dense layer, with the weights that netx and Lava make of its own.
 
     Args:
         entry: The entry.
@@ -176,7 +176,7 @@ def read_dense(
 
 
 def _matrix(entry: NetxFields, name: str, rows: int, columns: int | None) -> NDArray[np.int64]:
-    """Weights, (rows, columns), of one or two axes; of any number of columns where that is None."""
+    """Return weights, (rows, columns), of one or two axes; of any number of columns where that is None."""
     stored = entry.shape_of(name)
     shape = (rows, stored[0] // rows) if len(stored) == 1 and stored[0] % rows == 0 else stored
     if len(shape) != 2 or 0 in shape or shape != (rows, columns or shape[1]):
@@ -186,7 +186,7 @@ def _matrix(entry: NetxFields, name: str, rows: int, columns: int | None) -> NDA
 
 
 def _pair(entry: NetxFields, name: str, low: int) -> tuple[int, int]:
-    """(vertical, horizontal) of one number or two."""
+    """Return (vertical, horizontal) from one number or two."""
     stored = entry.shape_of(name)
     if stored not in ((), (2,)):
         raise entry.error(f"{name} has the wrong shape", expected="one number or two", found=str(stored))
@@ -206,7 +206,7 @@ def _convolution_bias(entry: NetxFields, shape: tuple[int, ...]) -> NDArray[np.i
 
 
 def _delay(entry: NetxFields, shape: tuple[int, ...], notes: list[str]) -> NDArray[np.int64] | None:
-    """Steps for each synapse, (out, in), of one number, one for each neuron or, if those differ, one for each input."""
+    """Return steps for each synapse, (out, in), from one number, one a neuron or, if those differ, one an input."""
     if not entry.has("delay"):
         return None
     stored = entry.shape_of("delay")

@@ -158,5 +158,5 @@ class NetxNetwork:
         return any(block.recurrent or (block.connections and block.connections.longest_delay) for block in self.blocks)
 
     def source_shape(self, index: int) -> tuple[int, ...]:
-        """Shape of what a block's synapses read."""
+        """Return the shape of what a block's synapses read."""
         return self.blocks[index - 1].shape if index else self.input_shape

@@ -19,7 +19,7 @@ class NetxFields(Fields):
     ADVICE = "docs/netx.md says what can be read"
 
     def text(self, name: str) -> str:
-        """A string: one entry of fixed length, or of variable length as h5py writes it."""
+        """Return a string: one entry of fixed length, or of variable length as h5py writes it."""
         dataset = self._member(name, h5py.Dataset)
         if dataset.shape not in ((), (1,)) or dataset.dtype.kind not in "SO":
             raise self.error(f"{name} is not a string", found=f"{dataset.dtype} of shape {dataset.shape}")
@@ -35,14 +35,14 @@ class NetxFields(Fields):
         return bytes(value).decode("ascii", "replace")
 
     def whole(self, name: str, low: int, high: int) -> int:
-        """One whole number within [low, high], alone or as an array of one."""
+        """Return one whole number within [low, high], alone or as an array of one."""
         stored = self.shape_of(name)
         if math.prod(stored) != 1:
             raise self.error(f"{name} has the wrong size", expected="1", found=f"shape {stored}")
         return int(self.whole_numbers(name, stored, low, high).item())
 
     def whole_numbers(self, name: str, shape: tuple[int | None, ...], low: int, high: int) -> NDArray[np.int64]:
-        """Whole numbers within [low, high], stored as integers or truth values or, as lava-dl does, as floats.
+        """Return whole numbers within [low, high], stored as integers or truth values or, as lava-dl does, as floats.
 
         Args:
             name: The dataset.
@@ -57,7 +57,7 @@ class NetxFields(Fields):
         return array.astype(np.int64)
 
     def ignore(self, *names: str) -> None:
-        """Members that may be there and mean nothing to Lava."""
+        """Admit members that may be there and mean nothing to Lava."""
         for name in names:
             if self.has(name):
                 self._member(name, h5py.Dataset)
@@ -82,7 +82,7 @@ TRAINING_ONLY = ("scaleRho", "tauRho", "theta")
 def read_neurons(
     entry: NetxFields, shape: tuple[int, ...], notes: list[str], *, bias: NDArray[np.int64] | None
 ) -> Neurons:
-    """Reads the neurons of an entry.
+    """Read the neurons of an entry.
 
     Args:
         entry: The entry.

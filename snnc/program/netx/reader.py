@@ -35,7 +35,7 @@ def read_chain(
     skip_layers: int,
     timesteps: int | None,
 ) -> NetxNetwork:
-    """Reads entries in their order.
+    """Read entries in their order.
 
     Args:
         layers: The group ``layer``, for errors.
@@ -85,7 +85,7 @@ class _Chain:
         self.loadable = 0
 
     def read(self, index: int, entry: NetxFields) -> None:
-        """The next entry."""
+        """Read the next entry."""
         kind = entry.text("type")
         if self.outputs is not None:
             raise entry.error("comes behind an average", expected="nothing", found=kind)
@@ -171,7 +171,7 @@ class _Chain:
         self._shape = block.shape
 
     def _read_by(self, block: Block) -> tuple[int, ...] | None:
-        """Shape of what the first block reads."""
+        """Return the shape of what the first block reads."""
         if block.connections is None:
             return block.shape
         if block.connections.kind == "conv" or self._shape is not None:
@@ -185,7 +185,7 @@ NUMBERS_MAXIMUM = 1 << 26
 
 
 def is_netx(path: str | Path) -> bool:
-    """Whether a file is netx of someone else's: it has netx's group and not ours. False for what cannot be read."""
+    """Return whether a file is someone else's netx: it has netx's group, not ours. False for what cannot be read."""
     if not Path(path).is_file() or not h5py.is_hdf5(str(path)):
         return False
     try:
@@ -196,7 +196,7 @@ def is_netx(path: str | Path) -> bool:
 
 
 def load_netx(path: str | Path, *, num_layers: int | None = None, skip_layers: int = 0) -> NetxNetwork:
-    """Reads a netx file of lava-dl and checks all of it.
+    """Read a netx file of lava-dl and check all of it.
 
     Args:
         path: The file.

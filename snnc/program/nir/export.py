@@ -55,7 +55,7 @@ def export_nir(program: Program, path: str | Path, form: Form = "if") -> None:
 
 
 def nir_graph(program: Program, form: Form = "if") -> Any:
-    """A program as a ``nir.NIRGraph``.
+    """Return a program as a ``nir.NIRGraph``.
 
     The input takes the levels of ``program.coding.spikes``, one step after the other. The output gives what the readout
     receives in each step; its sum over T steps is the readout's potential.
@@ -135,7 +135,7 @@ class _Export:
         self._edges += [(name, loop), (loop, name)]
 
     def _bias_map(self, index: int, layer: Layer) -> str:
-        """Where the synapses of a layer lead: to it, or to a node that adds a bias which NIR's nodes cannot hold."""
+        """Return where a layer's synapses lead: to it, or to a node that adds a bias which NIR's nodes cannot hold."""
         name = self._places.source(index)
         if not has_bias_map(layer):
             return name
@@ -175,7 +175,7 @@ class _Export:
         self._edges.append((name, target))
 
     def _flattened(self, source: str, shape: tuple[int, ...]) -> str:
-        """A node with the values of another as a vector; there is one for all that read it."""
+        """Return a node with the values of another as a vector; there is one for all that read it."""
         name = f"{source}_flat"
         if name not in self._nodes:
             self._nodes[name] = self._nir.Flatten({"input": np.array(shape)}, start_dim=0, end_dim=-1)

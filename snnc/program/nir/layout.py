@@ -45,7 +45,7 @@ FORMS: tuple[Form, ...] = ("if", "cuba")
 
 
 def nir_form(name: str) -> Form:
-    """The form of a name.
+    """Return the form of a name.
 
     Raises:
         OptionError: There is none of that name.
@@ -71,27 +71,27 @@ class Places:
     program: Program
 
     def source(self, index: int) -> str:
-        """The node that sends the spikes of a layer; -1: the input."""
+        """Return the node that sends the spikes of a layer; -1: the input."""
         return "input" if index < 0 else f"layer{index}"
 
     def synapse(self, index: int, position: int) -> str:
-        """The node of a synapse into a layer."""
+        """Return the node of a synapse into a layer."""
         return f"layer{index}_synapse{position}"
 
     def is_flat(self, index: int) -> bool:
-        """Whether a population stands as a vector in the graph."""
+        """Return whether a population stands as a vector in the graph."""
         if index < 0:
             return len(self.program.coding.shape) == 1
         layer = self.program.layers[index]
         return len(layer.shape) == 1 or any(each.kind == "sparse" for each in layer.synapses)
 
     def shape(self, index: int) -> tuple[int, ...]:
-        """The shape of a population in the graph."""
+        """Return the shape of a population in the graph."""
         shape = self.program.source_shape(index)
         return (math.prod(shape),) if self.is_flat(index) else shape
 
     def check(self, form: Form) -> None:
-        """Makes sure that NIR can hold the program.
+        """Make sure that NIR can hold the program.
 
         Args:
             form: What neurons become.
@@ -135,12 +135,12 @@ class Places:
 
 
 def has_bias_map(layer: Layer) -> bool:
-    """Whether a convolution feeds the layer and its bias differs within a channel: no field of NIR's holds that."""
+    """Return whether a convolution feeds the layer and its bias differs within a channel: NIR has no field for it."""
     return layer.synapses[0].kind == "conv" and layer.bias.size != layer.shape[0]
 
 
 def export_notes(program: Program, form: Form) -> tuple[str, ...]:
-    """Sentences for whoever exported a program.
+    """Return sentences for whoever exported a program.
 
     Args:
         program: The program.

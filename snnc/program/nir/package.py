@@ -15,7 +15,7 @@ __all__ = ["check_nir_file", "looks_like_nir", "nir_package"]
 
 
 def nir_package(where: str) -> Any:
-    """The package.
+    """Return the package.
 
     Args:
         where: The file that it is needed for.
@@ -30,7 +30,7 @@ def nir_package(where: str) -> Any:
 
 
 def looks_like_nir(path: str | Path) -> bool:
-    """Whether a file is HDF5 with the two entries that NIR's files have at the top."""
+    """Return whether a file is HDF5 with the two entries that NIR's files have at the top."""
     try:
         if not Path(path).is_file():
             return False
@@ -42,7 +42,7 @@ def looks_like_nir(path: str | Path) -> bool:
 
 
 def check_nir_file(file: h5py.File, name: str) -> None:
-    """Goes through all of an open file.
+    """Go through all of an open file.
 
     Args:
         file: The file.

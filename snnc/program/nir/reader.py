@@ -28,7 +28,7 @@ __all__ = ["difference", "is_nir", "load_nir", "read_graph"]
 
 
 def difference(found: Any, expected: Any) -> str | None:
-    """The first place where a graph is another one, such as ``node layer0: v_threshold``; None if there is none.
+    """Return the first place where a graph is another one, such as ``node layer0: v_threshold``; None if there is none.
 
     Args:
         found: A ``nir.NIRGraph``.
@@ -64,7 +64,7 @@ is_nir = looks_like_nir
 
 
 def read_graph(path: str | Path) -> Any:
-    """Reads a NIR file as a ``nir.NIRGraph``. No code is run, and no more memory is taken than the file has bytes for.
+    """Read a NIR file as a ``nir.NIRGraph``. No code is run, and no more memory is taken than the file has bytes for.
 
     Args:
         path: The file.
@@ -90,7 +90,7 @@ def read_graph(path: str | Path) -> Any:
 
 
 def load_nir(path: str | Path) -> Program:
-    """Reads the program that a NIR file of :func:`export_nir` holds.
+    """Read the program that a NIR file of :func:`export_nir` holds.
 
     Args:
         path: The file.

@@ -55,7 +55,7 @@ def _layer(graph: Any, index: int) -> Form:
 
 
 def _initial_potential(node: Any, threshold: list[int] | None) -> int:
-    """Theta less the level from which the node fires, which is the same for all of its neurons."""
+    """Return theta less the level from which the node fires, which is the same for all of its neurons."""
     level = getattr(node, "v_threshold", None)
     if threshold is None or level is None:
         return 0
@@ -64,7 +64,7 @@ def _initial_potential(node: Any, threshold: list[int] | None) -> int:
 
 
 def _exponent(value: object) -> int:
-    """A number of bits to shift by, before anything is shifted: without bounds it would fill the memory."""
+    """Return a number of bits to shift by, before anything is shifted: without bounds it would fill the memory."""
     if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAX:
         raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAX}")
     return value

@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 def dense_weight(synapse: Synapse, source_shape: tuple[int, ...]) -> Floats:
-    """What a spike adds, with a number for each pair of connected channels or neurons.
+    """Return what a spike adds, with a number for each pair of connected channels or neurons.
 
     Args:
         synapse: The synapse.
@@ -45,7 +45,7 @@ def dense_weight(synapse: Synapse, source_shape: tuple[int, ...]) -> Floats:
 def synapse_weight(
     weight: NDArray[Any], kind: str, exponent: int, groups: int, entries: Entries | None
 ) -> NDArray[np.int16]:
-    """The inverse of :func:`dense_weight`.
+    """Return the inverse of :func:`dense_weight`.
 
     Args:
         weight: What stands in the graph.

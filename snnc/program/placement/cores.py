@@ -66,7 +66,7 @@ class Placement:
         return math.ceil(self.cores / self.target.cores_per_chip)
 
     def errors(self) -> tuple[TargetError, ...]:
-        """One for each layer that does not fit: it names layer and rule, what is used and what is available."""
+        """Return an error for each layer that does not fit, with layer, rule, what is used and what is available."""
         return tuple(
             TargetError(
                 f"does not fit a core of {self.target.name}: {placed.broken.name}",
@@ -81,7 +81,7 @@ class Placement:
 
 
 def place(program: CompiledNetwork, target: Target) -> Placement:
-    """Cuts each layer into blocks that a core holds.
+    """Cut each layer into blocks that a core holds.
 
     The rule: layers from the last to the first, since what a layer sends depends on how its readers are cut. Each
     begins as one block. As long as a core's limit is broken, the layer is cut into shorter ranges along one axis: the
@@ -133,13 +133,13 @@ def _load(demand: Demand, target: Target) -> float:
 
 
 def _worst(demand: Demand, target: Target) -> Rule | None:
-    """The rule that is broken most; None where none is."""
+    """Return the rule that is broken most; None where none is."""
     rule = max(RULES, key=lambda each: each.load(demand, target))
     return rule if rule.load(demand, target) > 1 else None
 
 
 def _control(program: CompiledNetwork, placed: list[PlacedLayer], target: Target) -> tuple[int, int]:
-    """Number of neurons beside the layers', and of cores for them."""
+    """Return the number of neurons beside the layers', and of cores for them."""
     neurons = program.control_neurons
     if not neurons:
         return 0, 0

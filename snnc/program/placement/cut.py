@@ -38,14 +38,14 @@ class Cut:
         return self.channels * self.rows * self.columns
 
     def finer(self, axis: Axis, shape: tuple[int, ...]) -> Cut | None:
-        """The next cut whose longest range along an axis is shorter; None where each range is of length 1."""
+        """Return the next cut whose longest range along an axis is shorter; None where each range is of length 1."""
         size = image_shape(shape)[("channels", "rows", "columns").index(axis)]
         now = getattr(self, axis)
         longest = math.ceil(size / now)
         return replace(self, **{axis: math.ceil(size / (longest - 1))}) if longest > 1 else None
 
     def ranges(self, shape: tuple[int, ...]) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
-        """Where the ranges begin and end: (channels + 1,), (rows + 1,) and (columns + 1,), from 0 to the size."""
+        """Return where ranges begin and end: (channels + 1,), (rows + 1,) and (columns + 1,), from 0 to the size."""
         channels, rows, columns = (
             np.arange(count + 1, dtype=np.int64) * size // count
             for count, size in zip((self.channels, self.rows, self.columns), image_shape(shape), strict=True)
@@ -53,14 +53,14 @@ class Cut:
         return channels, rows, columns
 
     def sums(self, values: IntegerArray) -> IntegerArray:
-        """The sum of each block: values of shape (channels, height, width) to (channels, rows, columns) of the cut."""
+        """Return each block's sum: from values (channels, height, width) to (channels, rows, columns) of the cut."""
         for axis, edges in enumerate(self.ranges(values.shape)):
             values = np.add.reduceat(values, edges[:-1], axis=axis)
         return values
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Features as an image of one pixel."""
+    """Return features as an image of one pixel."""
     channels, height, width = shape if len(shape) == 3 else (shape[0], 1, 1)
     return channels, height, width
 
@@ -83,7 +83,7 @@ class Reached:
 
 
 def reached(synapse: Synapse, source_shape: tuple[int, ...], shape: tuple[int, ...], cut: Cut) -> Reached:
-    """What a synapse of a layer needs.
+    """Return what a synapse of a layer needs.
 
     Args:
         synapse: The synapse.

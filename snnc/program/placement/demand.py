@@ -31,7 +31,7 @@ class Rule:
     advice: str
 
     def load(self, demand: Demand, target: Target) -> float:
-        """The largest share of what is available that a block uses; 0 where nothing is published."""
+        """Return the largest share of what is available that a block uses; 0 where nothing is published."""
         limit = self.available(target)
         return 0.0 if limit is None else float(self.used(demand).max()) / limit
 
@@ -86,7 +86,7 @@ class Demand:
 
 
 def layer_demand(program: CompiledNetwork, index: int, cut: Cut, destinations: IntegerArray, target: Target) -> Demand:
-    """What a layer asks.
+    """Return what a layer asks.
 
     A stored weight takes ``target.weight_bits``, and the bits of a delay where it has one. Where neither a kernel nor a
     full matrix says whose it is, the bits of a neuron's number within its core come on top. What a chip needs beyond

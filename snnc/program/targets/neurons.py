@@ -16,7 +16,7 @@ REFUSED = {
 
 
 def check_neuron(neuron: str) -> None:
-    """Makes sure that a chip has a kind of neuron.
+    """Make sure that a chip has a kind of neuron.
 
     Args:
         neuron: ``if``, ``sdnn``, or the name of another kind.

@@ -101,7 +101,7 @@ def energy_figure(layers: Sequence[LayerEnergy], model: str) -> Figure:
 
 
 def _by_layer(names: Sequence[str], shown: Sequence[_Points], *, inches: float) -> tuple[Figure, Axes]:
-    """A line for each layer, from top to bottom, with points on one logarithmic axis.
+    """Return a line for each layer, from top to bottom, with points on one logarithmic axis.
 
     Args:
         names: The layers.
@@ -199,7 +199,7 @@ def network_figures(program: CompiledNetwork) -> list[Figure]:
 
 
 def _lines(layer: NeuronLayer) -> list[str]:
-    """A layer's size and its synapses."""
+    """Return a layer's size and its synapses."""
     count = f"{layer.neurons:,} neuron{'s' * (layer.neurons != 1)}"
     shape = f"{wording.shape(layer.shape)}, " if len(layer.shape) > 1 else ""
     lines = [f"{wording.layer(layer)}   {shape}{count}"]

@@ -62,7 +62,7 @@ def exact_drive(synapse: Weighted, threshold: FloatArray, fired: torch.Tensor, s
 
 
 def _grain(sizes: FloatArray) -> FloatArray:
-    """For each neuron the power of two that its weights, whose sizes add up so, are multiples of."""
+    """Return for each neuron the power of two that its weights, whose sizes add up so, are multiples of."""
     _, exponent = np.frexp(sizes)
     grain: FloatArray = np.ldexp(1.0, exponent - BITS)
     return grain
@@ -254,7 +254,7 @@ class LayerData:
         return self.node.op.activate(drive) if isinstance(self.node.op, SpikingLayer) else drive
 
     def drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
-        """What arrives at each step with the weights and biases of ``op``, (T or 1, samples, *shape), float32."""
+        """Return what arrives each step with ``op``'s weights and biases, (T or 1, samples, *shape), float32."""
         total = torch.as_tensor(normalized_bias(op.synapses, len(self.node.shape)), dtype=torch.float32)[None, None]
         for synapse, source in zip(op.synapses, self.sources, strict=True):
             if source.spikes is None:

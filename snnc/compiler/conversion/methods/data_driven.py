@@ -62,7 +62,7 @@ def _by_weighted(distribution: Distribution) -> tuple[int, float, float]:
 
 
 def _by_mean(distribution: Distribution) -> tuple[int, float, float]:
-    """``E(n0) = sum(a ** 2) - sum(a[n0:]) ** 2 / (N - n0)``."""
+    """Minimise ``E(n0) = sum(a ** 2) - sum(a[n0:]) ** 2 / (N - n0)``."""
     groups = np.arange(len(distribution.values))
     rest = distribution.total - distribution.sums[:-1]
     number = len(distribution) - distribution.number(groups)

@@ -75,18 +75,18 @@ class _Search:
         return errors
 
     def offsets(self) -> FloatArray:
-        """(T,): breakpoints are T a / (k - offset), k = 1..T."""
+        """Return k - offset, (T,): breakpoints are T a / (k - offset), k = 1..T."""
         return np.arange(1, self.timesteps + 1) - (0.0 if self.objective == 1 else 0.5)
 
     def spans(self, lefts: FloatArray, rights: FloatArray) -> tuple[IndexArray, IndexArray]:
-        """Groups first..last-1 whose breakpoint for k lies inside an interval, each (intervals, T)."""
+        """Return groups first..last-1 whose breakpoint for k lies in an interval; both ends (intervals, T)."""
         scale = self.offsets() / self.timesteps
         first = np.asarray(np.searchsorted(self.distribution.values, scale * lefts[:, None], "right"))
         last = np.asarray(np.searchsorted(self.distribution.values, scale * rights[:, None], "left"))
         return first, np.maximum(first, last)
 
     def between(self, lefts: FloatArray, rights: FloatArray) -> tuple[IndexArray, FloatArray]:
-        """Breakpoints inside each interval, and how far the error can sag there below the lower of its ends."""
+        """Count breakpoints inside each interval, and bound the error's sag there below the lower of its ends."""
         inside = np.empty(len(lefts), dtype=np.intp)
         sag = np.empty(len(lefts))
         block = max(1, BLOCK // self.timesteps)

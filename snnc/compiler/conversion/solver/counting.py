@@ -106,7 +106,7 @@ def count_few(
 
 @compiled
 def fold(histograms: Histograms, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
-    """Move the lanes' histograms into the counts of their channels and leaves zeros behind.
+    """Move the lanes' histograms into the counts of their channels and leave zeros.
 
     Args:
         histograms: (at least lanes * places,), as :func:`count` leaves them; the first place of each is thrown away.
@@ -170,7 +170,7 @@ class _Scratch(local):
         self._buffer = np.zeros(0, np.uint16)
 
     def zeros(self, size: int) -> Histograms:
-        """At least so many; whoever takes them leaves zeros behind."""
+        """Return at least so many zeros; whoever takes them leaves zeros."""
         if len(self._buffer) < size:
             self._buffer = np.zeros(size, np.uint16)
         return self._buffer
@@ -202,7 +202,7 @@ class Table:
         return lanes * max(1, CHUNK // lanes)
 
     def measured(self) -> tuple[Bits, Bits, int]:
-        """The smallest and the largest value of each lane, as ordered integers, and the smallest normal one of all."""
+        """Return each lane's smallest and largest value, as ordered integers, and the smallest normal one of all."""
         low = np.full(self.stride, NOTHING_LOW, np.int32)
         high, normal = np.full(self.stride, NOTHING_HIGH, np.int32), low.copy()
         measure(self.bits, self.left, self.right, low, high, normal)
@@ -221,7 +221,7 @@ class Table:
                 fold(histograms, places, self.owners, bins.start, counts)
 
     def pieces(self, most: int) -> Iterator[tuple[Bits, int, int]]:
-        """The table in parts of at most so many values of each lane: rows, first column, the one behind the last."""
+        """Yield the table in parts of at most so many values a lane: rows, first column, the one after the last."""
         lanes = len(self.owners)
         of_each_row = -(-(self.right - self.left) // lanes)
         parts = -(-of_each_row // most)
@@ -232,7 +232,7 @@ class Table:
                 yield self.bits[top : top + rows], left, min(left + columns, self.right)
 
     def count_few(self, bins: Bins, counts: NDArray[np.int64]) -> None:
-        """The same for few values beside many bins."""
+        """Count few values into many bins, with the same result."""
         count_few(self.bits, self.left, self.right, bins.shift, bins.first - bins.start, self.owners, counts)
 
 
@@ -336,5 +336,5 @@ def _bits(tensor: torch.Tensor) -> Bits:
 
 
 def _floats(keys: Bits) -> NDArray[np.float32]:
-    """Ordered integers back to what they stand for."""
+    """Return what ordered integers stand for."""
     return np.where(keys < 0, keys ^ np.int32(0x7FFFFFFF), keys).astype(np.int32).view(np.float32)

@@ -16,7 +16,7 @@ BLOCK = 1 << 16
 def spike_counts(
     activations: ArrayLike, threshold: ArrayLike, potential: ArrayLike, timesteps: int
 ) -> NDArray[np.int64]:
-    """Spikes of a neuron that receives the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T).
+    """Return a neuron's spikes for the same activation at each of T steps: clip(floor((T a + v0) / Vth), 0, T).
 
     Args:
         activations: Any shape.
@@ -66,7 +66,7 @@ def conversion_error(
 
 
 def edges(distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float) -> NDArray[np.intp]:
-    """First group that makes k spikes, (candidates, T), for k = 1..T."""
+    """Return the first group that makes k spikes, (candidates, T), for k = 1..T."""
     spikes = np.arange(1, timesteps + 1)
     return distribution.below((spikes - fraction) * (thresholds[:, None] / timesteps))
 
@@ -92,7 +92,7 @@ def _squared(distribution: Distribution, thresholds: FloatArray, timesteps: int,
 def spike_sums(
     distribution: Distribution, thresholds: FloatArray, timesteps: int, fraction: float = 0.5
 ) -> tuple[FloatArray, FloatArray]:
-    """Over the activations, with n the spikes that each makes: the sums of a n and of n ** 2, each (candidates,)."""
+    """Return the sums of a n and n ** 2 over the activations a, each making n spikes; both (candidates,)."""
     first = edges(distribution, thresholds, timesteps, fraction)
     spikes = np.arange(1, timesteps + 1)
     product = (distribution.total - distribution.sums[first]).sum(1)

@@ -175,7 +175,7 @@ class ActivationSketch:
 def _spread(
     bins: NDArray[np.intp], counts: NDArray[np.int64], points: NDArray[np.int64]
 ) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Each bin's activations in so many points, in the middles of equal parts of it; what is left over at its end."""
+    """Return each bin's activations as so many points, in the middles of equal parts; the remainder at its end."""
     exponents, significands = (bins >> MANTISSA) - 127, (bins & (PER_OCTAVE - 1)) / PER_OCTAVE
     lower = np.ldexp(1 + significands, exponents)
     width = np.ldexp(1 / PER_OCTAVE, exponents)

@@ -54,7 +54,7 @@ def check_amount(network: nn.Module) -> None:
 
 
 def _layers(module: nn.Module, known: dict[int, int]) -> int:
-    """How many layers one goes through from here, with repetition."""
+    """Return how many layers one goes through from here, with repetition."""
     if id(module) not in known:
         known[id(module)] = 1 + sum(_layers(each, known) for each in module.children())
     return known[id(module)]

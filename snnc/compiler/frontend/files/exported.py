@@ -182,7 +182,7 @@ def place_of(metadata: Mapping[str, Any], name: str) -> Place:
 
 
 def _innermost(stack: str) -> tuple[str, str]:
-    """Path and class of the innermost module: ``key,path,class`` for each, outermost first, ``;`` in between."""
+    """Return path and class of the innermost module: ``key,path,class`` for each, outermost first, ``;`` in between."""
     last = stack.rpartition(";")[2]
     _, _, rest = last.partition(",")
     path, _, kind = rest.rpartition(",")

@@ -105,7 +105,7 @@ class RestrictedUnpickler:
             raise MalformedFileError(f"its pickle is of the unknown protocol {version}")
 
     def _nothing(self, argument: Any) -> None:
-        """FRAME only says how much to read at once."""
+        """Do nothing: FRAME only says how much to read at once."""
 
     def _mark(self, argument: Any) -> None:
         self._below_marks.append(self._stack)

@@ -146,7 +146,7 @@ def _integrate_and_fire(module: nn.Module, call: Call) -> IntegrateAndFire:
 
 
 def _channels(module: nn.Module, name: str, call: Call) -> FloatArray:
-    """One finite number for each channel."""
+    """Return one finite number for each channel."""
     values = getattr(module, name, None)
     channels = call.shapes[0][1]
     if not isinstance(values, torch.Tensor) or values.shape != (channels,) or not bool(values.isfinite().all()):

@@ -152,7 +152,7 @@ def windows(size: int, parts: int) -> list[range]:
 
 
 def regular(size: int, parts: int) -> tuple[int, int] | None:
-    """Length and stride of the windows, where all have one length and one distance; else None."""
+    """Return length and stride of the windows, where all have one length and one distance; else None."""
     placed = windows(size, parts)
     length = len(placed[0])
     stride = placed[1].start if parts > 1 else length
@@ -163,7 +163,7 @@ def regular(size: int, parts: int) -> tuple[int, int] | None:
 
 
 def regular_pooling(kind: type[Pooling], inputs: Shape, outputs: Shape) -> Pooling | None:
-    """Adaptive pooling of (height, width) as plain pooling, where its windows are those of one; else None."""
+    """Return adaptive pooling of (height, width) as plain pooling, where its windows are those of one; else None."""
     rows, columns = (regular(size, parts) for size, parts in zip(inputs, outputs, strict=True))
     if rows is None or columns is None:
         return None
@@ -171,7 +171,7 @@ def regular_pooling(kind: type[Pooling], inputs: Shape, outputs: Shape) -> Pooli
 
 
 def averaging(shape: Shape, outputs: Shape) -> Sparse:
-    """Adaptive average pooling of (channels, height, width) to any (height, width)."""
+    """Return adaptive average pooling of (channels, height, width) to any (height, width) as a sparse operation."""
     rows, columns = (_means(size, parts) for size, parts in zip(shape[1:], outputs, strict=True))
     matrix = csr_matrix(kron(identity(shape[0], format="csr"), kron(rows, columns, format="csr"), format="csr"))
     matrix.sort_indices()

@@ -180,7 +180,7 @@ def advice_for(kind: str) -> str:
 
 
 def _plain(kind: str) -> str:
-    """One name for ``LeakyReLU``, ``leaky_relu`` and ``leaky_relu_``."""
+    """Return one name for ``LeakyReLU``, ``leaky_relu`` and ``leaky_relu_``."""
     return kind.lower().replace("_", "")
 
 

@@ -94,7 +94,7 @@ def _growths(layers: Sequence[ChainLayer], coding: InputCoding) -> list[float]:
 
 
 def _relay(coding: InputCoding, factor: int) -> SigmaDeltaLayer:
-    """Pass the input on, in shorter messages, and adds the constant channel that the input has not."""
+    """Pass the input on, in shorter messages, and add the constant channel that the input has not."""
     channels = coding.shape[0]
     weight = (factor * np.eye(channels + 1, channels)).astype(np.int16)
     is_image = len(coding.shape) == 3
@@ -152,7 +152,7 @@ def _constant_drive(
 def _joined(
     layer: ChainLayer, shape: tuple[int, ...], weight: FloatArray, fine: NDArray[np.int16]
 ) -> NDArray[np.int16]:
-    """Weights with those from the constant channel behind them and, but for the readout, a row for its successor."""
+    """Return weights, then those from the constant channel and, but for the readout, a row for the next."""
     whole = weight.astype(np.int16)
     if layer.convolution is not None:
         whole = np.concatenate([whole, fine[:, None]], axis=1)

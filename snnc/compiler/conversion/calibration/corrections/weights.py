@@ -138,7 +138,7 @@ def _missing(layer: LayerData, op: SpikingLayer | Readout, samples: slice) -> to
 
 
 def _by_position(values: torch.Tensor) -> torch.Tensor:
-    """(samples, channels, ...) as (samples x positions, channels)."""
+    """Return (samples, channels, ...) as (samples x positions, channels)."""
     return values.flatten(2).transpose(1, 2).flatten(0, 1) if values.dim() > 2 else values
 
 

@@ -20,7 +20,7 @@ _FAR = 2**31 - 1
 
 
 def is_moved_channel(channels: int | None, target: list[Any]) -> int | None:
-    """Where a reshape of an image with one channel puts that channel: 1 or 3; None where it does something else.
+    """Return where a reshape of an image with one channel puts that channel: 1 or 3; None where it does something else.
 
     Converters write the transposition of such an image in this way.
     """

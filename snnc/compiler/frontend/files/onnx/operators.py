@@ -277,7 +277,7 @@ def _max_pool(call: OnnxCall) -> Value:
 
 
 def _window(call: OnnxCall) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Size, stride and dilation."""
+    """Return size, stride and dilation."""
     return pair(call, "kernel_shape", None), pair(call, "strides", [1, 1]), pair(call, "dilations", [1, 1])
 
 
