@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import ast
 import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol, TypeVar
+
+
+def import_all(package: ModuleType) -> tuple[ModuleType, ...]:
+    """Import all modules that lie in a package's folder, and return them, in alphabetical order.
+
+    Args:
+        package: The package, e.g. ``snnc.models.data.sources``; packages in it count as modules.
+    """
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+    return tuple(map(importlib.import_module, names))
 
 
 class Ordered(Protocol):

@@ -96,7 +96,7 @@ def test_links_of_the_front_page_lead_into_the_site(site: Path) -> None:
     page = text_of(site, "index.html")
     assert 'href="method.html"' in page and 'src="pipeline.svg"' in page
     assert "docs/" not in re.sub(r"<code>.*?</code>", "", page.partition("<article")[2].partition("</article")[0])
-    assert "<code>snnc/program/targets/loihi1.py</code>" in text_of(site, "chip-fit.html")
+    assert "<code>snnc/program/targets/chips/loihi1.py</code>" in text_of(site, "chip-fit.html")
 
 
 def test_a_dead_link_fails(tmp_path: Path) -> None:

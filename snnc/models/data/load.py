@@ -6,12 +6,11 @@ Kinds of sources are the files of ``sources/``; none of them is named here.
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from snnc.common.errors import DataError
+from snnc.common.registry import import_all
 from snnc.models.data import sources
 from snnc.models.data.dataset import Dataset
 
@@ -43,8 +42,7 @@ class Source(Protocol):
 @functools.cache
 def _sources() -> tuple[Source, ...]:
     """Return the kinds of sources, in the order in which they are asked."""
-    names = (found.name for found in pkgutil.iter_modules(sources.__path__, f"{sources.__name__}."))
-    modules = (cast(Source, importlib.import_module(name)) for name in names)
+    modules = (cast(Source, module) for module in import_all(sources))
     return tuple(sorted(modules, key=lambda source: source.PRECEDENCE))
 
 

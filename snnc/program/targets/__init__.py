@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from snnc.program.targets.loihi1 import LOIHI1
-from snnc.program.targets.loihi2 import LOIHI2
+from snnc.common.registry import import_all
+from snnc.program.targets import chips
+from snnc.program.targets.chips.loihi1 import LOIHI1
+from snnc.program.targets.chips.loihi2 import LOIHI2
 from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
 from snnc.program.targets.registry import get_target, register, target_names
 from snnc.program.targets.target import Target, WeightRange
@@ -21,3 +23,5 @@ __all__ = [
     "register",
     "target_names",
 ]
+
+import_all(chips)

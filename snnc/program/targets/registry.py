@@ -10,7 +10,7 @@ _ALIASES: dict[str, str] = {}
 
 
 def register(target: Target, *aliases: str) -> Target:
-    """Make a chip one that networks are compiled for; each has a file that calls this.
+    """Make a chip one that networks are compiled for; each has a file in ``chips/`` that calls this.
 
     Args:
         target: The chip.

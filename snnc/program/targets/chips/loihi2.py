@@ -1,4 +1,4 @@
-"""Intel's Loihi 2; the short names of sources are those of :mod:`snnc.program.targets.loihi1`.
+"""Intel's Loihi 2; the short names of sources are those of :mod:`snnc.program.targets.chips.loihi1`.
 
 "loihi" alone means this one: it is the chip that can be had today, and the one that Lava's processes are made for.
 """
