@@ -36,9 +36,11 @@ def program(network: nn.Module) -> snnc.Program:
 def test_a_bundle_is_that_of_the_command_line(program: snnc.Program, tmp_path: Path) -> None:
     program.save(tmp_path / "model.net")
     seen: list[str] = []
-    found = snnc.bundle(
-        program, "digits", tmp_path / "one.tar.gz", samples=3, progress=lambda title, _count: seen.append(title)
-    )
+
+    def told(title: str, done: int, _total: int) -> None:
+        seen.extend([title] if not done else [])
+
+    found = snnc.bundle(program, "digits", tmp_path / "one.tar.gz", samples=3, progress=told)
     assert (found.samples, found.data, found.clipped) == (3, "digits (test)", 0) and found.spikes > 0
     assert seen == ["reading the data", "running on sim", "packing"]
     with tarfile.open(found.path) as archive:
