@@ -14,7 +14,6 @@ from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.compilation import Compilation
-from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
@@ -88,18 +87,10 @@ def compile_recorded(
     dataset = calibration_data(calibration, options.calibration_samples)
     raw = raw_values(dataset)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
-
-    def begin(title: str, _index: int, _count: int) -> None:
-        told.begin(title, len(dataset) if title == ProfileActivations.title else 1)
-
     if not options.spikes:
-        sigma_delta = compile_sigma_delta(
-            network, raw, options, unit=unit, progress=begin, advance=told.advance, processes=processes
-        )
+        sigma_delta = compile_sigma_delta(network, raw, options, unit=unit, progress=told, processes=processes)
         return sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
-    compilation = compile_module(
-        network, raw, options, unit=unit, progress=begin, advance=told.advance, processes=processes
-    )
+    compilation = compile_module(network, raw, options, unit=unit, progress=told, processes=processes)
     return compilation.noted(coverage_notes(dataset, compilation.program))
 
 

@@ -54,7 +54,7 @@ def model_thresholds(call: _ModelThresholdsCall) -> tuple[LayerThresholds, ...]:
     dataset = calibration_data(call.calibration, options.calibration_samples)
     told = progress_of(call.progress)
     told.begin("choosing thresholds", 2 * len(dataset))
-    return measure.model_thresholds(network, dataset, options, advance=told.advance)
+    return measure.model_thresholds(network, dataset, options, progress=told)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def program_thresholds(call: _ProgramThresholdsCall) -> tuple[LayerThresholds, .
     dataset = calibration_data(call.calibration, call.calibration_samples)
     told = progress_of(call.progress)
     told.begin("looking at activations", len(dataset))
-    return measure.program_thresholds(spikes, network, dataset, advance=told.advance)
+    return measure.program_thresholds(spikes, network, dataset, progress=told)
 
 
 def place(program: CompiledNetwork | str | Path, target: str | None = None) -> Placement:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Progress", "Told", "Unheard", "about", "long_run", "progress_of"]
+__all__ = ["PartOf", "Progress", "Told", "Unheard", "about", "long_run", "progress_of"]
 
 
 class Progress(Protocol):
@@ -42,6 +42,32 @@ class Unheard:
 
     def say(self, text: str | None) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class PartOf(Unheard):
+    """Progress of a part of the step that is under way, which counts on from what the parts before it did.
+
+    What the part begins is no step of its own.
+
+    Attributes:
+        whole: Who is told of the step.
+        before: How many of its things were done before the part.
+        says: Whether sentences are passed on: how long a part takes is nothing to who waits for the whole.
+    """
+
+    whole: Progress
+    before: int = 0
+    says: bool = True
+
+    def advance(self, done: int) -> None:
+        """Tell how many things of the whole step are done."""
+        self.whole.advance(self.before + done)
+
+    def say(self, text: str | None) -> None:
+        """Pass a sentence on, where that is wanted."""
+        if self.says:
+            self.whole.say(text)
 
 
 # A plain function in place of a Progress: the title of the step, how much of it is done, and how much there is.

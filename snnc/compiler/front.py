@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.arrays import per_channel
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices
 from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph
-from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
+from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.spiking_layers import AlignPaths
 from snnc.compiler.parallel import Processes
@@ -63,8 +64,7 @@ def front(
     lead: int = 0,
     is_chain: bool = False,
     check: Callable[[Graph], None] | None = None,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
     processes: Processes | None = None,
 ) -> Front:
     """Trace a network, lower it to spiking layers, align their paths and profile them.
@@ -81,8 +81,7 @@ def front(
         is_chain: Whether what levels are short of is no bias of the first layer, but comes with the input: sigma-delta
             neurons have a channel of constants for it.
         check: Looks at the traced network first.
-        progress: Told of each pass as it begins.
-        advance: Told how many calibration samples were profiled.
+        progress: Told of each pass as it begins, and how many calibration samples were profiled.
         processes: Those that share the profiling.
 
     Raises:
@@ -98,7 +97,7 @@ def front(
         [
             *lowering(without_shift(coding) if is_chain else coding, pooling.ways),
             AlignPaths(target.maximum_delay, lead),
-            ProfileActivations(with_shift(levels, coding) if is_chain else levels, advance, processes),
+            ProfileActivations(with_shift(levels, coding) if is_chain else levels, progress, processes),
         ],
         progress,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import partial
@@ -12,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.compilation import Compilation, count_macs, provenance_of
 from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
 from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, candidates
 from snnc.compiler.front import Front, front
 from snnc.compiler.ir import Graph
-from snnc.compiler.ir.passes import Pass, PassManager, PassRecord, Progress
+from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
@@ -53,8 +53,7 @@ def compile_module(
     options: CompileOptions,
     *,
     unit: float | None = None,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
     processes: Processes | None = None,
     judge: Judge | None = None,
 ) -> Compilation[Program]:
@@ -65,17 +64,14 @@ def compile_module(
         raw: Calibration data in raw values, (samples, channels, height, width) or (samples, features); finite.
         options: What to make.
         unit: Value of one step of the raw values where they are known to be multiples of it from 0 on.
-        progress: Told of each pass as it begins.
-        advance: Told how many calibration samples were profiled.
+        progress: Told of each pass as it begins, and how many calibration samples were profiled.
         processes: Those that share the profiling; all of them call this with the same arguments and get the same.
         judge: Decides between the candidates of all searches.
 
     Raises:
         SnncError: Anything that the user can mend.
     """
-    made = profile(
-        module, raw, options, unit=unit, progress=progress, advance=advance, processes=processes, judge=judge
-    )
+    made = profile(module, raw, options, unit=unit, progress=progress, processes=processes, judge=judge)
     return quantise(convert(made, options, progress=progress, judge=judge), progress=progress, judge=judge)
 
 
@@ -85,8 +81,7 @@ def profile(
     options: CompileOptions,
     *,
     unit: float | None = None,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
     processes: Processes | None = None,
     judge: Judge | None = None,
 ) -> Front:
@@ -105,13 +100,12 @@ def profile(
         unit=unit,
         lead=options.lead,
         progress=progress,
-        advance=advance,
         processes=processes,
     )
 
 
 def convert(
-    made: Front, options: CompileOptions, *, progress: Progress | None = None, judge: Judge | None = None
+    made: Front, options: CompileOptions, *, progress: Progress = Unheard(), judge: Judge | None = None
 ) -> Converted:
     """Give each layer of a profiled network its thresholds and initial potentials.
 
@@ -132,7 +126,7 @@ def convert(
 
 
 def quantise(
-    converted: Converted, *, progress: Progress | None = None, judge: Judge | None = None
+    converted: Converted, *, progress: Progress = Unheard(), judge: Judge | None = None
 ) -> Compilation[Program]:
     """Write a converted network in the chip's integers.
 

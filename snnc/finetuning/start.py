@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
@@ -13,6 +12,7 @@ from torch import nn
 
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import OptionError, UnsupportedError
+from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, SpikingLayer
 from snnc.compiler.options import CompileOptions
@@ -27,7 +27,7 @@ __all__ = ["distilled_ann", "initial_neurons", "is_finetuned", "spiking_network"
 
 
 def initial_neurons(
-    graph: Graph, calibration: Dataset, options: CompileOptions, advance: Callable[[int], None] | None = None
+    graph: Graph, calibration: Dataset, options: CompileOptions, progress: Progress = Unheard()
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Return Vth and v0 of each channel of each ReLU, as ``snnc compile`` chooses them from the data.
 
@@ -35,7 +35,7 @@ def initial_neurons(
         graph: A network as :func:`snnc.finetuning.build_network.trainable_graph` gives it.
         calibration: Data to look at activations on.
         options: T, method, objective, mean and standard deviation.
-        advance: Told how many samples were looked at.
+        progress: Told how many samples were looked at, in the step that is under way.
 
     Returns:
         By the name of the ReLU's node.
@@ -45,7 +45,9 @@ def initial_neurons(
     """
     unit = calibration.unit if calibration.images.dtype == np.uint8 else None
     # Training knows maximum pooling of spikes in this way only.
-    made = profile(graph, raw_values(calibration), replace(options, max_pool="or"), unit=unit, advance=advance)
+    made = profile(
+        graph, raw_values(calibration), replace(options, max_pool="or"), unit=unit, progress=PartOf(progress)
+    )
     lowered = convert(made, options).graph
     found = {}
     for node in lowered.of_kind(SpikingLayer):
@@ -64,7 +66,7 @@ def spiking_network(
     module: nn.Module,
     calibration: Dataset,
     chosen: FinetuneOptions,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> SpikingNetwork:
     """Return the network with integrate-and-fire neurons in place of its activations, its weights as they are.
 
@@ -72,7 +74,7 @@ def spiking_network(
         module: The ANN, or a network that was fine-tuned before, for any T.
         calibration: Data to choose thresholds and initial potentials on.
         chosen: T, lead, and how thresholds are chosen. ``keep`` takes those of a network that was fine-tuned before.
-        advance: Told how many samples were looked at.
+        progress: Told how many samples were looked at, in the step that is under way.
 
     Raises:
         OptionError: An option is out of range, or there are no thresholds to keep.
@@ -84,7 +86,7 @@ def spiking_network(
     if not graph.of_kind(ReLU):
         raise UnsupportedError("the network has no ReLU, so nothing would spike", expected="at least one ReLU")
     neurons = (
-        _kept(graph) if chosen.threshold == KEEP else initial_neurons(graph, calibration, _options(chosen), advance)
+        _kept(graph) if chosen.threshold == KEEP else initial_neurons(graph, calibration, _options(chosen), progress)
     )
     # New layers draw weights before they get their own.
     with torch.random.fork_rng(devices=[]):

@@ -149,7 +149,7 @@ def prepare(
     images = Data.of(training, tested, held_out=chosen.held_out_share, seed=chosen.seed)
     told.begin("choosing thresholds", chosen.calibration_samples)
     calibration = calibration_data(images.training, chosen.calibration_samples)
-    network = spiking_network(module, calibration, chosen, told.advance)
+    network = spiking_network(module, calibration, chosen, told)
     return FinetuneRun.of(network, chosen, images, teacher=ann, processes=processes, origin=origin)
 
 

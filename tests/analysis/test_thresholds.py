@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.progress import Heard
 from torch import nn
 
 from snnc.analysis.staircase import rate
@@ -128,10 +129,11 @@ def test_the_error_over_the_factor_is_that_of_the_scaled_thresholds(
 def test_figures_of_a_model_are_those_of_its_activations(per_channel: bool, timesteps: int) -> None:
     module = network()
     data = calibration_data("digits", 200)
-    seen: list[int] = []
+    heard = Heard()
     options = CompileOptions(threshold="data-driven", timesteps=timesteps, per_channel=per_channel)
-    layers = model_thresholds(module, data, options, advance=seen.append)
-    assert seen[-1] == 400 and seen == sorted(seen)
+    layers = model_thresholds(module, data, options, progress=heard)
+    assert heard.done[-1] == 400 and heard.done == sorted(heard.done)
+    assert not heard.begun, "all of it is one step, which whoever calls has begun"
     with torch.no_grad():
         images = torch.as_tensor(data.images * np.float32(data.unit))
         first = module[1](module[0](images)).transpose(0, 1).flatten(1).numpy().astype(np.float64)

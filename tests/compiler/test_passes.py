@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.networks import Case, assert_equal_values, dense_cases, image_cases, pooled_cases, randomize, run_double
+from support.progress import Heard
 from torch import nn
 
 from snnc.common.errors import PassError, UnsupportedError
@@ -290,8 +291,11 @@ def test_the_profile_holds_every_activation_of_every_batch(samples: int, seed: i
     affine = Affine(np.array([1 / 255]), np.array([-0.5]))
     levels = np.random.default_rng(seed).integers(0, 256, (samples, 1, 3, 3)).astype(np.uint8)
     case = Case(module, (1, 3, 3), affine, levels)
-    done: list[int] = []
-    graph = PassManager([*front(affine), ProfileActivations(levels, done.append)]).run(trace(module, case.shape)).graph
+    heard = Heard()
+    step = ProfileActivations(levels, heard)
+    graph = PassManager([*front(affine), step], heard).run(trace(module, case.shape)).graph
+    assert heard.begun[-1] == (step.title, samples)
+
     (layer,), (readout,) = graph.of_kind(SpikingLayer), graph.of_kind(Readout)
     # The sums that profiling computes, here of all samples at once; how near they are: tests/test_exact_sums.py.
     computed = ExactSums(layer.op.synapses).drive(torch.from_numpy(levels))
@@ -310,7 +314,7 @@ def test_the_profile_holds_every_activation_of_every_batch(samples: int, seed: i
     logits = ExactSums(readout.op.synapses).drive(computed.relu())
     assert torch.allclose(logits.double(), case.expected(), atol=1e-3)
     assert np.array_equal(readout.op.profile.drive_maximum, logits.amax(0).numpy())
-    assert done[-1] == samples and done == sorted(done)
+    assert heard.done[-1] == samples and heard.done == sorted(heard.done)
 
 
 class Breaks(Pass):
@@ -346,12 +350,12 @@ def test_an_unmet_requirement_names_the_pass_and_its_node_and_does_not_run_it() 
 
 
 def test_the_manager_keeps_stats_and_reports_progress_of_passes_that_find_something() -> None:
-    told: list[tuple[str, int, int]] = []
+    heard = Heard()
     passes = [DropIdentity(), LowerPooling(), NormalizeInput(np.ones(2), np.zeros(2))]
-    manager = PassManager(passes, lambda *each: told.append(each))
+    manager = PassManager(passes, heard)
     graph = manager.run(small_graph()).graph
     assert not graph.of_kind(Identity) or [node.op.kind for node in graph.of_kind(Identity)] == ["Output"]
-    assert told == [("dropping what changes nothing", 0, 3), ("normalising the input", 2, 3)]
+    assert heard.begun == [("dropping what changes nothing", 1), ("normalising the input", 1)]
     assert [record.name for record in manager.records] == ["DropIdentity", "NormalizeInput"]
     assert manager.records[0].result.stats == {"dropped": 1}
     assert [record.result.modified for record in manager.records] == [True, True]
@@ -372,12 +376,12 @@ class Shrinks(Pass):
 
 def test_a_manager_is_a_pass_that_nests_and_repeats() -> None:
     graph = trace(nn.Sequential(nn.Linear(2, 2), *(nn.Identity() for _ in range(5)), nn.ReLU(), nn.Linear(2, 2)), (2,))
-    told: list[tuple[str, int, int]] = []
+    heard = Heard()
     nested = PassManager([Shrinks()], rounds=3)
-    manager = PassManager([nested, NormalizeInput(np.ones(2), np.zeros(2))], lambda *each: told.append(each))
+    manager = PassManager([nested, NormalizeInput(np.ones(2), np.zeros(2))], heard)
     result = manager.run(graph)
     assert [record.name for record in result.outcome.records] == ["Shrinks"] * 3 + ["NormalizeInput"]
-    assert [each[1:] for each in told] == [(0, 2)] * 3 + [(1, 2)]
+    assert [title for title, _ in heard.begun] == ["taking one out"] * 3 + ["normalising the input"]
     assert result.modified and len(result.graph) == len(graph) - 3 + 1
     # Again as long as something changes, and once more to see that nothing does.
     whole = PassManager([Shrinks()], rounds=100)

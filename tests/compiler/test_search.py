@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from support.progress import Heard
 from torch import nn
 
 from snnc.common.errors import TargetError
@@ -93,8 +94,8 @@ def test_another_judge_decides_everything_that_is_searched() -> None:
 def test_a_small_network_is_compiled_by_the_passes_that_it_needs() -> None:
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
     raw = np.random.default_rng(0).integers(0, 256, (40, 5)).astype(np.uint8)
-    told: list[str] = []
-    made = compile_module(network, raw, CompileOptions(), progress=lambda title, place, count: told.append(title))
+    heard = Heard()
+    made = compile_module(network, raw, CompileOptions(), progress=heard)
     assert [each.name for each in made.records] == [
         "NormalizeInput",
         "FoldAffine",
@@ -105,7 +106,7 @@ def test_a_small_network_is_compiled_by_the_passes_that_it_needs() -> None:
         "ChooseThresholds",
         "Quantize",
     ]
-    assert len(told) == 9, "and the membranes are measured"
+    assert len(heard.begun) == 9, "and the membranes are measured"
 
 
 @pytest.mark.parametrize(("target", "quantised"), [("loihi", 2), ("loihi1", 1)])

@@ -21,6 +21,7 @@ from snnc.analysis.thresholds import LayerThresholds, program_thresholds
 from snnc.analysis.thresholds.measure import lowered_module, program_levels
 from snnc.analysis.validation.pairs import Pair
 from snnc.common.arrays import per_channel
+from snnc.common.progress import progress_of
 from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
@@ -164,9 +165,8 @@ class SpikingMeasurement(Measurement[Program, Report]):
             watch=self.add,
             advance=lambda done, _: self.advance("comparing ANN and spikes", done, total),
         )
-        self._thresholds = program_thresholds(
-            program, self.module, self.dataset, advance=lambda done: self.advance("sorting activations", done, total)
-        )
+        sorting = progress_of(lambda _title, done, _total: self.advance("sorting activations", done, total))
+        self._thresholds = program_thresholds(program, self.module, self.dataset, progress=sorting)
 
     def stages(self) -> SpikingStages:
         """Return what the network is after each pass."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,11 @@ from snnc.analysis.staircase import rate
 from snnc.analysis.thresholds.layer import LayerThresholds
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import ModelError
+from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.compiler.conversion.choose_max_pooling import ways_taken
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
-from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
+from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import convert, profile
@@ -104,8 +105,7 @@ def model_thresholds(
     dataset: Dataset,
     options: CompileOptions,
     *,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> tuple[LayerThresholds, ...]:
     """Return thresholds that ``compile`` would choose, beside the activations that they are chosen from.
 
@@ -113,27 +113,27 @@ def model_thresholds(
         module: The network.
         dataset: Calibration data.
         options: As for a compilation.
-        progress: Told of each pass as it begins.
-        advance: Told how many samples were looked at, of twice their number: once to choose, once to judge.
+        progress: Told how many samples were looked at, of twice their number, in the step that is under way: once to
+            choose, once to judge.
 
     Raises:
         SnncError: Anything that the user can mend.
     """
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
-    made = profile(module, raw_values(dataset), options, unit=unit, progress=progress, advance=advance)
-    converted = convert(made, options, progress=progress)
+    made = profile(module, raw_values(dataset), options, unit=unit, progress=PartOf(progress))
+    converted = convert(made, options)
     graph, levels = converted.graph, made.levels
     chosen: dict[str, tuple[FloatArray, FloatArray]] = {}
     for node in graph.of_kind(SpikingLayer):
         assert isinstance(node.op, SpikingLayer)
         assert node.op.threshold is not None and node.op.initial_potential is not None
         chosen[node.name] = (node.op.threshold, node.op.initial_potential)
-    seen = _second_half(advance, len(levels))
-    return _measure(graph, levels, chosen, options.steps, converted.outcome.choice.objective or 1, seen)
+    objective = converted.outcome.choice.objective or 1
+    return _measure(graph, levels, chosen, options.steps, objective, PartOf(progress, len(levels)))
 
 
 def program_thresholds(
-    program: Program, module: nn.Module, dataset: Dataset, *, advance: Callable[[int], None] | None = None
+    program: Program, module: nn.Module, dataset: Dataset, *, progress: Progress = Unheard()
 ) -> tuple[LayerThresholds, ...]:
     """Return the thresholds of a compiled network, beside the activations of the model that it was compiled from.
 
@@ -141,7 +141,7 @@ def program_thresholds(
         program: The program; T, input coding and thresholds are its own.
         module: The network that it was compiled from.
         dataset: Data like those it was calibrated on.
-        advance: Told how many samples were looked at.
+        progress: Told how many samples were looked at, in the step that is under way.
 
     Raises:
         ModelError: The model has other layers than the program.
@@ -152,11 +152,7 @@ def program_thresholds(
     choice = program.provenance.thresholds
     # Ways that look at no error are shown by their mean distance.
     objective = choice.objective if choice and choice.objective else 1
-    return _measure(graph, levels, program_levels(program), program.timesteps, objective, advance)
-
-
-def _second_half(advance: Callable[[int], None] | None, samples: int) -> Callable[[int], None] | None:
-    return None if advance is None else lambda done: advance(samples + done)
+    return _measure(graph, levels, program_levels(program), program.timesteps, objective, progress)
 
 
 def _measure(
@@ -165,7 +161,7 @@ def _measure(
     chosen: dict[str, tuple[FloatArray, FloatArray]],
     timesteps: int,
     objective: int,
-    advance: Callable[[int], None] | None,
+    progress: Progress,
 ) -> tuple[LayerThresholds, ...]:
     generator = np.random.default_rng(_SEED)
     layers = graph.of_kind(SpikingLayer)
@@ -177,8 +173,7 @@ def _measure(
         for node in layers:
             rows = values[node.name].transpose(0, 1).flatten(1).numpy()
             _add(sums[node.name], rows, *chosen[node.name], timesteps, objective, -(-DRAWN // batches), generator)
-        if advance:
-            advance(min(start + BATCH, len(levels)))
+        progress.advance(min(start + BATCH, len(levels)))
     return tuple(_layer(node, sums[node.name], *chosen[node.name], timesteps, objective) for node in layers)
 
 

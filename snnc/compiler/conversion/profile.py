@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.memory import available_memory, keep_freed_memory
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
 from snnc.compiler.ir.exact_sums import ExactSums, exact_sums
 from snnc.compiler.ir.graph import channels_last
@@ -31,7 +32,7 @@ class ProfileActivations(Pass):
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape), of any number type.
-        advance: Called with the number of samples done after each batch.
+        progress: Told how many samples are done, after each batch.
         processes: Those that share the work.
     """
 
@@ -42,11 +43,12 @@ class ProfileActivations(Pass):
     def __init__(
         self,
         levels: NDArray[np.generic],
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
         processes: Processes | None = None,
     ) -> None:
         self._levels = levels
-        self._advance = advance
+        self.total = len(levels)
+        self._progress = progress
         self._processes = processes or Processes()
 
     def run(self, graph: Graph) -> PassResult:
@@ -64,8 +66,7 @@ class ProfileActivations(Pass):
         for start in self._processes.share(range(0, len(self._levels), size)):
             batch = torch.as_tensor(self._levels[start : start + size], dtype=torch.float32)
             profile_batch(graph, batch, profiles, sums)
-            if self._advance:
-                self._advance(min(start + size, len(self._levels)))
+            self._progress.advance(min(start + size, len(self._levels)))
         for node in layers:
             self._processes.merge(profiles[node.name])
         dead = 0

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from snnc.common.errors import PassError
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir.graph import Graph
 from snnc.compiler.ir.ops import Operation
 
 # A condition names what is wrong with a graph, or returns None.
 Condition = Callable[[Graph], str | None]
-# Called with the pass's title before it runs, its place and the number of passes.
-Progress = Callable[[str, int, int], None]
 Figures = dict[str, int | float | str]
 
 
@@ -97,6 +96,7 @@ class Pass(ABC):
 
     Attributes:
         title: What it does, as progress bars and reports show it.
+        total: How many things (samples, say) it does that are worth counting as it goes on; at least 1.
         requires: Conditions that must hold before; stages of :mod:`snnc.compiler.ir.spec` are conditions.
         ensures: Conditions that hold afterwards.
         acts_on: Kinds of operations that it changes, subclasses not included; on a graph without any the pass is not
@@ -104,6 +104,7 @@ class Pass(ABC):
     """
 
     title: str
+    total: int = 1
     requires: tuple[Condition, ...] = ()
     ensures: tuple[Condition, ...] = ()
     acts_on: tuple[type[Operation], ...] = ()
@@ -141,25 +142,17 @@ class PassManager(Pass):
 
     Args:
         passes: The passes.
-        progress: Told of each pass as it begins, with its place among all; of nested managers the outermost tells.
+        progress: Told of each pass as it begins; of nested managers the outermost tells.
         rounds: How often they are run at most: again as long as one of them modified the graph.
     """
 
     title = "several passes"
 
-    def __init__(self, passes: Sequence[Pass], progress: Progress | None = None, *, rounds: int = 1) -> None:
+    def __init__(self, passes: Sequence[Pass], progress: Progress = Unheard(), *, rounds: int = 1) -> None:
         self.passes = tuple(passes)
         self.records: tuple[PassRecord, ...] = ()
         self._progress = progress
         self._rounds = rounds
-
-    @property
-    def leaves(self) -> tuple[Pass, ...]:
-        """Return the passes of one round that are no managers, in order."""
-        found: list[Pass] = []
-        for step in self.passes:
-            found += step.leaves if isinstance(step, PassManager) else [step]
-        return tuple(found)
 
     def run(self, graph: Graph) -> PassResult:
         """Run all passes; ``records`` then holds what each did.
@@ -170,18 +163,11 @@ class PassManager(Pass):
             SnncError: Whatever a pass found wrong with the network.
         """
         records: list[PassRecord] = []
-        leaves = self.leaves
-        places = {id(step): place for place, step in enumerate(leaves)}
-
-        def begin(step: Pass) -> None:
-            if self._progress:
-                self._progress(step.title, places[id(step)], len(leaves))
-
-        result = self._run(graph, records, begin)
+        result = self._run(graph, records, self._progress)
         self.records = tuple(records)
         return PassResult(result.graph, result.modified, PassesRun(self.records))
 
-    def _run(self, graph: Graph, records: list[PassRecord], begin: Callable[[Pass], None]) -> PassResult:
+    def _run(self, graph: Graph, records: list[PassRecord], progress: Progress) -> PassResult:
         ever = False
         for _ in range(self._rounds):
             modified = False
@@ -190,9 +176,9 @@ class PassManager(Pass):
                 if step.acts_on and not {type(node.op) for node in graph} & set(step.acts_on):
                     continue
                 if isinstance(step, PassManager):
-                    result = step._run(graph, records, begin)
+                    result = step._run(graph, records, progress)
                 else:
-                    begin(step)
+                    progress.begin(step.title, step.total)
                     start = time.perf_counter()
                     result = step.run(graph)
                     records.append(PassRecord(step.name, step.title, time.perf_counter() - start, result))

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import TargetError
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.conversion.calibration.calibrator import Calibrator
 from snnc.compiler.ir import Graph
-from snnc.compiler.ir.passes import PassManager, PassRecord, Progress
+from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.quantization.input_moments import input_moments
 from snnc.compiler.quantization.membranes import measure_membranes, to_program
 from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
@@ -94,7 +95,7 @@ class IntegerSearch:
         corrections: Sequence[str] = (),
         lead: int = 0,
         strict: bool = False,
-        progress: Progress | None = None,
+        progress: Progress = Unheard(),
         judge: Judge | None = None,
     ) -> None:
         self._graph = graph
@@ -154,8 +155,7 @@ class IntegerSearch:
             provenance=Provenance("", "", "", 0),
             lead=self._lead,
         )
-        if self._progress:
-            self._progress("measuring membrane potentials", 0, 1)
+        self._progress.begin("measuring membrane potentials")
         program, wraps = measure_membranes(program, self._levels, self._target)
         return MeasuredProgram(program, made.outcome, records, wraps)
 

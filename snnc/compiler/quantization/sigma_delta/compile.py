@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.errors import TargetError
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.compilation import Compilation, count_macs, provenance_of
 from snnc.compiler.conversion.choose_max_pooling import named_max_pooling
 from snnc.compiler.front import front
 from snnc.compiler.ir import Graph
-from snnc.compiler.ir.passes import Counts, PassRecord, PassResult, Progress
+from snnc.compiler.ir.passes import Counts, PassRecord, PassResult
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, check_traced
@@ -67,8 +68,7 @@ def compile_sigma_delta(
     options: CompileOptions,
     *,
     unit: float | None = None,
-    progress: Progress | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
     processes: Processes | None = None,
 ) -> Compilation[SigmaDeltaProgram]:
     """Compile a module to sigma-delta neurons; arguments as for :func:`snnc.compiler.pipeline.compile_module`.
@@ -88,7 +88,6 @@ def compile_sigma_delta(
         is_chain=True,
         check=partial(check_traced, average_pooling=options.max_pool == "avg"),
         progress=progress,
-        advance=advance,
         processes=processes,
     )
     traced, levels = prepared.traced, prepared.levels
@@ -102,8 +101,7 @@ def compile_sigma_delta(
         notes=notes,
         pooling=[each.recorded for each in prepared.pooling.chosen],
     )
-    if progress:
-        progress(_TITLE, 0, 1)
+    progress.begin(_TITLE)
     began = time.perf_counter()
     made, rounds = _fitted(layers, prepared.coding, options, levels, traced, target.name, provenance)
     seconds = time.perf_counter() - began
