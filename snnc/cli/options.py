@@ -11,12 +11,14 @@ import typer
 
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
+from snnc.compiler.format_names import format_names
 
 DATA_FORMS = (
     "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
     "sets below the folder ROOT), imagenet:ROOT (train and val below it), FILE.npz (arrays x and y), a folder or zip "
     "file of class folders of images, or module:attribute"
 )
+_FORMATS = format_names()
 
 
 @dataclass
@@ -113,8 +115,7 @@ Model = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL",
-        help="The trained network: a file of torch.save, torch.export.save or torch.jit.save, ONNX, NIR or "
-        "safetensors.",
+        help=f"The trained network: a file of {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
     ),
 ]
 CompiledNet = Annotated[Path | None, typer.Argument(metavar="NET", help="The .net file that snnc compile made of it.")]

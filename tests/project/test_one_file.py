@@ -20,7 +20,22 @@ from snnc.program.targets.registry import register
 
 SMALL = register(replace(LOIHI2, name="small", neurons_per_core=16), "tiny")
 '''
-FILES = {"program/targets/chips/small.py": CHIP}
+FORMAT = '''"""A list of weights, for a test."""
+
+import json
+
+import torch
+
+from snnc.compiler.frontend.files.identify import Format
+
+
+def read(path):
+    return {name: torch.tensor(values) for name, values in json.loads(path.read_text()).items()}
+
+
+FORMAT = Format("weights in JSON", lambda start: start.head.startswith(b"{"), read, precedence=35)
+'''
+FILES = {"program/targets/chips/small.py": CHIP, "compiler/frontend/files/in_json.py": FORMAT}
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +59,15 @@ def output(copy: Path, *arguments: str) -> str:
 def test_a_chip_is_one_file(copy: Path) -> None:
     code = "from snnc.program.targets import get_target, target_names; print(get_target('tiny').name, *target_names())"
     assert output(copy, "-c", code).split() == ["small", "loihi", "loihi1", "loihi2", "small", "tiny"]
+
+
+def test_a_format_is_one_file(copy: Path) -> None:
+    (copy / "model.json").write_text('{"0.weight": [[1.0, 2.0]]}')
+    code = (
+        "from snnc.compiler.frontend.files.load import FORMATS, read_state\n"
+        "print(*(each.name for each in FORMATS), sep='|')\n"
+        "print(read_state('model.json')['0.weight'].tolist())"
+    )
+    listed = "torch.jit.save|torch.save|torch.export.save|weights in JSON|safetensors|ONNX|NIR"
+    assert output(copy, "-c", code).splitlines() == [listed, "[[1.0, 2.0]]"]
+    assert "NIR, ONNX, safetensors or weights in JSON" in " ".join(output(copy, "-m", "snnc", "compile", "-h").split())

@@ -13,6 +13,7 @@ from support.command_line import process
 from torch import nn
 
 from snnc.common.errors import ModelError, UntrustedModelError
+from snnc.compiler.format_names import format_names
 from snnc.compiler.frontend.files import load
 from snnc.compiler.frontend.files.identify import Format, Start, identify
 from snnc.compiler.frontend.files.load import FORMATS, load_model
@@ -72,6 +73,22 @@ def test_formats_are_listed_where_a_file_is_of_none(tmp_path: Path) -> None:
     assert all(each.name in str(caught.value) for each in FORMATS)
 
 
+def test_formats_are_tried_in_their_order() -> None:
+    assert [each.name for each in FORMATS] == [
+        "torch.jit.save",
+        "torch.save",
+        "torch.export.save",
+        "safetensors",
+        "ONNX",
+        "NIR",
+    ]
+    assert len({each.precedence for each in FORMATS}) == len(FORMATS)
+
+
+def test_names_for_help_are_those_of_the_formats() -> None:
+    assert sorted(format_names()) == sorted(each.name for each in FORMATS)
+
+
 def test_the_help_lists_the_formats() -> None:
     text = " ".join(process("compile", "--help").stdout.replace("\u2502", " ").split())
     assert [each.name for each in FORMATS if each.name not in text] == []
@@ -89,7 +106,9 @@ def test_a_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     path = tmp_path / "model.tiny"
     path.write_bytes(b"TINY")
-    tiny = Format("tiny", recognise, lambda path: network(), runs_code="all of it", instead="save it otherwise")
+    tiny = Format(
+        "tiny", recognise, lambda path: network(), precedence=100, runs_code="all of it", instead="save it otherwise"
+    )
     monkeypatch.setattr(load, "FORMATS", (*FORMATS, tiny))
     with pytest.raises(UntrustedModelError, match=r"reading it would run code: all of it.*save it otherwise"):
         load_model(path)

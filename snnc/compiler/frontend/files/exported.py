@@ -26,7 +26,7 @@ from snnc.compiler.frontend.files.tensors import MalformedFileError, StoredValue
 from snnc.compiler.frontend.files.torch_save import Records, read_archive
 from snnc.compiler.frontend.locations import foreign_line
 
-__all__ = ["EXPORTED", "ProgramFile", "place_of", "read_exported", "read_program_file"]
+__all__ = ["FORMAT", "ProgramFile", "place_of", "read_exported", "read_program_file"]
 
 _GRAPHS = ("serialized_exported_program.json", "models/model.json")
 _SAVED = (
@@ -224,7 +224,7 @@ def _recognise(start: Start) -> bool:
     return start.has_record("serialized_exported_program.json", "archive_format")
 
 
-EXPORTED = Format("torch.export.save", _recognise, read_exported)
+FORMAT = Format("torch.export.save", _recognise, read_exported, precedence=30)
 
 
 class _Reader:

@@ -1,14 +1,14 @@
 """What a file is, told from its first bytes before anything is unpickled; and what a format has to say for itself.
 
-Each kind of file that can be read is a ``Format`` in a file of its own. Everything else that users hand to a compiler
-by mistake is named in the error, so that the mistake is plain.
+Each kind of file that can be read is a ``Format`` in a file of its own, which is found by the name ``FORMAT``.
+Everything else that users hand to a compiler by mistake is named in the error, so that the mistake is plain.
 """
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,8 @@ class Format:
         recognise: Whether a file is of it.
         read: Reads what the file holds, and runs no code of it: a network, weights, or a container of these. Raises
             ``MalformedFileError`` where the file contradicts itself.
+        precedence: Its place among the formats: they are tried in ascending order, and the first that recognises a file
+            takes it. A TorchScript archive, for instance, holds what torch.save writes, too.
         read_trusted: Reads it once the user trusts it; None: as ``read`` does.
         runs_code: What reading it runs in any case, so that it is read only if the user trusts it; None: nothing.
         instead: What to do for those who do not trust it.
@@ -92,6 +94,8 @@ class Format:
     name: str
     recognise: Callable[[Start], bool]
     read: Callable[[Path], Any]
+    _: KW_ONLY
+    precedence: int
     read_trusted: Callable[[Path], Any] | None = None
     runs_code: str | None = None
     instead: str | None = None

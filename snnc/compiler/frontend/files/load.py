@@ -11,21 +11,21 @@ import torch.fx
 from torch import nn
 
 from snnc.common.errors import ModelError, OptionError, SnncError, UntrustedModelError
+from snnc.common.registry import import_all
+from snnc.compiler.frontend import files
 from snnc.compiler.frontend.files.admitted import check_amount
-from snnc.compiler.frontend.files.exported import EXPORTED
 from snnc.compiler.frontend.files.identify import Format, identify
-from snnc.compiler.frontend.files.nir import NIR
-from snnc.compiler.frontend.files.onnx import ONNX
-from snnc.compiler.frontend.files.safetensors import SAFETENSORS
 from snnc.compiler.frontend.files.state import build_network, is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.files.tensors import MalformedFileError
-from snnc.compiler.frontend.files.torch_save import TORCH_SAVE
-from snnc.compiler.frontend.files.torchscript import TORCHSCRIPT
 
 __all__ = ["FORMATS", "load_model", "read_state"]
 
-# In the order in which they are tried: a TorchScript archive holds what torch.save writes, too.
-FORMATS: tuple[Format, ...] = (TORCHSCRIPT, TORCH_SAVE, EXPORTED, SAFETENSORS, ONNX, NIR)
+# Each module beside this one that has a FORMAT is one, in the order in which they are tried.
+FORMATS: tuple[Format, ...] = tuple(
+    sorted(
+        (module.FORMAT for module in import_all(files) if hasattr(module, "FORMAT")), key=lambda each: each.precedence
+    )
+)
 
 _CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
 _KEYS_NAMED_AT_MOST = 5

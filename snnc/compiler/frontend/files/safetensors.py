@@ -13,7 +13,7 @@ import torch
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, storage_bytes
 
-__all__ = ["SAFETENSORS", "read_safetensors"]
+__all__ = ["FORMAT", "read_safetensors"]
 
 _LENGTH_BYTES = 8
 _AXES_MAXIMUM = 16
@@ -126,4 +126,4 @@ def _recognise(start: Start) -> bool:
     return start.head[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and 2 <= length <= _HEADER_MAXIMUM
 
 
-SAFETENSORS = Format("safetensors", _recognise, read_safetensors)
+FORMAT = Format("safetensors", _recognise, read_safetensors, precedence=40)

@@ -23,7 +23,7 @@ from snnc.compiler.frontend.files.identify import PICKLE_START, Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, StorageType, StoredValues, storage_bytes
 from snnc.compiler.frontend.files.unpickle import RestrictedUnpickler
 
-__all__ = ["TORCH_SAVE", "Records", "read_archive", "read_restricted"]
+__all__ = ["FORMAT", "Records", "read_archive", "read_restricted"]
 
 _STREAM_PROTOCOL = 1001
 _COUNT_BYTES = 8
@@ -298,4 +298,4 @@ def read_trusted(path: Path) -> Any:
         ) from error
 
 
-TORCH_SAVE = Format("torch.save", _recognise, read_restricted, read_trusted)
+FORMAT = Format("torch.save", _recognise, read_restricted, read_trusted=read_trusted, precedence=20)

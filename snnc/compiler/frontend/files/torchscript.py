@@ -20,7 +20,7 @@ from snnc.compiler.frontend.files.aten import Operators, Unknown, keep
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.locations import foreign_line
 
-__all__ = ["TORCHSCRIPT", "read_torchscript"]
+__all__ = ["FORMAT", "read_torchscript"]
 
 # How a traced operator says where it comes from: mynet.py(12): forward.
 _TRACED_LINE = re.compile(r"^(?P<file>[^\s()]*)\((?P<line>\d+)\): ", re.MULTILINE)
@@ -56,12 +56,13 @@ def _recognise(start: Start) -> bool:
     return start.has_record("constants.pkl")
 
 
-TORCHSCRIPT = Format(
+FORMAT = Format(
     "torch.jit.save",
     _recognise,
     read_torchscript,
     runs_code="a TorchScript archive brings some that runs while it is read",
     instead="export the network again, with torch.export.save",
+    precedence=10,
 )
 
 

@@ -25,7 +25,7 @@ from snnc.program.nir.layout import KEY
 from snnc.program.nir.package import looks_like_nir
 from snnc.program.nir.reader import read_graph
 
-__all__ = ["NIR", "read_nir"]
+__all__ = ["FORMAT", "read_nir"]
 
 
 def read_nir(path: Path) -> torch.fx.GraphModule:
@@ -57,7 +57,7 @@ def _recognise(start: Start) -> bool:
     return start.head.startswith(HDF5_START) and looks_like_nir(start.path)
 
 
-NIR = Format("NIR", _recognise, read_nir)
+FORMAT = Format("NIR", _recognise, read_nir, precedence=60)
 
 _AS_IT_IS = "it is a compiled network, which snnc run takes as it is"
 

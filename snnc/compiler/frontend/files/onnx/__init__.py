@@ -1,5 +1,5 @@
 """Reads ONNX models, with the package ``onnx``, which only takes the file apart."""
 
-from snnc.compiler.frontend.files.onnx.read import ONNX, read_onnx
+from snnc.compiler.frontend.files.onnx.read import FORMAT, read_onnx
 
-__all__ = ["ONNX", "read_onnx"]
+__all__ = ["FORMAT", "read_onnx"]

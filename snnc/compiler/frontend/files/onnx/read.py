@@ -24,7 +24,7 @@ from snnc.compiler.frontend.files.onnx.tensors import TensorReader, number_opera
 from snnc.compiler.frontend.files.tensors import MalformedFileError
 from snnc.compiler.frontend.operations.table import onnx_operator
 
-__all__ = ["ONNX", "has_channels_last", "read_onnx"]
+__all__ = ["FORMAT", "has_channels_last", "read_onnx"]
 
 _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 # They look at each value by itself, so the transposition may come behind them.
@@ -92,7 +92,7 @@ def _recognise(start: Start) -> bool:
     return start.path.suffix.lower() == ".onnx" or (head[0] == 0x08 and b"pytorch" in head[:64])
 
 
-ONNX = Format("ONNX", _recognise, read_onnx)
+FORMAT = Format("ONNX", _recognise, read_onnx, precedence=50)
 
 
 def _parsed(path: Path) -> Any:
