@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
+from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.jit import compiled
 
 # Leading bits that are kept: 128 times as fine as the bins of the sketch that thresholds come from, and 2 ** 36 times
@@ -47,7 +47,7 @@ def rounded_together(values: FloatArray) -> FloatArray:
         The nearest multiples of ``2 ** -12`` of the power of two above each row's largest number.
     """
     _, exponent = np.frexp(np.abs(values.reshape(len(values), -1)).max(1, initial=0))
-    exponent = (exponent - ROW_BITS).reshape(-1, *(1,) * (values.ndim - 1))
+    exponent = per_channel(exponent - ROW_BITS, values.ndim)
     found: FloatArray = np.ldexp(np.rint(np.ldexp(values, -exponent)), exponent)
     return found
 

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import DataError, OptionError
 from snnc.common.file_kinds import is_compiled
 from snnc.common.memory import check_memory
@@ -176,10 +177,9 @@ def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
         )
     # Pieces of them are joined.
     check_memory(2 * dataset.images.size, f"{len(dataset):,} samples of {dataset.name}", "take fewer with --samples")
-    per_channel = (-1,) + (1,) * (len(coding.shape) - 1)
     # Half a step beyond the ends still rounds to a level.
-    lowest = (coding.offset - coding.unit / 2).reshape(per_channel)
-    highest = (coding.offset + coding.unit * (coding.highest + 0.5)).reshape(per_channel)
+    lowest = per_channel(coding.offset - coding.unit / 2, len(coding.shape))
+    highest = per_channel(coding.offset + coding.unit * (coding.highest + 0.5), len(coding.shape))
     values, clipped = [], 0
     for chunk in chunks(dataset):
         raw = raw_values(chunk)

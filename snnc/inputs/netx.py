@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import DataError, OptionError
 from snnc.common.option_kinds import as_numbers
 from snnc.models.data import Dataset, load_data
@@ -164,9 +165,9 @@ def _biases(
                 expected=f"one number or {channels}" + (", above 0" if name == "std" else ""),
                 found=", ".join(f"{each:g}" for each in numbers),
             )
-    per_channel = (-1,) + (1,) * (len(network.input_shape) - 1)
+    axes = len(network.input_shape)
     raw = images * (unit if images.dtype == np.uint8 else 1.0)
-    standard = (raw - offset.reshape(per_channel)) / scale.reshape(per_channel)
+    standard = (raw - per_channel(offset, axes)) / per_channel(scale, axes)
     biases = np.trunc(network.transform.weight * standard + network.transform.bias)
     if not np.isfinite(biases).all() or np.abs(biases).max() > np.iinfo(np.int32).max:
         raise DataError("the images hold NaN, infinity or numbers far too large")

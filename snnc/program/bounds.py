@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.arrays import IntegerArray
+from snnc.common.arrays import AnyIntegerArray, IntegerArray
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Layer, Synapse
 from snnc.program.program import Program
@@ -286,7 +285,7 @@ def _bounds(coding: InputCoding, layers: tuple[SigmaDeltaLayer, ...]) -> Iterato
 
 
 def _through(
-    layer: SigmaDeltaLayer, shape: tuple[int, ...], weight: NDArray[np.signedinteger[Any]], values: NDArray[np.float64]
+    layer: SigmaDeltaLayer, shape: tuple[int, ...], weight: AnyIntegerArray, values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return what values bring through some of a layer's weights."""
     drive = SynapticInput(layer.synapse, shape, layer.shape, dtype=torch.float64, weight=weight)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import DataError
 
 LEVELS = 256
@@ -145,6 +146,6 @@ class InputCoding:
         phases: NDArray[np.int32] = ((turns * unit) >> 16).astype(np.int32)
         return phases
 
-    def _spread(self, per_channel: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return one number for each channel, shaped to be combined with samples."""
-        return per_channel.reshape((-1,) + (1,) * (len(self.shape) - 1))
+        return per_channel(values, len(self.shape))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from snnc.common.arrays import AnyIntegerArray
 from snnc.program.connections import convolution_matrix
 
 
@@ -27,8 +28,6 @@ def named_place(modules: tuple[str, ...]) -> str:
 
 MANTISSA_MAX = 255
 EXPONENT_MAX = 7
-
-IntegerArray = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Synapse:
 
     source: int
     kind: Literal["conv", "dense", "sparse"]
-    weight: IntegerArray
+    weight: AnyIntegerArray
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import per_channel
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Layer
 from snnc.program.network import CompiledNetwork, Wording
@@ -155,5 +156,5 @@ class Program(CompiledNetwork):
         Returns:
             Same shape, in the ANN's units.
         """
-        scale = self.readout.scale.reshape((-1,) + (1,) * (len(self.readout.shape) - 1))
+        scale = per_channel(self.readout.scale, len(self.readout.shape))
         return readout * scale / self.timesteps

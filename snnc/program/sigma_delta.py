@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import per_channel
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Membrane, NeuronLayer, Synapse
 from snnc.program.network import CompiledNetwork, Wording
@@ -103,7 +104,7 @@ class SigmaDeltaLayer(NeuronLayer):
     @property
     def offset(self) -> NDArray[np.int64]:
         """What is added to sigma, of a shape that fits the layer's."""
-        return (self.bias.astype(np.int64) * BIAS_UNIT).reshape(-1, *(1,) * (len(self.shape) - 1))
+        return per_channel(self.bias.astype(np.int64) * BIAS_UNIT, len(self.shape))
 
     @property
     def held_back(self) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from snnc.common.arrays import AnyIntegerArray
 from snnc.common.memory_order import convolution_order
-from snnc.program.layer import IntegerArray, Synapse
+from snnc.program.layer import Synapse
 
 
 class SynapticInput:
@@ -32,7 +33,7 @@ class SynapticInput:
         *,
         dtype: torch.dtype,
         device: torch.device | str = "cpu",
-        weight: IntegerArray | None = None,
+        weight: AnyIntegerArray | None = None,
     ) -> None:
         self._synapse = synapse
         self._shape = shape

@@ -321,7 +321,7 @@ class Conv2d(Operation):
 
     def bias_map(self) -> FloatArray:
         """Return the bias with axes (out_channels, height or 1, width or 1)."""
-        return self.bias.reshape(-1, 1, 1) if self.bias.ndim == 1 else self.bias
+        return per_channel(self.bias, 3) if self.bias.ndim == 1 else self.bias
 
     @property
     def dense_weight(self) -> FloatArray:

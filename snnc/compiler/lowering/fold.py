@@ -113,7 +113,7 @@ def keeps_constants(op: Weighted) -> bool:
 def _into_conv2d(affine: Affine, op: Conv2d, shape: tuple[int, ...]) -> Conv2d:
     per_group = affine.scale.reshape(op.groups, 1, op.weight.shape[1], 1, 1)
     grouped = op.weight.reshape(op.groups, -1, *op.weight.shape[1:])
-    shifts = torch.as_tensor(np.broadcast_to(affine.shift[:, None, None], shape).copy())
+    shifts = torch.as_tensor(np.broadcast_to(per_channel(affine.shift, len(shape)), shape).copy())
     drive = op.apply(shifts[None])[0].numpy()
     return replace(op, weight=(grouped * per_group).reshape(op.weight.shape), bias=without_constant_axes(drive))
 
@@ -137,7 +137,7 @@ def _as_linear_operation(node: Node) -> Conv2d | Linear:
     assert isinstance(affine, Affine)
     if len(node.shape) == 1:
         return Linear(np.diag(affine.scale), affine.shift)
-    return Conv2d(affine.scale.reshape(-1, 1, 1, 1), affine.shift, groups=len(affine.scale))
+    return Conv2d(per_channel(affine.scale, 4), affine.shift, groups=len(affine.scale))
 
 
 class FoldBatchNorm(Pass):
@@ -174,10 +174,10 @@ class FoldBatchNorm(Pass):
 def scaled(op: Weighted, affine: Affine) -> Weighted:
     """Return the linear operation followed by the affine map, as one."""
     if isinstance(op, Linear):
-        return Linear(op.weight * affine.scale[:, None], op.bias * affine.scale + affine.shift)
+        return Linear(op.weight * per_channel(affine.scale, 2), op.bias * affine.scale + affine.shift)
     axes = op.bias.ndim
     bias = op.bias * per_channel(affine.scale, axes) + per_channel(affine.shift, axes)
     if isinstance(op, Sparse):
         rows = np.repeat(affine.scale, math.prod(op.shape[1:]))
         return replace(op, matrix=(diags(rows) @ op.matrix).tocsr(), bias=bias)
-    return replace(op, weight=op.weight * affine.scale.reshape(-1, 1, 1, 1), bias=bias)
+    return replace(op, weight=op.weight * per_channel(affine.scale, 4), bias=bias)

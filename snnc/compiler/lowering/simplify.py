@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.ir import (
     Add,
@@ -143,7 +144,7 @@ def transposed(op: ConvTranspose2d, shape: Shape) -> Sparse:
     )
     matrix = forward.T.tocsr()
     matrix.sort_indices()
-    bias = np.broadcast_to(op.bias.reshape(-1, 1, 1), output).copy()
+    bias = np.broadcast_to(per_channel(op.bias, len(output)), output).copy()
     return Sparse(matrix, bias, output, shape)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.common.arrays import FloatArray, per_channel
+from snnc.common.arrays import AnyIntegerArray, FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
 from snnc.program import Entries, Synapse
-from snnc.program.layer import IntegerArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +54,10 @@ def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, s
         entry_rows = np.repeat(np.arange(len(rows)), np.diff(synapse.matrix.indptr))
         return np.asarray(synapse.matrix.data * columns[synapse.matrix.indices] * rows[entry_rows])
     if isinstance(synapse, Linear):
-        return synapse.weight * np.repeat(source, math.prod(shape[1:])) / unit[:, None]
+        return synapse.weight * np.repeat(source, math.prod(shape[1:])) / per_channel(unit, 2)
     grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
     scaled: FloatArray = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
-    return scaled.reshape(synapse.weight.shape) / unit.reshape(-1, 1, 1, 1)
+    return scaled.reshape(synapse.weight.shape) / per_channel(unit, 4)
 
 
 def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
@@ -73,7 +72,7 @@ def has_netx_form(synapse: Weighted) -> bool:
     return isinstance(synapse, Conv2d | Linear)
 
 
-def as_synapse(synapse: Weighted, weight: IntegerArray, source: int, exponent: int = 0) -> Synapse:
+def as_synapse(synapse: Weighted, weight: AnyIntegerArray, source: int, exponent: int = 0) -> Synapse:
     """Return the operation's connections with other weights.
 
     Args:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import OptionError
 from snnc.common.staircase import spike_counts
 from snnc.models.spiking.neuron import SURROGATE_WIDTH, fire
@@ -89,4 +90,4 @@ class IntegrateAndFire(nn.Module):
 
     @staticmethod
     def _broadcast(values: Tensor, like: Tensor) -> Tensor:
-        return values.to(like.dtype).reshape(-1, *(1,) * (like.ndim - 2))
+        return per_channel(values.to(like.dtype), like.ndim - 1)

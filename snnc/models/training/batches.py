@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snnc.common.arrays import per_channel
 from snnc.common.errors import DataError, OptionError
 from snnc.common.memory import check_memory
 from snnc.models.data import Dataset
@@ -107,7 +108,7 @@ def _per_channel(option: str, values: Sequence[float], channels: int, axes: int)
             expected=f"1 or {channels} numbers, for so many channels",
             found=f"{len(values)} numbers",
         )
-    return torch.tensor([float(value) for value in values]).reshape(-1, *[1] * (axes - 1))
+    return per_channel(torch.tensor([float(value) for value in values]), axes)
 
 
 def check_batch(network: nn.Module, sample: Tensor, batch_size: float, device: torch.device) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import per_channel
 from snnc.program.connections import window_output
 from snnc.program.net.fields import GROUPS_MAXIMUM
 from snnc.program.net.stored import SIZE_MAXIMUM, read_shape
@@ -202,7 +203,7 @@ def _convolution_bias(entry: NetxFields, shape: tuple[int, ...]) -> NDArray[np.i
         raise entry.error("bias has the wrong shape", expected=f"{shape[:1]} or {shape[::-1]}", found=str(stored))
     bias = entry.whole_numbers("bias", stored, *BIAS)
     # One for each neuron, in Lava's order, or one for each channel.
-    return bias.transpose(2, 1, 0) if stored == shape[::-1] else bias[:, None, None]
+    return bias.transpose(2, 1, 0) if stored == shape[::-1] else per_channel(bias, len(shape))
 
 
 def _delay(entry: NetxFields, shape: tuple[int, ...], notes: list[str]) -> NDArray[np.int64] | None:

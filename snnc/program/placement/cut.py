@@ -167,5 +167,5 @@ def _read(edges: IntegerArray, size: int, kernel: int, stride: int, padding: int
     return _Read(mask, pairs)
 
 
-def _outer(channels: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> IntegerArray:
+def _outer(channels: IntegerArray, rows: IntegerArray, columns: IntegerArray) -> IntegerArray:
     return channels[:, None, None] * rows[:, None] * columns

@@ -81,7 +81,7 @@ def _each_input(source: SigmaDeltaLayer, layer: SigmaDeltaLayer) -> FloatArray:
     """Return what one unit of each value that a layer reads stands for, shaped to be combined with its weights."""
     unit = source.scale[:-1]
     if layer.synapse.kind == "conv":
-        return unit[:, None, None]
+        return per_channel(unit, 3)
     return np.repeat(unit, source.neurons // source.shape[0])
 
 

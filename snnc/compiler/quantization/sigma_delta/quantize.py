@@ -121,7 +121,7 @@ def _with_constant(layer: SigmaDeltaLayer, bias: int) -> SigmaDeltaLayer:
 def _each_input(values: FloatArray, layer: ChainLayer, shape: tuple[int, ...]) -> FloatArray:
     """Return a number for each channel of the source, shaped to be combined with a layer's weights."""
     if layer.convolution is not None:
-        return values[:, None, None]
+        return per_channel(values, 3)
     return np.repeat(values, int(np.prod(shape[1:], dtype=int)))
 
 
