@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -12,13 +14,13 @@ from support.networks import Case, assert_equal_values, dense_cases, image_cases
 from support.progress import Heard
 from torch import nn
 
-from snnc.common.errors import PassError, UnsupportedError
+from snnc.common.errors import UnsupportedError
 from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.conversion.solver import ActivationSketch
 from snnc.compiler.frontend import trace
-from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Graph, Identity, Linear, Readout, ReLU, SpikingLayer, execute
+from snnc.compiler.ir import Affine, BatchNorm, Conv2d, Graph, Readout, ReLU, SpikingLayer, execute
 from snnc.compiler.ir.exact_sums import ExactSums
-from snnc.compiler.ir.passes import Counts, Pass, PassManager, PassResult, without
+from snnc.compiler.ir.passes import Pass, PassManager
 from snnc.compiler.ir.spec import has_thresholds
 from snnc.compiler.lowering import compose
 from snnc.compiler.lowering.fold import FoldAffine, FoldBatchNorm, NormalizeInput
@@ -297,7 +299,7 @@ def test_the_profile_holds_every_activation_of_every_batch(samples: int, seed: i
     assert heard.begun[-1] == (step.title, samples)
 
     (layer,), (readout,) = graph.of_kind(SpikingLayer), graph.of_kind(Readout)
-    # The sums that profiling computes, here of all samples at once; how near they are: tests/test_exact_sums.py.
+    # The sums that profiling computes, here of all samples at once; test_exact_sums.py says how near they are.
     computed = ExactSums(layer.op.synapses).drive(torch.from_numpy(levels))
     assert torch.allclose(computed.double(), run_double(module[0], case.inputs), atol=1e-3)
     drive = computed.transpose(0, 1).flatten(1).numpy()
@@ -317,88 +319,11 @@ def test_the_profile_holds_every_activation_of_every_batch(samples: int, seed: i
     assert heard.done[-1] == samples and heard.done == sorted(heard.done)
 
 
-class Breaks(Pass):
-    title = "breaking its promise"
-    ensures = (lambda graph: "that the impossible happens",)
-
-    def run(self, graph: Graph) -> PassResult:
-        return PassResult(graph, False)
-
-
-class Demands(Pass):
-    title = "asking too much"
-    requires = (without(Linear),)
-
-    def run(self, graph: Graph) -> PassResult:
-        raise AssertionError("must not run")
-
-
-def small_graph(*first: nn.Module) -> Graph:
-    return trace(nn.Sequential(*first, nn.Linear(2, 2), nn.ReLU(), nn.Dropout(), nn.Linear(2, 2)).eval(), (2,))
-
-
-def test_a_broken_promise_names_the_pass_and_those_before_it() -> None:
-    with pytest.raises(PassError, match=r"Breaks ensures: that the impossible happens.*DropIdentity, FoldBatchNorm$"):
-        PassManager([DropIdentity(), LowerPooling(), FoldBatchNorm(), Breaks()]).run(small_graph(nn.BatchNorm1d(2)))
-
-
-def test_an_unmet_requirement_names_the_pass_and_its_node_and_does_not_run_it() -> None:
-    with pytest.raises(
-        PassError, match=r"Demands requires: no Linear is left, found module 0.*passes before: DropIdentity$"
-    ):
-        PassManager([DropIdentity(), Demands()]).run(small_graph())
-
-
-def test_the_manager_keeps_stats_and_reports_progress_of_passes_that_find_something() -> None:
-    heard = Heard()
-    passes = [DropIdentity(), LowerPooling(), NormalizeInput(np.ones(2), np.zeros(2))]
-    manager = PassManager(passes, heard)
-    graph = manager.run(small_graph()).graph
-    assert not graph.of_kind(Identity) or [node.op.kind for node in graph.of_kind(Identity)] == ["Output"]
-    assert heard.begun == [("dropping what changes nothing", 1), ("normalising the input", 1)]
-    assert [record.name for record in manager.records] == ["DropIdentity", "NormalizeInput"]
-    assert manager.records[0].result.stats == {"dropped": 1}
-    assert [record.result.modified for record in manager.records] == [True, True]
-
-
-class Shrinks(Pass):
-    """Takes one identity out at a time."""
-
-    title = "taking one out"
-
-    def run(self, graph: Graph) -> PassResult:
-        graph = graph.copy()
-        found = [node for node in graph.of_kind(Identity) if node.name != graph.output.name]
-        if found:
-            graph.remove(found[0].name)
-        return PassResult(graph, bool(found), Counts({"left": max(0, len(found) - 1)}))
-
-
-def test_a_manager_is_a_pass_that_nests_and_repeats() -> None:
-    graph = trace(nn.Sequential(nn.Linear(2, 2), *(nn.Identity() for _ in range(5)), nn.ReLU(), nn.Linear(2, 2)), (2,))
-    heard = Heard()
-    nested = PassManager([Shrinks()], rounds=3)
-    manager = PassManager([nested, NormalizeInput(np.ones(2), np.zeros(2))], heard)
-    result = manager.run(graph)
-    assert [record.name for record in result.outcome.records] == ["Shrinks"] * 3 + ["NormalizeInput"]
-    assert [title for title, _ in heard.begun] == ["taking one out"] * 3 + ["normalising the input"]
-    assert result.modified and len(result.graph) == len(graph) - 3 + 1
-    # Again as long as something changes, and once more to see that nothing does.
-    whole = PassManager([Shrinks()], rounds=100)
-    assert len(whole.run(graph).outcome.records) == 6 and not whole.run(whole.run(graph).graph).modified
-
-
-def test_a_promise_broken_inside_a_nested_manager_names_the_pass() -> None:
-    with pytest.raises(PassError, match=r"Breaks ensures: that the impossible happens.*passes before: DropIdentity$"):
-        PassManager([DropIdentity(), PassManager([Breaks()])]).run(small_graph())
-
-
 @pytest.mark.parametrize(("threshold", "potential"), [(0.0, 0.0), (1.0, -0.1), (1.0, 1.1), (-1.0, 0.0), (np.nan, 0.0)])
 def test_thresholds_out_of_range_break_the_condition(threshold: float, potential: float) -> None:
-    graph = PassManager(front(Affine(np.ones(2), np.zeros(2)))).run(small_graph()).graph
+    small = trace(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2)).eval(), (2,))
+    graph = PassManager(front(Affine(np.ones(2), np.zeros(2)))).run(small).graph
     assert "has a threshold" in has_thresholds(graph)
-    from dataclasses import replace
-
     (layer,) = graph.of_kind(SpikingLayer)
     good = replace(layer.op, threshold=np.ones(2), initial_potential=np.array([0.0, 1.0]))
     graph.replace(layer.name, good)

@@ -25,7 +25,7 @@ from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.quantize import Quantize
-from snnc.program import Gate, InputCoding, Program, Scaled
+from snnc.program import InputCoding, Program
 from snnc.program.targets import get_target
 from snnc.runtime.simulator import Simulator
 
@@ -325,25 +325,6 @@ def test_a_bias_far_beyond_the_weights_is_refused_or_exact(bias: float) -> None:
         assert "0" in str(error)
         return
     assert not any(Simulator(program).run(case.levels).wraps)
-
-
-@given(st.floats(1, 32640))
-def test_a_number_is_stored_below_and_above_itself(limit: float) -> None:
-    below, above = Scaled.below(limit), Scaled.above(limit)
-    assert below.value <= limit <= above.value
-    for each in (below, above):
-        assert 0 <= each.mantissa <= 255 and 0 <= each.exponent <= 7
-    representable = {m << e for m in range(256) for e in range(8)}
-    assert below.value == max(each for each in representable if each <= limit)
-    assert above.value == min(each for each in representable if each >= limit)
-
-
-@given(st.floats(-10, 2**18))
-def test_the_gate_is_as_strong_as_needed_and_hardly_stronger(needed: float) -> None:
-    gate = Gate.above(needed)
-    assert gate.value >= needed
-    assert gate.value <= max(1, needed * (1 + 1 / 64) + gate.count)
-    assert 0 <= gate.pulse.mantissa <= 255 and 0 <= gate.pulse.exponent <= 7
 
 
 def bad_data(value: float) -> np.ndarray:
