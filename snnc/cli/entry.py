@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: As typed behind ``snnc``; None: those of the process.
+        arguments: As typed after ``snnc``; None: those of the process.
 
     Returns:
         The exit code.

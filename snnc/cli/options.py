@@ -146,7 +146,7 @@ def model_and_net(first: Path | None, second: Path | None, model: Path | None, u
     Args:
         first: The first argument: the model; the network where that is the only argument.
         second: The second argument: the network.
-        model: The model where it is no argument, but stands behind ``--model`` or in a snnc.toml.
+        model: The model where it is no argument, but stands after ``--model`` or in a snnc.toml.
         usage: How the command is written.
 
     Raises:

@@ -110,7 +110,7 @@ def run_command(
                 resumable,
                 processes=processes,
                 progress=steps,
-                going_on=lambda done: steps.say(f"going on behind sample {done:,}, from {unfinished}"),
+                going_on=lambda done: steps.say(f"going on after sample {done:,}, from {unfinished}"),
             )
         if processes.is_first:
             _present(screen, program, dataset, result, levels.clipped, net=net, backend=options.backend, output=output)

@@ -27,7 +27,7 @@ class Kind:
         name: In a word, as the documentation has it.
         expected: In words with an example, as errors about a ``snnc.toml`` have it.
         from_file: The value of the command line for one of a ``snnc.toml``; None for one of the wrong type.
-        from_text: The option's value for a text of the command line and the flag that it stood behind; None where the
+        from_text: The option's value for a text of the command line and the flag that it stood after; None where the
             command line reads the value by its type.
         plain: The value in its plain form: numbers, texts, or a tuple of them; equal for values that mean the same.
     """

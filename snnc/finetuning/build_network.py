@@ -36,7 +36,7 @@ __all__ = ["build_network", "trainable_graph"]
 def trainable_graph(traced: Graph) -> Graph:
     """Return a traced network in the order in which a spiking one computes it: every maximum is one of spikes.
 
-    Identities are gone, ReLUs behind a maximum come before it, and ReLUs that change nothing are gone.
+    Identities are gone, ReLUs after a maximum come before it, and ReLUs that change nothing are gone.
 
     Raises:
         UnsupportedError: A maximum is taken of something else than activations, or an average of varying windows.

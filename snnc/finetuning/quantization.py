@@ -30,8 +30,8 @@ class _Synapse:
     Attributes:
         key: Name of the part.
         part: The part.
-        norms: Normalisations behind it, in order.
-        sources: What it reads: populations, one behind the other in its channels; none: the network's input.
+        norms: Normalisations after it, in order.
+        sources: What it reads: populations, one after the other in its channels; none: the network's input.
         depth: Number of populations on the longest path from the input to what it reads.
     """
 
@@ -175,7 +175,7 @@ def _scale(norm: _Normalization) -> Tensor:
 
 
 def _gain(synapse: _Synapse) -> Tensor:
-    """Return what the normalisations behind a part multiply its channels by; never 0."""
+    """Return what the normalisations after a part multiply its channels by; never 0."""
     part = synapse.part
     gain = torch.ones(
         part.out_features if isinstance(part, nn.Linear) else part.out_channels, device=part.weight.device

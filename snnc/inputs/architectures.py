@@ -72,7 +72,7 @@ def named(text: str) -> Architecture | None:
     """Read the name of one of our networks, with what is chosen about it.
 
     Args:
-        text: A name, and behind it in any order, each after a colon: a number of classes, an activation, a pooling.
+        text: A name, and after it in any order, each after a colon: a number of classes, an activation, a pooling.
 
     Returns:
         The network; None where the text is not of this form, and so perhaps ``module:factory``.

@@ -117,7 +117,7 @@ def cifarnet(num_classes: int = 10, *, activation: Activation = "relu", pooling:
 
     Source: Wu, Deng, Li, Zhu, Xie, Shi: "Direct training for spiking neural networks: faster, larger, better", AAAI
     2019, table of network structures: 128C3-256C3-AP2-512C3-AP2-1024C3-512C3-1024FC-512FC. It differs in being an ANN,
-    in the batch normalisation behind each convolution in place of their neuron normalisation, and in a linear last
+    in the batch normalisation after each convolution in place of their neuron normalisation, and in a linear last
     layer in place of voting groups of neurons.
 
     Args:

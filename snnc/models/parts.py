@@ -107,10 +107,10 @@ def chain_features(
     vanish nor explode on their way through many layers without normalisation.
 
     Args:
-        steps: What comes one behind the other.
-        batch_norm: Normalise behind each convolution.
+        steps: What comes one after the other.
+        batch_norm: Normalise after each convolution.
         bias: Give each convolution a bias, which is of no use where normalisation with its own bias follows.
-        activation: Makes the activation behind each convolution.
+        activation: Makes the activation after each convolution.
         pooling: ``max`` or ``average``.
 
     Returns:
@@ -147,7 +147,7 @@ def chain_head(
         features: Number of inputs, at least 1.
         hidden: Widths of the layers before the last.
         num_classes: Number of outputs, at least 1.
-        activation: Makes the activation behind each layer but the last.
+        activation: Makes the activation after each layer but the last.
 
     Returns:
         The layers.

@@ -19,7 +19,7 @@ class PaddedShortcut(nn.Module):
     """Shortcut of option A: every ``stride``-th row and column, and channels of zeros on both sides.
 
     Source: He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016, section 3.3, option A. The
-    paper does not say where the new channels go; half of them come before and half behind, as in most CIFAR ResNets
+    paper does not say where the new channels go; half of them come before and half after, as in most CIFAR ResNets
     with published weights.
 
     Args:

@@ -91,7 +91,7 @@ def resnet34_imagenet(
     Args:
         num_classes: Number of outputs, at least 1.
         activation: ``relu``, ``clipped``, ``qcfs``, or a callable that makes an activation.
-        pooling: ``max``, the original's, or ``average``, behind the first convolution.
+        pooling: ``max``, the original's, or ``average``, after the first convolution.
 
     Returns:
         A network from a float tensor of shape ``(N, 3, 224, 224)`` to logits of shape ``(N, num_classes)``.
@@ -113,7 +113,7 @@ def resnet19(num_classes: int = 10, *, activation: Activation = "relu") -> nn.Se
     """Build ResNet19 for images of 3 x 32 x 32: three stages of 3, 3 and 2 blocks with 128, 256 and 512 channels.
 
     Source: Zheng, Wu, Deng, Hu, Li: "Going deeper with directly-trained larger spiking neural networks", AAAI 2021,
-    table of network structures: two linear layers, of 256 and of ``num_classes`` features, behind global average
+    table of network structures: two linear layers, of 256 and of ``num_classes`` features, after global average
     pooling. 1 x 1 convolutions with batch normalisation in the shortcuts. It differs in being an ANN: ordinary batch
     normalisation instead of the threshold-dependent one. 12.6 million parameters for 10 classes.
 

@@ -1,4 +1,4 @@
-"""What sigma-delta neurons can hold and send, whatever the input, by interval arithmetic."""
+"""What neurons of both kinds can hold and send, whatever the input, by interval arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections written out, one entry for each pair of connected neurons."""
+"""Connections as a matrix, one entry for each pair of connected neurons, and how many places a window takes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def window_output(size: int, kernel: int, stride: int, padding: int, dilation: i
         size: Length of the axis.
         kernel: Length of the window, in entries.
         stride: Distance of neighbouring positions.
-        padding: Zeros put before and behind the axis each.
+        padding: Zeros put before and after the axis each.
         dilation: Distance of neighbouring entries of the window.
 
     Raises:

@@ -124,7 +124,7 @@ class SigmaDeltaProgram(CompiledNetwork):
     Attributes:
         target: Name of the chip, ``loihi2``.
         coding: How data become levels.
-        layers: The relay behind the input, the ANN's layers, the readout; each reads the one before.
+        layers: The relay after the input, the ANN's layers, the readout; each reads the one before.
         ann: The ANN's linear layers.
         provenance: Where it came from.
         timesteps: Steps that a sample takes: until the readout holds the result, after which nothing changes.

@@ -1,4 +1,4 @@
-"""What spikes that pass a synapse add to the layer behind it, as torch computes it."""
+"""What spikes that pass a synapse add to the layer that it leads to, as torch computes it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def diagram(boxes: Mapping[str, Box]) -> Figure:
     """Draw boxes from top to bottom, each below all that it reads.
 
     Args:
-        boxes: At least one, by name, each behind those that it reads.
+        boxes: At least one, by name, each after those that it reads.
     """
     (figure,) = diagram_strips(boxes)
     return figure
@@ -133,7 +133,7 @@ def _draw(
 
 
 Point = tuple[float, float]
-# What each node reads, by name, every node behind those that it reads.
+# What each node reads, by name, every node after those that it reads.
 Reads = Mapping[str, Sequence[str]]
 
 # In columns: how far a passing edge keeps from the middle of a node, and from another edge.

@@ -184,7 +184,7 @@ def output_sentence(network: NetxNetwork) -> str:
 
 
 def synapses(block: Block) -> str:
-    """Return ``conv 5×5, 3→24, stride 2``, with delays behind it."""
+    """Return ``conv 5×5, 3→24, stride 2``, with delays after it."""
     if block.connections is None:
         return "input"
     text = wording.synapse(as_synapse(block.connections))

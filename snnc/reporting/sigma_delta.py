@@ -67,7 +67,7 @@ class SigmaDeltaView(View[SigmaDeltaProgram]):
         return [f"unit {_unit(layer)}{held_back}, {bits}"]
 
     def hands_on(self, index: int) -> bool:
-        """Return whether a layer is the relay behind the input."""
+        """Return whether a layer is the relay after the input."""
         return not self.program.layers[index].modules
 
     @property

@@ -58,7 +58,7 @@ class SigmaDeltaPairedRuns(PairedRuns):
         return found
 
     def bounds(self, raw: NDArray[Any], levels: NDArray[np.uint8], result: RunResult) -> dict[str, FloatArray]:
-        """Return how far each layer behind the input may be from the ANN, in the ANN's units."""
+        """Return how far each layer after the input may be from the ANN, in the ANN's units."""
         if self._chain is None:
             return {}
         coding = self._sigma_delta.coding

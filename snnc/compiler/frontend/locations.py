@@ -51,7 +51,7 @@ def line_of_failure(trace: TracebackType | None) -> str | None:
 
 
 def with_line(where: str, line: str | None) -> str:
-    """Return a place with the line behind it, where that is known: ``block.add (model.py:12)``."""
+    """Return a place with the line after it, where that is known: ``block.add (model.py:12)``."""
     return f"{where} ({line})" if line else where
 
 

@@ -109,7 +109,7 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
 
     Returns:
         A graph whose nodes are named after the modules (``features.0``), or after torch.fx's nodes where an operation
-        is a function (``relu_1``); a module used again gets ``:1``, ``:2`` behind its name.
+        is a function (``relu_1``); a module used again gets ``:1``, ``:2`` after its name.
 
     Raises:
         ModelError: The module does not run on input of that shape, cannot be traced, or asks for absurd memory.

@@ -126,7 +126,7 @@ def _products(synapse: Weighted, digits: list[tuple[torch.Tensor, FloatArray]], 
     # Products with powers of two are exact, so that only the integers themselves are rounded.
     scale = torch.as_tensor(np.ldexp(1.0, 2 * DIGIT_BITS - exponent), dtype=values.dtype)
     whole = (values * per_channel(scale, values.ndim)).float().round_()
-    # The first digits of all samples, and behind them the second ones.
+    # The first digits of all samples, and after them the second ones.
     parts = torch.empty((2 * batch, *values.shape[1:]), memory_format=layer_order(tuple(values.shape[1:])))
     first = torch.mul(whole, 2.0**-DIGIT_BITS, out=parts[:batch]).round_()
     torch.sub(whole, first, alpha=2**DIGIT_BITS, out=parts[batch:])

@@ -107,7 +107,7 @@ class Graph:
         return self[name]
 
     def free_name(self, name: str) -> str:
-        """Return ``name``, or with ``:1``, ``:2``, ... behind it where that is taken."""
+        """Return ``name``, or with ``:1``, ``:2``, ... after it where that is taken."""
         candidate, count = name, 0
         while candidate in self:
             count += 1

@@ -96,7 +96,7 @@ class ReLU(SameShape):
     Attributes:
         threshold: The largest value, > 0; None: unbounded.
         steps: Steps of the staircase, >= 1; None: no staircase. Only with a threshold.
-        stands_for: Name of the node whose value it gives back, where it was put behind one that cannot be negative, so
+        stands_for: Name of the node whose value it gives back, where it was put after one that cannot be negative, so
             that this spikes by itself; None: it changes values.
     """
 
@@ -384,7 +384,7 @@ class Add(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Concat(Operation):
-    """Several values one behind the other along the channel axis (the first)."""
+    """Several values one after the other along the channel axis (the first)."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return (sum of the channels, *common rest)."""

@@ -15,7 +15,7 @@ from snnc.compiler.ir.passes import Counts, Pass, PassResult, without
 
 
 class NormalizeInput(Pass):
-    """Puts the map from input levels to what the ANN saw behind the input: the graph then takes levels.
+    """Puts the map from input levels to what the ANN saw after the input: the graph then takes levels.
 
     Args:
         scale: ANN input per level, (channels,).
@@ -40,7 +40,7 @@ class FoldAffine(Pass):
     1. Convolution: ``W' = W diag(scale)``; the shift goes through the convolution into the bias. Where the
        convolution pads, it padded the shifted values with zeros, so the bias differs at the border and becomes a map.
     2. Linear, sparse: the same, without a border.
-    3. Average pooling without padding: the map moves behind it unchanged. Flatten: it moves behind it too, one number
+    3. Average pooling without padding: the map moves after it unchanged. Flatten: it moves after it too, one number
        for each feature.
     4. Affine: the two become one.
     5. Anything else, such as a ReLU: the map becomes a convolution with a 1x1 kernel for each channel, or a linear
@@ -144,7 +144,7 @@ class FoldBatchNorm(Pass):
     """Removes every batch normalisation.
 
     1. Behind a convolution or linear layer that nothing else reads: ``W' = diag(scale) W``, ``b' = scale b + shift``.
-    2. Anywhere else, behind average pooling too, it becomes an ``Affine``, which :class:`FoldAffine` folds into what
+    2. Anywhere else, after average pooling too, it becomes an ``Affine``, which :class:`FoldAffine` folds into what
        follows.
     """
 

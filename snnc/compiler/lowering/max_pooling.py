@@ -27,7 +27,7 @@ class LowerMaxPooling(Pass):
 
     1. Where only a ReLU reads the maximum, it moves in front of it: ``relu(max(x)) = max(relu(x))``, as for every
        function that never falls.
-    2. ``or`` behind a concatenation becomes the concatenation of several; behind anything else that is not a population
+    2. ``or`` after a concatenation becomes the concatenation of several; after anything else that is not a population
        it gets one, where the value cannot be negative.
     3. Padding is never the maximum. Behind a ReLU zeros are as good, elsewhere padded windows are refused.
 
@@ -68,7 +68,7 @@ def can_fire_together(graph: Graph, node: Node) -> bool:
 
 
 def last_node_moved(graph: Graph, node: Node) -> Node:
-    """Return the last node that lowering a maximum pooling may move: the pooling, or a ReLU behind it."""
+    """Return the last node that lowering a maximum pooling may move: the pooling, or a ReLU after it."""
     if is_rectified(graph, node.inputs[0]) or not _only_a_relu_reads(graph, node):
         return node
     return graph.consumers(node.name)[0]
@@ -91,7 +91,7 @@ def _only_a_relu_reads(graph: Graph, node: Node) -> bool:
 
 
 def rectify(graph: Graph, node: Node) -> bool:
-    """Move a ReLU behind a maximum in front of it (rule 1), in place.
+    """Move a ReLU after a maximum in front of it (rule 1), in place.
 
     Args:
         graph: The network.

@@ -53,7 +53,7 @@ class Blocked:
         node: The node.
         first: What it reads.
         form: The form of that.
-        reason: Why not, to be read behind the name of ``first``.
+        reason: Why not, to be read after the name of ``first``.
     """
 
     node: str
@@ -135,7 +135,7 @@ def _before_flatten(graph: Graph, name: str) -> str:
 
 
 def _folded(graph: Graph, form: tuple[Term, ...], node: Node) -> tuple[Term, ...] | None:
-    """Return a linear operation behind a sum: behind each of its terms, its own bias counted once."""
+    """Return a linear operation after a sum: after each of its terms, its own bias counted once."""
     assert isinstance(node.op, Conv2d | Linear | Sparse)
     terms = []
     for index, term in enumerate(form):
@@ -233,7 +233,7 @@ class MergeLinear(Pass):
        grow beyond :data:`~snnc.compiler.lowering.merge_linear.LINEAR_WEIGHTS_MAXIMUM` weights.
     3. A convolution (pooling is one) before a convolution is folded into its kernel where that is exact, else the two
        become the entries of their product, where these are not too many.
-    4. What stands before a sum is folded into what stands behind it: a sum becomes one operation for each population
+    4. What stands before a sum is folded into what comes after it: a sum becomes one operation for each population
        that it reads, and costs no neuron.
     5. Where rules 2 to 4 do not help, what cannot be negative is not changed by a ReLU, so it gets one: average
        pooling, or the maximum of two neurons, becomes a spiking layer of its own.
@@ -296,7 +296,7 @@ def _rebuilt(graph: Graph, forms: dict[str, Form]) -> tuple[Graph, int]:
 
 
 def _check_positive(graph: Graph, blocked: Blocked) -> None:
-    """Make sure that a value is never negative, so that a ReLU behind it changes nothing.
+    """Make sure that a value is never negative, so that a ReLU after it changes nothing.
 
     Raises:
         UnsupportedError: It may be.

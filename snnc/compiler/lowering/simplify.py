@@ -71,7 +71,7 @@ class DropIdentity(Pass):
         graph = graph.copy()
         dropped = 0
         softmaxes = []
-        # Identities first: one behind a softmax does not put it inside the network.
+        # Identities first: one after a softmax does not put it inside the network.
         for node in (*graph.of_kind(Identity), *graph.of_kind(Softmax)):
             if isinstance(node.op, Output):
                 continue

@@ -32,7 +32,7 @@ from snnc.compiler.lowering.merge_linear import identity
 class FormSpikingLayers(Pass):
     """Turns each ReLU with the linear operations before it into one ``SpikingLayer``, the end into a ``Readout``.
 
-    1. A ReLU behind a ReLU is dropped, if it changes nothing (one with a smaller bound does).
+    1. A ReLU after a ReLU is dropped, if it changes nothing (one with a smaller bound does).
     2. A ReLU, or the output, that reads something else than linear operations gets an identity: a 1x1 kernel for each
        channel, or the identity matrix.
     3. The operations of a sum become synapses of one layer, from the deepest source to the input; of those that read

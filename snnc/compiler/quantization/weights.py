@@ -82,7 +82,7 @@ def _nearest_plane(weight: FloatArray, metric: FloatArray, target: Target) -> Fl
     inputs = weight.shape[1]
     for begin in reversed(range(0, inputs, BLOCK)):
         end = min(begin + BLOCK, inputs)
-        # What the blocks behind carry over, in one product.
+        # What the later blocks carry over, in one product.
         carried = error[:, end:] @ upper[begin:end, end:].T
         for index in reversed(range(begin, end)):
             own = error[:, index + 1 : end] @ upper[index, index + 1 : end]

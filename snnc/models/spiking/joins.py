@@ -20,7 +20,7 @@ class Sum(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """Several tensors, one behind the other along the channels."""
+    """Several tensors, one after the other along the channels."""
 
     def forward(self, *values: Tensor) -> Tensor:
         """Join them."""

@@ -23,7 +23,7 @@ class SpikingNetwork(nn.Module):
     of it.
 
     Args:
-        parts: Each part by its name, in an order in which it comes behind what it reads. The last is the readout.
+        parts: Each part by its name, in an order in which it comes after what it reads. The last is the readout.
         reads: For each part the names of those that it reads; ``INPUT`` for the network's input.
         steps: T, that of all populations.
         lead: Steps that each population integrates before it may fire.

@@ -247,7 +247,7 @@ class _Fire(torch.autograd.Function):
         steps, lead, given = context.steps, context.lead, context.given
         by_drive = torch.zeros_like(gradient[:given]) if given < steps else torch.empty_like(gradient)
         by_threshold: Tensor | None = None
-        after: Tensor | None = None  # by the potential behind the reset of a step
+        after: Tensor | None = None  # by the potential after the reset of a step
         for step in reversed(range(steps + lead)):
             if step >= lead:
                 voltage, received = potentials[step - lead], gradient[step - lead]

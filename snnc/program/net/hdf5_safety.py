@@ -155,7 +155,7 @@ def _heap(file: IO[bytes], address: int) -> dict[int, bytes]:
         index, _, length = OBJECT_HEAD.unpack_from(content, position)
         begin = position + OBJECT_HEAD.size
         if index == 0:
-            # The free space behind the last object, its own head included: of size 0 it makes HDF5 loop for ever.
+            # The free space after the last object, its own head included: of size 0 it makes HDF5 loop for ever.
             if length != len(content) - position:
                 raise ValueError("lies in a damaged heap")
             break

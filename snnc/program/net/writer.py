@@ -57,7 +57,7 @@ def to_bytes(program: CompiledNetwork, where: str = "program") -> bytes:
     buffer = io.BytesIO()
     # The earliest format that holds everything: h5py of any Python then writes and reads the same.
     with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
-        # HDF5 lays things out in the order of their creation: ours comes behind what netx reads.
+        # HDF5 lays things out in the order of their creation: ours comes after what netx reads.
         _write(program, file.create_group(LAYERS), file)
     return buffer.getvalue()
 

@@ -126,9 +126,9 @@ class NetxNetwork:
             end of the file; None: each neuron for itself.
         timesteps: Steps of a sample, by the file; None where it does not say.
         notes: What the file says and Lava ignores, or changes.
-        num_layers: How many entries of the file are read, those behind them left out, as netx counts them.
+        num_layers: How many entries of the file are read, those after them left out, as netx counts them.
         skip_layers: How many of them are left out at the beginning.
-        takes_graded: Whether netx can be told that numbers arrive and not spikes: not behind an input block, and not
+        takes_graded: Whether netx can be told that numbers arrive and not spikes: not after an input block, and not
             where blocks are skipped.
     """
 

@@ -200,7 +200,7 @@ def load_netx(path: str | Path, *, num_layers: int | None = None, skip_layers: i
 
     Args:
         path: The file.
-        num_layers: Read so many entries of it and leave out what is behind them, as netx does; None: all.
+        num_layers: Read so many entries of it and leave out what is after them, as netx does; None: all.
         skip_layers: Leave out so many of these at the beginning, whose output is then the input.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What other readers of an exported graph have to know."""
+"""Where layers and synapses stand in an exported graph, in each of its forms, and what its readers have to know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the blocks of a cut layer reach the neurons that a synapse reads."""
+"""Cuts of a layer into blocks, and which neurons of a source each block reads through a synapse."""
 
 from __future__ import annotations
 

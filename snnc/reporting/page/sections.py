@@ -42,7 +42,7 @@ class Sections(ABC, Generic[R]):
     @property
     @abstractmethod
     def exact_passes(self) -> str:
-        """Which passes change nothing, and what those behind them do."""
+        """Which passes change nothing, and what those after them do."""
 
     @property
     @abstractmethod

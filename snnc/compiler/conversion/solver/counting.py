@@ -32,7 +32,7 @@ def measure(bits: Bits, left: int, right: int, low: Bits, high: Bits, normal: Bi
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
         left: The first of the columns that are looked at.
-        right: The one behind the last.
+        right: The one after the last.
         low: (k lanes,), the smallest value so far of each of these columns modulo that, as an ordered integer.
         high: The largest likewise.
         normal: The smallest that is at least 2 ** -126 likewise.
@@ -60,7 +60,7 @@ def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bi
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
         left: The first of the columns that are looked at.
-        right: The one behind the last.
+        right: The one after the last.
         shift: A value's bin is its bits shifted right by so many.
         first: The bin that the second place of each histogram is for.
         offsets: (k lanes,), where in ``histograms`` that of each of these columns modulo that begins.
@@ -90,7 +90,7 @@ def count_few(
     Args:
         bits: (rows, columns), the bits of float32 values, contiguous.
         left: The first of the columns that are looked at.
-        right: The one behind the last.
+        right: The one after the last.
         shift: A value's bin is its bits shifted right by so many.
         first: The bin that the first count of each channel is for.
         owners: (lanes,), the channel of each lane.
@@ -186,7 +186,7 @@ class Table:
     Attributes:
         bits: (rows, all columns), float32 values as integers, contiguous.
         left: The first column that belongs to the table.
-        right: The one behind the last.
+        right: The one after the last.
         owners: (lanes,), the channel of each lane.
     """
 

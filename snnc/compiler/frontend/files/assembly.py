@@ -1,6 +1,6 @@
 """Puts a network together, call by call, that a file describes as a graph and not as Python code.
 
-The result is a graph of torch.fx like those that tracing gives, so that everything behind goes one way. Files are not
+The result is a graph of torch.fx like those that tracing gives, so that everything after goes one way. Files are not
 trusted: readers name the functions that may be called, no file does, and names from a file become no names in code.
 """
 

@@ -1,4 +1,4 @@
-"""Reads safetensors files: a header in JSON, which names the tensors, and behind it their values."""
+"""Reads safetensors files: a header in JSON, which names the tensors, and after it their values."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return {name: tensors[name] for name in entries}
 
 
-# Type, shape, and first and last byte behind the header.
+# Type, shape, and first and last byte after the header.
 Entry = tuple[torch.dtype, tuple[int, ...], tuple[int, int]]
 
 
 def _check_complete(in_place: list[tuple[str, Entry]], available: int) -> None:
-    """Check that tensors, in the order of their places, lie one behind the other up to the file's end."""
+    """Check that tensors, in the order of their places, lie one after the other up to the file's end."""
     end = 0
     for name, (_, _, (first, last)) in in_place:
         if first != end:

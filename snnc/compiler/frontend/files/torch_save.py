@@ -246,7 +246,7 @@ class _StreamReader:
             self._reserved += size
             if self._reserved > self._file_size:
                 raise MalformedFileError("it is shorter than its tensors")
-            # The values come behind the pickle: the memory is filled once they are reached.
+            # The values come after the pickle: the memory is filled once they are reached.
             self._storages.content[key] = bytearray(size)
             self._element_bytes[key] = storage_bytes(dtype, 1)
         if len(self._storages.content[key]) != size:

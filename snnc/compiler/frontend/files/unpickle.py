@@ -49,7 +49,7 @@ class RestrictedUnpickler:
     """Reads one pickle as ``torch.save`` writes it, and runs no code that the file brings or names.
 
     Args:
-        file: A binary file that stands at the start of the pickle; afterwards it stands behind the pickle.
+        file: A binary file that stands at the start of the pickle, and afterwards at its end.
         find_storage: Turns a persistent id (what ``torch.save`` writes in place of the values of a tensor) into
             ``StoredValues``, or into a layer class in the older format; raises ``MalformedFileError`` where it cannot.
         where: The file's name, for errors.

@@ -65,7 +65,7 @@ def add(call: Call, other: object = None, *, alpha: object = 1) -> Operation:
     conditions="over channels or features, `dim=1`",
 )
 def concatenate(call: Call, dim: object = None, *, axis: object = 0) -> Operation:
-    """Build values one behind the other along the channels."""
+    """Build values one after the other along the channels."""
     # NumPy's name for it is taken too.
     axis = axis if dim is None else dim
     axes = len(call.shape)

@@ -41,11 +41,11 @@ Sides = tuple[int, int]
     conditions="with zeros; rows, columns and channels",
 )
 def pad(call: Call, pad: object = (), mode: object = "constant", value: object = None) -> Operation:
-    """Build zeros around an image, between or behind its channels, or around features.
+    """Build zeros around an image, between or after its channels, or around features.
 
     Args:
         call: The call.
-        pad: Before and behind, the last axis first.
+        pad: Before and after, the last axis first.
         mode: What is padded with.
         value: The constant that is; None: 0.
 

@@ -37,7 +37,7 @@ class Operator:
         listed: Names in the list of supported modules.
         listed_call: What the list of supported calls says.
         conditions: What the documentation says of it; None: it is not shown there.
-        build: Makes the operations of the graph. It takes the ``Call`` and then the call's arguments behind the
+        build: Makes the operations of the graph. It takes the ``Call`` and then the call's arguments after the
             tensor, by PyTorch's names and in PyTorch's order, with PyTorch's defaults; those given by name only come
             last. Arguments that it does not take do not matter.
     """
@@ -84,7 +84,7 @@ class Operator:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """The arguments behind the tensor, in order."""
+        """The arguments after the tensor, in order."""
         return tuple(each.name for each in self._described if each.kind is not each.KEYWORD_ONLY)
 
     @cached_property

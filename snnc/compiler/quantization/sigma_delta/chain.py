@@ -31,7 +31,7 @@ _IF = "compile with --neuron if"
 
 @dataclass(frozen=True, eq=False)
 class ChainLayer:
-    """A linear operation and the neurons behind it.
+    """A linear operation and the neurons after it.
 
     Attributes:
         node: The node of the graph.

@@ -31,14 +31,14 @@ def error_bounds(
     of coming to rest included. The readout sends none.
 
     Args:
-        graph: The ANN behind :func:`snnc.compiler.quantization.sigma_delta.chain.front_passes`.
+        graph: The ANN after :func:`snnc.compiler.quantization.sigma_delta.chain.front_passes`.
         program: What was made of it.
         inputs: What the ANN sees, in levels, (samples, *input shape): ``(x - shift) / scale``, not rounded.
         levels: What the network sees.
         sums: Sums of the messages of each layer that sends, coming to rest included, (samples, *layer shape).
 
     Returns:
-        One array for each layer of the program behind the relay, (samples, *shape without the constant channel).
+        One array for each layer of the program after the relay, (samples, *shape without the constant channel).
     """
     nodes = [node for node in graph if isinstance(node.op, SpikingLayer | Readout)]
     bound = np.abs(inputs - levels)

@@ -138,7 +138,7 @@ def _constant_drive(
     Args:
         layer: The layer.
         shape: Shape of what it reads.
-        shift: What each channel of the input is short of; None behind the first layer.
+        shift: What each channel of the input is short of; None after the first layer.
     """
     if layer.convolution is None:
         bias = layer.bias if shift is None else layer.bias + layer.weight @ _each_input(shift, layer, shape)

@@ -153,7 +153,7 @@ def message_caps(first: int, growths: Sequence[float]) -> tuple[float, ...]:
     factor.
 
     Args:
-        first: The longest message behind the input.
+        first: The longest message after the input.
         growths: :func:`growth` of each hidden layer.
     """
     longest = MESSAGE_LIMIT / MARGIN

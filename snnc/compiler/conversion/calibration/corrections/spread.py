@@ -34,7 +34,7 @@ def spread_potentials(layer: LayerData, op: SpikingLayer | Readout) -> SpikingLa
 
     The share is the same for all layers. Where each layer takes the share whose rates come nearest to the ANN's
     activations, most start at 0 and the network is worse for it: rates do not show that the spikes now come late, for
-    which the layers behind pay (docs/results.md).
+    which the later layers pay (docs/results.md).
 
     Source: our own. The paper's initial potential (Bojkovic et al., Theorem 4.3) is derived for constant input, of
     which it remains the best; Hwang et al., *Low-Latency Spiking Neural Networks Using Pre-Charged Membrane Potential

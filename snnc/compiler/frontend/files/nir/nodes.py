@@ -27,7 +27,7 @@ class Value:
 
     Attributes:
         node: What computes it.
-        channels: Its channels; 0 for features, whose number the layer behind them knows.
+        channels: Its channels; 0 for features, whose number the layer after them knows.
         is_image: Whether it has a height and a width.
         is_spiking: Whether neurons send it.
     """

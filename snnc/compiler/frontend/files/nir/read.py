@@ -1,6 +1,6 @@
 """From a NIR graph to a network that can be traced.
 
-NIR's neurons send spikes that count 1, so what stands behind them receives rates, 0 to 1. Edges take no time.
+NIR's neurons send spikes that count 1, so what stands after them receives rates, 0 to 1. Edges take no time.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Reader:
         described = self._graph.metadata
         if not self._is_ours:
             return value
-        # The nodes behind it take levels, spread over the steps.
+        # The nodes after it take levels, spread over the steps.
         coding = json.loads(described[KEY])["coding"]
         unit, offset = (np.asarray(described[name], np.float64) for name in ("unit", "offset"))
         each_step = unit * (coding["highest"] if coding["kind"] == "rate" else coding["divisor"])

@@ -45,7 +45,7 @@ class Value:
         return self.order == identity(len(self.order))
 
     def axis(self, axis: int) -> int:
-        """Return the node's axis for one of the model's, which may be counted from behind.
+        """Return the node's axis for one of the model's, which may be counted from the end.
 
         Raises:
             IndexError: There is no such axis.

@@ -63,7 +63,7 @@ def _transposed_convolution(call: OnnxCall) -> Value:
     extra = pair(call, "output_padding", [0, 0])
     sides = sides_of(call, (weight.shape[2], weight.shape[3]), stride, dilation)
     assert sides is not None
-    # Less padding behind than in front is more output there; more is some to cut off.
+    # Less padding after than before is more output there; more is some to cut off.
     padding = tuple(first for first, _ in sides)
     surplus = tuple(more + first - last for more, (first, last) in zip(extra, sides, strict=True))
     node = call.apply(

@@ -27,7 +27,7 @@ from snnc.compiler.frontend.operations.table import onnx_operator
 __all__ = ["FORMAT", "has_channels_last", "read_onnx"]
 
 _TO_CHANNELS_FIRST = [0, 3, 1, 2]
-# They look at each value by itself, so the transposition may come behind them.
+# They look at each value by itself, so the transposition may come after them.
 _ELEMENTWISE = ("Add", "Cast", "Div", "Identity", "Mul", "Sub")
 
 
