@@ -136,27 +136,27 @@ class Option:
 
     @property
     def key(self) -> str:
-        """Return the key in a ``snnc.toml``: the long flag without dashes."""
+        """The key in a ``snnc.toml``: the long flag without dashes."""
         return self.flags[-1].partition("/")[0].removeprefix("--") if self.flags else self.name.replace("_", "-")
 
     @property
     def choices(self) -> tuple[Plain, ...]:
-        """Return all values that it takes, where its type names them; else none."""
+        """All values that it takes, where its type names them; else none."""
         return () if self.is_open else self.known
 
     @property
     def known(self) -> tuple[Plain, ...]:
-        """Return the values that its type names, be there others or not."""
+        """The values that its type names, be there others or not."""
         return tuple(value for each in _members(self.type) if get_origin(each) is Literal for value in get_args(each))
 
     @property
     def is_open(self) -> bool:
-        """Return whether others than the known values may be right, such as those that a plugin registers."""
+        """Whether others than the known values may be right, such as those that a plugin registers."""
         return str in _members(self.type)
 
     @property
     def where(self) -> str:
-        """Return how errors name it: in Python, and on the command line."""
+        """How errors name it: in Python, and on the command line."""
         return f"{self.name} (--{self.key})" if self.flags else self.name
 
     def written(self, value: object) -> list[str]:

@@ -35,7 +35,7 @@ class Ordered(Protocol):
 
     @property
     def order(self) -> int:
-        """Return the place among the others: small before large."""
+        """The place among the others: small before large."""
         ...
 
 
@@ -69,7 +69,7 @@ class Registry(Mapping[str, Entry]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names, in alphabetical order, without importing the files."""
+        """The names, in alphabetical order, without importing the files."""
         return tuple(sorted({*self._entries, *(each.stem.replace("_", "-") for each in self._files())}))
 
     def help(self, name: str) -> str:

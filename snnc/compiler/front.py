@@ -48,7 +48,7 @@ class Front:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users should know, one sentence each."""
+        """What users should know, one sentence each."""
         return (*self.pooling.notes, *(note for record in self.records for note in record.result.notes))
 
 

@@ -86,12 +86,12 @@ class NormalisationOptions:
 
     @property
     def means(self) -> tuple[float, ...]:
-        """Return what was subtracted: one number, or one for each channel."""
+        """What was subtracted: one number, or one for each channel."""
         return as_numbers(self.mean, "mean")
 
     @property
     def stds(self) -> tuple[float, ...]:
-        """Return what was divided by: one number, or one for each channel."""
+        """What was divided by: one number, or one for each channel."""
         return as_numbers(self.std, "std")
 
 
@@ -142,7 +142,7 @@ class _ThresholdChoice:
 
     @property
     def steps(self) -> int:
-        """Return T of neurons that spike."""
+        """T of neurons that spike."""
         return USUAL_TIMESTEPS if self.timesteps is None else self.timesteps
 
 
@@ -259,12 +259,12 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
 
     @property
     def spikes(self) -> bool:
-        """Return whether neurons integrate and fire; else they are sigma-delta neurons."""
+        """Whether neurons integrate and fire; else they are sigma-delta neurons."""
         return self.neuron == INTEGRATE_AND_FIRE
 
     @property
     def corrections(self) -> tuple[str, ...]:
-        """Return the names of the corrections; unknown ones are among them."""
+        """The names of the corrections; unknown ones are among them."""
         from snnc.compiler.conversion.calibration.corrections import named_corrections
 
         return named_corrections(self.calibrate)

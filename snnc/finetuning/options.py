@@ -136,7 +136,7 @@ class FinetuneOptions(TrainingOptions):
 
     @property
     def held_out_share(self) -> float | None:
-        """Return the share of the training images that is held out; None where nothing stops early."""
+        """The share of the training images that is held out; None where nothing stops early."""
         return None if self.patience is None else self.held_out
 
     def check(self) -> None:

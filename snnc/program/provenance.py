@@ -164,7 +164,7 @@ class Provenance:
 
     @property
     def option_texts(self) -> dict[str, str]:
-        """Return the options as people read them: several values with spaces between them."""
+        """The options as people read them: several values with spaces between them."""
         return {name: option_text(value) for name, value in self.options.items()}
 
 

@@ -64,12 +64,12 @@ class SolvedThresholds(ThresholdOutcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the relative error."""
+        """The relative error."""
         return {"relative_conversion_error": self.relative_error}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         trained = "the network was trained with thresholds of its own, which --threshold learned takes"
         dead = (
             f"{each.where}: {each.dead} of {each.channels} channels never rise above zero in calibration"
@@ -94,12 +94,12 @@ class LearnedThresholds(ThresholdOutcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the number of layers."""
+        """The number of layers."""
         return {"layers": self.layers}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         if not self.trained_for or self.timesteps is None:
             return ()
         return (f"the network was trained for T = {', '.join(map(str, self.trained_for))}, not {self.timesteps}",)

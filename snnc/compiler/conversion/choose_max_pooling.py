@@ -60,7 +60,7 @@ class ChosenPooling:
 
     @property
     def note(self) -> str:
-        """Return what users are told."""
+        """What users are told."""
         if not self.tried:
             return f"{self.where}: maximum pooling by {self.way}, {self.neurons:,} neurons"
         tried = ", ".join(f"{each.way} {each.error:.1%} at {each.neurons:,} neurons" for each in self.tried)
@@ -68,7 +68,7 @@ class ChosenPooling:
 
     @property
     def recorded(self) -> PoolingChoice:
-        """Return what files keep of it."""
+        """What files keep of it."""
         errors = tuple(Score.of(each.way, each.error) for each in self.tried)
         return PoolingChoice(self.node, self.where, self.way, self.neurons, errors)
 
@@ -85,12 +85,12 @@ class MaxPoolingChoices:
 
     @property
     def ways(self) -> dict[str, MaxPooling]:
-        """Return the way of each, by the name of its node."""
+        """The way of each, by the name of its node."""
         return {each.node: each.way for each in self.chosen}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told, one sentence for each."""
+        """What users are told, one sentence for each."""
         return tuple(each.note for each in self.chosen)
 
 

@@ -86,12 +86,12 @@ class TriedThresholds(ThresholdOutcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the choice and the shares."""
+        """The choice and the shares."""
         return {"chosen": self.name, **{f"unexplained ({name})": value for name, value in self.left.items()}}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         tried = ", ".join(f"{name} {value:.1%}" for name, value in self.left.items())
         sentence = (
             f"thresholds by {self.name} (of the variance of the ANN's output the network leaves unexplained on "
@@ -124,12 +124,12 @@ class UntriedThresholds(ThresholdOutcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the figures of the candidate."""
+        """The figures of the candidate."""
         return self.first.figures
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         note = f"thresholds by {self.name}: the network is too large, or T, to try others on calibration data"
         return (*self.first.notes, note)
 

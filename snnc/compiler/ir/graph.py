@@ -33,7 +33,7 @@ class Node:
 
     @property
     def where(self) -> str:
-        """Return what errors call it: the modules, or its own name where no module stands behind it."""
+        """What errors call it: the modules, or its own name where no module stands behind it."""
         return named_place(self.modules) or self.name
 
 
@@ -184,19 +184,19 @@ class Graph:
 
     @property
     def input(self) -> Node:
-        """Return the only Input node."""
+        """The only Input node."""
         (node,) = self.of_kind(Input)
         return node
 
     @property
     def output(self) -> Node:
-        """Return the only Output node."""
+        """The only Output node."""
         (node,) = self.of_kind(Output)
         return node
 
     @property
     def networkx(self) -> nx.DiGraph[str]:
-        """Return a copy as a plain networkx graph, for analyses and pictures."""
+        """A copy as a plain networkx graph, for analyses and pictures."""
         return self._graph.copy()
 
     def _topological(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Operation(ABC):
 
     @property
     def kind(self) -> str:
-        """Return the operation's name as tables and errors show it."""
+        """The operation's name as tables and errors show it."""
         return type(self).__name__
 
     @abstractmethod
@@ -325,7 +325,7 @@ class Conv2d(Operation):
 
     @property
     def dense_weight(self) -> FloatArray:
-        """Return the weights with zeros between groups, (out_channels, in_channels, height, width)."""
+        """The weights with zeros between groups, (out_channels, in_channels, height, width)."""
         outputs, inputs, *window = self.weight.shape
         rows = outputs // self.groups
         dense = np.zeros((outputs, inputs * self.groups, *window), self.weight.dtype)

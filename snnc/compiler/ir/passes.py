@@ -24,12 +24,12 @@ class Outcome:
 
     @property
     def figures(self) -> Figures:
-        """Return named figures for reports."""
+        """Figures for reports, by name."""
         return {}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know, one sentence each."""
+        """What the user should know, one sentence each."""
         return ()
 
 
@@ -45,7 +45,7 @@ class Counts(Outcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the counts."""
+        """The counts."""
         return dict(self.counts)
 
 
@@ -65,12 +65,12 @@ class PassResult:
 
     @property
     def stats(self) -> Figures:
-        """Return named figures for reports."""
+        """Figures for reports, by name."""
         return self.outcome.figures
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know, one sentence each."""
+        """What the user should know, one sentence each."""
         return self.outcome.notes
 
 
@@ -111,7 +111,7 @@ class Pass(ABC):
 
     @property
     def name(self) -> str:
-        """Return the class's name."""
+        """The class's name."""
         return type(self).__name__
 
     @abstractmethod
@@ -131,7 +131,7 @@ class PassesRun(Outcome):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return the notes of all passes, in order."""
+        """The notes of all passes, in order."""
         return tuple(note for record in self.records for note in record.result.notes)
 
 

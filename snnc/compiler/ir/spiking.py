@@ -98,7 +98,7 @@ class SpikingLayer(Operation):
 
     @property
     def is_rectified_only(self) -> bool:
-        """Return whether the ANN's activation is the positive part of the drive, without bound or stairs."""
+        """Whether the ANN's activation is the positive part of the drive, without bound or stairs."""
         return type(self.activation) is ReLU and self.activation.threshold is None
 
     def activate(self, drive: torch.Tensor) -> torch.Tensor:

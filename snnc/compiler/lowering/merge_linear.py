@@ -216,12 +216,12 @@ class Merged(Outcome):
 
     @property
     def figures(self) -> Figures:
-        """Return both numbers."""
+        """Both numbers."""
         return {"folded": self.folded, "own_layers": len(self.own_layers)}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         return tuple(f"{each.where}: {each.reason}, so it spikes by itself" for each in self.own_layers)
 
 

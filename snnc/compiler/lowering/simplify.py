@@ -42,12 +42,12 @@ class Dropped(Outcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the number of nodes."""
+        """The number of nodes."""
         return {"dropped": self.count}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         return tuple(
             f"{where}: the softmax at the output was taken off, the readout gives logits" for where in self.softmaxes
         )

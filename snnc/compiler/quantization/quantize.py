@@ -103,7 +103,7 @@ class QuantizationOutcome(Outcome):
 
     @property
     def figures(self) -> Figures:
-        """Return the figures, with the errors of each correction."""
+        """The figures, with the errors of each correction."""
         found: Figures = {
             "layers": self.layers,
             "layers_proven": self.proven,
@@ -114,7 +114,7 @@ class QuantizationOutcome(Outcome):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         notes = [
             f"{each.where}: {each.units} weight units are too few for T = {self.timesteps} levels in a 24-bit "
             "membrane; a smaller T is as accurate"
@@ -130,7 +130,7 @@ class QuantizationOutcome(Outcome):
 
     @property
     def recorded(self) -> ScaleChoice:
-        """Return what files keep of it."""
+        """What files keep of it."""
         margin = self.margin if math.isfinite(self.margin) else None
         return ScaleChoice(margin, self.coding.divisor, Score.of("", self.input_deviation).value)
 

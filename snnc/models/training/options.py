@@ -110,22 +110,22 @@ class TrainingOptions:
 
     @property
     def rate(self) -> float:
-        """Return the first learning rate; where none was chosen, that for few classes."""
+        """The first learning rate; where none was chosen, that for few classes."""
         return _RATE_FOR_FEW_CLASSES if self.learning_rate is None else self.learning_rate
 
     @property
     def means(self) -> tuple[float, ...]:
-        """Return what is subtracted from the images: one number, or one for each channel."""
+        """What is subtracted from the images: one number, or one for each channel."""
         return _numbers(0.0 if self.mean is None else self.mean)
 
     @property
     def stds(self) -> tuple[float, ...]:
-        """Return what they are divided by: one number, or one for each channel."""
+        """What they are divided by: one number, or one for each channel."""
         return _numbers(1.0 if self.std is None else self.std)
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """Return the names of the random changes."""
+        """The names of the random changes."""
         names = NAMES.plain(self.augment or ())
         assert isinstance(names, tuple)
         return () if names == (_NONE,) else tuple(map(str, names))

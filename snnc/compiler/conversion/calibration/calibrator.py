@@ -54,7 +54,7 @@ class CorrectionsMade:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what users are told."""
+        """What users are told."""
         few = (
             f"{each.where}: weights were corrected on {each.seen:,} windows of {each.inputs:,} inputs each, too few to "
             "tell what is true of others; more calibration samples are better"
@@ -69,7 +69,7 @@ class CorrectionsMade:
 
     @property
     def recorded(self) -> CorrectionFigures:
-        """Return what files keep of it."""
+        """What files keep of it."""
         errors = tuple(Score.of(stage, error) for stage, error in self.errors.items())
         return CorrectionFigures(self.names, self.samples, errors)
 
@@ -120,7 +120,7 @@ class Calibrator:
 
     @property
     def made(self) -> CorrectionsMade:
-        """Return what the corrections brought, once all layers are corrected."""
+        """What the corrections brought, once all layers are corrected."""
         layers = list(self.errors.values())
         errors = {stage: float(np.mean([each[stage] for each in layers])) for stage in ("before", *self._chosen)}
         return CorrectionsMade(tuple(self._chosen), self._samples, errors, tuple(self._too_few.values()))

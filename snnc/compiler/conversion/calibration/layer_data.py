@@ -191,7 +191,7 @@ class Received:
 
     @cached_property
     def _rates(self) -> torch.Tensor:
-        """Return of all samples: corrections ask for them again and again, and unpacking T steps takes long."""
+        """Of all samples: corrections ask for them again and again, and unpacking T steps takes long."""
         rates = torch.empty_like(self.activations)
         for sample in range(len(rates)):
             one = slice(sample, sample + 1)

@@ -197,7 +197,7 @@ class Table:
 
     @property
     def stride(self) -> int:
-        """Return how many columns are worked on at once: a multiple of the lanes."""
+        """How many columns are worked on at once: a multiple of the lanes."""
         lanes = len(self.owners)
         return lanes * max(1, CHUNK // lanes)
 
@@ -259,7 +259,7 @@ class ChannelValues:
 
     @cached_property
     def tables(self) -> list[Table]:
-        """Return the values, split into parts that can be worked on at the same time."""
+        """The values, split into parts that can be worked on at the same time."""
         if not self.tensor.numel():
             return []
         last = self.tensor.movedim(self.axis, -1)

@@ -159,17 +159,17 @@ class Distribution:
 
     @property
     def is_plain(self) -> bool:
-        """Return whether every value stands for one activation."""
+        """Whether every value stands for one activation."""
         return self._counts is None
 
     @property
     def maximum(self) -> float:
-        """Return the largest activation."""
+        """The largest activation."""
         return float(self.values[-1])
 
     @property
     def total(self) -> float:
-        """Return sum of the activations."""
+        """The sum of the activations."""
         return float(self.sums[-1])
 
     def power_sum(self, power: int) -> float:

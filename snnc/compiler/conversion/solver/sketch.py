@@ -63,7 +63,7 @@ class ActivationSketch:
 
     @property
     def octaves(self) -> int:
-        """Return how many octaves are covered."""
+        """How many octaves are covered."""
         return self.counts.shape[1] // PER_OCTAVE
 
     def add(self, values: NDArray[np.float32] | NDArray[np.float64] | torch.Tensor, *, axis: int = 0) -> None:
