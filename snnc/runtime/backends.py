@@ -152,15 +152,15 @@ def run_levels(
         if not unused:
             raise OptionError("is for the sim backend only", where=name, found=f"backend {backend}")
     if backend == "lava":
-        from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, run_lava
+        from snnc.runtime.lava import run_lava
 
         result = run_lava(
             program,
             levels,
-            models=lava_models or DEFAULT_MODELS,
+            models=lava_models,
             workers=workers,
             cluster=cluster,
-            timeout=DEFAULT_TIMEOUT if lava_timeout is None else lava_timeout,
+            timeout=lava_timeout,
             record=record,
             advance=advance,
             announce=announce,

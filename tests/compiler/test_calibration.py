@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from support.pooled import coarse_images, pooled_network
 
 import snnc
 from snnc.common.errors import OptionError
@@ -65,28 +65,9 @@ def test_neurons_that_lead_integrate_first(timesteps: int, lead: int, constant: 
             assert np.array_equal(trains.numpy(), expected)
 
 
-def images(samples: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    coarse = torch.as_tensor(rng.integers(0, 256, (samples, 2, 3, 3)), dtype=torch.float32)
-    return nn.functional.interpolate(coarse, size=8, mode="bilinear").numpy().astype(np.uint8)
-
-
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    module = nn.Sequential(
-        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(128, 12), nn.ReLU(), nn.Linear(12, 4),
-    ).eval()  # fmt: skip
-    for layer in module:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            # As large as in a trained network: activations then keep their size from layer to layer.
-            nn.init.kaiming_normal_(layer.weight)
-    return module
-
-
 def compiled(*corrections: str, **options: object) -> Compilation:
     chosen = CompileOptions(timesteps=TIMESTEPS, calibrate=corrections, std=(255.0,), **options)
-    return compile_module(network(), images(96), chosen, unit=1.0)
+    return compile_module(pooled_network(), coarse_images(96), chosen, unit=1.0)
 
 
 def float_graph(compilation: Compilation) -> Graph:
@@ -98,7 +79,7 @@ def float_graph(compilation: Compilation) -> Graph:
 def second_layer() -> LayerData:
     """The second layer, on what the first one sends."""
     compilation = compiled()
-    graph, levels = float_graph(compilation), images(96)
+    graph, levels = float_graph(compilation), coarse_images(96)
     calibrator = Calibrator(graph, levels, compilation.program.coding, TIMESTEPS, [])
     first, second = graph.of_kind(SpikingLayer)[:2]
     calibrator.send(calibrator.layer(first), first.op)
@@ -189,7 +170,7 @@ def test_weight_correction_makes_up_for_spikes_that_fall_short() -> None:
 @pytest.mark.parametrize("target", ["loihi2", "loihi1"])
 def test_a_dequantised_layer_fires_as_its_integers_do(target: str) -> None:
     compilation = compiled(target=target)
-    program, graph, levels = compilation.program, float_graph(compilation), images(96)[:16]
+    program, graph, levels = compilation.program, float_graph(compilation), coarse_images(96)[:16]
     quantized = compilation.records[-1].result.graph
     result = Simulator(program).run(levels, record=True)
     calibrator = Calibrator(graph, levels, program.coding, TIMESTEPS, [])
@@ -220,7 +201,7 @@ def test_each_correction_compiles_and_says_what_it_gained(name: str) -> None:
     assert f"corrected {name} on 96 calibration samples" in note and "->" in note
     figures = compilation.records[-1].result.stats
     assert {"error_before", f"error_{name}"} <= set(figures)
-    assert not any(Simulator(compilation.program).run(images(96)).wraps)
+    assert not any(Simulator(compilation.program).run(coarse_images(96)).wraps)
 
 
 def test_corrections_bring_a_trained_network_s_readout_nearer_to_it() -> None:
@@ -258,9 +239,9 @@ def test_all_stands_for_every_correction(names: str | list[str]) -> None:
 
 
 def test_corrections_may_be_named_as_on_the_command_line() -> None:
-    program = snnc.compile(network(), images(96), timesteps=2, calibrate="bias,weights", std=255.0)
+    program = snnc.compile(pooled_network(), coarse_images(96), timesteps=2, calibrate="bias,weights", std=255.0)
     assert program.provenance.options["calibrate"] == ("bias", "weights")
-    expected = snnc.compile(network(), images(96), timesteps=2, calibrate=["bias", "weights"], std=255.0)
+    expected = snnc.compile(pooled_network(), coarse_images(96), timesteps=2, calibrate=["bias", "weights"], std=255.0)
     assert np.array_equal(program.layers[0].bias, expected.layers[0].bias)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from support.pooled import coarse_images, pooled_network
 
 from snnc.compiler.compilation import Compilation
 from snnc.compiler.conversion import choose_thresholds
@@ -42,26 +42,9 @@ def test_noise_leaves_its_share_unexplained() -> None:
     assert unexplained(2 * one + 3, one) == pytest.approx(0, abs=1e-9)
 
 
-def images(samples: int) -> np.ndarray:
-    coarse = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (samples, 2, 3, 3)), dtype=torch.float32)
-    return nn.functional.interpolate(coarse, size=8, mode="bilinear").numpy().astype(np.uint8)
-
-
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    module = nn.Sequential(
-        nn.Conv2d(2, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(128, 12), nn.ReLU(), nn.Linear(12, 4),
-    ).eval()  # fmt: skip
-    for layer in module:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
-    return module
-
-
 def compiled(samples: int = 96, **options: object) -> Compilation:
     return compile_module(
-        network(), images(samples), CompileOptions(**{"timesteps": TIMESTEPS, "std": (255.0,), **options})
+        pooled_network(), coarse_images(samples), CompileOptions(**{"timesteps": TIMESTEPS, "std": (255.0,), **options})
     )
 
 
@@ -88,7 +71,7 @@ def test_every_threshold_is_one_of_those_that_were_tried(per_channel: bool, cali
         assert ((node.op.threshold == np.stack(list(tried.values()))).any(0) | raised).all()
         assert per_channel or len(set(node.op.threshold)) == 1
         assert np.allclose(node.op.initial_potential, node.op.threshold / 2)
-    assert not any(Simulator(compilation.program).run(images(96)).wraps)
+    assert not any(Simulator(compilation.program).run(coarse_images(96)).wraps)
 
 
 def test_the_choice_depends_on_what_is_asked_for() -> None:
@@ -101,7 +84,7 @@ def test_the_choice_depends_on_what_is_asked_for() -> None:
 def test_the_nearest_rates_come_nearer_than_those_of_any_one_way() -> None:
     """Of the first layer, whose input does not depend on the choice."""
     compilation = compiled()
-    graph, levels = record(compilation, "ProfileActivations").result.graph, images(96)
+    graph, levels = record(compilation, "ProfileActivations").result.graph, coarse_images(96)
     choose = ChooseThresholds(levels, compilation.program.coding, TIMESTEPS, per_channel=True)
     ways = [
         AssignThresholds(TIMESTEPS, way, per_channel=True, objective=m).run(graph).graph for _, way, m in candidates()

@@ -19,7 +19,7 @@ from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.targets import INTEGRATE_AND_FIRE
 from snnc.runtime.agreement import Agreement, compare_runs
-from snnc.runtime.lava import DEFAULT_MODELS, DEFAULT_TIMEOUT, lava_available, run_lava
+from snnc.runtime.lava import lava_available, run_lava
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +169,10 @@ def validate_program(
         found = run_lava(
             program,
             first,
-            models=lava_models or DEFAULT_MODELS,
+            models=lava_models,
             workers=workers,
             cluster=cluster,
-            timeout=DEFAULT_TIMEOUT if lava_timeout is None else lava_timeout,
+            timeout=lava_timeout,
             record=True,
             advance=None if advance is None else _named(advance, "lava", len(first)),
             announce=announce,

@@ -20,10 +20,10 @@ def run_lava(
     program: CompiledNetwork,
     levels: NDArray[np.uint8],
     *,
-    models: str = DEFAULT_MODELS,
+    models: str | None = None,
     workers: int | None = None,
     cluster: str | None = None,
-    timeout: float = DEFAULT_TIMEOUT,
+    timeout: float | None = None,
     record: bool = True,
     advance: Callable[[int], None] | None = None,
     announce: Callable[[float], None] | None = None,
@@ -33,10 +33,10 @@ def run_lava(
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
-        models: What computes: ``fast`` or ``stock``; this and the rest as in :class:`LavaRun`.
+        models: What computes: ``fast`` or ``stock``; None: ``fast``. This and the rest as in :class:`LavaRun`.
         workers: How many networks run side by side.
         cluster: Where workers run.
-        timeout: Seconds that a network may take to start, and for a sample.
+        timeout: Seconds that a network may take to start, and for a sample; None: 600.
         record: Keep every spike in the result.
         advance: Called with the number of samples done.
         announce: Told once how many seconds the other samples will take.
@@ -50,7 +50,8 @@ def run_lava(
         OptionError: There are no such models, workers or clusters.
         DataError: There are no samples, or their shape does not fit.
     """
-    how = LavaRun(models, workers, cluster, timeout, record, advance, announce)
+    seconds = DEFAULT_TIMEOUT if timeout is None else timeout
+    how = LavaRun(models or DEFAULT_MODELS, workers, cluster, seconds, record, advance, announce)
     check_levels(program.coding, levels)
     return _run(program, levels, how)
 
