@@ -104,7 +104,7 @@ def place(program: CompiledNetwork | str | Path, target: str | None = None) -> P
 
     Args:
         program: The program, or its .net file.
-        target: The chip: ``loihi1`` or ``loihi2``; None: what the program was made for.
+        target: The chip, such as ``loihi1``; None: what the program was made for.
 
     Returns:
         Cores and chips; what fits no core is among ``placement.errors()`` and is not raised.

@@ -11,6 +11,7 @@ from snnc.cli.options import Json, Net, Verbose
 from snnc.cli.run_netx import refuse
 from snnc.cli.screen import Screen
 from snnc.common.plotting import check_picture
+from snnc.program.targets import target_names
 
 
 def inspect_netx_file(screen: Screen, net: Path) -> int:
@@ -39,7 +40,11 @@ def inspect_command(
     net: Net,
     chip: Annotated[
         str | None,
-        typer.Option("--target", help="The chip to place it on: loihi1 or loihi2.  [default: what it was made for]"),
+        typer.Option(
+            "--target",
+            metavar="|".join(target_names()),
+            help="The chip to place it on.  [default: what it was made for]",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,

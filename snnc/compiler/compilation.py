@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from snnc.common.errors import TargetError
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear
 from snnc.compiler.ir.passes import PassRecord
@@ -20,6 +21,7 @@ from snnc.program import AnnLayer, CompiledNetwork, Provenance
 from snnc.program.placement import place
 from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice
 from snnc.program.targets import Target
+from snnc.program.validate import validate
 
 
 def calibrate_option() -> str:
@@ -55,15 +57,16 @@ class Compilation(Generic[Made]):
         return replace(self, program=self.program.with_provenance(provenance))
 
     def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:
-        """Return the same, with a note for each layer that fits no core of the chip.
+        """Return the same, checked against the chip, with a note for each layer that fits no core of it.
 
         Args:
             target: The chip.
             allow_oversize: Go on with notes.
 
         Raises:
-            TargetError: A layer fits no core, and that is not allowed.
+            TargetError: A number does not fit the chip, or a layer fits no core and that is not allowed.
         """
+        validate(self.program, error=TargetError)
         oversize = place(self.program, target).errors()
         if oversize and not allow_oversize:
             raise oversize[0]

@@ -20,6 +20,7 @@ from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.spiking_layers import AlignPaths
 from snnc.compiler.parallel import Processes
 from snnc.program import InputCoding
+from snnc.program.coding import LEVELS
 from snnc.program.targets import Target
 
 # The way of each maximum pooling of a traced network, given how data become input, and calibration levels.
@@ -87,7 +88,7 @@ def front(
     Raises:
         SnncError: Anything that the user can mend.
     """
-    coding = choose_coding(raw, "graded" if target.graded_input else "rate", unit=unit, mean=mean, std=std)
+    coding = choose_coding(raw, "graded" if target.carries(LEVELS - 1) else "rate", unit=unit, mean=mean, std=std)
     levels = coding.levels(raw)
     traced = network if isinstance(network, Graph) else trace(network, coding.shape)
     if check:

@@ -10,6 +10,8 @@ from snnc.common.errors import OptionError, TargetError
 from snnc.common.option_kinds import ARCHITECTURE, Recorded, as_numbers
 from snnc.common.options import check_choices, given, option, recorded
 from snnc.common.signatures import documented
+from snnc.program.messages import DELTA_THRESHOLD_MAXIMUM, MESSAGE_BITS, STATE_BITS, WEIGHT_BITS, holds_messages
+from snnc.program.targets import target_names
 
 if TYPE_CHECKING:
     from snnc.program.targets import Target
@@ -31,7 +33,6 @@ AUTOMATIC = "auto"
 # Samples that a network is calibrated on: seconds for networks of usual size, and more change little.
 CALIBRATION_SAMPLES = 512
 USUAL_TIMESTEPS, TIMESTEPS_MAXIMUM = 8, 1024
-DELTA_THRESHOLD_MAXIMUM = 511
 
 # What there is without methods of others, which register themselves.
 Threshold = Literal["auto", "data-driven", "optimal", "max", "opt", "percentile", "mse", "learned"]
@@ -212,10 +213,10 @@ class _Conversion(_ThresholdChoice):
     )
     target: str = option(
         "loihi",
-        metavar="loihi|loihi1|loihi2",
+        metavar="|".join(target_names()),
         panel=CHIP,
         shapes=True,
-        help="The chip: ``loihi`` (which is ``loihi2``), ``loihi1`` or ``loihi2``.",
+        help="The chip; ``loihi`` is ``loihi2``.",
     )
     neuron: Neuron = option(
         INTEGRATE_AND_FIRE,
@@ -353,10 +354,12 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
                 expected=f"0..{DELTA_THRESHOLD_MAXIMUM}",
                 found=str(self.delta_threshold),
             )
-        if not target.graded_input:
+        if not holds_messages(target):
             raise TargetError(
-                "sigma-delta neurons send graded spikes, which this chip has not",
+                "sigma-delta neurons need wider graded spikes, states or weights than this chip has",
                 where=f"target {target.name}",
+                expected=f"spikes of {MESSAGE_BITS} bits, states of {STATE_BITS} and weights of {WEIGHT_BITS}",
+                found=f"{target.graded_bits}, {target.state_bits} and {target.weight_bits}",
                 advice="compile for loihi2, or with --neuron if",
             )
         return target

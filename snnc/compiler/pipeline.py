@@ -23,7 +23,6 @@ from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.quantization.integers import IntegerSearch
-from snnc.compiler.quantization.membranes import check_target
 from snnc.compiler.search import Judge
 from snnc.program import InputCoding, Program
 
@@ -166,7 +165,6 @@ def quantise(
         corrections=corrections.recorded if corrections else None,
     )
     program = replaced(integers.program, provenance=provenance)
-    check_target(program, target)
     records = (*made.records, converted.record, *integers.records)
     return Compilation(program, records).placed(target, allow_oversize=options.allow_oversize)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnc.common.errors import UnsupportedError
-from snnc.compiler.quantization.scale import THRESHOLD_MAXIMUM
+from snnc.compiler.quantization.scale import largest_threshold
 from snnc.models.spiking import INPUT, Concatenation, IntegrateAndFire, SpikingNetwork, Sum
 from snnc.program import Scaled
 from snnc.program.targets import Target
@@ -107,7 +107,7 @@ class WeightQuantizer:
     def _theta(self, population: IntegrateAndFire | None, synapses: list[_Synapse]) -> float:
         first = synapses[0]
         weight = first.part.weight * self._factor(population, first)
-        limits = [float(THRESHOLD_MAXIMUM)] if population is not None else []
+        limits = [float(largest_threshold(self._target))] if population is not None else []
         for bound, extreme in (
             (self._target.weight_maximum, float(weight.max())),
             (self._target.weight_minimum, float(weight.min())),
@@ -117,7 +117,7 @@ class WeightQuantizer:
         if not limits:
             return 1.0
         units = min(limits)
-        return float(Scaled.below(units).value) if population is not None else units
+        return float(Scaled.below(units, self._target).value) if population is not None else units
 
     def _factor(self, population: IntegrateAndFire | None, synapse: _Synapse) -> Tensor:
         """Return what makes a weight one of W', broadcasting to the weights of a part."""

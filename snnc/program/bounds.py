@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from snnc.common.arrays import AnyIntegerArray, IntegerArray
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Layer, Synapse
+from snnc.program.messages import ACTIVATION_LIMIT, SPIKE_EXPONENT, STATE_LIMIT, UNIT
 from snnc.program.program import Program
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, SPIKE_EXPONENT, STATE_LIMIT, UNIT, SigmaDeltaLayer
+from snnc.program.sigma_delta import SigmaDeltaLayer
 from snnc.program.synaptic_input import SynapticInput
 
 

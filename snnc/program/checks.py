@@ -18,11 +18,11 @@ class Checks:
 
     Args:
         where: The place, for errors.
-        advice: What the user can do about a value that is wrong.
+        advice: What the user can do about a value that is wrong; None where that is nothing.
         error: The class of the errors.
     """
 
-    def __init__(self, where: str, *, advice: str = ADVICE, error: type[SnncError] = FormatError) -> None:
+    def __init__(self, where: str, *, advice: str | None = ADVICE, error: type[SnncError] = FormatError) -> None:
         self._where = where
         self._advice = advice
         self._error = error

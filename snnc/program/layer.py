@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 
 from snnc.common.arrays import AnyIntegerArray
 from snnc.program.connections import convolution_matrix
+from snnc.program.targets.target import Target
 
 
 def named_place(modules: tuple[str, ...]) -> str:
@@ -26,17 +27,13 @@ def named_place(modules: tuple[str, ...]) -> str:
     return f"module{'s' if len(modules) > 1 else ''} {' + '.join(modules)}"
 
 
-MANTISSA_MAX = 255
-EXPONENT_MAX = 7
-
-
 @dataclass(frozen=True)
 class Scaled:
     """``mantissa * 2**exponent``, the form in which a synapse stores one number.
 
     Attributes:
-        mantissa: 0..255.
-        exponent: 0..7.
+        mantissa: From 0; on a chip up to ``Target.weight_magnitude_maximum``.
+        exponent: From 0; on a chip up to ``Target.weight_exponent_maximum``.
     """
 
     mantissa: int
@@ -48,23 +45,25 @@ class Scaled:
         return self.mantissa << self.exponent
 
     @classmethod
-    def largest(cls) -> Scaled:
-        """Return the largest representable number."""
-        return cls(MANTISSA_MAX, EXPONENT_MAX)
+    def largest(cls, target: Target) -> Scaled:
+        """Return the largest number that a chip can represent."""
+        return cls(target.weight_magnitude_maximum, target.weight_exponent_maximum)
 
     @classmethod
-    def below(cls, limit: float) -> Scaled:
-        """Return the largest representable number <= limit; limit >= 1."""
-        exponent = max(0, math.floor(limit).bit_length() - 8)
-        return cls(math.floor(limit) >> exponent, exponent)
+    def below(cls, limit: float, target: Target) -> Scaled:
+        """Return the largest representable number <= limit; limit from 1 to the largest."""
+        mantissa, exponent = math.floor(limit), 0
+        while mantissa > target.weight_magnitude_maximum:
+            mantissa, exponent = mantissa >> 1, exponent + 1
+        return cls(mantissa, exponent)
 
     @classmethod
-    def above(cls, limit: float) -> Scaled:
-        """Return the smallest representable number >= limit; limit >= 1."""
-        ceiling = math.ceil(limit)
-        exponent = max(0, ceiling.bit_length() - 8)
-        mantissa = -(-ceiling >> exponent)
-        return cls(mantissa, exponent) if mantissa <= MANTISSA_MAX else cls(mantissa >> 1, exponent + 1)
+    def above(cls, limit: float, target: Target) -> Scaled:
+        """Return the smallest representable number >= limit; limit from 1 to the largest."""
+        mantissa, exponent = math.ceil(limit), 0
+        while mantissa > target.weight_magnitude_maximum:
+            mantissa, exponent = -(-mantissa >> 1), exponent + 1
+        return cls(mantissa, exponent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +88,11 @@ class Synapse:
     Attributes:
         source: Index of the layer whose spikes arrive; -1: the input.
         kind: ``conv``, ``dense`` or ``sparse``; the last two read a flattened source, channel first.
-        weight: int16, even, -256..254: (out_channels, in_channels / groups, height, width), (out, in), or for sparse
-            ones (weights,).
+        weight: int16, such as the chip has (``Target.spike_weights``): (out_channels, in_channels / groups, height,
+            width), (out, in), or for sparse ones (weights,).
         stride, padding, dilation: (vertical, horizontal); conv only.
         groups: Channel groups; conv only.
-        exponent: 0..7, common to all weights.
+        exponent: From 0, common to all weights.
         hold: Steps that spikes are held back at least, whatever the other paths: what makes a relay bridge many steps.
         entries: Where the weights stand; sparse only.
     """
@@ -168,10 +167,10 @@ class Gate:
         return self.pulse.value * self.count
 
     @classmethod
-    def above(cls, needed: float) -> Gate:
-        """Return the weakest gate of at least ``needed`` weight units."""
-        count = max(1, math.ceil(needed / Scaled.largest().value))
-        return cls(Scaled.above(max(1.0, needed / count)), count)
+    def above(cls, needed: float, target: Target) -> Gate:
+        """Return the weakest gate of at least ``needed`` weight units that a chip can represent."""
+        count = max(1, math.ceil(needed / Scaled.largest(target).value))
+        return cls(Scaled.above(max(1.0, needed / count), target), count)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from snnc.program.targets import INTEGRATE_AND_FIRE, get_target
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# Weights of a bias: multiples of 256 and what is left.
+# Weights of a bias: multiples of the chip's bias step and what is left.
 BIAS_SYNAPSES = 2
 
 

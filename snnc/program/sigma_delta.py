@@ -28,34 +28,13 @@ from numpy.typing import NDArray
 from snnc.common.arrays import per_channel
 from snnc.program.coding import InputCoding
 from snnc.program.layer import Membrane, NeuronLayer, Synapse
+from snnc.program.messages import BIAS_UNIT, STATE_LIMIT
 from snnc.program.network import CompiledNetwork, Wording
 from snnc.program.provenance import AnnLayer, Provenance
 from snnc.program.targets import SIGMA_DELTA
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# What netx sets, whatever the file says.
-STATE_EXPONENT = 6
-SPIKE_EXPONENT = 6
-# What one unit of a message is, in units of sigma.
-UNIT = 1 << STATE_EXPONENT
-# What one unit of a bias, of a threshold and of the input's level is, in units of sigma.
-BIAS_UNIT = 1 << (STATE_EXPONENT + SPIKE_EXPONENT)
-# netx declares messages of 16 bits, signed, and reads no other number out of a file.
-MESSAGE_LIMIT = 1 << 15
-# First activation whose message would be too long.
-ACTIVATION_LIMIT = MESSAGE_LIMIT << STATE_EXPONENT
-# The largest delta threshold that an activation can still reach.
-DELTA_THRESHOLD_MAXIMUM = ACTIVATION_LIMIT // BIAS_UNIT - 1
-# netx scales weights of a sign each to eight bits; those that fit them already stay as they are.
-WEIGHT_MAXIMUM = 127
-# sigma and what arrives in a step: 24 bits, signed (lava/proc/sdn/models.py; Lava's Conv clamps to as many).
-STATE_LIMIT = 1 << 23
-# The largest bias that sigma can hold.
-BIAS_MAXIMUM = STATE_LIMIT // BIAS_UNIT
-# Lava's Conv adds up in single precision, which is exact below this sum of sizes.
-EXACT_LIMIT = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,16 +17,11 @@ from snnc.program.checks import Checks
 from snnc.program.coding import LEVELS, InputCoding
 from snnc.program.connections import window_output
 from snnc.program.layer import Gate, Layer, Membrane, NeuronLayer, Scaled, Synapse
+from snnc.program.messages import BIAS_MAXIMUM, DELTA_THRESHOLD_MAXIMUM, WEIGHT_MAXIMUM, holds_messages
 from snnc.program.network import CompiledNetwork
 from snnc.program.program import Program
 from snnc.program.provenance import provenance_form
-from snnc.program.sigma_delta import (
-    BIAS_MAXIMUM,
-    DELTA_THRESHOLD_MAXIMUM,
-    WEIGHT_MAXIMUM,
-    SigmaDeltaLayer,
-    SigmaDeltaProgram,
-)
+from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 from snnc.program.targets import Target, WeightRange, get_target, target_names
 
 TIMESTEPS_MAXIMUM = 1024
@@ -41,18 +36,18 @@ WINDOW_MAXIMUM = 127
 GATE_MAXIMUM = 255
 
 
-def validate(program: CompiledNetwork, where: str = "program", *, error: type[SnncError] = FormatError) -> None:
+def validate(program: CompiledNetwork, where: str | None = None, *, error: type[SnncError] = FormatError) -> None:
     """Make sure that a network contradicts itself nowhere, and that its chip can hold each number.
 
     Args:
         program: The network.
-        where: What errors call it: its file.
+        where: Its file, after which errors name the place in it. None: there is none; they name a layer's modules.
         error: The class of the errors.
 
     Raises:
         SnncError: Of that class: something is wrong; says where, what was expected and what was found.
     """
-    checks = Checks(f"{where}:/snnc", error=error)
+    checks = Checks("program", advice=None, error=error) if where is None else Checks(f"{where}:/snnc", error=error)
     try:
         checks.choice("target", program.target, *target_names())
         checks.shown("provenance", provenance_form(program.provenance))
@@ -61,32 +56,41 @@ def validate(program: CompiledNetwork, where: str = "program", *, error: type[Sn
         _coding(program.coding, checks.at("coding"))
         if not program.layers:
             raise checks.at("layers").error("there is no layer")
-        _neurons(program, checks)
+        places = [
+            checks.at("layers", index) if where is not None else Checks(layer.where, advice=None, error=error)
+            for index, layer in enumerate(program.layers)
+        ]
+        _neurons(program, checks, places)
     # What values of any other type raise where something is done with them.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as found:
         raise checks.error("contradicts itself", found=str(found)) from found
 
 
 @singledispatch
-def _neurons(program: CompiledNetwork, checks: Checks) -> None:
-    """Check what depends on the neurons; registered for each kind of them."""
+def _neurons(program: CompiledNetwork, checks: Checks, places: Sequence[Checks]) -> None:
+    """Check what depends on the neurons; registered for each kind of them.
+
+    Args:
+        program: The network.
+        checks: Of the network.
+        places: Of each of its layers.
+    """
     raise NotImplementedError(f"no checks are registered for {type(program).__name__}")
 
 
 @_neurons.register
-def _spiking(program: Program, checks: Checks) -> None:
+def _spiking(program: Program, checks: Checks, places: Sequence[Checks]) -> None:
     checks.integer("timesteps", program.timesteps, 1, TIMESTEPS_MAXIMUM)
     checks.integer("lead", program.lead, 0, program.timesteps)
     target = get_target(program.target)
-    if program.coding.kind == "graded" and not target.graded_input:
+    if program.coding.kind == "graded" and not target.carries(program.coding.largest):
         raise checks.error(f"{target.name} takes no graded spikes", expected="rate coding")
     check_order(
         [[(synapse.source, synapse.hold) for synapse in layer.synapses] for layer in program.layers],
         [0 if layer.memoryless else program.lead for layer in program.layers],
         checks.at("layers"),
     )
-    for index, layer in enumerate(program.layers):
-        place = checks.at("layers", index)
+    for index, (layer, place) in enumerate(zip(program.layers, places, strict=True)):
         _layer(layer, place)
         for position, synapse in enumerate(layer.synapses):
             where = place.at("synapses", position)
@@ -96,16 +100,15 @@ def _spiking(program: Program, checks: Checks) -> None:
 
 
 @_neurons.register
-def _sigma_delta(program: SigmaDeltaProgram, checks: Checks) -> None:
-    if not get_target(program.target).graded_input:
+def _sigma_delta(program: SigmaDeltaProgram, checks: Checks, places: Sequence[Checks]) -> None:
+    if not holds_messages(get_target(program.target)):
         raise checks.error(
             "unknown target", expected="one with graded spikes, which messages are", found=repr(program.target)
         )
     if program.coding.kind != "graded" or program.coding.divisor != 1:
         raise checks.error("the input of sigma-delta neurons is spread over steps", expected="graded, divisor 1")
     weights = WeightRange(-WEIGHT_MAXIMUM, WEIGHT_MAXIMUM, 1)
-    for index, layer in enumerate(program.layers):
-        place = checks.at("layers", index)
+    for index, (layer, place) in enumerate(zip(program.layers, places, strict=True)):
         _layer(layer, place)
         place.integer("source", layer.synapse.source, index - 1, index - 1)
         _synapse(layer.synapse, program.source_shape(index - 1), layer.shape, weights, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snnc.program import SigmaDeltaLayer, SigmaDeltaProgram
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, STATE_LIMIT
+from snnc.program.messages import ACTIVATION_LIMIT, STATE_LIMIT
 from snnc.program.targets import get_target
 from snnc.reporting import wording
 from snnc.reporting.layers import LayerRow, Span, View, membrane_json, scale_column, size_columns

@@ -27,7 +27,7 @@ from snnc.program import Gate, InputCoding, Layer, Membrane, Program, Provenance
 from snnc.program.bounds import highest_silenced, lowest_silenced, window
 from snnc.program.net import load, save
 from snnc.program.net.writer import to_bytes
-from snnc.program.targets import get_target
+from snnc.program.targets import LOIHI2, get_target
 from snnc.runtime.energy import count_operations
 from snnc.runtime.simulator import Simulator
 from snnc.runtime.simulator.simulator import Batch
@@ -46,14 +46,14 @@ def chain(*, timesteps: int, lead: int, gate: int = 255, weight: int = 2, bias: 
             bias=np.array([bias], np.int32),
             threshold=threshold,
             initial_potential=0,
-            gate=Gate(Scaled.below(gate), 1) if threshold else None,
+            gate=Gate(Scaled.below(gate, LOIHI2), 1) if threshold else None,
             scale=np.ones(1),
             membrane=Membrane((0, 0)),
         )
 
     ones = np.ones(1)
     coding = InputCoding("graded", (1,), ones, 0 * ones, ones, 0 * ones)
-    layers = (layer(0, weight, Scaled.below(theta), bias), layer(1, 2, None, 0))
+    layers = (layer(0, weight, Scaled.below(theta, LOIHI2), bias), layer(1, 2, None, 0))
     return Program("loihi2", timesteps, coding, layers, (), Provenance("", "", "", 0), lead)
 
 

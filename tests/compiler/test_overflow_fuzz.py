@@ -51,7 +51,7 @@ def with_sufficient_gates(program: Program) -> Program:
             drive = drive_of(program, index)
             bounds = window(*drive, layer.threshold.value, layer.firing_level, program.timesteps, lead)
             needed = highest_silenced(bounds, max(0, int(layer.bias.max())), lead) - layer.firing_level + 1
-            layer = replace(layer, gate=Gate.above(needed))
+            layer = replace(layer, gate=Gate.above(needed, get_target(program.target)))
         layers.append(layer)
     return replace(program, layers=tuple(layers))
 

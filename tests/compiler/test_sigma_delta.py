@@ -22,7 +22,7 @@ from snnc.compiler.quantization.sigma_delta.chain import front_passes
 from snnc.models.data import Dataset
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, STATE_LIMIT, UNIT
+from snnc.program.messages import ACTIVATION_LIMIT, STATE_LIMIT, UNIT
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 
 

@@ -56,13 +56,13 @@ def test_membrane_limit_is_where_the_state_register_wraps(target):
 def test_every_threshold_fits_below_the_membrane_limit(target):
     assert target.threshold_maximum == 131071
     assert target.threshold_maximum < target.membrane_limit
-    assert target.threshold_mantissa_maximum == 255
 
 
 @both
 def test_bias_ranges(target):
-    assert (target.bias_mantissa_minimum, target.bias_mantissa_maximum) == (-4096, 4095)
-    assert target.bias_exponent_maximum == 7
+    assert target.bias_mantissas == (-4096, 4095)
+    # Twice a rest of -128..127 and twice a coarse part of -127..127 are even weights of -256..254.
+    assert (target.bias_step, target.bias_maximum) == (256, 127 * 256)
 
 
 @both
@@ -76,19 +76,19 @@ def test_largest_single_weight_fits_the_input_register(target):
 def test_published_sizes():
     assert LOIHI1.input_limit == 2**15
     assert LOIHI2.input_limit is None
-    assert LOIHI1.neurons_per_chip == 131072
+    assert LOIHI1.neurons_per_core * LOIHI1.cores_per_chip == 131072
     # Davies et al. 2018 p. 95: 16 MB of synaptic memory on the chip.
     assert LOIHI1.memory_per_core * LOIHI1.cores_per_chip == 16 * 2**20
     assert (LOIHI1.input_axons_per_core, LOIHI1.output_axons_per_core) == (4096, 4096)
     # Intel's brief rounds to "up to 1 million neurons".
-    assert LOIHI2.neurons_per_chip == 2**20
+    assert LOIHI2.neurons_per_core * LOIHI2.cores_per_chip == 2**20
     assert LOIHI2.memory_per_core == 196608
     assert LOIHI2.memory_shared and not LOIHI1.memory_shared
 
 
 def test_only_loihi2_takes_graded_input():
-    assert (LOIHI1.graded_input, LOIHI1.graded_bits) == (False, 0)
-    assert (LOIHI2.graded_input, LOIHI2.graded_bits) == (True, 32)
+    assert (LOIHI1.graded_bits, LOIHI1.carries(1)) == (0, False)
+    assert (LOIHI2.graded_bits, LOIHI2.carries(2**32 - 1), LOIHI2.carries(2**32)) == (32, True, False)
 
 
 @both

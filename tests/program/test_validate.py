@@ -203,5 +203,5 @@ def test_branches_and_sigma_delta_networks_are_checked_too(
 
 
 def test_the_compiler_may_name_another_class_of_errors() -> None:
-    with pytest.raises(TargetError, match=r"^program:/snnc: timesteps is out of range"):
+    with pytest.raises(TargetError, match=r"^program: timesteps is out of range"):
         validate(replace(sample(), timesteps=0), error=TargetError)

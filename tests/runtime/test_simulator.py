@@ -14,6 +14,7 @@ from support.reference import reference
 
 from snnc.common.errors import DataError
 from snnc.program import Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
+from snnc.program.targets import LOIHI2
 from snnc.runtime.simulator import Simulator
 
 
@@ -101,9 +102,9 @@ def dense(
         shape=(len(array),),
         synapses=(Synapse(source, "dense", array),),
         bias=np.full(len(array), bias, np.int32),
-        threshold=Scaled.below(theta) if theta else None,
+        threshold=Scaled.below(theta, LOIHI2) if theta else None,
         initial_potential=potential,
-        gate=Gate(Scaled.below(gate), 1) if theta else None,
+        gate=Gate(Scaled.below(gate, LOIHI2), 1) if theta else None,
         scale=np.ones(len(array)),
         membrane=Membrane((0, 0)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Program, Provenance, Scaled, Synapse
+from snnc.program.targets import LOIHI2
 
 
 def branching() -> Program:
@@ -24,7 +25,7 @@ def branching() -> Program:
         bias = rng.integers(-20, 40, biases).astype(np.int32)
         threshold, potential, gate = None, 0, None
         if theta:
-            threshold, gate = Scaled.below(theta), Gate(Scaled(255, 6), 1)
+            threshold, gate = Scaled.below(theta, LOIHI2), Gate(Scaled(255, 6), 1)
             potential = threshold.value // 2
         scale = np.ones(shape[0])
         return Layer(name, (name,), shape, synapses, bias, threshold, potential, gate, scale, Membrane((0, 1)))

@@ -14,14 +14,16 @@ from snnc.common.errors import TargetError
 from snnc.compiler.ir import Conv2d, Linear, Node, Readout, Relay, Shape, Sparse, SpikeMax2d, SpikingLayer, Weighted
 from snnc.compiler.quantization.input_moments import Place
 from snnc.compiler.quantization.normalized import NormalizedLayer, as_synapse, has_netx_form, normalized_weight
-from snnc.compiler.quantization.scale import BIAS_MAXIMUM, Scale
+from snnc.compiler.quantization.scale import Scale
 from snnc.compiler.quantization.weights import WeightRounding
 from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
 from snnc.program.bounds import drive_bounds, highest_silenced, is_safe, window
 from snnc.program.targets import Target
 
 
-def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray) -> Layer:
+def memoryless_layer(
+    node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray, target: Target
+) -> Layer:
     """Return a population that fires in the same step whenever a spike arrives.
 
     Args:
@@ -29,8 +31,9 @@ def memoryless_layer(node: Node, source_shape: tuple[int, ...], source: int, sca
         source_shape: Shape of what it reads.
         source: Index of that layer.
         scale: What a spike of it stands for, (channels,).
+        target: The chip.
     """
-    threshold = Scaled(2, 0)
+    threshold = Scaled(target.weight_step, 0)
     if isinstance(node.op, SpikeMax2d):
         kernel, stride, padding = node.op.kernel, node.op.stride, node.op.padding
     else:
@@ -82,7 +85,7 @@ class LayerRounding:
         self, node: Node, normalized: NormalizedLayer, unit: FloatArray, scale: Scale, sources: list[int]
     ) -> tuple[Layer, bool]:
         """Return the layer at a scale, and whether no input can make its membrane leave the chip's range."""
-        threshold = Scaled.below(scale.units) if normalized.spiking else None
+        threshold = Scaled.below(scale.units, self._target) if normalized.spiking else None
         theta = threshold.value if threshold else scale.units
         synapses = tuple(
             self._rounded_synapse((node.name, place), synapse, weight * theta, source)
@@ -106,7 +109,8 @@ class LayerRounding:
         gate = None
         if threshold:
             silenced = bounds if scale.proven else scale.window.scaled(theta)
-            gate = Gate.above(highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1)
+            needed = highest_silenced(silenced, max(0, int(bias.max())), lead) - firing + 1
+            gate = Gate.above(needed, self._target)
         layer = Layer(
             name=node.name,
             modules=node.modules,
@@ -144,7 +148,8 @@ class LayerRounding:
                 if bias.size < added.size:
                     added = added.mean(axis=tuple(range(1, added.ndim)), keepdims=True)
                 bias = bias - added
-        rounded: NDArray[np.int32] = np.rint(bias).clip(-BIAS_MAXIMUM, BIAS_MAXIMUM).astype(np.int32)
+        largest = self._target.bias_maximum
+        rounded: NDArray[np.int32] = np.rint(bias).clip(-largest, largest).astype(np.int32)
         return rounded
 
     def input_deviation(

@@ -1,4 +1,4 @@
-"""From a quantised graph to a program whose membranes were measured and whose limits were checked."""
+"""From a quantised graph to a program whose membranes were measured."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.common.errors import TargetError
 from snnc.compiler.ir import Graph, QuantizedLayer
 from snnc.program import AnnLayer, Gate, InputCoding, Layer, Program, Provenance
 from snnc.program.targets import Target
+from snnc.runtime.simulator import Simulator
 
 
 def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Target) -> tuple[Program, tuple[int, ...]]:
-    """Run the simulator, notes the range of every membrane and balances the gates.
+    """Run the simulator, note the range of every membrane and balance the gates: what is measured is what will run.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
     no gate is proven to do both, it is set so that potentials can go equally many times as far as on the calibration
@@ -28,9 +28,6 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
     Returns:
         The program with measured ranges and balanced gates, and each layer's number of wraps (0 where all is well).
     """
-    # The one place where the compiler needs the runtime: what is measured is what will run.
-    from snnc.runtime.simulator import Simulator
-
     simulator = Simulator(program)
     wraps = simulator.run(levels).wraps
     assert simulator.ranges is not None
@@ -58,51 +55,13 @@ def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> L
         beside = high - min(low, -layer.initial_potential) if lead else int(abs(layer.bias).max())
         allowed = min(allowed, target.input_limit - beside)
     if needed > allowed:
-        return replace(layer, gate=Gate.above(max(layer.gate.value, (needed + allowed) / 2)))
+        return replace(layer, gate=Gate.above(max(layer.gate.value, (needed + allowed) / 2), target))
     # Both ends can go equally many times as far, a threshold further each, as spikes come unevenly.
     assert layer.threshold is not None
     above, below = high + layer.threshold.value, layer.threshold.value - low
     room = target.membrane_limit + bias[0] - bias[1] + layer.firing_level
     equal = room * above / (above + below) + bias[1] - layer.firing_level
-    return replace(layer, gate=Gate.above(max(layer.gate.value, min(max(needed, equal), allowed))))
-
-
-def check_target(program: Program, target: Target) -> None:
-    """Run every rule on every layer.
-
-    Raises:
-        TargetError: A rule is broken; the message names the layer, the limit and what was used.
-    """
-    if program.coding.kind == "graded" and not target.graded_input:
-        raise TargetError(f"{target.name} takes no graded spikes", where="input", expected="rate coding")
-    for layer in program.layers:
-        for rule in (_threshold, _weights, _gate):
-            rule(layer, target)
-
-
-def _broken(layer: Layer, problem: str, expected: str, found: int) -> TargetError:
-    return TargetError(problem, where=layer.where, expected=expected, found=str(found))
-
-
-def _threshold(layer: Layer, target: Target) -> None:
-    limit = (1 << target.threshold_bits) - 1
-    if layer.threshold and not 0 <= layer.firing_level - 1 <= limit:
-        raise _broken(layer, "the threshold does not fit", f"0..{limit}", layer.firing_level - 1)
-
-
-def _weights(layer: Layer, target: Target) -> None:
-    for synapse in layer.synapses:
-        for weight in (int(synapse.weight.min()), int(synapse.weight.max())):
-            if not target.weight_minimum <= weight <= target.weight_maximum or weight % target.weight_step:
-                limits = f"multiples of {target.weight_step} in {target.weight_minimum}..{target.weight_maximum}"
-                raise _broken(layer, "a weight does not fit", limits, weight)
-
-
-def _gate(layer: Layer, target: Target) -> None:
-    for scaled in filter(None, (layer.threshold, layer.gate.pulse if layer.gate else None)):
-        if scaled.mantissa > 255 or scaled.exponent > target.weight_exponent_maximum:
-            limit = 255 << target.weight_exponent_maximum
-            raise _broken(layer, "a synapse of threshold or gate does not fit", f"at most {limit}", scaled.value)
+    return replace(layer, gate=Gate.above(max(layer.gate.value, min(max(needed, equal), allowed)), target))
 
 
 def to_program(

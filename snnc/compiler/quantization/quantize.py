@@ -204,7 +204,7 @@ class Quantize(Pass):
                 (source,) = node.inputs
                 self._check_relayed(graph[source])
                 thresholds[node.name] = thresholds[source]
-                layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source])
+                layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source], self._target)
                 indices[node.name] = len(indices) - 1
                 proven += 1
                 graph.replace(node.name, QuantizedLayer(node.op, layer))

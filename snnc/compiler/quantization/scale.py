@@ -13,15 +13,18 @@ from snnc.program import Scaled
 from snnc.program.bounds import Window, drive_bounds, highest_silenced, largest_step, lowest_silenced, window
 from snnc.program.targets import Target
 
-# A bias reaches the neuron through a synapse of multiples of 256 and one of -128..127.
-BIAS_MAXIMUM = 127 * 256
-THRESHOLD_MAXIMUM = Scaled.largest().value
 # Rounding of weights, bias and gate, kept free when the scale is chosen before it is known.
 SLACK = 1024
 # A proof that costs at most half a bit of the weights is worth it.
 PROOF_WORTH = math.sqrt(2)
 # How many times the calibration data's range a membrane holds where its range is not proven.
 USUAL_MARGIN = 2.0
+
+
+def largest_threshold(target: Target) -> int:
+    """Return the largest threshold, in weight units, that a chip can compare with and a synapse can subtract."""
+    # A neuron fires above the number that is stored, which is one less.
+    return min(Scaled.largest(target).value, target.threshold_maximum + 1)
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def _unproven(
 
 def _fitting(layer: NormalizedLayer, target: Target) -> float:
     """Return the largest scale at which weights, bias and threshold can be stored."""
-    limits = [float(THRESHOLD_MAXIMUM) if layer.spiking else math.inf]
+    limits = [float(largest_threshold(target)) if layer.spiking else math.inf]
     for synapse, weight in zip(layer.synapses, layer.weights, strict=True):
         # What netx loads has no exponent.
         largest = 0 if synapse is layer.synapses[0] and has_netx_form(synapse) else target.weight_exponent_maximum
@@ -121,7 +124,7 @@ def _fitting(layer: NormalizedLayer, target: Target) -> float:
         if weight.min(initial=0) < 0:
             limits.append(2**largest * target.weight_minimum / float(weight.min()))
     if layer.bias.any():
-        limits.append(BIAS_MAXIMUM / float(np.abs(layer.bias).max()))
+        limits.append(target.bias_maximum / float(np.abs(layer.bias).max()))
     if not math.isfinite(min(limits)):
         raise TargetError("all weights are zero", where=layer.where, advice="remove the layer")
     return min(limits)

@@ -15,11 +15,12 @@ from snnc.program.net.fields import GROUPS_MAXIMUM
 from snnc.program.net.stored import SIZE_MAXIMUM, read_shape
 from snnc.program.netx.network import Block, Connections
 from snnc.program.netx.neurons import BIAS, NetxFields, read_neurons
+from snnc.program.targets import LOIHI2
 
 # What eight bits of a synapse hold, by the signs of the weights that lie in it.
-LOWEST, HIGHEST = -256, 255
-HIGHEST_MIXED = 254
-WEIGHT_BITS = 8
+LOWEST, HIGHEST = LOIHI2.weight_minimum, LOIHI2.weight_magnitude_maximum
+HIGHEST_MIXED = LOIHI2.weight_maximum
+WEIGHT_BITS = LOIHI2.weight_bits
 
 
 def loihi_dense_weights(*matrices: NDArray[np.integer[Any]]) -> list[tuple[NDArray[np.int32], int]]:
@@ -47,9 +48,9 @@ def loihi_dense_weights(*matrices: NDArray[np.integer[Any]]) -> list[tuple[NDArr
     mixed = high >= 0 and low < 0
     if mixed:
         # A highest weight of 0 leaves the lowest to decide.
-        scale = min(127 / high if high else np.inf, -128 / low)
+        scale = min(HIGHEST_MIXED / 2 / high if high else np.inf, LOWEST / 2 / low)
     else:
-        scale = -256 / low if high < 0 else 255 / high
+        scale = LOWEST / low if high < 0 else HIGHEST / high
     shift = int(np.floor(np.log2(scale))) + mixed
     unused = min(_unused_bits(each) for each in given) - mixed
     return [_without_shift(_truncated(each << shift, WEIGHT_BITS - shift - unused), shift) for each in given]
@@ -83,7 +84,7 @@ CONVOLUTION = (-(1 << 15), (1 << 15) - 1)
 # Lava's Conv keeps these in eight signed bits.
 WINDOW_MAXIMUM = 127
 # netx cuts longer delays to this (hdf5.Network.create_dense).
-DELAY_MAXIMUM = 62
+DELAY_MAXIMUM = LOIHI2.maximum_delay
 
 
 def read_conv(entry: NetxFields, source: tuple[int, ...], notes: list[str]) -> Block:

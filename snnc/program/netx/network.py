@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.program.targets import LOIHI2
+
 # Membranes of 24 bits never get above these thresholds, or only just: such neurons are there to be read.
-READOUT_THRESHOLD = (1 << 17) - 1
+READOUT_THRESHOLD = LOIHI2.threshold_maximum
 
 
 @dataclass(frozen=True, eq=False)

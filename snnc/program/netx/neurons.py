@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from snnc.program.net.fields import Fields
 from snnc.program.net.hdf5_safety import read_heap_text
 from snnc.program.netx.network import Neurons
+from snnc.program.targets import LOIHI2
 
 
 class NetxFields(Fields):
@@ -69,9 +70,9 @@ class NetxFields(Fields):
 
 
 DECAY_UNITY = 4096
-# Lava keeps biases in 16 bits, and a chip in 13.
+# Lava keeps biases in 16 bits, and the chip that netx is made for in fewer.
 BIAS = (-(1 << 15), (1 << 15) - 1)
-CHIP_BIAS = (-(1 << 12), (1 << 12) - 1)
+CHIP_BIAS = LOIHI2.bias_mantissas
 THRESHOLD_MAXIMUM = 1 << 24
 # What netx gives a dense layer without neurons: it writes 1 << 18 - 1 (hdf5.Network.create_dense).
 DEFAULT_NEURON = (0, DECAY_UNITY, 1 << 17)
@@ -96,7 +97,10 @@ def read_neurons(
     # A view: what a block claims to hold takes no memory yet.
     mantissas = np.broadcast_to(np.asarray(0 if bias is None else bias, np.int32), shape)
     if bias is not None and (bias.min() < CHIP_BIAS[0] or bias.max() > CHIP_BIAS[1]):
-        notes.append(f"{entry.name}: a bias lies beyond the 13 bits that a chip has, {CHIP_BIAS[0]}..{CHIP_BIAS[1]}")
+        bits = LOIHI2.bias_mantissa_bits
+        notes.append(
+            f"{entry.name}: a bias lies beyond the {bits} bits that a chip has, {CHIP_BIAS[0]}..{CHIP_BIAS[1]}"
+        )
     if not entry.has("neuron"):
         return Neurons(*DEFAULT_NEURON, mantissas)
     neuron = entry.group("neuron")

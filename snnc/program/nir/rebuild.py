@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.program.form import PER_CHANNEL, WINDOW, Form
-from snnc.program.layer import EXPONENT_MAX, Entries
+from snnc.program.layer import Entries
 from snnc.program.nir.description import described
 from snnc.program.nir.layout import HALF
 from snnc.program.nir.weights import synapse_weight
 from snnc.program.targets import INTEGRATE_AND_FIRE
 
 __all__ = ["rebuilt"]
+
+# Beyond the exponents of any chip; which ones its own has is checked once the program is there.
+EXPONENT_MAXIMUM = 31
 
 
 def rebuilt(graph: Any, head: Mapping[str, Any]) -> Form:
@@ -65,8 +68,8 @@ def _initial_potential(node: Any, threshold: list[int] | None) -> int:
 
 def _exponent(value: object) -> int:
     """Return a number of bits to shift by, before anything is shifted: without bounds it would fill the memory."""
-    if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAX:
-        raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAX}")
+    if not isinstance(value, int) or not 0 <= value <= EXPONENT_MAXIMUM:
+        raise ValueError(f"an exponent is {value}, not 0..{EXPONENT_MAXIMUM}")
     return value
 
 

@@ -38,19 +38,18 @@ class Target:
         weight_step: Distance between neighbouring weight mantissas of such a group.
         weight_magnitude_maximum: Largest magnitude of a weight mantissa in a group that holds one sign only. There
             the sign bit is free, and every integer up to it can be stored. It is also the largest mantissa of a
-            threshold that a self-inhibiting synapse can subtract exactly.
-        weight_exponent_minimum: Smallest power of two that scales all weights of a synapse group.
-        weight_exponent_maximum: Largest such power.
+            threshold, which a self-inhibiting synapse subtracts, and of a gate.
+        weight_exponent_maximum: Largest power of two that scales all weights of a synapse group.
         threshold_bits: Bits of the threshold, unsigned, in weight units.
-        bias_mantissa_bits: Bits of the bias mantissa, signed, in units of the state registers.
-        bias_exponent_bits: Bits of the bias exponent, unsigned: a bias is ``mantissa * 2**exponent``.
+        bias_mantissa_bits: Bits of the mantissa of a neuron's own bias, signed. Networks of others have such biases;
+            snnc sends them through synapses (``bias_step``).
         state_bits: Bits of each of the two state registers u and v, signed; u wraps around silently beyond them.
         synaptic_input_shift: Bits by which weighted input and threshold are shifted left into the registers.
         input_accumulator_bits: Bits of the register that sums the weighted input of one time step after that shift,
             signed.
         maximum_delay: Largest delay of a synapse, in time steps.
-        graded_input: Whether a spike can carry an integer payload, so that pixels can be sent as they are.
-        graded_bits: Bits of that payload, 0 without graded spikes.
+        graded_bits: Bits of the integer payload that a spike can carry, 0 without graded spikes. With enough of them
+            pixels are sent as they are.
         neurons_per_core: Largest number of neurons (compartments) of a core.
         input_axons_per_core: Largest number of input axons (synapse lists addressed by incoming spikes) of a core.
         output_axons_per_core: Largest number of output axons (core-to-core edges leaving it) of a core.
@@ -66,16 +65,13 @@ class Target:
     weight_maximum: int
     weight_step: int
     weight_magnitude_maximum: int
-    weight_exponent_minimum: int
     weight_exponent_maximum: int
     threshold_bits: int
     bias_mantissa_bits: int
-    bias_exponent_bits: int
     state_bits: int
     synaptic_input_shift: int
     input_accumulator_bits: int | None
     maximum_delay: int
-    graded_input: bool
     graded_bits: int
     neurons_per_core: int
     input_axons_per_core: int | None
@@ -110,26 +106,31 @@ class Target:
         return int(2**self.threshold_bits) - 1
 
     @property
-    def threshold_mantissa_maximum(self) -> int:
-        """Largest mantissa of a threshold that is a self-inhibiting weight (``weight_magnitude_maximum``)."""
-        return self.weight_magnitude_maximum
+    def bias_mantissas(self) -> tuple[int, int]:
+        """The smallest and the largest bias mantissa."""
+        limit = int(2 ** (self.bias_mantissa_bits - 1))
+        return -limit, limit - 1
 
     @property
-    def bias_mantissa_minimum(self) -> int:
-        """Smallest bias mantissa."""
-        return -int(2 ** (self.bias_mantissa_bits - 1))
+    def bias_step(self) -> int:
+        """What a synapse counts that carries the coarse part of a bias, in weight units; a power of two.
+
+        A second synapse carries the rest, within half a step on both sides. Weights of both signs are multiples of
+        ``weight_step``: an exponent below 0 makes ones of them.
+        """
+        rest = min(-self.weight_minimum, self.weight_maximum + self.weight_step) // self.weight_step
+        return min(1 << (2 * rest).bit_length() - 1, self.weight_step << self.weight_exponent_maximum)
 
     @property
-    def bias_mantissa_maximum(self) -> int:
-        """Largest bias mantissa."""
-        return int(2 ** (self.bias_mantissa_bits - 1)) - 1
+    def bias_maximum(self) -> int:
+        """Largest magnitude of a bias that these two synapses carry, in weight units."""
+        coarse = min(-self.weight_minimum, self.weight_maximum) // self.weight_step
+        return coarse * self.bias_step
 
-    @property
-    def bias_exponent_maximum(self) -> int:
-        """Largest bias exponent; the smallest is 0."""
-        return int(2**self.bias_exponent_bits) - 1
+    def carries(self, payload: int) -> bool:
+        """Return whether a spike can carry a payload.
 
-    @property
-    def neurons_per_chip(self) -> int:
-        """Largest number of neurons of a chip, all cores together."""
-        return self.neurons_per_core * self.cores_per_chip
+        Args:
+            payload: From 0.
+        """
+        return payload.bit_length() <= self.graded_bits

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from snnc.program import Gate, Layer, Program, Scaled
+from snnc.program.targets import get_target
 from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process
 from snnc.runtime.lava.schedule import UNIT, Schedule
@@ -104,12 +105,6 @@ class Gates:
         return attached
 
 
-# A bias is a multiple of 256 and a rest in -128..127.
-BIAS_STEP = 256
-# What turns a neuron that holds its current on, and off again; synapses of both signs have even weights.
-SWITCH = 2
-
-
 class Biases:
     """One neuron for each depth that occurs.
 
@@ -127,6 +122,7 @@ class Biases:
 
     def __init__(self, program: Program, schedule: Schedule, clocks: Clocks, parts: Parts) -> None:
         self._schedule = schedule
+        self._target = get_target(program.target)
         self._depths = sorted(set(program.depths))
         self._switches: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         if schedule.lead:
@@ -151,19 +147,21 @@ class Biases:
             self._neurons = self._parts.lif(shape=shape, vth=0, v=starts, **RISING)
             return [self._neurons]
         assert clock is not None
+        # What turns such a neuron on, and off again: synapses of both signs have multiples of it.
+        pulse = self._target.weight_step
         # The first window of depth 0 opens too early for a clock neuron to switch anything on.
-        begun = np.array([SWITCH * UNIT * self._schedule.begins_with_bias(depth) for depth in self._depths])
+        begun = np.array([pulse * UNIT * self._schedule.begins_with_bias(depth) for depth in self._depths])
         self._neurons = self._parts.lif(shape=shape, vth=0, u=begun, du=-1, dv=4096)
         weights = np.zeros((len(self._depths), len(self._clocks)), np.int32)
         for row, (on, off) in zip(weights, self._switches, strict=True):
-            row[on], row[off] = SWITCH, -SWITCH
+            row[on], row[off] = pulse, -pulse
         switch = self._parts.sparse(weights=csr_matrix(weights))
         clock.s_out.connect(switch.s_in)
         switch.a_out.connect(self._neurons.a_in)
         return [self._neurons, switch]
 
     def attach(self, layer: Layer, depth: int, population: Population) -> list[Process]:
-        """Attach a layer, with its bias as multiples of 256 and the rest.
+        """Attach a layer, with its bias as multiples of the chip's ``bias_step`` and the rest.
 
         Args:
             layer: The layer.
@@ -174,15 +172,17 @@ class Biases:
             The processes; the caller keeps them, since Lava does not.
         """
         bias = population.arrange(np.broadcast_to(layer.bias, layer.shape).astype(np.int64))
-        rest = (bias + BIAS_STEP // 2) % BIAS_STEP - BIAS_STEP // 2
-        coarse = (bias - rest) // BIAS_STEP
+        step, grain = self._target.bias_step, self._target.weight_step
+        rest = (bias + step // 2) % step - step // 2
+        coarse = (bias - rest) // step
         attached = []
-        # Weights of both signs are even on the chip: twice the number, and an exponent that halves it again.
-        for values, exponent in ((rest, -1), (coarse, 7)):
+        # Weights of both signs are multiples of a grain: so many times the number, and an exponent that divides again.
+        divided = grain.bit_length() - 1
+        for values, exponent in ((rest, -divided), (coarse, step.bit_length() - 1 - divided)):
             if values.any():
                 rows = np.flatnonzero(values)
                 columns = np.full(len(rows), self._depths.index(depth))
-                weights = csr_matrix((2 * values[rows], (rows, columns)), (layer.neurons, len(self._depths)))
+                weights = csr_matrix((grain * values[rows], (rows, columns)), (layer.neurons, len(self._depths)))
                 attached.append(attach_matrix(self._parts, weights, exponent, self._neurons.s_out, population))
         return attached
 

@@ -11,7 +11,8 @@ import torch
 
 from snnc.program import Synapse
 from snnc.program.bounds import SigmaDeltaBounds
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, MESSAGE_LIMIT, STATE_LIMIT, UNIT, SigmaDeltaLayer
+from snnc.program.messages import ACTIVATION_LIMIT, EXACT_LIMIT, MESSAGE_LIMIT, STATE_LIMIT, UNIT
+from snnc.program.sigma_delta import SigmaDeltaLayer
 from snnc.program.synaptic_input import SynapticInput
 from snnc.runtime.simulator.window_product import WindowProduct
 

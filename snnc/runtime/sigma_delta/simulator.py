@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from snnc.common.errors import OptionError
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
-from snnc.program.sigma_delta import SPIKE_EXPONENT
+from snnc.program.messages import SPIKE_EXPONENT
 from snnc.runtime.result import RunResult
 from snnc.runtime.samples import check_levels, pieces
 from snnc.runtime.sigma_delta.layer import Extremes, LayerSimulator, State

@@ -24,11 +24,12 @@ from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, chec
 from snnc.compiler.quantization.sigma_delta.quantize import quantize
 from snnc.compiler.quantization.sigma_delta.units import MARGIN
 from snnc.program import InputCoding, Provenance, SigmaDeltaProgram
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
+from snnc.program.messages import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
+from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 
 
 def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[SigmaDeltaProgram, tuple[float, ...]]:
-    """Run the simulator.
+    """Run the simulator: what is measured is what will run.
 
     Args:
         program: The program.
@@ -38,9 +39,6 @@ def measure(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> tuple[Sigm
         The program with measured ranges, and for each layer the share of its ranges that was used: 1 is where a value
         leaves them, or no longer fits the single precision of Lava's convolutions.
     """
-    # As in measure_membranes: what is measured is what will run.
-    from snnc.runtime.sigma_delta import SigmaDeltaSimulator
-
     simulator = SigmaDeltaSimulator(program)
     simulator.run(levels)
     assert simulator.extremes is not None

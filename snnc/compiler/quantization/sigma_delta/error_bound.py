@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Graph, Linear, Readout, SpikingLayer
 from snnc.program import SigmaDeltaLayer, SigmaDeltaProgram
-from snnc.program.sigma_delta import UNIT
+from snnc.program.messages import UNIT
 
 
 def error_bounds(

@@ -22,7 +22,7 @@ from snnc.compiler.quantization.sigma_delta.units import (
 )
 from snnc.program import InputCoding, Membrane, SigmaDeltaLayer, Synapse
 from snnc.program.bounds import sigma_delta_bounds
-from snnc.program.sigma_delta import BIAS_UNIT, UNIT, WEIGHT_MAXIMUM
+from snnc.program.messages import BIAS_UNIT, UNIT, WEIGHT_MAXIMUM
 
 # Where levels are few, the relay, which loses nothing, makes messages longer, up to this.
 RELAY_MESSAGE = 128

@@ -16,7 +16,7 @@ from snnc.common.arrays import FloatArray
 from snnc.common.errors import TargetError, UnsupportedError
 from snnc.compiler.ir import Conv2d
 from snnc.compiler.quantization.sigma_delta.chain import ChainLayer
-from snnc.program.sigma_delta import ACTIVATION_LIMIT, BIAS_UNIT, MESSAGE_LIMIT, STATE_LIMIT, UNIT, WEIGHT_MAXIMUM
+from snnc.program.messages import ACTIVATION_LIMIT, BIAS_UNIT, MESSAGE_LIMIT, STATE_LIMIT, UNIT, WEIGHT_MAXIMUM
 
 
 def constant_place(layer: ChainLayer, shape: tuple[int, ...]) -> tuple[int, ...]:

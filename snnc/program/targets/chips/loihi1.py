@@ -34,14 +34,11 @@ LOIHI1 = register(
         # Lava, utils/weightutils.py: 2**8 - 1 where all weights of a group have one sign.
         weight_magnitude_maximum=255,
         # Brian2Loihi: -8 to 7.
-        weight_exponent_minimum=-8,
         weight_exponent_maximum=7,
         # Lava, LIF: unsigned, 0 to 131071; nengo-loihi: VTH_MAN_MAX.
         threshold_bits=17,
         # Lava, LIF: -4096 to 4095. nengo-loihi stays within 4095 on both sides.
         bias_mantissa_bits=13,
-        # Lava, LIF: 0 to 7; nengo-loihi: BIAS_EXP_MAX.
-        bias_exponent_bits=3,
         # Lava, LIF: u and v are 24 bits wide; nengo-loihi: U_BITS, 23 and a sign.
         state_bits=24,
         # Lava, LIF: threshold and synaptic input are shifted by 6; nengo-loihi: VTH_EXP.
@@ -52,7 +49,6 @@ LOIHI1 = register(
         # than the field could hold.
         maximum_delay=62,
         # Davies 2018, "Spiking neural networks": spikes are single-bit impulses.
-        graded_input=False,
         graded_bits=0,
         # Davies 2018 p. 86 and p. 89, constraint 1.
         neurons_per_core=1024,

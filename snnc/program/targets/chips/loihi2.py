@@ -21,13 +21,11 @@ LOIHI2 = register(
         weight_step=2,
         weight_magnitude_maximum=255,
         # Not published for Loihi 2. Lava's simulator takes any exponent; the range of Loihi 1 is taken over.
-        weight_exponent_minimum=-8,
         weight_exponent_maximum=7,
         # Lava, LIF: the neuron that the compiled network is built of has the same widths on both chips. Loihi 2's
         # programmable neurons are not bound to them; its LIF microcode is part of Intel's unpublished extension.
         threshold_bits=17,
         bias_mantissa_bits=13,
-        bias_exponent_bits=3,
         state_bits=24,
         synaptic_input_shift=6,
         # Not published, and not modelled by Lava.
@@ -35,7 +33,6 @@ LOIHI2 = register(
         # Lava, proc/dense/models.py: "a maximum of 6 bits for delays". 62 as for Loihi 1, so that lava-dl agrees.
         maximum_delay=62,
         # Brief 2021: spikes may carry integer payloads of up to 32 bits.
-        graded_input=True,
         graded_bits=32,
         # Brief 2021: up to 8192 per core; how many fit depends on the neuron program and on the memory left.
         neurons_per_core=8192,
