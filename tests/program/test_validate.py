@@ -205,3 +205,14 @@ def test_branches_and_sigma_delta_networks_are_checked_too(
 def test_the_compiler_may_name_another_class_of_errors() -> None:
     with pytest.raises(TargetError, match=r"^program: timesteps is out of range"):
         validate(replace(sample(), timesteps=0), error=TargetError)
+
+
+def test_without_a_file_a_layer_is_named_by_its_modules() -> None:
+    program = sample()
+    program = synapse(0, 0, weight=np.full_like(program.layers[0].synapses[0].weight, 300))(program)
+    name = program.layers[0].where
+    with pytest.raises(TargetError) as caught:
+        validate(program, error=TargetError)
+    assert str(caught.value).startswith(
+        f"{name}/synapses/0: weight is out of range"
+    ) and "the network again" not in str(caught.value)
