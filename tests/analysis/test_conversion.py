@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.programs import levels_for, programs
 from support.reports import measured
+from support.residual import program_with_lead, resnet20_and_noise
 
 import snnc
 from snnc.analysis.conversion import energy_of_layers
@@ -29,7 +30,6 @@ from snnc.analysis.staircase import ROUNDED
 from snnc.analysis.validation.spiking import threshold_of
 from snnc.api.compile import compile_recorded
 from snnc.compiler.conversion.float_simulation import simulate
-from snnc.models import resnet20
 from snnc.models.data import Dataset
 from snnc.program import Program
 from snnc.runtime.energy import ENERGY_MODELS, count_operations, estimate_energy, layer_energies
@@ -60,16 +60,12 @@ def test_steps_to_look_at_grow_from_one_to_all(timesteps: int) -> None:
 
 @pytest.fixture(scope="module")
 def residual() -> tuple[torch.nn.Module, Dataset]:
-    """A network with shortcuts, and data."""
-    torch.manual_seed(0)
-    images = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32)).astype(np.uint8)
-    return resnet20(), Dataset("noise", images, np.arange(24) % 10, 1 / 255)
+    return resnet20_and_noise()
 
 
 @pytest.fixture(scope="module")
 def led(residual: tuple[torch.nn.Module, Dataset]) -> Program:
-    module, data = residual
-    return snnc.compile(module, data, timesteps=4, lead=2, threshold="percentile", calibration_samples=24)
+    return program_with_lead(*residual)
 
 
 def test_passes_that_are_exact_change_no_prediction(residual: tuple[torch.nn.Module, Dataset], led: Program) -> None:

@@ -11,11 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.programs import levels_for, programs
+from support.residual import program_with_lead, resnet20_and_noise
 
 import snnc
 from snnc.common.plotting import picture_address
-from snnc.models import resnet20
-from snnc.models.data import Dataset
 from snnc.program import Layer, Program
 from snnc.program.targets import get_target
 from snnc.reporting.diagram import Box, diagram_strips
@@ -74,17 +73,8 @@ def test_potentials_take_the_fewest_bits_that_hold_them(one: int, other: int) ->
 
 
 @pytest.fixture(scope="module")
-def residual() -> tuple[torch.nn.Module, Dataset]:
-    """A network with shortcuts, and data."""
-    torch.manual_seed(0)
-    images = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32)).astype(np.uint8)
-    return resnet20(), Dataset("noise", images, np.arange(24) % 10, 1 / 255)
-
-
-@pytest.fixture(scope="module")
-def led(residual: tuple[torch.nn.Module, Dataset]) -> Program:
-    module, data = residual
-    return snnc.compile(module, data, timesteps=4, lead=2, threshold="percentile", calibration_samples=24)
+def led() -> Program:
+    return program_with_lead(*resnet20_and_noise())
 
 
 def test_a_long_diagram_is_cut_into_pictures_that_show_every_box() -> None:

@@ -1,10 +1,15 @@
-"""A small residual network."""
+"""Residual networks, and a program that one is compiled to."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
+import snnc
+from snnc.models import resnet20
+from snnc.models.data import Dataset
+from snnc.program import Program
 from support.networks import randomize
 
 
@@ -31,3 +36,15 @@ class Residual(nn.Module):
 def residual(seed: int = 3) -> nn.Module:
     """One with random weights."""
     return randomize(Residual(), seed).eval()
+
+
+def resnet20_and_noise() -> tuple[nn.Module, Dataset]:
+    """ResNet20 with random weights, and 24 images of noise with labels."""
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32)).astype(np.uint8)
+    return resnet20(), Dataset("noise", images, np.arange(24) % 10, 1 / 255)
+
+
+def program_with_lead(module: nn.Module, data: Dataset) -> Program:
+    """What it is compiled to for T = 4 with lead 2."""
+    return snnc.compile(module, data, timesteps=4, lead=2, threshold="percentile", calibration_samples=24)

@@ -163,7 +163,7 @@ class _FusedFire(torch.autograd.Function):
     def forward(
         context: Any, drive: Tensor, threshold: Tensor, potential: Tensor, steps: int, lead: int, width: float
     ) -> Tensor:
-        """As :func:`fire` says."""
+        """Return what the population sends, as :func:`fire` says."""
         per_channel = (threshold.flatten(), potential.flatten())
         rows = _rows(drive, len(per_channel[0]))
         sent, potentials = (rows.new_empty((steps, *rows.shape[1:])) for _ in range(2))
@@ -176,7 +176,7 @@ class _FusedFire(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """As the surrogate says."""
+        """Return the gradients, as the surrogate of :func:`fire` says."""
         potentials, threshold, potential = context.saved_tensors
         channels = potentials.shape[2]
         gradient = _rows(gradients[0], channels)
@@ -222,7 +222,7 @@ class _Fire(torch.autograd.Function):
     def forward(
         context: Any, drive: Tensor, threshold: Tensor, potential: Tensor, steps: int, lead: int, width: float
     ) -> Tensor:
-        """As :func:`fire` says; the potentials before each reset are kept for the gradient."""
+        """Return what :func:`fire` says, and keep the potentials before each reset for the gradient."""
         sent = torch.empty_like(drive.expand(steps, *drive.shape[1:]))
         potentials = torch.empty_like(sent)
         voltage = torch.zeros_like(drive[0]) + potential
