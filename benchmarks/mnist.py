@@ -25,6 +25,7 @@ from rich.progress import Progress, track
 from rich.table import Table
 
 import snnc
+from snnc.common.progress import progress_of
 from snnc.compiler.frontend.files.load import load_model
 from snnc.models import accuracy, lenet, train
 from snnc.models.data import Dataset, load_data
@@ -152,9 +153,10 @@ def compare(network: torch.nn.Module, training: Dataset, test: Dataset, samples:
     program = snnc.compile(network, training, timesteps=8)
     some = test.take(samples)
     levels = program.coding.levels(some.images * some.unit)
-    with Progress(console=console) as progress:
-        task = progress.add_task("Lava", total=samples)
-        lava = run_lava(program, levels, advance=lambda done: progress.update(task, completed=done))
+    with Progress(console=console) as bars:
+        task = bars.add_task("Lava", total=samples)
+        progress = progress_of(lambda _title, done, _total: bars.update(task, completed=done))
+        lava = run_lava(program, levels, progress=progress)
     simulated = Simulator(program).run(levels, record=True)
     pairs = list(zip(lava.spikes or (), simulated.spikes or (), strict=True))
     spikes = int(sum(right.sum() for _, right in pairs))

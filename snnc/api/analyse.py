@@ -13,7 +13,7 @@ from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOption
 from snnc.analysis.validation import Validation, validate_program
 from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
-from snnc.common.progress import Progress, Told, long_run, progress_of
+from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.inputs.data import Data, as_module, as_program, evaluation_data, model_and_program, report_data
 from snnc.program import CompiledNetwork
@@ -52,13 +52,7 @@ def validate(call: _ValidateCall) -> Validation:
         SnncError: Anything else that the user can mend.
     """
     model, program = model_and_program(call.model, call.program)
-    told = progress_of(call.progress)
     dataset = evaluation_data(call.data, call.samples)
-
-    def advance(backend: str, done: int, total: int) -> None:
-        told.begin("comparing ANN and sim" if backend == "sim" else "comparing sim and Lava", total)
-        told.advance(done)
-
     return validate_program(
         as_program(program),
         as_module(model, arch=call.arch, trust=call.trust),
@@ -71,8 +65,7 @@ def validate(call: _ValidateCall) -> Validation:
         lava_timeout=call.lava_timeout,
         device=chosen_device(call.device),
         memory=call.memory,
-        advance=advance,
-        announce=lambda seconds: told.say(long_run(seconds, min(call.lava_samples, len(dataset)))),
+        progress=progress_of(call.progress),
     )
 
 
@@ -106,19 +99,13 @@ def diagnose(call: _DiagnoseCall) -> Diagnosis:
         SnncError: Anything that the user can mend.
     """
     model, program = model_and_program(call.model, call.program)
-    told = progress_of(call.progress)
-
-    def advance(done: int, total: int) -> None:
-        told.begin("comparing ANN and spikes", total)
-        told.advance(done)
-
     return diagnose_program(
         spiking(program, "diagnosis", "snnc validate shows the error of each of its layers"),
         as_module(model, arch=call.arch, trust=call.trust),
         evaluation_data(call.data, call.samples),
         device=chosen_device(call.device),
         memory=call.memory,
-        advance=advance,
+        progress=progress_of(call.progress),
     )
 
 
@@ -158,11 +145,6 @@ def report(call: _ReportCall) -> Report | SigmaDeltaReport:
     """
     model, program = model_and_program(call.model, call.program)
     told = progress_of(call.progress)
-
-    def advance(title: str, done: int, total: int) -> None:
-        told.begin(title, total)
-        told.advance(done)
-
     # Objects have no name that a command line could take.
     model_name, net_name, data_name = (
         str(each) if isinstance(each, str | Path) else name
@@ -177,9 +159,9 @@ def report(call: _ReportCall) -> Report | SigmaDeltaReport:
         report_data(call.data, call.report_samples),
         device=chosen_device(call.device),
         memory=call.memory,
-        advance=advance,
+        progress=told,
     )
-    write_report(call.path, found, sources, title=call.title or _page_title(program, model), advance=advance)
+    write_report(call.path, found, sources, title=call.title or _page_title(program, model), progress=told)
     return found
 
 

@@ -86,7 +86,7 @@ def bundle(call: _BundleCall) -> Bundle:
         record=True,
         device=chosen_device(call.device),
         memory=call.memory,
-        advance=told.advance,
+        progress=told,
     )
     told.begin("packing")
     write_bundle(network, levels.values, expected, call.path, data=dataset.name, labels=dataset.labels)

@@ -104,7 +104,7 @@ def run_on(
         batch_size=options.batch_size,
         lava_models=options.lava_models,
         memory=options.memory,
-        advance=progress.advance,
+        progress=progress,
     )
 
 

@@ -13,7 +13,7 @@ from snnc.api.runs import run_identity, run_shared
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OverflowWarning
 from snnc.common.options import taken
-from snnc.common.progress import Progress, Told, long_run, progress_of
+from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.parallel import Processes
 from snnc.inputs.data import Data, Levels, as_program, evaluation_data, input_levels
@@ -103,7 +103,7 @@ def run_on(
         processes,
         lambda share: resumable.run(
             share,
-            lambda piece, advance, announce: run_levels(
+            lambda piece, told: run_levels(
                 network,
                 piece,
                 options.backend,
@@ -116,12 +116,10 @@ def run_on(
                 workers=options.workers,
                 cluster=options.cluster,
                 lava_timeout=options.lava_timeout,
-                advance=advance,
-                announce=announce,
+                progress=told,
             ),
             identity=lambda: run_identity(network, options.backend, record=options.record, stop_at=options.stop_at),
-            advance=progress.advance,
-            announce=lambda seconds: progress.say(long_run(seconds, len(share))),
+            progress=progress,
             going_on=going_on,
         ),
     )

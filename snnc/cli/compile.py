@@ -15,7 +15,7 @@ from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Calibration, Config, Json, Model, NoConfig, Verbose, calibration_of
 from snnc.cli.outputs import check_writable
 from snnc.cli.parameters import with_options
-from snnc.cli.screen import Screen, told_in
+from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 from snnc.common.options import options_of
 from snnc.compiler.options import CompileOptions
@@ -217,14 +217,13 @@ def _write_report(
     from snnc.reporting.page.page import write_report
 
     assert sources.calibration_samples is not None
-    advance = told_in(steps)
     report = measure_report(
         compilation.program,
         needed.network,
         needed.dataset,
         records=compilation.records,
         calibration=calibration_data(needed.calibration, sources.calibration_samples),
-        advance=advance,
+        progress=steps,
     )
-    write_report(path, report, sources, title=Path(sources.model).name, advance=advance)
+    write_report(path, report, sources, title=Path(sources.model).name, progress=steps)
     return report

@@ -14,6 +14,7 @@ from snnc.cli.outputs import check_writable, save_model
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
 from snnc.common.errors import OptionError, OutputError
+from snnc.common.progress import PartOf
 
 if TYPE_CHECKING:
     from torch import nn
@@ -178,5 +179,5 @@ def _compare(program: CompiledNetwork, data: Dataset, steps: Steps) -> Agreement
 
     levels = input_levels(program, data).values
     reference = run_levels(program, levels, "sim", record=True)
-    found = run_levels(program, levels, "lava", record=True, advance=steps.advance)
+    found = run_levels(program, levels, "lava", record=True, progress=PartOf(steps, says=False))
     return compare_runs(program, reference, found)

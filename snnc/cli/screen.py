@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,16 +109,6 @@ class Steps:
         if self._progress.task_ids:
             task = self._progress.tasks[-1]
             self._progress.update(task.id, completed=task.total)
-
-
-def told_in(steps: Steps) -> Callable[[str, int, int], None]:
-    """Return what long work tells of its progress: a title, how much of it is done, and how much there is."""
-
-    def advance(title: str, done: int, total: int) -> None:
-        steps.begin(title, total)
-        steps.advance(done)
-
-    return advance
 
 
 def _console(is_terminal: bool, *, stderr: bool) -> Console:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
+from snnc.common.progress import Progress, Unheard
 from snnc.program import CompiledNetwork
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.agreement import count_overflows
@@ -38,7 +39,7 @@ def run_netx(
     batch_size: int | None = None,
     lava_models: str | None = None,
     memory: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> NetxResult:
     """Run a netx file.
 
@@ -53,7 +54,7 @@ def run_netx(
         batch_size: Samples that ``sim`` computes at once.
         lava_models: What computes on ``lava``: ``fast`` (ours; None) or ``stock`` (Lava's).
         memory: Bytes that ``sim`` may take for what it computes at once.
-        advance: Told how many samples are done.
+        progress: Told how many samples are done.
 
     Raises:
         OptionError: There is no such backend, or an option is for the other one, or cannot have its value.
@@ -65,7 +66,7 @@ def run_netx(
             raise OptionError("is for the lava backend only", where="lava models", found=lava_models)
         simulator = NetxSimulator(network, memory=memory)
         return simulator.run(
-            values, schedule, input_bits=input_bits, record=record, batch_size=batch_size, advance=advance
+            values, schedule, input_bits=input_bits, record=record, batch_size=batch_size, progress=progress
         )
     if backend != "lava":
         raise OptionError("unknown backend", where="backend", expected=", ".join(NETX_BACKENDS), found=repr(backend))
@@ -82,7 +83,7 @@ def run_netx(
         input_bits=input_bits,
         record=record,
         models=lava_models or DEFAULT_MODELS,
-        advance=advance,
+        progress=progress,
     )
 
 
@@ -104,8 +105,7 @@ def run_levels(
     device: str | torch.device = "cpu",
     memory: int | None = None,
     stop_at: Sequence[int] = (),
-    advance: Callable[[int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> RunResult:
     """Run a program on a backend.
 
@@ -124,8 +124,8 @@ def run_levels(
         device: Where ``sim`` computes, as torch names it.
         memory: Bytes that ``sim`` may take for what it computes at once; None: what is fastest.
         stop_at: Numbers of steps, 1..T, after which ``sim`` reports too, in ``earlier``.
-        advance: Called with the number of samples done.
-        announce: Told once, after its first samples, how many seconds ``lava`` will take for the others.
+        progress: Told how many samples are done, and by ``lava`` once, after its first samples, how long the others
+            will take.
 
     Raises:
         OptionError: There is no such backend, the batch size is below 1, the memory is too small, a number of steps is
@@ -146,7 +146,7 @@ def run_levels(
                 raise OptionError("is for the lava backend only", where=name, found=f"{value} with backend {backend}")
     if backend == "sim":
         return native_simulator(program, device, memory=memory).run(
-            levels, record=record, batch_size=batch_size, stop_at=stop_at, advance=advance
+            levels, record=record, batch_size=batch_size, stop_at=stop_at, progress=progress
         )
     for name, unused in (("stop at", not stop_at), ("memory", memory is None), ("device", str(device) == "cpu")):
         if not unused:
@@ -162,13 +162,12 @@ def run_levels(
             cluster=cluster,
             timeout=lava_timeout,
             record=record,
-            advance=advance,
-            announce=announce,
+            progress=progress,
         )
         return replace(result, wraps=count_overflows(program, levels))
     if backend == "loihi":
         from snnc.runtime.hardware import run_loihi
 
-        result = run_loihi(program, levels, record=record, advance=advance)
+        result = run_loihi(program, levels, record=record, progress=progress)
         return replace(result, wraps=count_overflows(program, levels))
     raise OptionError("unknown backend", where="backend", expected=", ".join(BACKENDS), found=repr(backend))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.common.progress import Progress, Unheard
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.runtime.result import RunResult
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
@@ -26,7 +27,7 @@ class NativeSimulator(Protocol):
         record: bool = False,
         batch_size: int | None = None,
         stop_at: Sequence[int] = (),
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
     ) -> RunResult:
         """Run samples.
 
@@ -35,7 +36,7 @@ class NativeSimulator(Protocol):
             record: Keep everything that neurons send.
             batch_size: Samples computed at once; None: what memory allows.
             stop_at: Numbers of steps, 1..T, after which to report too.
-            advance: Called with the number of samples done after each batch.
+            progress: Told how many samples are done, after each batch.
 
         Raises:
             DataError: There are no samples, or their shape does not fit.

@@ -21,6 +21,7 @@ from support.programs import levels_for
 
 from snnc.cli import main
 from snnc.common.errors import BackendError, OptionError
+from snnc.common.progress import Unheard
 from snnc.runtime.lava import run_lava, workers
 from snnc.runtime.lava.network import LavaNetwork, open_network
 
@@ -166,8 +167,15 @@ def test_a_worker_that_dies_or_hangs_is_noticed(
 
     # So that what a share takes does not count, which is hours.
     monkeypatch.setattr(workers, "SLOWDOWN", 1e-6)
+
+    class Strikes(Unheard):
+        """Once it is said how long the others take, all are at work."""
+
+        def say(self, text: str | None) -> None:
+            threading.Timer(wait, strike_one).start()
+
     with pytest.raises(BackendError, match=message):
-        run_lava(program, levels, workers=2, timeout=90, announce=lambda _: threading.Timer(wait, strike_one).start())
+        run_lava(program, levels, workers=2, timeout=90, progress=Strikes())
     deadline = time.monotonic() + PATIENCE
     while (left := workers_of_this_process()) and struck[0] in left and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -12,6 +12,7 @@ from support.branching import branching
 from support.examples import share
 from support.networks import Case, dense_cases, image_cases, pooled_cases
 from support.programs import levels_for, programs
+from support.progress import Heard
 from support.residual import residual
 from support.runs import assert_equal_runs
 
@@ -99,15 +100,17 @@ def test_nothing_of_a_sample_reaches_the_next(timesteps: int, lead: int) -> None
 
 @pytest.mark.lava
 @pytest.mark.timeout(120)
-def test_workers_give_what_one_network_gives() -> None:
+def test_workers_give_what_one_network_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody waits long, and all are to be told.
+    monkeypatch.setattr("snnc.common.progress.SECONDS_TO_TELL", 1e-9)
     program = led(4, 2)
     levels = levels_for(program, 5)
-    told: list[float] = []
-    found = run_lava(program, levels, workers=2, announce=told.append)
+    heard = Heard()
+    found = run_lava(program, levels, workers=2, progress=heard)
     expected = Simulator(program).run(levels, record=True)
     assert np.array_equal(found.readout, expected.readout)
     assert all(map(np.array_equal, found.spikes or (), expected.spikes or ()))
-    assert len(told) == 1 and told[0] > 0
+    assert [text is not None and "for 5 samples" in text for text in heard.said] == [True]
 
 
 @pytest.mark.lava

@@ -22,7 +22,7 @@ import snnc
 from snnc.cli import main
 from snnc.cli.entry import Terminated
 from snnc.common.errors import BackendError, OptionError
-from snnc.common.progress import about, long_run
+from snnc.common.progress import Unheard, about, long_run
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size
 from snnc.runtime.lava.workers import no_complaints_when_interrupted
@@ -78,10 +78,20 @@ def test_the_estimate_comes_once_and_before_the_second_sample(monkeypatch: pytes
     program = branching()
     # Several streams: only the first one is measured.
     monkeypatch.setattr("snnc.runtime.lava.stream.samples_per_stream", lambda _: 2)
+    # Nobody waits long, and all are to be told.
+    monkeypatch.setattr("snnc.common.progress.SECONDS_TO_TELL", 1e-9)
     happened: list[object] = []
+
+    class Told(Unheard):
+        def advance(self, done: int) -> None:
+            happened.append(done)
+
+        def say(self, text: str | None) -> None:
+            happened.append(text is not None and text.endswith(" for 5 samples, as the first ones went"))
+
     levels = levels_for(program, 5)
-    run = run_lava(program, levels, advance=happened.append, announce=lambda seconds: happened.append(f"{seconds > 0}"))
-    assert happened == ["True", 1, 2, 3, 4, 5]
+    run = run_lava(program, levels, progress=Told())
+    assert happened == [True, 1, 2, 3, 4, 5]
     assert_equal_results(Simulator(program).run(levels, record=True), run)
 
 

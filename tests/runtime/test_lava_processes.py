@@ -17,6 +17,7 @@ import pytest
 from joblib import Parallel, delayed
 from support.branching import branching
 from support.programs import levels_for
+from support.progress import Heard
 from support.runs import assert_equal_results
 
 from snnc.runtime.lava import run_lava
@@ -81,15 +82,16 @@ def test_a_network_that_has_ended_is_not_kept(models: str) -> None:
 @pytest.mark.lava
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("models", ["fast", "stock"])
-def test_workers_give_what_one_network_gives(models: str) -> None:
+def test_workers_give_what_one_network_gives(monkeypatch: pytest.MonkeyPatch, models: str) -> None:
+    # Nobody waits long, and all are to be told.
+    monkeypatch.setattr("snnc.common.progress.SECONDS_TO_TELL", 1e-9)
     program = branching()
     levels = levels_for(program, 5)
-    done: list[int] = []
-    told: list[float] = []
-    found = run_lava(program, levels, models=models, workers=2, advance=done.append, announce=told.append)
+    heard = Heard()
+    found = run_lava(program, levels, models=models, workers=2, progress=heard)
     assert_equal_results(run_lava(program, levels), found)
-    assert done == sorted(done) and done[:2] == [1, 2] and done[-1] == 5
-    assert len(told) == 1 and told[0] > 0
+    assert heard.done == sorted(heard.done) and heard.done[:2] == [1, 2] and heard.done[-1] == 5
+    assert [text is not None and "for 5 samples" in text for text in heard.said] == [True]
 
 
 @pytest.mark.lava

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.branching import branching
 from support.programs import levels_for, programs
+from support.progress import Heard
 from support.runs import assert_same_run
 
 import snnc
@@ -289,10 +290,11 @@ def test_a_result_that_cannot_be_printed_is_not_lost(
 def test_the_same_in_python(net: Path, tmp_path: Path) -> None:
     program = snnc.load(net)
     levels = np.random.default_rng(0).integers(0, 256, (9, *program.coding.shape)).astype(np.uint8)
-    told: list[int] = []
-    found = snnc.run(program, levels, record=True, resume=tmp_path / "kept", advance=told.append)
+    heard = Heard()
+    found = snnc.run(program, levels, record=True, resume=tmp_path / "kept", progress=heard)
     assert_same_run(found, snnc.run(program, levels, record=True))
-    assert told == sorted(told) and told[-1] == 9
+    assert heard.begun == [("running on sim", 9)]
+    assert heard.done == sorted(heard.done) and heard.done[-1] == 9
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="cannot be written"):
         snnc.run(program, levels, resume=tmp_path / "missing" / "kept")

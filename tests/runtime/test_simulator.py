@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.programs import LIMIT, levels_for, programs
+from support.progress import Heard
 from support.reference import reference
 
 from snnc.common.errors import DataError
@@ -46,17 +47,17 @@ def test_every_spike_and_readout_is_that_of_the_definition(program: Program, sam
 def test_the_batch_size_changes_nothing(program: Program, samples: int, size: int) -> None:
     levels = levels_for(program, samples)
     simulator = Simulator(program)
-    done: list[int] = []
+    heard = Heard()
     whole = simulator.run(levels, record=True, batch_size=samples)
     ranges = simulator.ranges
-    parts = simulator.run(levels, record=True, batch_size=size, advance=done.append)
+    parts = simulator.run(levels, record=True, batch_size=size, progress=heard)
     assert simulator.ranges == ranges
     assert np.array_equal(whole.readout, parts.readout)
     assert np.array_equal(whole.input_counts, parts.input_counts)
     assert whole.wraps == parts.wraps
     for name in ("spike_counts", "spikes"):
         assert all(map(np.array_equal, getattr(whole, name), getattr(parts, name)))
-    assert done[-1] == samples and len(done) == -(-samples // size)
+    assert heard.done[-1] == samples and len(heard.done) == -(-samples // size)
 
 
 @given(programs(leads=True))

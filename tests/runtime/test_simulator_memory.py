@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.programs import levels_for, programs, small_program
+from support.progress import Heard
 from support.runs import assert_same_run
 
 from snnc.common.errors import OptionError
@@ -54,10 +55,10 @@ def test_too_little_memory_is_refused_before_the_run() -> None:
 def test_a_batch_that_does_not_fit_is_halved() -> None:
     program = small_program(timesteps=4)
     levels = levels_for(program, 50)
-    parts: list[int] = []
-    found = Simulator(program, memory=2000).run(levels, batch_size=50, advance=parts.append)
+    heard = Heard()
+    found = Simulator(program, memory=2000).run(levels, batch_size=50, progress=heard)
     assert_same_run(found, Simulator(program).run(levels))
-    assert parts[0] in (25, 12, 6, 3, 1)
+    assert heard.done[0] in (25, 12, 6, 3, 1)
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 999))
@@ -81,9 +82,9 @@ def test_without_a_limit_of_the_users_a_batch_takes_what_is_free(monkeypatch) ->
     levels = levels_for(program, 50)
     expected = Simulator(program).run(levels)
     monkeypatch.setattr("snnc.runtime.simulator.simulator.available_memory", lambda device: 4000)
-    parts: list[int] = []
-    assert_same_run(Simulator(program).run(levels, batch_size=50, advance=parts.append), expected)
-    assert parts[0] < 50
+    heard = Heard()
+    assert_same_run(Simulator(program).run(levels, batch_size=50, progress=heard), expected)
+    assert heard.done[0] < 50
 
 
 def test_a_batch_that_is_wanted_is_computed_with_little_memory_as_well_as_with_much(monkeypatch) -> None:
@@ -91,10 +92,10 @@ def test_a_batch_that_is_wanted_is_computed_with_little_memory_as_well_as_with_m
     levels = levels_for(program, 50)
     expected = Simulator(program).run(levels)
     monkeypatch.setattr("snnc.runtime.simulator.simulator.default_memory", lambda device: 1)
-    parts: list[int] = []
+    heard = Heard()
     for memory in (None, 1 << 30):
-        assert_same_run(Simulator(program, memory=memory).run(levels, batch_size=25, advance=parts.append), expected)
-    assert parts == [25, 50] * 2
+        assert_same_run(Simulator(program, memory=memory).run(levels, batch_size=25, progress=heard), expected)
+    assert heard.done == [25, 50] * 2
 
 
 @given(programs())

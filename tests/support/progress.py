@@ -14,12 +14,12 @@ class Heard:
     Attributes:
         begun: Title and total of each step.
         done: How much was done, each time that it was told.
-        said: Sentences.
+        said: Sentences; None where there was nothing to say.
     """
 
     begun: list[tuple[str, int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    said: list[str | None] = field(default_factory=list)
 
     def begin(self, title: str, total: int = 1) -> None:
         self.begun.append((title, total))
@@ -28,5 +28,4 @@ class Heard:
         self.done.append(done)
 
     def say(self, text: str | None) -> None:
-        if text is not None:
-            self.said.append(text)
+        self.said.append(text)

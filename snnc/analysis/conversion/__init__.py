@@ -2,14 +2,13 @@
 
 from snnc.analysis.conversion.collect import measure_report
 from snnc.analysis.conversion.layers import LayerEnergy, LayerEvidence, energy_of_layers
-from snnc.analysis.conversion.measured import Advance, ConversionReport
+from snnc.analysis.conversion.measured import ConversionReport
 from snnc.analysis.conversion.passes import PassOutcome
 from snnc.analysis.conversion.sigma_delta import SigmaDeltaReport
 from snnc.analysis.conversion.spiking import Report
 from snnc.analysis.conversion.steps import StepOutcome
 
 __all__ = [
-    "Advance",
     "ConversionReport",
     "LayerEnergy",
     "LayerEvidence",

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from snnc.analysis.conversion.measured import Advance, Measurement
+from snnc.analysis.conversion.measured import Measurement
 from snnc.analysis.conversion.passes import pass_outcomes, pass_predictions
 from snnc.analysis.conversion.sigma_delta import SigmaDeltaMeasurement, SigmaDeltaReport
 from snnc.analysis.conversion.spiking import Report, SpikingMeasurement
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.data import input_levels
 from snnc.models.data import Dataset
@@ -43,7 +44,7 @@ def measure_report(
     calibration: Dataset | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
-    advance: Advance | None = None,
+    progress: Progress = Unheard(),
 ) -> Report | SigmaDeltaReport:
     """Measure what a report tells.
 
@@ -56,13 +57,13 @@ def measure_report(
         calibration: What the program was calibrated on, to tell how many of the samples are among it; None: not told.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
-        advance: Told of the progress.
+        progress: Told what happens, how much of it is done, and how much there is.
 
     Raises:
         DataError: The data do not fit the network.
         ModelError: The module is not the network that the program was compiled from.
     """
-    kind = measurement(program, module, dataset, device=device, memory=memory, advance=advance)
+    kind = measurement(program, module, dataset, device=device, memory=memory, progress=progress)
     # First of all, since it finds out whether the module is the right one.
     passes = tuple(records) if records else kind.replayed_passes()
     last = records[-1] if records else None
@@ -70,12 +71,7 @@ def measure_report(
     levels = kind.levels
     kind.compare()
     result, stages = kind.result, kind.stages()
-    predictions = pass_predictions(
-        stages,
-        before,
-        kind.images,
-        lambda done: kind.advance("running the network after each pass", done, len(before)),
-    )
+    predictions = pass_predictions(stages, before, kind.images, progress)
     return kind.report(
         {
             "data": dataset.name,

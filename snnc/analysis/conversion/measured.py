@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypedDict, TypeVar
@@ -16,6 +15,7 @@ from torch import nn
 from snnc.analysis.conversion.passes import PassOutcome, Stages
 from snnc.analysis.diagnosis import Finding, Stage
 from snnc.analysis.validation.pairs import Pair
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.data import Levels, input_levels
 from snnc.models.data import Dataset
@@ -25,8 +25,6 @@ from snnc.runtime.result import RunResult, join_results
 
 P = TypeVar("P", bound=CompiledNetwork)
 R = TypeVar("R", covariant=True)
-# Told what happens, how much of it is done, and how much there is.
-Advance = Callable[[str, int, int], None]
 
 
 class Common(TypedDict):
@@ -100,7 +98,7 @@ class Measurement(ABC, Generic[P, R]):
         dataset: At least one sample.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
-        advance: Told of the progress.
+        progress: Told of what :meth:`compare` does.
     """
 
     def __init__(
@@ -111,14 +109,14 @@ class Measurement(ABC, Generic[P, R]):
         *,
         device: str | torch.device = "cpu",
         memory: int | None = None,
-        advance: Advance | None = None,
+        progress: Progress = Unheard(),
     ) -> None:
         self.program = program
         self.module = module
         self.dataset = dataset
         self.device = device
         self.memory = memory
-        self.advance: Advance = advance or (lambda _title, _done, _total: None)
+        self.progress = progress
         self._results: list[RunResult] = []
         self._ann: list[NDArray[np.int64]] = []
         self._images: list[torch.Tensor] = []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir import Graph, execute
 from snnc.compiler.ir.graph import Apply, apply_node
 from snnc.compiler.ir.passes import PassRecord
@@ -76,7 +77,7 @@ def pass_predictions(
     stages: Stages,
     records: Sequence[PassRecord],
     images: torch.Tensor,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> Iterator[PassPredictions]:
     """Run what each pass made of the network, but for passes that changed nothing: there the last result stands.
 
@@ -84,11 +85,12 @@ def pass_predictions(
         stages: What the network is after each, and how it is run.
         records: The passes, in order.
         images: What the ANN sees, (samples, *input shape).
-        advance: Told how many passes are done.
+        progress: Told how many passes are done.
 
     Yields:
         One for each pass; several for one that is taken apart.
     """
+    progress.begin("running the network after each pass", len(records))
     # Up to this pass the network takes what the ANN sees.
     inputs = images
     last: PassPredictions | None = None
@@ -107,8 +109,7 @@ def pass_predictions(
             for each, found in stages.predictions(graph, meaning):
                 last = PassPredictions(record, each, found)
                 yield last
-        if advance:
-            advance(done)
+        progress.advance(done)
 
 
 def ann_predictions(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_node) -> Predictions:

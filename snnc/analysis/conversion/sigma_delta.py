@@ -12,6 +12,7 @@ from snnc.analysis.conversion.passes import ANN, Predictions, Stages
 from snnc.analysis.diagnosis import Finding, Stage
 from snnc.analysis.thresholds.measure import check_layers
 from snnc.analysis.validation import LayerComparison, Validation, validate_program
+from snnc.common.progress import PartOf
 from snnc.compiler.front import with_shift
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Readout, SpikingLayer
@@ -148,6 +149,7 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
 
     def compare(self) -> None:
         """Validate the program, without Lava."""
+        self.progress.begin("comparing ANN and messages", len(self.dataset))
         self._validation = validate_program(
             self.program,
             self.module,
@@ -156,7 +158,7 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
             device=self.device,
             memory=self.memory,
             watch=self.add,
-            advance=lambda _name, done, total: self.advance("comparing ANN and messages", done, total),
+            progress=PartOf(self.progress),
         )
 
     def stages(self) -> SigmaDeltaStages:

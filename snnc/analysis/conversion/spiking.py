@@ -21,7 +21,6 @@ from snnc.analysis.thresholds import LayerThresholds, program_thresholds
 from snnc.analysis.thresholds.measure import lowered_module, program_levels
 from snnc.analysis.validation.pairs import Pair
 from snnc.common.arrays import per_channel
-from snnc.common.progress import progress_of
 from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
@@ -154,7 +153,7 @@ class SpikingMeasurement(Measurement[Program, Report]):
 
     def compare(self) -> None:
         """Diagnose the conversion, and sort the activations beside the thresholds."""
-        program, total = self.program, len(self.dataset)
+        program = self.program
         self._diagnosis = diagnose_program(
             program,
             self.module,
@@ -163,10 +162,10 @@ class SpikingMeasurement(Measurement[Program, Report]):
             memory=self.memory,
             stop_at=() if program.lead else stops(program.timesteps),
             watch=self.add,
-            advance=lambda done, _: self.advance("comparing ANN and spikes", done, total),
+            progress=self.progress,
         )
-        sorting = progress_of(lambda _title, done, _total: self.advance("sorting activations", done, total))
-        self._thresholds = program_thresholds(program, self.module, self.dataset, progress=sorting)
+        self.progress.begin("sorting activations", len(self.dataset))
+        self._thresholds = program_thresholds(program, self.module, self.dataset, progress=self.progress)
 
     def stages(self) -> SpikingStages:
         """Return what the network is after each pass."""

@@ -15,6 +15,7 @@ from snnc.analysis.diagnosis.findings import Finding, findings
 from snnc.analysis.staircase import levels_of
 from snnc.analysis.validation.pairs import Pair
 from snnc.analysis.validation.spiking import SpikingPairedRuns
+from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.program import Program
@@ -53,7 +54,7 @@ def diagnose_program(
     memory: int | None = None,
     stop_at: Sequence[int] = (),
     watch: Callable[[Pair], None] | None = None,
-    advance: Callable[[int, int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> Diagnosis:
     """Say what a conversion loses.
 
@@ -65,7 +66,7 @@ def diagnose_program(
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         stop_at: Numbers of steps after which the simulator reports too, for who watches.
         watch: Told of each batch as both have run it.
-        advance: Told of the samples done, and of all.
+        progress: Told how many samples are done.
 
     Raises:
         DataError: The data do not fit the network.
@@ -77,6 +78,7 @@ def diagnose_program(
     sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.layers}
     wraps = np.zeros(len(program.layers), np.int64)
     predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
+    progress.begin("comparing ANN and spikes", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
         pair = runs.run(chunk, levels.values[done : done + len(chunk)])
@@ -91,8 +93,7 @@ def diagnose_program(
         if watch:
             watch(pair)
         done += len(chunk)
-        if advance:
-            advance(done, len(dataset))
+        progress.advance(done)
     joined = [np.concatenate(each) for each in predictions]
     stages = tuple(
         Stage(

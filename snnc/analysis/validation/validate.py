@@ -14,6 +14,7 @@ from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pai
 from snnc.analysis.validation.sigma_delta import SigmaDeltaPairedRuns
 from snnc.analysis.validation.spiking import SpikingPairedRuns
 from snnc.common.errors import BackendError, OptionError
+from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
@@ -112,8 +113,7 @@ def validate_program(
     device: str | torch.device = "cpu",
     memory: int | None = None,
     watch: Callable[[Pair], None] | None = None,
-    advance: Callable[[str, int, int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> Validation:
     """Compare the ANN with the simulator, and the simulator with Lava.
 
@@ -132,8 +132,7 @@ def validate_program(
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         watch: Told of each batch as both have run it.
-        advance: Told of the progress: what runs (``sim`` or ``lava``), samples done, samples in all.
-        announce: As for :func:`snnc.run`.
+        progress: Told what is compared, how many samples are done, and how long Lava will take.
 
     Raises:
         BackendError: ``lava`` is True and Lava is not installed.
@@ -153,6 +152,7 @@ def validate_program(
     runs = paired_runs(program, module, device=device, memory=memory)
     notes += runs.notes
     comparison = _Comparison(program, runs)
+    progress.begin("comparing ANN and sim", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
         pair = runs.run(chunk, levels.values[done : done + len(chunk)])
@@ -160,12 +160,12 @@ def validate_program(
         if watch:
             watch(pair)
         done += len(chunk)
-        if advance:
-            advance("sim", done, len(dataset))
+        progress.advance(done)
     agreement = None
     if lava is not False and not missing:
         first = levels.values[:lava_samples]
         reference = runs.simulate(first)
+        progress.begin("comparing sim and Lava", len(first))
         found = run_lava(
             program,
             first,
@@ -174,8 +174,7 @@ def validate_program(
             cluster=cluster,
             timeout=lava_timeout,
             record=True,
-            advance=None if advance is None else _named(advance, "lava", len(first)),
-            announce=announce,
+            progress=progress,
         )
         agreement = compare_runs(program, reference, found)
     return Validation(
@@ -190,10 +189,6 @@ def validate_program(
         notes=tuple(notes),
         neuron=program.neuron,
     )
-
-
-def _named(advance: Callable[[str, int, int], None], name: str, total: int) -> Callable[[int], None]:
-    return lambda done: advance(name, done, total)
 
 
 class _Comparison:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial, singledispatch
+from functools import singledispatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from snnc.analysis.conversion import ConversionReport, Report, SigmaDeltaReport
 from snnc.common.atomic_write import write_whole
+from snnc.common.progress import Progress, Unheard
 from snnc.reporting.page.reproduce import Sources, versions
 from snnc.reporting.page.sections import (
     Sections,
@@ -54,7 +54,7 @@ def write_report(
     sources: Sources,
     *,
     title: str,
-    advance: Callable[[str, int, int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> None:
     """Write a report: whole, or not at all.
 
@@ -63,12 +63,12 @@ def write_report(
         report: What was measured.
         sources: What the network was made from, for the commands that make it again.
         title: What the page is called.
-        advance: Told of the layers that are drawn.
+        progress: Told how many layers are drawn.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    write_whole(path, page(report, sources, title=title, name=str(path), advance=advance).encode())
+    write_whole(path, page(report, sources, title=title, name=str(path), progress=progress).encode())
 
 
 def page(
@@ -77,7 +77,7 @@ def page(
     *,
     title: str,
     name: str,
-    advance: Callable[[str, int, int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> str:
     """Return the page's HTML; ``name`` is that of its file, other arguments are as for :func:`write_report`."""
     # Imported late: only who writes a page needs it.
@@ -87,7 +87,6 @@ def page(
     folder = files("snnc.reporting.page")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string((folder / "page.html.jinja").read_text(encoding="utf-8"))
-    told = partial(advance, "drawing layers") if advance else (lambda _done, _total: None)
     own = own_sections(report)
     return template.render(
         title=title,
@@ -101,7 +100,7 @@ def page(
         network=network_section(report.program),
         passes=passes_section(own),
         steps=own.steps(),
-        layers=own.layers(told),
+        layers=own.layers(progress),
         energy=energy_section(report),
         chip=chip_section(report.program),
         reproduce=reproduce_section(report, sources, name),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from snnc.analysis.conversion import ConversionReport, energy_of_layers
+from snnc.common.progress import Progress
 from snnc.program import CompiledNetwork
 from snnc.program.placement import place
 from snnc.program.targets import get_target
@@ -54,11 +54,11 @@ class Sections(ABC, Generic[R]):
         """Return the section on the number of steps."""
 
     @abstractmethod
-    def layers(self, told: Callable[[int, int], None]) -> Section:
+    def layers(self, progress: Progress) -> Section:
         """Return the section with each layer beside the ANN's.
 
         Args:
-            told: Told how many layers are drawn, and of how many.
+            progress: Told how many layers are drawn.
         """
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from snnc.analysis.conversion import SigmaDeltaReport
+from snnc.common.progress import Progress
 from snnc.reporting.page.figures import bounds_figure, image
 from snnc.reporting.page.sections import Section, Sections
 from snnc.reporting.report import bounds_table
@@ -39,7 +38,7 @@ class SigmaDeltaSections(Sections[SigmaDeltaReport]):
             "number of steps.",
         }
 
-    def layers(self, told: Callable[[int, int], None]) -> Section:
+    def layers(self, progress: Progress) -> Section:
         """Return each layer beside the ANN's, with its bound; one picture is drawn of all."""
         layers = self.report.layers
         missing = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from snnc.analysis.conversion import LayerEvidence, Report
+from snnc.common.progress import Progress
 from snnc.reporting import wording
 from snnc.reporting.page.figures import Image, image, steps_figure
 from snnc.reporting.page.layer_figures import activations_figure, firing_figure, scatter_figure
@@ -56,17 +55,18 @@ class SpikingSections(Sections[Report]):
             "table": steps_table(report),
         }
 
-    def layers(self, told: Callable[[int, int], None]) -> Section:
+    def layers(self, progress: Progress) -> Section:
         """Return each layer beside the ANN's.
 
         Args:
-            told: Told how many layers are drawn, and of how many.
+            progress: Told how many layers are drawn.
         """
         report = self.report
         drawn = _drawn(report)
         pictures = []
+        progress.begin("drawing layers", len(drawn))
         for done, evidence in enumerate(drawn):
-            told(done, len(drawn))
+            progress.advance(done)
             pictures.append(
                 {"name": wording.layer(evidence.layer), "figures": _figures(evidence), "images": _images(evidence)}
             )

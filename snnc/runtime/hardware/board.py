@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError
+from snnc.common.progress import Progress, Unheard
 from snnc.program import CompiledNetwork
 from snnc.runtime.result import RunResult
 
@@ -35,7 +35,7 @@ def run_loihi(
     levels: NDArray[np.uint8],
     *,
     record: bool = False,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> RunResult:
     """Stream samples through a board; so far it only says why it cannot.
 
@@ -43,7 +43,7 @@ def run_loihi(
         program: The program.
         levels: Input levels, (samples, *input shape).
         record: Keep every spike in the result.
-        advance: Called with the number of samples done.
+        progress: Told how many samples are done.
 
     Raises:
         BackendError: The extension is not installed, or this version of snnc cannot use it yet.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -47,8 +46,6 @@ class LavaRun:
         timeout: Seconds that a network may take to start, and for a sample, before the run ends since a process of it
             hangs. A process that has ended is noticed within a second.
         record: Whether everything that neurons send is kept in the result.
-        advance: Called with the number of samples done.
-        announce: Told once, after the first samples, how many seconds the others will take.
 
     Raises:
         OptionError: There are no such models, or a number is out of range.
@@ -59,8 +56,6 @@ class LavaRun:
     cluster: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     record: bool = True
-    advance: Callable[[int], None] | None = None
-    announce: Callable[[float], None] | None = None
 
     def __post_init__(self) -> None:
         check_models(self.models)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError, SnncError, first_line
+from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.lava.population import Process, from_lava_order, lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
@@ -123,7 +124,7 @@ def run_netx_on_lava(
     input_bits: int,
     record: Collection[int],
     models: str,
-    advance: Callable[[int], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> NetxResult:
     """Stream samples through the network that stock netx makes of a file.
 
@@ -138,7 +139,7 @@ def run_netx_on_lava(
         input_bits: As there.
         record: Indices of the blocks whose spike trains are kept.
         models: ``fast`` (our process models, in one process) or ``stock`` (Lava's). The result is the same.
-        advance: Told how many samples are done.
+        progress: Told how many samples are done.
 
     Returns:
         What the simulator gives, but for wraps and clips, which Lava does not tell.
@@ -153,18 +154,11 @@ def run_netx_on_lava(
         widest = sum(block.size for block in network.blocks) + int(np.prod(network.input_shape))
         size = 1 if network.remembers else max(1, BUDGET // (4 * widest * schedule.timesteps))
     results: list[NetxResult] = []
-    done = 0
-
-    def advanced(samples: int) -> None:
-        if advance:
-            advance(done + samples)
-
     for piece in pieces(len(values), size):
-        done = piece.start
         try:
             lava = NetxLavaNetwork(path, network, values[piece], schedule, input_bits=input_bits, models=models)
             with stopped_at_the_end(lava):
-                results.append(_run(lava, network, values[piece], schedule, record, advanced))
+                results.append(_run(lava, network, values[piece], schedule, record, PartOf(progress, piece.start)))
         except SnncError:
             raise
         except Exception as error:  # whatever Lava raises when one of its processes fails
@@ -178,7 +172,7 @@ def _run(
     values: NDArray[np.integer[Any]],
     schedule: NetxSchedule,
     record: Collection[int],
-    advance: Callable[[int], None],
+    progress: Progress,
 ) -> NetxResult:
     timesteps, latency = schedule.timesteps, schedule.latency(len(network.blocks) - 1)
     # Behind which of Lava's steps biases change, and the potentials of a sample are to be read.
@@ -194,7 +188,7 @@ def _run(
         now = step
         if step in reads:
             potentials.append(lava.potentials())
-            advance(len(potentials))
+            progress.advance(len(potentials))
         if step in changes:
             lava.set_biases(changes[step])
     spike_counts, spikes = [], {}

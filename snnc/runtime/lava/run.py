@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.progress import Progress, Unheard
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, LavaRun
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
@@ -25,8 +25,7 @@ def run_lava(
     cluster: str | None = None,
     timeout: float | None = None,
     record: bool = True,
-    advance: Callable[[int], None] | None = None,
-    announce: Callable[[float], None] | None = None,
+    progress: Progress = Unheard(),
 ) -> RunResult:
     """Stream samples through Lava.
 
@@ -38,8 +37,7 @@ def run_lava(
         cluster: Where workers run.
         timeout: Seconds that a network may take to start, and for a sample; None: 600.
         record: Keep every spike in the result.
-        advance: Called with the number of samples done.
-        announce: Told once how many seconds the other samples will take.
+        progress: Told how many samples are done, and once, after the first ones, how long the others will take.
 
     Returns:
         The same as the simulator's result, but for ``wraps``, which Lava does not tell.
@@ -51,23 +49,23 @@ def run_lava(
         DataError: There are no samples, or their shape does not fit.
     """
     seconds = DEFAULT_TIMEOUT if timeout is None else timeout
-    how = LavaRun(models or DEFAULT_MODELS, workers, cluster, seconds, record, advance, announce)
+    how = LavaRun(models or DEFAULT_MODELS, workers, cluster, seconds, record)
     check_levels(program.coding, levels)
-    return _run(program, levels, how)
+    return _run(program, levels, how, progress)
 
 
 @singledispatch
-def _run(program: CompiledNetwork, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+def _run(program: CompiledNetwork, levels: NDArray[np.uint8], how: LavaRun, progress: Progress) -> RunResult:
     """Run samples on networks of the program's kind; errors are those of :func:`run_lava`."""
     raise NotImplementedError(f"no network on Lava is registered for {type(program).__name__}")
 
 
-def _run_spiking(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+def _run_spiking(program: Program, levels: NDArray[np.uint8], how: LavaRun, progress: Progress) -> RunResult:
     if how.cluster is None and how.workers in (None, 1):
-        return run_here(program, levels, how)[0]
+        return run_here(program, levels, how, progress)[0]
     from snnc.runtime.lava.workers import run_shared
 
-    return run_shared(program, levels, how)
+    return run_shared(program, levels, how, progress)
 
 
 _run.register(Program, _run_spiking)

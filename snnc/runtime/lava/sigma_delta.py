@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError, OptionError, SnncError, first_line
+from snnc.common.progress import Progress, Unheard, long_run
 from snnc.program import SigmaDeltaProgram
 from snnc.program.net import save
 from snnc.runtime.lava.available import import_lava
@@ -102,13 +102,16 @@ def _stream(program: SigmaDeltaProgram, levels: NDArray[np.uint8]) -> NDArray[np
     return np.ascontiguousarray(steps.transpose(), np.int32)
 
 
-def run_sigma_delta(program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+def run_sigma_delta(
+    program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: LavaRun, progress: Progress = Unheard()
+) -> RunResult:
     """Run samples one after another on stock netx.
 
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape), at least one sample.
         how: How. The models are those of synapses; neurons are Lava's.
+        progress: Told how many samples are done, and once, after the first one, how long the others will take.
 
     Returns:
         The same as the simulator's result, but for ``wraps``, which Lava does not tell.
@@ -124,36 +127,28 @@ def run_sigma_delta(program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: 
             found=str(how.workers if how.cluster is None else how.cluster),
         )
     results: list[RunResult] = []
-    done = 0
-
-    def advance(samples: int) -> None:
-        if how.advance:
-            how.advance(done + samples)
-
-    def timed(seconds: float) -> None:
-        if how.announce and done == 0:
-            how.announce(seconds * (len(levels) - 1))
-
     for piece in pieces(len(levels), samples_per_stream(program)):
-        done = piece.start
-        results.append(_run_piece(program, levels[piece], replace(how, advance=advance, announce=timed)))
+        results.append(_run_piece(program, levels, piece, how, progress))
     return join_results(results)
 
 
-def _run_piece(program: SigmaDeltaProgram, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
-    """Run samples on a network of their own; announces the seconds that the first one took."""
+def _run_piece(
+    program: SigmaDeltaProgram, levels: NDArray[np.uint8], piece: slice, how: LavaRun, progress: Progress
+) -> RunResult:
+    """Run a piece of the samples on a network of its own; by the first of all it says how long the others take."""
+    own = levels[piece]
     try:
         import_lava()
-        with stopped_at_the_end(SigmaDeltaNetwork(program, levels, how.models, how.timeout)) as network:
+        with stopped_at_the_end(SigmaDeltaNetwork(program, own, how.models, how.timeout)) as network:
             network.come_to_rest()
-            for sample in range(len(levels)):
+            for sample in range(piece.start, piece.stop):
                 began = time.perf_counter()
                 network.run_sample()
-                if how.announce and sample == 0:
-                    how.announce(time.perf_counter() - began)
-                if how.advance:
-                    how.advance(sample + 1)
-            return _result(program, network, levels, record=how.record)
+                if sample == 0:
+                    seconds = (time.perf_counter() - began) * (len(levels) - 1)
+                    progress.say(long_run(seconds, len(levels)))
+                progress.advance(sample + 1)
+            return _result(program, network, own, record=how.record)
     except SnncError:
         raise
     except Exception as error:  # whatever Lava raises when one of its processes fails

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError, SnncError
+from snnc.common.progress import PartOf, Progress, Unheard, long_run
 from snnc.program import CompiledNetwork, Program
 from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.engine import LavaRun
@@ -79,6 +80,7 @@ def run_stream(
     levels: NDArray[np.uint8],
     how: LavaRun,
     *,
+    progress: Progress = Unheard(),
     paced: Callable[[Pace], None] | None = None,
 ) -> RunResult:
     """Run samples on a network of their own.
@@ -90,6 +92,7 @@ def run_stream(
         program: The program.
         levels: Input levels, (samples, *input shape), at least one sample.
         how: How; it runs here, whatever the workers.
+        progress: Told how many samples are done.
         paced: Told after the first sample how fast the network is.
 
     Raises:
@@ -108,16 +111,14 @@ def run_stream(
             if paced:
                 paced(Pace(started - began, (time.perf_counter() - started) / steps))
             for sample in range(1, schedule.samples):
-                if how.advance:
-                    how.advance(sample)
+                progress.advance(sample)
                 network.run(schedule.interval)
             result = _result(network, levels, record=how.record)
     except SnncError:
         raise
     except Exception as error:  # whatever Lava raises when one of its processes fails
         raise BackendError(f"Lava failed: {type(error).__name__}: {error}") from error
-    if how.advance:
-        how.advance(len(levels))
+    progress.advance(len(levels))
     return result
 
 
@@ -139,13 +140,16 @@ def _result(network: LavaNetwork, levels: NDArray[np.uint8], *, record: bool) ->
     )
 
 
-def run_here(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> tuple[RunResult, Pace]:
+def run_here(
+    program: Program, levels: NDArray[np.uint8], how: LavaRun, progress: Progress = Unheard()
+) -> tuple[RunResult, Pace]:
     """Run samples on one network after the other, as many as memory asks for.
 
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape), at least one sample.
         how: How; it runs here, whatever the workers.
+        progress: Told how many samples are done, and once, after the first one, how long the others will take.
 
     Returns:
         The result, and how fast the first network was.
@@ -155,21 +159,17 @@ def run_here(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> tuple
     """
     streams = pieces(len(levels), samples_per_stream(program))
     paces: list[Pace] = []
-    done = 0
-
-    def advanced(samples: int) -> None:
-        if how.advance:
-            how.advance(done + samples)
 
     def paced(pace: Pace) -> None:
         paces.append(pace)
-        if how.announce and len(paces) == 1:
-            how.announce(pace.seconds(_steps_left(program, streams), networks=len(streams) - 1))
+        if len(paces) == 1:
+            seconds = pace.seconds(_steps_left(program, streams), networks=len(streams) - 1)
+            progress.say(long_run(seconds, len(levels)))
 
     results = []
     for stream in streams:
-        results.append(run_stream(program, levels[stream], replace(how, advance=advanced), paced=paced))
-        done = stream.stop
+        part = PartOf(progress, stream.start)
+        results.append(run_stream(program, levels[stream], how, progress=part, paced=paced))
     return join_results(results), paces[0]
 
 

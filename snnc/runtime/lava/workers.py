@@ -7,7 +7,6 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import BackendError, OptionError, SnncError, first_line
 from snnc.common.memory import check_memory
+from snnc.common.progress import Progress, Unheard, long_run
 from snnc.program import Program
 from snnc.runtime.lava.available import lava_available
 from snnc.runtime.lava.engine import LavaRun
@@ -150,7 +150,7 @@ SLOWDOWN = 10
 WORKER_MEMORY = 400 << 20
 
 
-def run_shared(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> RunResult:
+def run_shared(program: Program, levels: NDArray[np.uint8], how: LavaRun, progress: Progress = Unheard()) -> RunResult:
     """Run samples on several networks, each in a process of its own.
 
     Each worker takes one sample first, which tells how long the others will take; those are cut into pieces, and a
@@ -170,7 +170,7 @@ def run_shared(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> Run
             Parallel(n_jobs=count, return_as="generator", pre_dispatch="n_jobs", batch_size=1) as parallel,
             no_complaints_when_interrupted(),
         ):
-            work = _Work(parallel, program, levels, how)
+            work = _Work(parallel, program, levels, how, progress)
             # How long it takes is not known yet: a start and a sample.
             work.run(pieces(min(count, len(levels)), 1), how.timeout / SLOWDOWN)
             left = len(levels) - work.done
@@ -178,9 +178,8 @@ def run_shared(program: Program, levels: NDArray[np.uint8], how: LavaRun) -> Run
             schedule = Schedule.of(program, 1)
             size = piece_size(left, count, pace.start, pace.seconds(schedule.interval))
             shares = [slice(work.done + each.start, work.done + each.stop) for each in pieces(left, size)]
-            if how.announce:
-                steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
-                how.announce(pace.seconds(steps, networks=len(shares)) / count)
+            steps = sum(Schedule.of(program, each.stop - each.start).steps for each in shares)
+            progress.say(long_run(pace.seconds(steps, networks=len(shares)) / count, len(levels)))
             work.run(shares, pace.seconds(Schedule.of(program, size).steps, networks=1))
     return join_results(work.results)
 
@@ -193,13 +192,17 @@ class _Work:
         program: The program.
         levels: All levels.
         how: How.
+        progress: Told how many samples are done; workers themselves tell nobody.
     """
 
-    def __init__(self, parallel: Parallel, program: Program, levels: NDArray[np.uint8], how: LavaRun) -> None:
+    def __init__(
+        self, parallel: Parallel, program: Program, levels: NDArray[np.uint8], how: LavaRun, progress: Progress
+    ) -> None:
         self._parallel = parallel
         self._program = program
         self._levels = levels
         self._how = how
+        self._progress = progress
         self.results: list[RunResult] = []
         self.paces: list[Pace] = []
         self.done = 0
@@ -211,9 +214,7 @@ class _Work:
             shares: Which samples each of them holds.
             seconds: What the longest one should take.
         """
-        # Workers tell nobody.
-        how = replace(self._how, advance=None, announce=None)
-        calls = (delayed(run_here)(self._program, self._levels[each], how) for each in shares)
+        calls = (delayed(run_here)(self._program, self._levels[each], self._how) for each in shares)
         # joblib asks it for how long it may wait for the share that it wants next.
         longest = self._parallel.timeout = self._how.timeout + SLOWDOWN * seconds
         try:
@@ -221,8 +222,7 @@ class _Work:
                 self.results.append(result)
                 self.paces.append(pace)
                 self.done += result.samples
-                if self._how.advance:
-                    self._how.advance(self.done)
+                self._progress.advance(self.done)
         except SnncError:
             raise
         except (TimeoutError, multiprocessing.TimeoutError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
 from snnc.common.memory_order import from_memory, to_memory
+from snnc.common.progress import Progress, Unheard
 from snnc.program.netx import NetxNetwork
 from snnc.runtime.netx.block_run import BlockRun, bytes_per_sample, bytes_per_step
 from snnc.runtime.netx.drive import SynapticDrive
@@ -126,7 +127,7 @@ class NetxSimulator:
         input_bits: int = 0,
         record: Collection[int] = (),
         batch_size: int | None = None,
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
     ) -> NetxResult:
         """Run samples.
 
@@ -138,7 +139,7 @@ class NetxSimulator:
                 0 is one.
             record: Indices of the blocks whose spike trains are kept.
             batch_size: Samples computed at once; None: what memory allows. It never changes the result.
-            advance: Told how many samples are done.
+            progress: Told how many samples are done.
 
         Raises:
             DataError: There are no samples, their shape does not fit, or a value is out of range.
@@ -168,8 +169,7 @@ class NetxSimulator:
                 self._batch(values[samples], samples, schedule, chunks.steps, drives, tally, lock)
             with lock:
                 done += samples.stop - samples.start
-                if advance:
-                    advance(done)
+                progress.advance(done)
 
         if schedule.separates_samples:
             starts = range(0, len(values), chunks.samples)
@@ -177,7 +177,7 @@ class NetxSimulator:
                 (partial(batch, slice(each, min(each + chunks.samples, len(values)))) for each in starts), threads
             )
         else:
-            self._stream(values, schedule, chunks.steps, drives, tally, advance)
+            self._stream(values, schedule, chunks.steps, drives, tally, progress)
         return tally.result()
 
     def _batch(
@@ -206,7 +206,7 @@ class NetxSimulator:
         steps: int,
         drives: list[SynapticDrive | None],
         tally: NetxTally,
-        advance: Callable[[int], None] | None,
+        progress: Progress,
     ) -> None:
         """Run all samples one after another through the same neurons."""
         runs, early = self._runs(drives, 1), self._early_steps(schedule)
@@ -214,8 +214,7 @@ class NetxSimulator:
             one = slice(sample, sample + 1)
             _advance_samples(runs, values[one], one, schedule, steps, early, tally, begin=sample * schedule.timesteps)
             tally.add_sample(one, runs)
-            if advance:
-                advance(sample + 1)
+            progress.advance(sample + 1)
         tally.add_overflows(runs)
 
     def _early_steps(self, schedule: NetxSchedule) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.progress import PartOf, Progress, Unheard, long_run
 from snnc.runtime.result import RunResult, join_results
 from snnc.runtime.resumable.journal import Journal
 
@@ -72,15 +73,11 @@ SECONDS = 60.0
 GROWTH = 8
 
 
-Told = Callable[[int], None] | None
-Announced = Callable[[float], None] | None
-
-
 class RunPiece(Protocol):
     """Runs some of the samples."""
 
-    def __call__(self, levels: NDArray[np.uint8], advance: Told, announce: Announced) -> RunResult:
-        """Return their result; tell how many are done, and once how many seconds the others will take."""
+    def __call__(self, levels: NDArray[np.uint8], progress: Progress) -> RunResult:
+        """Return their result; tell how many are done, and once how long the others will take."""
 
 
 class ResumableRun:
@@ -109,9 +106,8 @@ class ResumableRun:
         run: RunPiece,
         *,
         identity: Callable[[], Mapping[str, object]],
-        advance: Told = None,
-        announce: Announced = None,
-        going_on: Told = None,
+        progress: Progress = Unheard(),
+        going_on: Callable[[int], None] | None = None,
     ) -> RunResult:
         """Run the samples that are not done yet.
 
@@ -119,8 +115,7 @@ class ResumableRun:
             levels: Input levels of all samples, (samples, *input shape), at least one.
             run: Runs some of them.
             identity: Gives what the result depends on beside them.
-            advance: Called with the number of samples done.
-            announce: Told once, after the first samples, how many seconds the others will take.
+            progress: Told how many samples are done, and once, after the first ones, how long the others will take.
             going_on: Told how many samples were done before, where some were.
 
         Returns:
@@ -130,28 +125,27 @@ class ResumableRun:
             OutputError: The file cannot be written, is in use, or holds another run.
         """
         if self._path is None:
-            return run(levels, advance, announce)
+            return run(levels, progress)
         self._journal = Journal(self._path, {**identity(), "samples": len(levels), "data": _hash(levels)})
         results = [from_bytes(each) for each in self._journal.records]
         self._journal.records.clear()
         done = sum(each.samples for each in results)
         if done and going_on:
             going_on(done)
-        size = 1
+        size, is_told = 1, False
         while done < len(levels):
-            if advance:
-                advance(done)
+            progress.advance(done)
             piece = levels[done : done + size]
             start = time.perf_counter()
-            result = run(piece, _counting_on(done, advance), None)
+            result = run(piece, PartOf(progress, done, says=False))
             seconds = time.perf_counter() - start
             self._journal.append(to_bytes(result))
             results.append(result)
             done += len(piece)
             # Shorter ones pay too much for what starts only once.
-            if announce and seconds > SECONDS / GROWTH:
-                announce(seconds * (len(levels) - done) / len(piece))
-                announce = None
+            if not is_told and seconds > SECONDS / GROWTH:
+                progress.say(long_run(seconds * (len(levels) - done) / len(piece), len(levels)))
+                is_told = True
             size = next_size(len(piece), seconds)
         return join_results(results)
 
@@ -173,8 +167,3 @@ def next_size(size: int, seconds: float) -> int:
 
 def _hash(levels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(levels).data).hexdigest()
-
-
-def _counting_on(before: int, advance: Told) -> Told:
-    """Tell how many samples of all are done."""
-    return None if advance is None else lambda done: advance(before + done)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
+from snnc.common.progress import Progress, Unheard
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
 from snnc.program.messages import SPIKE_EXPONENT
@@ -73,7 +74,7 @@ class SigmaDeltaSimulator:
         record: bool = False,
         batch_size: int | None = None,
         stop_at: Sequence[int] = (),
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
     ) -> RunResult:
         """Run samples, each from rest.
 
@@ -82,7 +83,7 @@ class SigmaDeltaSimulator:
             record: Keep every message.
             batch_size: Samples computed at once; None: what memory allows.
             stop_at: No number of steps: only the last one has a result.
-            advance: Called with the number of samples done after each batch.
+            progress: Told how many samples are done, after each batch.
 
         Returns:
             Messages in the place of spikes; ``wraps`` counts what left the range in which all backends compute exactly.
@@ -110,8 +111,7 @@ class SigmaDeltaSimulator:
             states, self.at_rest = _at_rest(layers)
             for part in pieces(len(levels), size):
                 self._run_batch(levels[part], layers, states, tally, part)
-                if advance:
-                    advance(part.stop)
+                progress.advance(part.stop)
         self.extremes = tuple(layer.extremes for layer in layers)
         return tally.result(tuple(layer.extremes.overflows for layer in layers))
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError
 from snnc.common.memory import available_memory, check_memory, keep_freed_memory
+from snnc.common.progress import Progress, Unheard
 from snnc.program import Program
 from snnc.runtime.result import RunResult
 from snnc.runtime.samples import check_levels, pieces
@@ -210,7 +211,7 @@ class Simulator:
         record: bool = False,
         batch_size: int | None = None,
         stop_at: Sequence[int] = (),
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
     ) -> RunResult:
         """Run samples.
 
@@ -220,7 +221,7 @@ class Simulator:
             batch_size: Samples computed at once, halved until they fit into memory; None: what memory allows.
             stop_at: Numbers of steps, 1..T, after which to report too: what a run that ended there would give. Not with
                 lead: there a run of fewer steps stops bringing input earlier, and is no beginning of this one.
-            advance: Called with the number of samples done after each batch.
+            progress: Told how many samples are done, after each batch.
 
         Raises:
             DataError: There are no samples, or their shape does not fit.
@@ -244,8 +245,7 @@ class Simulator:
                 self._batch(levels[samples], parts, tally, samples, lock)
             with lock:
                 done += samples.stop - samples.start
-                if advance:
-                    advance(done)
+                progress.advance(done)
 
         keep_freed_memory()
         run_side_by_side((partial(batch, each) for each in pieces(len(levels), chunks.samples)), threads)
