@@ -119,7 +119,6 @@ def carry_out(
     history = checkpoints.load().epochs if resume else []
     if resume:
         screen.note(f"going on after epoch {len(history)}, from {files.checkpoint}")
-    steps.begin("training", epochs * len(run.data.training))
 
     def report(epoch: Epoch) -> None:
         history.append(epoch)
@@ -132,7 +131,7 @@ def carry_out(
             checkpoints=checkpoints,
             resume=resume,
             threads=session.threads,
-            advance=steps.advance,
+            progress=steps,
             report=report,
         )
     except DataError as error:

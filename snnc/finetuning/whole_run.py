@@ -166,7 +166,6 @@ class _FinetuneCall(FinetuneOptions, SessionOptions):
     trust: bool = False
     processes: Processes | None = None
     progress: Progress | Told | None = None
-    advance: Callable[[int], None] | None = None
     report: Callable[[Epoch], None] | None = None
 
 
@@ -187,7 +186,6 @@ def finetune(call: _FinetuneCall) -> FineTuning:
         trust: As for :func:`snnc.compile`.
         processes: Connected processes that share every batch; all get the same weights.
         progress: Told of what is read, looked at and trained on, as for :func:`snnc.compile`.
-        advance: Told how many images were shown, of all epochs.
         report: Told of each epoch after it.
 
     Returns:
@@ -213,20 +211,13 @@ def finetune(call: _FinetuneCall) -> FineTuning:
         processes=call.processes,
         progress=told,
     )
-    told.begin("training", run.options.epochs * len(run.data.training))
-
-    def advance(shown: int) -> None:
-        told.advance(shown)
-        if call.advance is not None:
-            call.advance(shown)
-
     state = None if call.checkpoint is None else CheckpointFile(Path(call.checkpoint), write_whole, "snnc finetune")
     epochs = run.train(
         device=device,
         checkpoints=state,
         resume=call.resume and state is not None and state.path.exists(),
         threads=call.threads,
-        advance=advance,
+        progress=told,
         report=call.report,
     )
     return FineTuning(run.network, tuple(epochs), run.options)

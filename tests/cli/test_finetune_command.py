@@ -94,14 +94,14 @@ def test_a_resumed_run_ends_with_the_same_file(
 ) -> None:
     options = ("--epochs", 3, "--distill", 0.3)
     call(*arguments(made, *options, "-o", "whole.pt"))
-    original = session._Progress.epoch
+    original = session._Course.epoch
 
-    def interrupted(run: session._Progress, advance) -> None:
+    def interrupted(run: session._Course, advance) -> None:
         if len(run.history) == 1:
             raise KeyboardInterrupt
         original(run, advance)
 
-    monkeypatch.setattr(session._Progress, "epoch", interrupted)
+    monkeypatch.setattr(session._Course, "epoch", interrupted)
     call(*arguments(made, *options, "-o", "net.pt"), code=130)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
@@ -118,15 +118,15 @@ def test_a_resumed_run_ends_with_the_same_file(
 
 
 def test_a_run_that_diverges_keeps_what_went_well(call: Call, made: Path, tmp_path: Path, monkeypatch) -> None:
-    original = session._Progress.epoch
+    original = session._Course.epoch
 
-    def spoilt(run: session._Progress, advance) -> None:
+    def spoilt(run: session._Course, advance) -> None:
         if len(run.history) == 2:
             with torch.no_grad():
                 next(run._network.parameters()).fill_(float("nan"))
         original(run, advance)
 
-    monkeypatch.setattr(session._Progress, "epoch", spoilt)
+    monkeypatch.setattr(session._Course, "epoch", spoilt)
     error = call(*arguments(made, "--epochs", 4, "-o", "net.pt"), code=2)
     assert "epoch 3: training diverged" in error and "net.checkpoint still holds the state after epoch 2" in error
     assert "net.pt holds its network" in error and error.count("\n") == 1

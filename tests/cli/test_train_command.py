@@ -79,15 +79,15 @@ def test_train_resumes_where_it_was_interrupted(call, tmp_path: Path, monkeypatc
 
 
 def test_train_that_diverges_keeps_what_went_well(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = session._Progress.epoch
+    original = session._Course.epoch
 
-    def spoilt(progress: session._Progress, advance) -> None:
+    def spoilt(progress: session._Course, advance) -> None:
         if len(progress.history) == 1:
             with torch.no_grad():
                 next(progress._network.parameters()).fill_(float("nan"))
         original(progress, advance)
 
-    monkeypatch.setattr(session._Progress, "epoch", spoilt)
+    monkeypatch.setattr(session._Course, "epoch", spoilt)
     error = call("--epochs", "2", "-o", "net.pt", code=2)
     assert "epoch 2: training diverged" in error and "net.checkpoint still holds the state after epoch 1" in error
     assert "net.pt holds its network" in error

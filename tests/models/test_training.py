@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.interruptions import interrupt_after
+from support.progress import Heard
 from support.states import same_states
 from torch import nn
 
@@ -77,12 +78,13 @@ def test_a_resumed_run_gives_the_same_bits(data, tmp_path: Path, epoch: int) -> 
     checkpoints = CheckpointFile(tmp_path / "run.checkpoint", write_whole)
     with pytest.raises(InterruptedError):
         trained(data, settings, checkpoints=checkpoints, report=interrupt_after(epoch))
-    reported, shown = [], []
+    reported, heard = [], Heard()
     found, resumed = trained(
-        data, settings, checkpoints=checkpoints, resume=True, report=reported.append, advance=shown.append
+        data, settings, checkpoints=checkpoints, resume=True, report=reported.append, progress=heard
     )
     assert same_states(found, expected)
-    assert [each.epoch for each in reported] == list(range(epoch + 1, 4)) and shown[-1] == 900
+    assert [each.epoch for each in reported] == list(range(epoch + 1, 4)) and heard.done[-1] == 900
+    assert heard.begun == [("training", 900)]
     assert [(each.loss, each.test_accuracy) for each in resumed] == [
         (each.loss, each.test_accuracy) for each in history
     ]

@@ -8,7 +8,7 @@ checkpoints, is a :class:`snnc.models.training.session.Run`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snnc.common.errors import DataError
+from snnc.common.progress import Progress, Unheard
 from snnc.models.training.batches import Batches
 
 __all__ = [
@@ -201,13 +202,13 @@ class Trainer:
     memory_format: torch.memory_format = torch.contiguous_format
     group: Group = ALONE
 
-    def epoch(self, batches: Batches, number: int, advance: Callable[[int], None] | None = None) -> Fit:
+    def epoch(self, batches: Batches, number: int, progress: Progress = Unheard()) -> Fit:
         """Show every image once, in random order, and take a step of the optimizer for each batch.
 
         Args:
             batches: The images.
             number: Number of the epoch, from 1.
-            advance: Called after each batch with the number of images shown so far.
+            progress: Told after each batch how many images were shown so far.
 
         Returns:
             Loss and accuracy over the epoch, of all processes.
@@ -220,8 +221,7 @@ class Trainer:
         for index in torch.split(order, self.batch_size):
             summed, correct = self._step(batches, index, number)
             loss, right, seen = loss + summed, right + correct, seen + len(index)
-            if advance is not None:
-                advance(seen)
+            progress.advance(seen)
         network = self.classifier.network
         self.group.average_statistics(network)
         if not all(bool(torch.isfinite(each).all()) for each in network.state_dict().values()):

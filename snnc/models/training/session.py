@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from snnc.common.errors import DataError, SnncError, first_line
+from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.models.data import Dataset
 from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import Batches, DatasetBatches, check_batch
@@ -118,7 +119,7 @@ class Run:
         checkpoints: CheckpointFile | None = None,
         resume: bool = False,
         threads: int | None = None,
-        advance: Callable[[int], None] | None = None,
+        progress: Progress = Unheard(),
         report: Callable[[Epoch], None] | None = None,
     ) -> list[Epoch]:
         """Train the network in place, by stochastic gradient descent with a cosine schedule.
@@ -132,7 +133,7 @@ class Run:
             checkpoints: Where to keep the state after each epoch; None: nowhere.
             resume: Go on from the state in ``checkpoints``.
             threads: CPU threads that torch may use meanwhile; None leaves its setting.
-            advance: Called after each batch with the number of training images shown so far, in all epochs.
+            progress: Told after each batch how many training images were shown so far, of those of all epochs.
             report: Called after each epoch, when its checkpoint has been written; not for those of an earlier session.
 
         Returns:
@@ -152,6 +153,7 @@ class Run:
         test = DatasetBatches(data.test, options.means, options.stds)
         held_out = None if data.held_out is None else DatasetBatches(data.held_out, options.means, options.stds)
         _check_fit(network, test, data)
+        progress.begin("training", options.epochs * len(data.training))
         own = math.ceil(min(options.batch_size, len(data.training)) / self.group.count)
         check_batch(network, test.draw(torch.arange(1))[0], own * self.forward_passes, device)
         before = state_before(checkpoints, resume, options, self.settings)
@@ -161,25 +163,25 @@ class Run:
             memory_format = torch.channels_last if data.training.images.ndim == 4 else torch.contiguous_format
             set_format(network.to(device), memory_format)
             self.classifier.prepare(device, memory_format)
-            progress = _Progress(self, (shown, test, held_out), memory_format)
+            course = _Course(self, (shown, test, held_out), memory_format)
             if before is not None:
-                progress.restore(before)
+                course.restore(before)
             try:
-                while not progress.is_done:
+                while not course.is_done:
                     try:
-                        progress.epoch(advance)
+                        course.epoch(progress)
                     except DataError as error:
-                        progress.go_back()
-                        raise self._with_last_state(error, len(progress.history), checkpoints) from error
+                        course.go_back()
+                        raise self._with_last_state(error, len(course.history), checkpoints) from error
                     if self.group.rank == 0:
                         if checkpoints is not None:
-                            checkpoints.save(progress.checkpoint())
+                            checkpoints.save(course.checkpoint())
                         if report is not None:
-                            report(progress.history[-1])
+                            report(course.history[-1])
             finally:
-                progress.finish()
+                course.finish()
                 set_format(network.eval().to("cpu"), torch.contiguous_format)
-        return progress.history
+        return course.history
 
     def _with_last_state(self, error: DataError, epochs: int, checkpoints: CheckpointFile | None) -> SnncError:
         """Say where the state after the last good epoch is."""
@@ -189,7 +191,7 @@ class Run:
         return error.advising(f"{error.advice}; {state}")
 
 
-class _Progress:
+class _Course:
     """All that changes with a network while it is trained."""
 
     def __init__(
@@ -247,14 +249,13 @@ class _Progress:
             best=self._best,
         )
 
-    def epoch(self, advance: Callable[[int], None] | None) -> None:
+    def epoch(self, progress: Progress) -> None:
         """Train for the next epoch, then test."""
         start = time.perf_counter()
         number = len(self.history) + 1
         rate = self._optimizer.param_groups[0]["lr"]
         shown = (number - 1) * len(self._shown)
-        counted = None if advance is None else lambda seen: advance(shown + seen)
-        fit = self._trainer.epoch(self._shown, number, counted)
+        fit = self._trainer.epoch(self._shown, number, PartOf(progress, shown))
         held_out = None if self._held_out is None else self._trainer.accuracy(self._held_out, number)
         right = self._trainer.accuracy(self._test, number)
         seconds = time.perf_counter() - start
