@@ -37,7 +37,7 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -91,6 +91,7 @@ class _Spec:
     old: tuple[str, ...]
     wrong: str
     kind: Kind | None
+    names: Callable[[], tuple[str, ...]] | None
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Option:
         old: Names that it had, which are still taken: as an argument, a flag and a key.
         wrong: What is said of a value that is none of its choices.
         kind: What values it takes.
+        names: Gives the values that there are where its type, a text, does not name them.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Option:
     old: tuple[str, ...]
     wrong: str
     kind: Kind
+    names: Callable[[], tuple[str, ...]] | None = None
 
     @property
     def key(self) -> str:
@@ -146,7 +149,9 @@ class Option:
 
     @property
     def known(self) -> tuple[Plain, ...]:
-        """The values that its type names, be there others or not."""
+        """The values that its type or a registry names, be there others or not."""
+        if self.names is not None:
+            return self.names()
         return tuple(value for each in _members(self.type) if get_origin(each) is Literal for value in get_args(each))
 
     @property
@@ -189,6 +194,7 @@ def option(
     old: tuple[str, ...] = (),
     wrong: str = "is none of the choices",
     kind: Kind | None = None,
+    names: Callable[[], tuple[str, ...]] | None = None,
 ) -> Any:
     """Declare a field of a dataclass as an option.
 
@@ -207,11 +213,13 @@ def option(
         old: Names that it had, which are still taken.
         wrong: What is said of a value that is none of its choices.
         kind: What values it takes; None: as its type says.
+        names: Gives the values that there are, where a registry knows them and the type is a text; who reads the option
+            makes sure that it has one of them.
 
     Returns:
         The field; typed so that a dataclass takes it as the default of any type.
     """
-    spec = _Spec(help, flags, metavar, panel, usual, only, shapes, silent, file, typed, old, wrong, kind)
+    spec = _Spec(help, flags, metavar, panel, usual, only, shapes, silent, file, typed, old, wrong, kind, names)
     return dataclasses.field(default=default, metadata={_KEY: spec})
 
 
@@ -263,6 +271,7 @@ def _options_of(kind: Any) -> tuple[Option, ...]:
                 old=spec.old,
                 wrong=spec.wrong,
                 kind=spec.kind or _kind(bare),
+                names=spec.names,
             )
         )
     return tuple(found)

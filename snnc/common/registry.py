@@ -77,6 +77,11 @@ class Registry(Mapping[str, Entry]):
         source = (self._folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
         return (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0].replace("\n", " ")
 
+    def described(self) -> str:
+        """Return all names with their help, in the form of a docstring: what the help of an option lists."""
+        found = ((name, self.help(name).rstrip(".")) for name in self.names)
+        return ", ".join(f"``{name}`` ({text[:1].lower()}{text[1:]})" for name, text in found)
+
     def _files(self) -> list[Path]:
         return [each for each in self._folder.glob("*.py") if each.stem != "__init__"]
 

@@ -10,8 +10,10 @@ from snnc.common.errors import OptionError, TargetError
 from snnc.common.option_kinds import ARCHITECTURE, Recorded, as_numbers
 from snnc.common.options import check_choices, given, option, recorded
 from snnc.common.signatures import documented
+from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS, named_corrections
+from snnc.compiler.conversion.methods import LEARNED, METHODS, searches
 from snnc.program.messages import DELTA_THRESHOLD_MAXIMUM, MESSAGE_BITS, STATE_BITS, WEIGHT_BITS, holds_messages
-from snnc.program.targets import target_names
+from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA, Neuron, check_neuron, get_target, target_names
 
 if TYPE_CHECKING:
     from snnc.program.targets import Target
@@ -25,7 +27,6 @@ __all__ = [
     "ModelFileOptions",
     "Neuron",
     "NormalisationOptions",
-    "Threshold",
     "ThresholdOptions",
 ]
 
@@ -34,13 +35,7 @@ AUTOMATIC = "auto"
 CALIBRATION_SAMPLES = 512
 USUAL_TIMESTEPS, TIMESTEPS_MAXIMUM = 8, 1024
 
-# What there is without methods of others, which register themselves.
-Threshold = Literal["auto", "data-driven", "optimal", "max", "opt", "percentile", "mse", "learned"]
 MaxPool = Literal["auto", "or", "exact", "avg"]
-Neuron = Literal["if", "sdnn"]
-
-INTEGRATE_AND_FIRE: Neuron = "if"
-SIGMA_DELTA: Neuron = "sdnn"
 
 # Groups of options in the help of commands.
 CONVERSION, CORRECTING, CHIP, DATA, MODEL = "Conversion", "Accuracy", "Chip and neurons", "Data", "Model file"
@@ -111,16 +106,15 @@ class _ThresholdChoice:
         usual="8; sigma-delta neurons take as many as there are layers",
         help=f"T, the steps that each sample is shown for, 1 to {TIMESTEPS_MAXIMUM}: more are more exact and slower.",
     )
-    threshold: Threshold | str = option(
+    threshold: str = option(
         AUTOMATIC,
+        names=lambda: (AUTOMATIC, *METHODS.names, LEARNED),
         panel=CONVERSION,
         shapes=True,
         only=INTEGRATE_AND_FIRE,
-        help="How thresholds are chosen: ``auto`` (the best of ``data-driven`` with both objectives and "
-        "``percentile``, tried on the calibration data with this T, lead and corrections), ``data-driven`` (the least "
-        "expected error, by the paper), ``optimal`` (the least of all thresholds), ``max`` or ``opt`` (the largest "
-        "activation), ``percentile``, ``mse``, or ``learned`` (a network trained with ``ClippedReLU`` or ``QCFS``, or "
-        "by ``snnc finetune``, carries them).",
+        help="How thresholds are chosen: ``auto`` (the best of several ways, tried on the calibration data with this "
+        f"T, lead and corrections), {METHODS.described()}, or ``learned`` (a network trained with ``ClippedReLU`` or "
+        "``QCFS``, or by ``snnc finetune``, carries them).",
     )
     per_channel: bool = option(
         True,
@@ -136,8 +130,8 @@ class _ThresholdChoice:
         shapes=True,
         only=INTEGRATE_AND_FIRE,
         wrong="is out of range",
-        help="m, for the thresholds ``data-driven`` and ``optimal``, which make the sum of |activation - rate| ** m "
-        "least. 2 clips less, which is often better from T = 4 on with one threshold for each channel; ``auto`` tries "
+        help="m, for thresholds that make the sum of |activation - rate| ** m least, such as ``data-driven`` ones. "
+        "2 clips less, which is often better from T = 4 on with one threshold for each channel; ``auto`` tries "
         "both.",
     )
 
@@ -185,11 +179,9 @@ class _Conversion(_ThresholdChoice):
         shapes=True,
         only=INTEGRATE_AND_FIRE,
         usual="none",
-        help="Corrections of the layers on the calibration data, which need no labels: ``weights`` (fitted to the "
-        "spikes that a layer receives), ``thresholds`` (chosen for them), ``spread`` (a quarter of the initial "
-        "potentials comes over the steps, which keeps early spikes back), ``potentials``, ``bias`` (what a channel's "
-        "rates miss on average); several with commas between them. ``weights,spread,bias`` is a good choice; ``all`` "
-        "stands for every one, and takes twice the time.",
+        help="Corrections of the layers on the calibration data, which need no labels: "
+        f"{CORRECTIONS.described()}; several with commas between them. ``weights,spread,bias`` is a good choice; "
+        "``all`` stands for every one, and takes twice the time.",
     )
     lead: int = option(
         0,
@@ -266,8 +258,6 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
     @property
     def corrections(self) -> tuple[str, ...]:
         """The names of the corrections; unknown ones are among them."""
-        from snnc.compiler.conversion.calibration.corrections import named_corrections
-
         return named_corrections(self.calibrate)
 
     def check(self) -> Target:
@@ -277,12 +267,6 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
             OptionError: An option is out of range, or for the other kind of neuron.
             TargetError: There is no such target, or the chip has no such neurons.
         """
-        # What it imports takes longer than the help of a command may.
-        from snnc.compiler.conversion.assign import LEARNED
-        from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS
-        from snnc.compiler.conversion.methods import METHODS, searches
-        from snnc.program.targets import check_neuron, get_target
-
         check_neuron(self.neuron)
         if not self.spikes:
             return self._check_sigma_delta(get_target(self.target))

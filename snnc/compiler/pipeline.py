@@ -13,9 +13,10 @@ from torch import nn
 
 from snnc.common.progress import Progress, Unheard
 from snnc.compiler.compilation import Compilation, count_macs, provenance_of
-from snnc.compiler.conversion.assign import LEARNED, AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
+from snnc.compiler.conversion.assign import AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
 from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, candidates
+from snnc.compiler.conversion.methods import LEARNED
 from snnc.compiler.front import Front, front
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord

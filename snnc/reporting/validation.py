@@ -83,7 +83,10 @@ def _name_column(readout: LayerComparison) -> Column[LayerComparison]:
 
 
 # How a comparison is shown, by the kind of neurons.
-_SHOWN = {INTEGRATE_AND_FIRE: _rates, SIGMA_DELTA: _messages}
+_SHOWN: dict[str, Callable[[Sequence[LayerComparison]], Table[LayerComparison]]] = {
+    INTEGRATE_AND_FIRE: _rates,
+    SIGMA_DELTA: _messages,
+}
 
 
 def validation_table(validation: Validation) -> Table[LayerComparison]:

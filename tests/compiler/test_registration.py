@@ -6,18 +6,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from torch import nn
 
 from snnc.common.errors import OptionError
+from snnc.common.options import options_of
 from snnc.common.registry import Registry
 from snnc.compiler.conversion.calibration import corrections
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.choose_thresholds import NEAREST
 from snnc.compiler.conversion.methods import METHODS
-from snnc.compiler.options import CompileOptions
+from snnc.compiler.lowering.max_pooling import MaxPooling
+from snnc.compiler.options import AUTOMATIC, CompileOptions, MaxPool
 from snnc.compiler.pipeline import compile_module
 from snnc.program import Program
 
@@ -80,6 +83,8 @@ def test_a_method_is_added_by_one_file(added: None) -> None:
     assert halved.provenance.thresholds.method == "half-max"
     tried = [each.name for each in compiled().provenance.thresholds.scores]
     assert tried == [*(f"data-driven, m = {m}" for m in (2, 1)), "half-max", "percentile", NEAREST]
+    (threshold,) = (each for each in options_of(CompileOptions) if each.name == "threshold")
+    assert threshold.known == (AUTOMATIC, *METHODS.names, "learned") and "half-max" in threshold.known
     with pytest.raises(OptionError, match="max, half-max, opt"):
         CompileOptions(threshold="none").check()
     with pytest.raises(OptionError, match="half-max minimises no error"):
@@ -121,3 +126,7 @@ def test_names_and_help_cost_no_import_of_torch() -> None:
         "assert not {'torch', 'numba'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_ways_of_pooling_are_those_that_the_lowering_knows() -> None:
+    assert get_args(MaxPool) == (AUTOMATIC, *get_args(MaxPooling))

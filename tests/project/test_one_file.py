@@ -35,7 +35,34 @@ def read(path):
 
 FORMAT = Format("weights in JSON", lambda start: start.head.startswith(b"{"), read, precedence=35)
 '''
-FILES = {"program/targets/chips/small.py": CHIP, "compiler/frontend/files/in_json.py": FORMAT}
+METHOD = '''"""Half of the largest activation."""
+
+from snnc.compiler.conversion.methods import threshold_method
+from snnc.compiler.conversion.solver.error import with_potential
+
+
+@threshold_method("half-max", order=35)
+def half_max(distribution, timesteps, objective=1):
+    return with_potential(distribution, distribution.maximum / 2, timesteps, objective=objective)
+'''
+CORRECTION = '''"""Twice the thresholds."""
+
+from dataclasses import replace
+
+from snnc.compiler.conversion.calibration.corrections import correction
+from snnc.compiler.ir import Readout
+
+
+@correction("twice", order=25)
+def twice(layer, op):
+    return op if isinstance(op, Readout) else replace(op, threshold=2 * op.threshold)
+'''
+FILES = {
+    "compiler/conversion/methods/half_max.py": METHOD,
+    "compiler/conversion/calibration/corrections/twice.py": CORRECTION,
+    "program/targets/chips/small.py": CHIP,
+    "compiler/frontend/files/in_json.py": FORMAT,
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +98,24 @@ def test_a_format_is_one_file(copy: Path) -> None:
     listed = "torch.jit.save|torch.save|torch.export.save|weights in JSON|safetensors|ONNX|NIR"
     assert output(copy, "-c", code).splitlines() == [listed, "[[1.0, 2.0]]"]
     assert "NIR, ONNX, safetensors or weights in JSON" in " ".join(output(copy, "-m", "snnc", "compile", "-h").split())
+
+
+def test_a_method_and_a_correction_are_one_file_each(copy: Path) -> None:
+    text = " ".join(output(copy, "-m", "snnc", "compile", "--help").split())
+    assert "--threshold auto|data-driven|half-max|max|" in text
+    assert "half-max (half of the largest activation)" in text.replace("half- max", "half-max")
+    assert "twice (twice the thresholds)" in text
+    table = output(copy, "-c", "from snnc.cli.configuration.keys import key_table; print(key_table())")
+    assert "`half-max` (half of the largest activation)" in table and "`twice` (twice the thresholds)" in table
+    code = """
+from snnc.common.errors import OptionError
+from snnc.compiler.options import CompileOptions
+CompileOptions(threshold="half-max", calibrate="twice").check()
+for wrong in (CompileOptions(threshold="none"), CompileOptions(calibrate="none")):
+    try:
+        wrong.check()
+    except OptionError as error:
+        print(error)
+"""
+    first, second = output(copy, "-c", code).splitlines()
+    assert "max, half-max, opt" in first and "thresholds, twice, spread" in second

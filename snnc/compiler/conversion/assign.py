@@ -9,7 +9,7 @@ import numpy as np
 from snnc.common.arrays import FloatArray
 from snnc.common.digits import rounded
 from snnc.common.errors import UnsupportedError
-from snnc.compiler.conversion.methods import METHODS
+from snnc.compiler.conversion.methods import LEARNED, METHODS
 from snnc.compiler.conversion.solver import solve_distributions
 from snnc.compiler.ir import Graph, IntegrateAndFire, Node, SpikingLayer
 from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
@@ -19,7 +19,6 @@ from snnc.program.provenance import ThresholdChoice
 # The largest threshold of a layer's channels over the smallest.
 WIDEST = 16.0
 # The way's name on the command line, beside those of the solver.
-LEARNED = "learned"
 
 
 @dataclass(frozen=True)

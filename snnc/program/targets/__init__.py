@@ -6,7 +6,7 @@ from snnc.common.registry import import_all
 from snnc.program.targets import chips
 from snnc.program.targets.chips.loihi1 import LOIHI1
 from snnc.program.targets.chips.loihi2 import LOIHI2
-from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, check_neuron
+from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, Neuron, check_neuron
 from snnc.program.targets.registry import get_target, register, target_names
 from snnc.program.targets.target import Target, WeightRange
 
@@ -16,6 +16,7 @@ __all__ = [
     "LOIHI1",
     "LOIHI2",
     "SIGMA_DELTA",
+    "Neuron",
     "Target",
     "WeightRange",
     "check_neuron",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from snnc.common.errors import OptionError, TargetError
 
-INTEGRATE_AND_FIRE = "if"
-SIGMA_DELTA = "sdnn"
 # Those that a chip can be given.
-DEPLOYABLE = (INTEGRATE_AND_FIRE, SIGMA_DELTA)
+Neuron = Literal["if", "sdnn"]
+DEPLOYABLE: tuple[Neuron, ...] = get_args(Neuron)
+INTEGRATE_AND_FIRE: Neuron
+SIGMA_DELTA: Neuron
+INTEGRATE_AND_FIRE, SIGMA_DELTA = DEPLOYABLE
 # Neurons that the float simulation has and no chip, with the reason.
 REFUSED = {
     "snm": "a signed neuron with memory sends negative spikes and counts what it sent; the LIF process that Lava ships "

@@ -48,6 +48,9 @@ class ThresholdMethod:
         return asked if self.minimises else self.objective
 
 
+# Thresholds that a network was trained with: there is nothing to solve.
+LEARNED = "learned"
+
 METHODS: Registry[ThresholdMethod] = Registry(__name__, Path(__file__).parent)
 
 

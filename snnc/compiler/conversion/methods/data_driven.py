@@ -1,4 +1,4 @@
-"""The paper's choice: the best threshold among the activations."""
+"""The best threshold among the activations, by the paper."""
 
 from __future__ import annotations
 

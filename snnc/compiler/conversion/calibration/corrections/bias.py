@@ -1,4 +1,4 @@
-"""Bias correction: what a channel's rates miss on average is added to its bias."""
+"""What a channel's rates miss on average is added to its bias."""
 
 from __future__ import annotations
 

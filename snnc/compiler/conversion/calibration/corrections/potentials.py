@@ -1,4 +1,4 @@
-"""Potential correction: what a channel's rates miss on average is given to its neurons before the first step."""
+"""What a channel's rates miss on average is given to its neurons before the first step."""
 
 from __future__ import annotations
 

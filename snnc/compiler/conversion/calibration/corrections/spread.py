@@ -1,4 +1,4 @@
-"""Initial potentials of which a part is handed out over the steps instead of before the first."""
+"""A quarter of the initial potentials comes over the steps, not before the first, which keeps early spikes back."""
 
 from __future__ import annotations
 

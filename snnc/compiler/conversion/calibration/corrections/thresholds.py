@@ -1,4 +1,4 @@
-"""Thresholds for what a layer really receives."""
+"""Thresholds, chosen for what a layer really receives."""
 
 from __future__ import annotations
 

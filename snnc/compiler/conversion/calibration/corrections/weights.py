@@ -1,4 +1,4 @@
-"""Weight correction: a layer's linear map, fitted to the rates that it really receives."""
+"""A layer's weights, fitted to the spikes that it really receives."""
 
 from __future__ import annotations
 
