@@ -76,11 +76,13 @@ class ConfiguredCommand(OptionCommand):
         own = long_names(self)
         # By a former name, a key counts less than by its own.
         names = {**{former: own[name] for former, name in former_keys(self).items()}, **own}
+        useless = self.without_use(given)
+        keys = {own[name] for name in useless if name in own}
         options = options_for(
             configuration,
             self.name or "",
             names,
-            {name for name, key in names.items() if given.get(key) is not None} | self.without_use(given),
+            {name for name, key in names.items() if given.get(key) is not None or key in keys} | useless,
             trust=bool(given.get("trust")),
         )
         options = {name: options[name] for name in names if name in options}

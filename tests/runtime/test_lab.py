@@ -43,7 +43,7 @@ def bundle(tmp_path: Path) -> Path:
 
 def test_members_are_plain_files_in_one_folder(tmp_path: Path) -> None:
     first = branching().layers[0]
-    program = replace(branching(), layers=(replace(first, name="../../evil\n"), *branching().layers[1:]))
+    program = replace(branching(), layers=(replace(first, name="../../evil"), *branching().layers[1:]))
     bundled(program, levels_for(program, 2), tmp_path)
     with tarfile.open(tmp_path / "lab.tar.gz") as archive:
         members = archive.getmembers()

@@ -31,18 +31,20 @@ class Stored:
             datasets.
         count: How many numbers an attribute of several has.
         default: The value that is left out.
+        highest: The field above it whose number it may reach at most; None: there is none.
     """
 
     name: str
     kind: Literal["text", "number", "flag", "numbers", "json", "integers", "floats"]
     count: int = 0
     default: object = NEEDED
+    highest: str | None = None
 
 
 HEAD = (
     Stored("target", "text"),
     Stored("timesteps", "number"),
-    Stored("lead", "number", default=0),
+    Stored("lead", "number", default=0, highest="timesteps"),
     Stored("provenance", "json"),
     Stored("ann", "json"),
 )
@@ -125,10 +127,13 @@ def read(fields: Fields, table: Sequence[Stored], shapes: Mapping[str, Shape]) -
     Raises:
         FormatError: A field is missing, of another type or shape, or has the value that is left out.
     """
-    return {field.name: _value(fields, field, shapes) for field in table}
+    form: dict[str, Any] = {}
+    for field in table:
+        form[field.name] = _value(fields, field, shapes, form[field.highest] if field.highest else NUMBER_MAXIMUM)
+    return form
 
 
-def _value(fields: Fields, field: Stored, shapes: Mapping[str, Shape]) -> object:
+def _value(fields: Fields, field: Stored, shapes: Mapping[str, Shape], highest: int) -> object:
     if field.default is not NEEDED and not fields.has(field.name):
         return field.default
     if field.kind == "text":
@@ -140,7 +145,7 @@ def _value(fields: Fields, field: Stored, shapes: Mapping[str, Shape]) -> object
     if field.kind == "number":
         # What is usual takes no place in the file.
         least = -NUMBER_MAXIMUM if field.default is NEEDED else 1
-        return fields.integer(field.name, least, NUMBER_MAXIMUM)
+        return fields.integer(field.name, least, max(least, highest))
     if field.kind == "numbers":
         return fields.integers(field.name, (field.count,), -NUMBER_MAXIMUM, NUMBER_MAXIMUM).tolist()
     if field.kind == "floats":
