@@ -16,7 +16,7 @@ from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 from snnc.compiler.parallel import launched
 
-__all__ = ["ConfiguredCommand", "is_from_file"]
+__all__ = ["ConfiguredCommand", "is_from_file", "is_typed"]
 
 
 class ConfiguredCommand(OptionCommand):
@@ -100,6 +100,11 @@ def is_from_file(context: typer.Context, name: str) -> bool:
     """Return whether a parameter's value comes from a ``snnc.toml``."""
     # typer ships its own copy of click or uses the installed one, so the source is told by its name.
     return getattr(context.get_parameter_source(name), "name", "") == "DEFAULT_MAP"
+
+
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether a parameter stands on the command line, be its value the usual one or not."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 
 def long_names(command: Any) -> dict[str, str]:

@@ -281,7 +281,7 @@ def test_what_does_not_fit_is_refused(model: Path, net: Path, refused: Call) -> 
     assert "MODEL: is missing" in refused(net, *data)
     assert "--model: is only for a .net file" in refused(model, "--model", model, *data)
     assert "timesteps (--timesteps): is fixed by the .net file" in refused(net, "--model", model, *data, "-T", 4)
-    assert "std (--std): is fixed by the .net file" in refused(net, "--model", model, *data, "--std", "2")
+    assert "std (--std): is fixed by the .net file" in refused(net, "--model", model, *data, "--std", "1")
     assert "expected .pdf or .png or .svg, found .jpg" in refused(model, *data, "--plot", "a.jpg")
     assert "cannot be written" in refused(model, *data, "--plot", "missing/a.png")
     assert "timesteps (-T): is out of range" in refused(model, *data, "-T", 0)
