@@ -11,11 +11,10 @@ from snnc.analysis.conversion import Report, SigmaDeltaReport, measure_report
 from snnc.analysis.diagnosis import Diagnosis, diagnose_program
 from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
 from snnc.analysis.validation import Validation, validate_program
-from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
-from snnc.inputs.data import Data, as_module, as_program, evaluation_data, model_and_program, report_data
+from snnc.inputs.data import Data, as_module, as_program, evaluation_data, model_and_program, report_data, spiking
 from snnc.program import CompiledNetwork
 from snnc.reporting.page.page import write_report
 from snnc.reporting.page.reproduce import Sources

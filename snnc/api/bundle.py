@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from snnc.api.neurons import spiking
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OptionError
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
-from snnc.inputs.data import Data, evaluation_data, input_levels
+from snnc.inputs.data import Data, evaluation_data, input_levels, spiking
 from snnc.program import CompiledNetwork
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle

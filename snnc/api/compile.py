@@ -9,7 +9,6 @@ import numpy as np
 from torch import nn
 
 from snnc.analysis.calibration_data import coverage_notes
-from snnc.api.neurons import spiking
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
@@ -18,7 +17,7 @@ from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
-from snnc.inputs.data import Data, as_module, as_program, calibration_data, raw_values
+from snnc.inputs.data import Data, as_module, as_program, calibration_data, raw_values, spiking
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.nir import Form, nir_form
 from snnc.program.nir import export_nir as write_nir

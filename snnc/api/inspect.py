@@ -8,12 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from snnc.analysis.thresholds import LayerThresholds, measure
-from snnc.api.neurons import spiking
 from snnc.common.options import options_of, taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
-from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program
+from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program, spiking
 from snnc.program import CompiledNetwork, placement
 from snnc.program.placement import Placement
 from snnc.program.targets import get_target

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from snnc.api.runs import run_identity, run_shared
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OverflowWarning
 from snnc.common.options import taken
@@ -18,13 +21,77 @@ from snnc.common.signatures import called_with
 from snnc.compiler.parallel import Processes
 from snnc.inputs.data import Data, Levels, as_program, evaluation_data, input_levels
 from snnc.program import CompiledNetwork
+from snnc.program.net import identity
 from snnc.runtime.agreement import overflow_messages
 from snnc.runtime.backends import run_levels
 from snnc.runtime.options import AUTOMATIC, RunOptions
 from snnc.runtime.result import RunResult
 from snnc.runtime.resumable import ResumableRun
 
-__all__ = ["run", "run_on"]
+__all__ = ["Run", "run", "run_identity", "run_on", "run_shared"]
+
+
+def run_identity(
+    program: CompiledNetwork, backend: str, *, record: bool, stop_at: Sequence[int]
+) -> Mapping[str, object]:
+    """Return what a result depends on beside the data; options that change only how it is computed are none of it."""
+    return {
+        "network": identity(program),
+        "backend": backend,
+        "stop-at": ",".join(map(str, sorted(set(stop_at)))),
+        "spikes": record,
+        "snnc": version("snnc"),
+    }
+
+
+Run = Callable[[NDArray[np.uint8]], RunResult]
+
+
+def run_shared(levels: NDArray[np.uint8], processes: Processes, run: Run) -> RunResult:
+    """Run samples in several processes, which all have to call this with the same arguments.
+
+    Args:
+        levels: Input levels of all samples, (samples, *input shape).
+        processes: They, connected.
+        run: Runs some of the samples, at least one.
+
+    Returns:
+        What ``run(levels)`` would have given: samples do not see one another, and numbers of spikes are sums.
+    """
+    if processes.count == 1:
+        return run(levels)
+    part = processes.part(len(levels))
+    # With fewer samples than processes a first one stands in for what is missing, so that all know the result's form.
+    own = run(levels[part] if part.stop > part.start else levels[:1])
+    return _merged(own, part, len(levels), processes)
+
+
+def _merged(own: RunResult, part: slice, samples: int, processes: Processes) -> RunResult:
+    idle = part.stop == part.start
+
+    def placed(values: NDArray[Any]) -> NDArray[Any]:
+        whole = np.zeros((samples, *values.shape[1:]), values.dtype)
+        whole[part] = values[: part.stop - part.start]
+        processes.add_up(whole)
+        return whole
+
+    def sent(values: NDArray[Any]) -> NDArray[Any]:
+        # In bytes, which all number types can be added up as: only one process has what is not 0.
+        return placed(values.view(np.uint8)).view(values.dtype)
+
+    def summed(values: NDArray[np.int64]) -> NDArray[np.int64]:
+        total = np.zeros_like(values) if idle else np.array(values, order="C")
+        processes.add_up(total)
+        return total
+
+    return RunResult(
+        readout=placed(own.readout),
+        spike_counts=tuple(summed(each) for each in own.spike_counts),
+        input_counts=summed(own.input_counts),
+        wraps=None if own.wraps is None else tuple(summed(np.array(own.wraps, np.int64)).tolist()),
+        spikes=None if own.spikes is None else tuple(map(sent, own.spikes)),
+        earlier={steps: _merged(each, part, samples, processes) for steps, each in own.earlier.items()},
+    )
 
 
 @dataclass(frozen=True)

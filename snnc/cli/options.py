@@ -11,7 +11,7 @@ import typer
 
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
-from snnc.compiler.format_names import format_names
+from snnc.compiler.options import format_names
 
 DATA_FORMS = (
     "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "

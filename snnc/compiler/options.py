@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from snnc.common.errors import OptionError, TargetError
@@ -28,7 +30,19 @@ __all__ = [
     "Neuron",
     "NormalisationOptions",
     "ThresholdOptions",
+    "format_names",
 ]
+
+# Help names the formats of model files and must not wait for torch, so they are read in the files.
+_FILES = Path(__file__).parent / "frontend" / "files"
+_DECLARED = re.compile(r'^FORMAT = Format\(\s*"([^"]+)"', re.MULTILINE)
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the names of the formats that :func:`snnc.compiler.frontend.files.load.load_model` reads: torch first."""
+    found = (name for file in _FILES.rglob("*.py") for name in _DECLARED.findall(file.read_text(encoding="utf-8")))
+    return tuple(sorted(found, key=lambda name: (not name.startswith("torch."), name.lower())))
+
 
 AUTOMATIC = "auto"
 # Samples that a network is calibrated on: seconds for networks of usual size, and more change little.

@@ -22,7 +22,7 @@ from snnc.compiler.frontend.files.load import load_model
 from snnc.inputs.architectures import architecture
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
 from snnc.models.data.dataset import shuffled
-from snnc.program import CompiledNetwork
+from snnc.program import CompiledNetwork, Program
 from snnc.program.net import load as load_program
 from snnc.program.nir import is_nir, load_nir
 
@@ -228,3 +228,26 @@ def _from_loader(loader: DataLoader[Any], samples: int | None) -> Dataset:
     joined = torch.cat([torch.as_tensor(each) for each in images])
     answers = torch.cat([torch.as_tensor(each) for each in labels]) if labels else None
     return as_dataset((joined, answers) if answers is not None else joined, "data")
+
+
+def spiking(program: CompiledNetwork | str | Path, command: str, advice: str) -> Program:
+    """Return a program that spikes, for what looks at spikes.
+
+    Args:
+        program: The program, or its file.
+        command: What it is for.
+        advice: What to do with another.
+
+    Raises:
+        FormatError: The file cannot be read.
+        OptionError: It is of sigma-delta neurons.
+    """
+    network = as_program(program)
+    if not isinstance(network, Program):
+        raise OptionError(
+            f"{command} is for networks of integrate-and-fire neurons",
+            where=str(program) if isinstance(program, str | Path) else "program",
+            found=f"one of {network.wording.neurons}",
+            advice=advice,
+        )
+    return network

@@ -14,7 +14,7 @@ from support.sigma_delta import chains, compiled, convolutional_chain, dataset, 
 from torch import nn
 
 import snnc
-from snnc.api.runs import run_shared
+from snnc.api.run import run_shared
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.parallel import Processes

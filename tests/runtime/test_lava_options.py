@@ -26,8 +26,7 @@ from snnc.common.progress import Unheard, about, long_run
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size
 from snnc.runtime.lava.workers import no_complaints_when_interrupted
-from snnc.runtime.result import join_results
-from snnc.runtime.samples import pieces
+from snnc.runtime.result import join_results, pieces
 from snnc.runtime.simulator import Simulator
 
 DATA = Path(__file__).parents[1] / "data"

@@ -17,7 +17,7 @@ from support.programs import LIMIT, levels_for, programs, small_program
 from support.reference import reference
 from support.runs import assert_same_run
 
-from snnc.api.runs import run_shared
+from snnc.api.run import run_shared
 from snnc.common.errors import OptionError
 from snnc.compiler.parallel import Processes
 from snnc.program import Program

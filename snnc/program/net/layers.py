@@ -8,8 +8,8 @@ from itertools import takewhile
 
 from snnc.program.form import Form
 from snnc.program.layer import Layer
+from snnc.program.net.chain import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.net.fields import Fields
-from snnc.program.net.neurons import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.net.stored import LAYER, NUMBER_MAXIMUM, Shape, chosen, needed, read, read_shape, unpack_membrane
 from snnc.program.net.synapses import read_scaling, read_synapse
 from snnc.program.targets import Target

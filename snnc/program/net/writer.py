@@ -12,10 +12,9 @@ import numpy as np
 
 from snnc.common.atomic_write import write_whole
 from snnc.program.form import Form, to_form
-from snnc.program.net.chain import NetxChainWriter
+from snnc.program.net.chain import REFRACTORY_DELAY, VOLTAGE_DECAY, NetxChainWriter, current_decay, fired_above
 from snnc.program.net.fields import GROUP, LAYERS, write_dataset, write_text
 from snnc.program.net.head import write_head
-from snnc.program.net.neurons import REFRACTORY_DELAY, VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.net.sigma_delta import write_sigma_delta
 from snnc.program.net.stored import LAYER, SYNAPSE, pack_membrane, write
 from snnc.program.network import CompiledNetwork

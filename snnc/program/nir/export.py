@@ -24,9 +24,7 @@ import numpy as np
 from snnc.common.atomic_write import write_whole
 from snnc.program.layer import Layer
 from snnc.program.nir.description import Description
-from snnc.program.nir.layout import DT, HALF, INFINITE, Form, Places, has_bias_map
-from snnc.program.nir.package import nir_package
-from snnc.program.nir.weights import Floats, dense_weight
+from snnc.program.nir.layout import DT, HALF, INFINITE, Floats, Form, Places, dense_weight, has_bias_map, nir_package
 from snnc.program.program import Program
 from snnc.program.validate import validate
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from snnc.common.errors import OptionError, UnsupportedError
-from snnc.program.layer import Layer, Synapse
+from snnc.program.layer import Entries, Layer, Synapse
+from snnc.program.net.hdf5_safety import Admitted
 from snnc.program.program import Program
 
 __all__ = [
@@ -18,12 +25,117 @@ __all__ = [
     "KEY",
     "SUBTRACT",
     "VERSION",
+    "Floats",
     "Form",
     "Places",
+    "check_nir_file",
+    "dense_weight",
     "export_notes",
     "has_bias_map",
+    "looks_like_nir",
     "nir_form",
+    "nir_package",
+    "synapse_weight",
 ]
+
+
+def nir_package(where: str) -> Any:
+    """Return the package.
+
+    Args:
+        where: The file that it is needed for.
+
+    Raises:
+        OptionError: It is not installed.
+    """
+    try:
+        return importlib.import_module("nir")
+    except ImportError as error:
+        raise OptionError("NIR graphs need the package nir", where=where, advice="pip install nir") from error
+
+
+def looks_like_nir(path: str | Path) -> bool:
+    """Return whether a file is HDF5 with the two entries that NIR's files have at the top."""
+    try:
+        if not Path(path).is_file():
+            return False
+        with h5py.File(path, "r") as file:
+            return set(file) >= {"node", "version"}
+    # What h5py raises on damaged files, which whoever reads them says more about.
+    except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError):
+        return False
+
+
+def check_nir_file(file: h5py.File, name: str) -> None:
+    """Go through all of an open file.
+
+    Args:
+        file: The file.
+        name: Its name, for errors.
+
+    Raises:
+        FormatError: It holds something that NIR's files do not have, or more than it can.
+    """
+    Admitted(name, expected="a NIR file as the package nir writes", texts=True).check(file)
+
+
+Floats = NDArray[np.float32]
+
+
+def dense_weight(synapse: Synapse, source_shape: tuple[int, ...]) -> Floats:
+    """Return what a spike adds, with a number for each pair of connected channels or neurons.
+
+    Args:
+        synapse: The synapse.
+        source_shape: Shape of what it reads.
+
+    Returns:
+        (out_channels, in_channels, height, width) for convolutions, else (neurons of the layer, of the source).
+    """
+    weight = synapse.scaled_weight.astype(np.float32)
+    if synapse.kind == "dense":
+        return weight
+    if synapse.kind == "sparse":
+        matrix: Floats = synapse.matrix(source_shape).toarray().astype(np.float32) * np.float32(1 << synapse.exponent)
+        return matrix
+    groups = synapse.groups
+    outputs, inputs, *window = weight.shape
+    wide = np.zeros((groups, outputs // groups, groups, inputs, *window), np.float32)
+    for group, rows in enumerate(weight.reshape(groups, outputs // groups, inputs, *window)):
+        wide[group, :, group] = rows
+    return wide.reshape(outputs, groups * inputs, *window)
+
+
+def synapse_weight(
+    weight: NDArray[Any], kind: str, exponent: int, groups: int, entries: Entries | None
+) -> NDArray[np.int16]:
+    """Return the inverse of :func:`dense_weight`.
+
+    Args:
+        weight: What stands in the graph.
+        kind: As in :class:`Synapse`.
+        exponent: As in :class:`Synapse`.
+        groups: As in :class:`Synapse`.
+        entries: As in :class:`Synapse`.
+
+    Raises:
+        ValueError: A weight is no integer that the exponent divides, or does not fit.
+    """
+    values = np.asarray(weight, np.float64) / (1 << exponent)
+    if kind == "conv" and groups > 1:
+        outputs, inputs, *window = values.shape
+        blocks = values.reshape(groups, outputs // groups, groups, inputs // groups, *window)
+        values = np.stack([blocks[group, :, group] for group in range(groups)])
+        values = values.reshape(outputs, inputs // groups, *window)
+    if entries is not None:
+        rows = np.repeat(np.arange(len(entries.row_starts) - 1), np.diff(entries.row_starts))
+        values = values[rows, entries.columns]
+    integers = np.rint(values)
+    if not np.isfinite(values).all() or (integers != values).any() or (np.abs(integers) > math.ldexp(1, 8)).any():
+        raise ValueError("a weight is not of 8 bits")
+    found: NDArray[np.int16] = integers.astype(np.int16)
+    return found
+
 
 # Seconds of a step, which NIR's equations need: the value that its readers take unless told otherwise.
 DT = 1e-4

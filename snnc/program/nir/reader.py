@@ -18,8 +18,7 @@ from snnc.common.errors import FormatError, SnncError, first_line
 from snnc.program.form import from_form
 from snnc.program.nir.description import described
 from snnc.program.nir.export import nir_graph
-from snnc.program.nir.layout import KEY, VERSION, nir_form
-from snnc.program.nir.package import check_nir_file, looks_like_nir, nir_package
+from snnc.program.nir.layout import KEY, VERSION, check_nir_file, looks_like_nir, nir_form, nir_package
 from snnc.program.nir.rebuild import rebuilt
 from snnc.program.program import Program
 from snnc.program.validate import validate

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from snnc.program.form import PER_CHANNEL, WINDOW, Form
 from snnc.program.layer import Entries
 from snnc.program.nir.description import described
-from snnc.program.nir.layout import HALF
-from snnc.program.nir.weights import synapse_weight
+from snnc.program.nir.layout import HALF, synapse_weight
 from snnc.program.targets import INTEGRATE_AND_FIRE
 
 __all__ = ["rebuilt"]

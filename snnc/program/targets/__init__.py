@@ -6,8 +6,16 @@ from snnc.common.registry import import_all
 from snnc.program.targets import chips
 from snnc.program.targets.chips.loihi1 import LOIHI1
 from snnc.program.targets.chips.loihi2 import LOIHI2
-from snnc.program.targets.neurons import DEPLOYABLE, INTEGRATE_AND_FIRE, SIGMA_DELTA, Neuron, check_neuron
-from snnc.program.targets.registry import get_target, register, target_names
+from snnc.program.targets.registry import (
+    DEPLOYABLE,
+    INTEGRATE_AND_FIRE,
+    SIGMA_DELTA,
+    Neuron,
+    check_neuron,
+    get_target,
+    register,
+    target_names,
+)
 from snnc.program.targets.target import Target, WeightRange
 
 __all__ = [

@@ -17,7 +17,7 @@ from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
 from snnc.runtime.lava.stream import BUDGET
 from snnc.runtime.netx.result import NetxResult
 from snnc.runtime.netx.schedule import NetxSchedule, checked_values
-from snnc.runtime.samples import pieces
+from snnc.runtime.result import pieces
 
 
 class NetxLavaNetwork(RunningNetwork):

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from snnc.program import Program, Synapse
-from snnc.program.net.chain import joined_groups
-from snnc.program.net.neurons import VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program.net.chain import VOLTAGE_DECAY, current_decay, fired_above, joined_groups
 from snnc.program.targets import get_target
 from snnc.runtime.lava.assembly import Assembly
 from snnc.runtime.lava.population import Population, image_order, input_order, input_shape, message_bits

@@ -12,8 +12,7 @@ from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, LavaRun
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_here
-from snnc.runtime.result import RunResult
-from snnc.runtime.samples import check_levels
+from snnc.runtime.result import RunResult, check_levels
 
 
 def run_lava(

@@ -17,8 +17,7 @@ from snnc.runtime.lava.engine import DEFAULT_TIMEOUT, LavaRun
 from snnc.runtime.lava.population import Process, from_lava_order
 from snnc.runtime.lava.running_network import RunningNetwork, stopped_at_the_end
 from snnc.runtime.lava.stream import samples_per_stream
-from snnc.runtime.result import RunResult, join_results
-from snnc.runtime.samples import pieces
+from snnc.runtime.result import RunResult, join_results, pieces
 
 # What the neurons of lava.proc.sdn hold from step to step; each kind has some of them.
 STATE = ("sigma", "act", "residue")

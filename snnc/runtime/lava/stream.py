@@ -17,8 +17,7 @@ from snnc.runtime.lava.available import import_lava
 from snnc.runtime.lava.engine import LavaRun
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.lava.schedule import Schedule
-from snnc.runtime.result import RunResult, join_results
-from snnc.runtime.samples import pieces
+from snnc.runtime.result import RunResult, join_results, pieces
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from snnc.common.errors import BackendError
 from snnc.program import Program, Synapse
-from snnc.program.net.neurons import VOLTAGE_DECAY, current_decay, fired_above
+from snnc.program.net.chain import VOLTAGE_DECAY, current_decay, fired_above
 from snnc.program.targets import get_target
 from snnc.runtime.lava.parts import Parts
 from snnc.runtime.lava.population import Population, Process, arranged_matrix

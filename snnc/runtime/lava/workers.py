@@ -21,8 +21,7 @@ from snnc.runtime.lava.engine import LavaRun
 from snnc.runtime.lava.schedule import Schedule
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size, run_here
 from snnc.runtime.lava.synapses import check_delays
-from snnc.runtime.result import RunResult, join_results
-from snnc.runtime.samples import pieces
+from snnc.runtime.result import RunResult, join_results, pieces
 
 EXPECTED = "dask:ADDRESS, such as dask:tcp://host:8786; ray; or ray:ADDRESS"
 # A scheduler that does not answer for so long is not there.

@@ -13,8 +13,7 @@ from snnc.common.progress import Progress, Unheard
 from snnc.program import SigmaDeltaProgram
 from snnc.program.bounds import sigma_delta_bounds
 from snnc.program.messages import SPIKE_EXPONENT
-from snnc.runtime.result import RunResult
-from snnc.runtime.samples import check_levels, pieces
+from snnc.runtime.result import RunResult, check_levels, pieces
 from snnc.runtime.sigma_delta.layer import Extremes, LayerSimulator, State
 from snnc.runtime.simulator.chunks import CPU_MEMORY, exact_products
 

@@ -18,8 +18,7 @@ from snnc.common.errors import OptionError
 from snnc.common.memory import available_memory, check_memory, keep_freed_memory
 from snnc.common.progress import Progress, Unheard
 from snnc.program import Program
-from snnc.runtime.result import RunResult
-from snnc.runtime.samples import check_levels, pieces
+from snnc.runtime.result import RunResult, check_levels, pieces
 from snnc.runtime.simulator.chunks import Chunks, default_memory, demand, exact_products, halved, plan
 from snnc.runtime.simulator.kernel import LayerKernel
 from snnc.runtime.simulator.population import LayerOutput

@@ -13,10 +13,10 @@ from support.command_line import process
 from torch import nn
 
 from snnc.common.errors import ModelError, UntrustedModelError
-from snnc.compiler.format_names import format_names
 from snnc.compiler.frontend.files import load
 from snnc.compiler.frontend.files.identify import Format, Start, identify
 from snnc.compiler.frontend.files.load import FORMATS, load_model
+from snnc.compiler.options import format_names
 
 
 def network() -> nn.Module:

@@ -21,8 +21,7 @@ from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
 from snnc.compiler.frontend.files.identify import HDF5_START, Format, Start
 from snnc.compiler.frontend.files.nir.nodes import LAYERS, SpikingActivation, Value, neurons_of, scaled, unusable
 from snnc.compiler.frontend.files.tensors import MalformedFileError
-from snnc.program.nir.layout import KEY
-from snnc.program.nir.package import looks_like_nir
+from snnc.program.nir.layout import KEY, looks_like_nir
 from snnc.program.nir.reader import read_graph
 
 __all__ = ["FORMAT", "read_nir"]
