@@ -57,7 +57,6 @@ SAME: list[tuple[Change, str]] = [
     (head(target="loihi1"), "loihi1 takes no graded spikes"),
     (head(timesteps=0), "timesteps is out of range"),
     (head(timesteps=1025), r"timesteps is out of range.*1\.\.1024"),
-    (head(lead=9), r"lead is out of range.*0\.\.8"),
     (coding(unit=np.zeros(4)), "unit is not positive"),
     (coding(kind="latency"), "unknown kind"),
     (coding(divisor=257), "divisor is out of range"),
@@ -86,6 +85,8 @@ SAME: list[tuple[Change, str]] = [
 ]
 # A reader finds these before it has a network, in words of the file.
 OTHER: list[tuple[Change, str]] = [
+    # A file leaves a lead of 0 out, so that its reader expects 1..8 of one that is there.
+    (head(lead=9), r"lead is out of range.*0\.\.8"),
     (head(layers=()), "there is no layer"),
     (coding(shape=(4, 35)), "wrong number of axes"),
     (coding(scale=np.full(4, np.nan)), "NaN"),
