@@ -255,7 +255,7 @@ class LayerData:
 
     def drive(self, op: SpikingLayer | Readout, samples: slice) -> torch.Tensor:
         """Return what arrives each step with ``op``'s weights and biases, (T or 1, samples, *shape), float32."""
-        total = torch.as_tensor(normalized_bias(op.synapses, len(self.node.shape)), dtype=torch.float32)[None, None]
+        total = torch.tensor(normalized_bias(op.synapses, len(self.node.shape)), dtype=torch.float32)[None, None]
         for synapse, source in zip(op.synapses, self.sources, strict=True):
             if source.spikes is None:
                 sent = source.sent(samples)
