@@ -92,7 +92,7 @@ def report_data(data: Data, samples: int) -> Dataset:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
-    _check_samples(samples, "samples to report on (--samples, --report-samples)")
+    _check_samples(samples, "samples to report on (--report-samples)")
     return _dataset(data, "test", samples, shuffle=True).subset(samples, REPORT_SEED)
 
 
