@@ -125,9 +125,17 @@ def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuro
         SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
     """
     form = nir_form(neuron)
-    write_nir(
-        spiking(program, "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)"),
-        path,
-        form,
-    )
+    write_nir(exportable(program), path, form)
     return form
+
+
+def exportable(program: CompiledNetwork | str | Path) -> Program:
+    """Return a program that NIR has neurons for.
+
+    Args:
+        program: The program, or its .net file.
+
+    Raises:
+        OptionError: It is of sigma-delta neurons.
+    """
+    return spiking(program, "the export to NIR", "its .net file is what lava-dl takes (docs/sdnn.md)")

@@ -55,25 +55,21 @@ def export_command(
     if to == "net" and neuron != "if":
         raise OptionError("is for --to nir", where="--neuron", found=neuron)
     check_writable(output, instead_of=net)
-    from snnc.api.compile import export_nir, load
-    from snnc.program import Program
+    from snnc.api.compile import export_nir, exportable, load
     from snnc.program.nir.layout import export_notes
-    from snnc.reporting.wording import timing
+    from snnc.reporting.wording import duration
 
     program = load(net)
     notes: tuple[str, ...] = ()
     if to == "nir":
-        form = export_nir(program, output, neuron=neuron)
-        assert isinstance(program, Program)
-        notes = export_notes(program, form)
+        spikes = exportable(program)
+        notes = export_notes(spikes, export_nir(spikes, output, neuron=neuron))
     else:
         program.save(output)
     size = output.stat().st_size
-    # A graph has no pipeline of the chip's, so that T is all of its timing.
-    steps = f"T = {program.timesteps}" if isinstance(program, Program) else timing(program)
     for note in notes:
         screen.note(note)
-    screen.show(f"wrote {output}: {len(program.layers):,} layers, {steps}; {size:,} bytes")
+    screen.show(f"wrote {output}: {len(program.layers):,} layers, {duration(program)}; {size:,} bytes")
     screen.emit(
         {
             "net": str(net),

@@ -24,6 +24,7 @@ from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
 from snnc.models.data.dataset import shuffled
 from snnc.program import CompiledNetwork, Program
 from snnc.program.net import load as load_program
+from snnc.program.network import only
 from snnc.program.nir import is_nir, load_nir
 
 # What the functions of the API take as data.
@@ -242,12 +243,5 @@ def spiking(program: CompiledNetwork | str | Path, command: str, advice: str) ->
         FormatError: The file cannot be read.
         OptionError: It is of sigma-delta neurons.
     """
-    network = as_program(program)
-    if not isinstance(network, Program):
-        raise OptionError(
-            f"{command} is for networks of integrate-and-fire neurons",
-            where=str(program) if isinstance(program, str | Path) else "program",
-            found=f"one of {network.wording.neurons}",
-            advice=advice,
-        )
-    return network
+    where = str(program) if isinstance(program, str | Path) else "program"
+    return only(Program, as_program(program), command, where=where, advice=advice)

@@ -147,7 +147,8 @@ def synapse_form(synapse: Synapse) -> Form:
     }
 
 
-def _spiking(form: Mapping[str, Any]) -> Program:
+def spiking_from_form(form: Mapping[str, Any]) -> Program:
+    """Return the network of integrate-and-fire neurons that a form describes; see :func:`from_form`."""
     return Program(
         timesteps=form["timesteps"],
         lead=form.get("lead", 0),
@@ -161,7 +162,7 @@ def _sigma_delta(form: Mapping[str, Any]) -> SigmaDeltaProgram:
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any]], CompiledNetwork]] = {
-    Program.neuron: _spiking,
+    Program.neuron: spiking_from_form,
     SigmaDeltaProgram.neuron: _sigma_delta,
 }
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.errors import OptionError
 from snnc.program.coding import InputCoding
 from snnc.program.layer import NeuronLayer, Synapse
 from snnc.program.provenance import AnnLayer, Provenance
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # The module whose ``save`` writes a network. It reads and writes networks, so that it lies above them: it is named and
 # not imported, and found by whoever saves, even a process that unpickled a network and imported nothing else.
 _FILE_FORMAT = "snnc.program.net"
+
+NetworkOfKind = TypeVar("NetworkOfKind", bound="CompiledNetwork")
 
 
 @dataclass(frozen=True)
@@ -185,3 +188,26 @@ class CompiledNetwork(ABC):
     def save(self, path: str | Path) -> None:
         """Write the .net file; see :func:`snnc.program.net.save`."""
         importlib.import_module(_FILE_FORMAT).save(self, path)
+
+
+def only(kind: type[NetworkOfKind], network: CompiledNetwork, task: str, *, where: str, advice: str) -> NetworkOfKind:
+    """Return a network, for what is there for one kind of neuron alone.
+
+    Args:
+        kind: The class of networks of that kind.
+        network: Any network.
+        task: What it is for.
+        where: What users know the network by: its file, or what it is given as.
+        advice: What to do with another.
+
+    Raises:
+        OptionError: Its neurons are of another kind.
+    """
+    if not isinstance(network, kind):
+        raise OptionError(
+            f"{task} is for networks of {kind.wording.neurons}",
+            where=where,
+            found=f"one of {network.wording.neurons}",
+            advice=advice,
+        )
+    return network

@@ -87,16 +87,27 @@ def significant(digits: int) -> Callable[[float], str]:
 
 
 @singledispatch
+def duration(program: CompiledNetwork) -> str:
+    """Return what says how long a network looks at a sample: ``T = 8``."""
+    return f"T = {program.timesteps}"
+
+
+@duration.register
+def _(program: SigmaDeltaProgram) -> str:
+    # Such a network has no T.
+    return f"sigma-delta neurons, {program.timesteps:,} steps a sample"
+
+
+@singledispatch
 def timing(program: CompiledNetwork) -> str:
     """Return ``T = 8, lead 4, 13 steps a sample, 110 until its result``; no lead where there is none."""
     lead = f", lead {program.lead:,}" if program.lead else ""
-    return f"T = {program.timesteps}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
+    return f"{duration(program)}{lead}, {program.interval:,} steps a sample, {program.latency:,} until its result"
 
 
 @timing.register
 def _(program: SigmaDeltaProgram) -> str:
-    # Such a network has no T.
-    return f"sigma-delta neurons, {program.timesteps:,} steps a sample"
+    return duration(program)
 
 
 def figures(values: Mapping[str, int | float | str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 
 from snnc.common.errors import FormatError, first_line
-from snnc.program.form import from_form
+from snnc.program.form import from_form, spiking_from_form
 from snnc.program.net.fields import GROUP, LAYERS, Fields
 from snnc.program.net.hdf5_safety import Admitted, check_plain_file
 from snnc.program.net.head import read_head
@@ -16,8 +16,7 @@ from snnc.program.net.layers import SpikingLayers
 from snnc.program.net.sigma_delta import SIGMA_DELTA_VERSION, read_sigma_delta
 from snnc.program.net.writer import FORMAT_VERSION
 from snnc.program.network import CompiledNetwork
-from snnc.program.program import Program
-from snnc.program.targets import INTEGRATE_AND_FIRE, get_target
+from snnc.program.targets import get_target
 from snnc.program.validate import validate
 
 
@@ -85,9 +84,8 @@ def _spiking(own: Fields, netx: Fields, name: str) -> CompiledNetwork:
     form = read_head(own, "timesteps", "lead")
     layers = SpikingLayers(own.group("layers"), netx, tuple(form["coding"]["shape"]), form["lead"])
     own.finish()
-    program = from_form({**form, "neuron": INTEGRATE_AND_FIRE, "layers": layers.forms})
+    program = spiking_from_form({**form, "layers": layers.forms})
     validate(program, name)
-    assert isinstance(program, Program)
     layers.finish((program.layers[each] for each in layers.on_chain), get_target(program.target))
     if program.chain != layers.on_chain:
         raise own.error(

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from snnc.common.errors import FormatError, SnncError, first_line
-from snnc.program.form import from_form
+from snnc.program.form import spiking_from_form
 from snnc.program.nir.description import described
 from snnc.program.nir.export import nir_graph
 from snnc.program.nir.layout import KEY, VERSION, check_nir_file, looks_like_nir, nir_form, nir_package
@@ -119,9 +119,8 @@ def load_nir(path: str | Path) -> Program:
                 found=f"version {head['format_version']}",
                 advice="update snnc",
             )
-        program = from_form(rebuilt(graph, head))
+        program = spiking_from_form(rebuilt(graph, head))
         validate(program, name)
-        assert isinstance(program, Program)
         changed = difference(graph, nir_graph(program, nir_form(head["form"])))
     except SnncError:
         raise

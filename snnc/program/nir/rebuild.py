@@ -13,7 +13,6 @@ from snnc.program.form import PER_CHANNEL, WINDOW, Form
 from snnc.program.layer import Entries
 from snnc.program.nir.description import described
 from snnc.program.nir.layout import HALF, synapse_weight
-from snnc.program.targets import INTEGRATE_AND_FIRE
 
 __all__ = ["rebuilt"]
 
@@ -22,7 +21,7 @@ EXPONENT_MAXIMUM = 31
 
 
 def rebuilt(graph: Any, head: Mapping[str, Any]) -> Form:
-    """Return the program's form.
+    """Return the program's form; its neurons integrate and fire.
 
     Args:
         graph: A ``nir.NIRGraph``.
@@ -33,7 +32,6 @@ def rebuilt(graph: Any, head: Mapping[str, Any]) -> Form:
     """
     return {
         **head,
-        "neuron": INTEGRATE_AND_FIRE,
         "coding": {
             **head["coding"],
             "shape": [int(each) for each in graph.nodes["input"].input_type["input"]],
