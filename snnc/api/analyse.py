@@ -56,14 +56,8 @@ def validate(call: _ValidateCall) -> Validation:
         as_program(program),
         as_module(model, arch=call.arch, trust=call.trust),
         dataset,
-        lava=call.lava,
-        lava_samples=call.lava_samples,
-        lava_models=call.lava_models,
-        workers=call.workers,
-        cluster=call.cluster,
-        lava_timeout=call.lava_timeout,
+        call,
         device=chosen_device(call.device),
-        memory=call.memory,
         progress=progress_of(call.progress),
     )
 

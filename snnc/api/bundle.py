@@ -13,7 +13,7 @@ from snnc.inputs.data import Data, evaluation_data, input_levels, spiking
 from snnc.program import CompiledNetwork
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle
-from snnc.runtime.options import BundleOptions
+from snnc.runtime.options import BundleOptions, RunOptions
 
 # What a packed tar archive may be called: a laboratory has to know what to unpack it with.
 _SUFFIXES = (".tar.gz", ".tgz")
@@ -78,15 +78,8 @@ def bundle(call: _BundleCall) -> Bundle:
     dataset = evaluation_data(call.data, call.samples)
     levels = input_levels(network, dataset)
     told.begin("running on sim", len(dataset))
-    expected = run_levels(
-        network,
-        levels.values,
-        "sim",
-        record=True,
-        device=chosen_device(call.device),
-        memory=call.memory,
-        progress=told,
-    )
+    simulated = RunOptions(record=True, memory=call.memory)
+    expected = run_levels(network, levels.values, simulated, device=chosen_device(call.device), progress=told)
     told.begin("packing")
     write_bundle(network, levels.values, expected, call.path, data=dataset.name, labels=dataset.labels)
     spikes = sum(int(counts.sum()) for counts in expected.spike_counts)

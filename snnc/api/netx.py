@@ -98,12 +98,8 @@ def run_on(
         network,
         given.values,
         netx_schedule(network, given, options),
-        options.backend,
-        input_bits=options.input_bits,
+        options,
         record=record,
-        batch_size=options.batch_size,
-        lava_models=options.lava_models,
-        memory=options.memory,
         progress=progress,
     )
 

@@ -176,8 +176,10 @@ def _compare(program: CompiledNetwork, data: Dataset, steps: Steps) -> Agreement
     from snnc.inputs.data import input_levels
     from snnc.runtime.agreement import compare_runs
     from snnc.runtime.backends import run_levels
+    from snnc.runtime.options import RunOptions
 
     levels = input_levels(program, data).values
-    reference = run_levels(program, levels, "sim", record=True)
-    found = run_levels(program, levels, "lava", record=True, progress=PartOf(steps, says=False))
+    reference = run_levels(program, levels, RunOptions(record=True))
+    lava = RunOptions(backend="lava", record=True)
+    found = run_levels(program, levels, lava, progress=PartOf(steps, says=False))
     return compare_runs(program, reference, found)

@@ -242,7 +242,7 @@ def test_validation_runs_lava_where_it_is_installed(network: nn.Module, program:
 def test_lava_that_differs_is_told(network: nn.Module, program: snnc.Program, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    def differing(program: snnc.Program, levels: Any, **_: Any) -> snnc.RunResult:
+    def differing(program: snnc.Program, levels: Any, *_: Any, **__: Any) -> snnc.RunResult:
         result = snnc.run(program, TEST, samples=len(levels), record=True)
         assert result.spikes is not None
         spikes = [each.copy() for each in result.spikes]

@@ -21,6 +21,7 @@ from snnc.reporting import wording
 from snnc.reporting.program import program_json
 from snnc.runtime.agreement import count_overflows
 from snnc.runtime.backends import run_levels
+from snnc.runtime.options import RunOptions
 from snnc.runtime.simulator import Simulator
 
 DATA = Path(__file__).parents[1] / "data"
@@ -191,8 +192,8 @@ def test_overflows_are_counted_for_backends_that_cannot_see_them(monkeypatch: py
 def test_an_overflow_on_lava_is_told() -> None:
     program = overflowing()
     levels = program.coding.levels(snnc.load_data("digits", split="test").take(2).images / 16)
-    simulated = run_levels(program, levels, "sim", record=True)
-    found = run_levels(program, levels, "lava", record=True)
+    simulated = run_levels(program, levels, RunOptions(record=True))
+    found = run_levels(program, levels, RunOptions(backend="lava", record=True))
     assert found.wraps == simulated.wraps and any(found.wraps or ())
     assert_equal_results(simulated, found)
 
@@ -252,4 +253,6 @@ def test_lava_leaves_24_bits_as_the_simulator_does(inputs: int, weight: int, tim
     levels[1] = 254
     simulated = Simulator(program).run(levels, record=True)
     for models in ("fast", "stock"):
-        assert_equal_results(simulated, run_levels(program, levels, "lava", record=True, lava_models=models))
+        assert_equal_results(
+            simulated, run_levels(program, levels, RunOptions(backend="lava", record=True, lava_models=models))
+        )

@@ -15,6 +15,7 @@ from support.branching import branching
 from support.programs import levels_for
 
 from snnc.runtime.lava import run_lava
+from snnc.runtime.options import LavaOptions
 from snnc.runtime.resumable import ResumableRun
 from snnc.runtime.simulator import Simulator
 
@@ -77,8 +78,8 @@ def test_lava_keeps_nothing_of_what_it_ran(models: str, images: int, networks: i
     program = branching()
     levels = np.resize(levels_for(program, 50), (images, *program.coding.shape))
     size = images // networks
-    run_lava(program, levels[:size], models=models)
+    run_lava(program, levels[:size], LavaOptions(lava_models=models))
     before = Held.now()
     for start in range(0, images, size):
-        run_lava(program, levels[start : start + size], models=models)
+        run_lava(program, levels[start : start + size], LavaOptions(lava_models=models))
     Held.now().assert_no_more_than(before)

@@ -18,6 +18,7 @@ from support.reference import arriving
 from torch import nn
 
 import snnc
+from snnc.analysis.options import ValidateOptions
 from snnc.analysis.validation import validate_program
 from snnc.cli.entry import main
 from snnc.models.data import Dataset
@@ -110,7 +111,7 @@ def test_validation_compares_what_has_a_counterpart(pooling: str) -> None:
     data: Dataset = snnc.load_data("digits", split="test").take(30)
     program = snnc.compile(module, data, timesteps=64, max_pool=pooling)
     assert any(layer.memoryless for layer in program.layers) == (pooling == "or")
-    validation = validate_program(program, module, data, lava=False)
+    validation = validate_program(program, module, data, ValidateOptions(lava=False))
     names = [layer.name for layer in validation.layers]
     assert len(names) >= 3 and names[-1] == program.readout.name
     # The output is the sum of both linear layers, before the softmax: one of them alone would not correlate.

@@ -24,6 +24,7 @@ from snnc.common.errors import BackendError, OptionError
 from snnc.common.progress import Unheard
 from snnc.runtime.lava import run_lava, workers
 from snnc.runtime.lava.network import LavaNetwork, open_network
+from snnc.runtime.options import LavaOptions
 
 pytestmark = [pytest.mark.lava, pytest.mark.timeout(280)]
 # How often each is tried: in the suite, and for `make reliability`.
@@ -41,7 +42,7 @@ def nothing_left() -> Iterator[None]:
     """No process, thread or file handle is left of what a test did."""
     # What Lava opens once for all networks is opened.
     program = branching()
-    run_lava(program, levels_for(program, 1), models="stock")
+    run_lava(program, levels_for(program, 1), LavaOptions(lava_models="stock"))
     before = (children(), threading.active_count(), handles())
     yield
     assert (children(), threading.active_count(), handles()) == before
@@ -175,7 +176,7 @@ def test_a_worker_that_dies_or_hangs_is_noticed(
             threading.Timer(wait, strike_one).start()
 
     with pytest.raises(BackendError, match=message):
-        run_lava(program, levels, workers=2, timeout=90, progress=Strikes())
+        run_lava(program, levels, LavaOptions(workers=2, lava_timeout=90), progress=Strikes())
     deadline = time.monotonic() + PATIENCE
     while (left := workers_of_this_process()) and struck[0] in left and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -201,4 +202,4 @@ def test_the_command_says_in_a_line_what_happened(command: Callable[..., str]) -
 def test_a_timeout_has_to_be_positive(seconds: float) -> None:
     program = branching()
     with pytest.raises(OptionError, match="lava timeout: is out of range"):
-        run_lava(program, levels_for(program, 1), timeout=seconds)
+        run_lava(program, levels_for(program, 1), LavaOptions(lava_timeout=seconds))

@@ -23,6 +23,7 @@ from snnc.compiler.pipeline import compile_module
 from snnc.program import Gate, Program, Scaled
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.network import open_network
+from snnc.runtime.options import LavaOptions
 from snnc.runtime.simulator import Simulator
 
 
@@ -106,7 +107,7 @@ def test_workers_give_what_one_network_gives(monkeypatch: pytest.MonkeyPatch) ->
     program = led(4, 2)
     levels = levels_for(program, 5)
     heard = Heard()
-    found = run_lava(program, levels, workers=2, progress=heard)
+    found = run_lava(program, levels, LavaOptions(workers=2), progress=heard)
     expected = Simulator(program).run(levels, record=True)
     assert np.array_equal(found.readout, expected.readout)
     assert all(map(np.array_equal, found.spikes or (), expected.spikes or ()))

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from snnc.common.progress import Unheard, about, long_run
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.stream import Pace, mean_pace, piece_size
 from snnc.runtime.lava.workers import no_complaints_when_interrupted
+from snnc.runtime.options import LavaOptions
 from snnc.runtime.result import join_results, pieces
 from snnc.runtime.simulator import Simulator
 
@@ -110,7 +112,7 @@ def test_only_long_runs_are_told_of() -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"models": "quick"}, "lava models: unknown models .*fast or stock.*'quick'"),
+        ({"lava_models": "quick"}, "lava models: unknown models .*fast or stock.*'quick'"),
         ({"workers": 0}, "workers: is too small"),
         ({"cluster": "slurm"}, "cluster: cannot be understood .*dask:ADDRESS"),
         ({"cluster": "dask"}, "cluster: cannot be understood"),
@@ -119,7 +121,7 @@ def test_only_long_runs_are_told_of() -> None:
 def test_options_that_mean_nothing_are_refused(options: dict[str, object], match: str) -> None:
     program = branching()
     with pytest.raises(OptionError, match=match):
-        run_lava(program, levels_for(program, 1), **options)  # type: ignore[arg-type]
+        run_lava(program, levels_for(program, 1), LavaOptions(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("cluster", "package"), [("dask:tcp://127.0.0.1:1", "distributed"), ("ray", "ray")])
@@ -129,7 +131,7 @@ def test_a_cluster_that_cannot_be_used_is_an_error_of_one_line(cluster: str, pac
     program = branching()
     missing = importlib.util.find_spec(package) is None
     with pytest.raises(BackendError, match="is not installed" if missing else "does not answer") as caught:
-        run_lava(program, levels_for(program, 1), cluster=cluster)
+        run_lava(program, levels_for(program, 1), LavaOptions(cluster=cluster))
     assert "\n" not in str(caught.value)
 
 
@@ -146,8 +148,8 @@ def test_a_worker_that_may_start_nothing_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
     program = branching()
     with pytest.raises(BackendError, match="this worker may not start any; choose the fast models"):
-        run_lava(program, levels_for(program, 1), models="stock")
-    assert run_lava(program, levels_for(program, 1), models="fast").samples == 1
+        run_lava(program, levels_for(program, 1), LavaOptions(lava_models="stock"))
+    assert run_lava(program, levels_for(program, 1), LavaOptions(lava_models="fast")).samples == 1
 
 
 @pytest.mark.lava
@@ -167,9 +169,9 @@ def test_both_kinds_of_models_by_name(capsys: pytest.CaptureFixture[str]) -> Non
 def test_validation_with_models_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def run(*arguments: object, models: str, **options: object) -> snnc.RunResult:
-        asked.append(models)
-        return run_lava(*arguments, models=models, **options)  # type: ignore[arg-type]
+    def run(program: snnc.Program, levels: np.ndarray, options: LavaOptions, **others: Any) -> snnc.RunResult:
+        asked.append(options.lava_models)
+        return run_lava(program, levels, options, **others)
 
     monkeypatch.setattr("snnc.analysis.validation.validate.run_lava", run)
     data = np.load(DATA / "mnist.npz")

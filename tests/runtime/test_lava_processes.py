@@ -23,6 +23,7 @@ from support.runs import assert_equal_results
 from snnc.runtime.lava import run_lava
 from snnc.runtime.lava.network import LavaNetwork, open_network
 from snnc.runtime.lava.workers import joblib_backend
+from snnc.runtime.options import LavaOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 # Time in which a command on a busy machine gets to its first sample, and in which it has to end.
@@ -88,7 +89,7 @@ def test_workers_give_what_one_network_gives(monkeypatch: pytest.MonkeyPatch, mo
     program = branching()
     levels = levels_for(program, 5)
     heard = Heard()
-    found = run_lava(program, levels, models=models, workers=2, progress=heard)
+    found = run_lava(program, levels, LavaOptions(lava_models=models, workers=2), progress=heard)
     assert_equal_results(run_lava(program, levels), found)
     assert heard.done == sorted(heard.done) and heard.done[:2] == [1, 2] and heard.done[-1] == 5
     assert [text is not None and "for 5 samples" in text for text in heard.said] == [True]
@@ -99,7 +100,7 @@ def test_workers_give_what_one_network_gives(monkeypatch: pytest.MonkeyPatch, mo
 def test_more_workers_than_samples() -> None:
     program = branching()
     levels = levels_for(program, 1)
-    assert_equal_results(run_lava(program, levels), run_lava(program, levels, workers=2))
+    assert_equal_results(run_lava(program, levels), run_lava(program, levels, LavaOptions(workers=2)))
 
 
 def descendants(pid: int) -> dict[int, str]:

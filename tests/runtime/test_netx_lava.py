@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from snnc.program.netx import NetxNetwork, load_netx
 from snnc.program.netx.blocks import loihi_dense_weights
 from snnc.runtime.backends import run_netx
 from snnc.runtime.netx import NetxResult, NetxSchedule, NetxSimulator
+from snnc.runtime.options import NetxRunOptions
 
 pytestmark = pytest.mark.lava
 
@@ -96,10 +98,10 @@ def assert_same(
     path: Path, network: NetxNetwork, values: np.ndarray, schedule: NetxSchedule, models: str, input_bits: int = 0
 ) -> None:
     record = range(len(network.blocks))
-    expected = run_netx(
-        path, network, values, schedule, "lava", input_bits=input_bits, record=record, lava_models=models
-    )
-    found = run_netx(path, network, values, schedule, input_bits=input_bits, record=record)
+    options = NetxRunOptions(input_bits=input_bits)
+    on_lava = replace(options, backend="lava", lava_models=models)
+    expected = run_netx(path, network, values, schedule, on_lava, record=record)
+    found = run_netx(path, network, values, schedule, options, record=record)
     for index in record:
         assert np.array_equal(found.spikes[index], expected.spikes[index]), network.blocks[index].name
         assert np.array_equal(found.spike_counts[index], expected.spike_counts[index])
@@ -202,5 +204,5 @@ def test_a_matrix_of_zeros_alone_is_lavas_to_refuse(tmp_path: Path) -> None:
     assert any("all weights are 0" in note for note in network.notes)
     values, schedule = np.ones((1, 4, 3), int), NetxSchedule.of(network, 4)
     with np.errstate(divide="ignore"), pytest.raises(BackendError, match="Lava failed"):
-        run_netx(path, network, values, schedule, "lava")
+        run_netx(path, network, values, schedule, NetxRunOptions(backend="lava"))
     assert run_netx(path, network, values, schedule).counts.shape == (1, 2)

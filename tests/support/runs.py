@@ -6,6 +6,7 @@ import numpy as np
 
 from snnc.program import Program
 from snnc.runtime.lava import LAVA_MODELS, run_lava
+from snnc.runtime.options import LavaOptions
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 
@@ -16,7 +17,7 @@ def assert_equal_runs(program: Program, levels: np.ndarray, models: tuple[str, .
     assert simulated.wraps is not None and not any(simulated.wraps)
     assert simulated.spikes is not None
     for each in models:
-        assert_equal_results(simulated, run_lava(program, levels, models=each))
+        assert_equal_results(simulated, run_lava(program, levels, LavaOptions(lava_models=each)))
     return int(sum(spikes.sum() for spikes in simulated.spikes))
 
 

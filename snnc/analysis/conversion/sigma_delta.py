@@ -10,6 +10,7 @@ import torch
 from snnc.analysis.conversion.measured import Common, ConversionReport, Measurement
 from snnc.analysis.conversion.passes import ANN, Predictions, Stages
 from snnc.analysis.diagnosis import Finding, Stage
+from snnc.analysis.options import ValidateOptions
 from snnc.analysis.thresholds.measure import check_layers
 from snnc.analysis.validation import LayerComparison, Validation, validate_program
 from snnc.common.progress import PartOf
@@ -154,9 +155,8 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
             self.program,
             self.module,
             self.dataset,
-            lava=False,
+            ValidateOptions(lava=False, memory=self.memory),
             device=self.device,
-            memory=self.memory,
             watch=self.add,
             progress=PartOf(self.progress),
         )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from snnc.analysis.options import ValidateOptions
 from snnc.analysis.validation.pairs import LayerComparison, LayerStatistics, Pair, PairedRuns
 from snnc.analysis.validation.sigma_delta import SigmaDeltaPairedRuns
 from snnc.analysis.validation.spiking import SpikingPairedRuns
@@ -103,15 +104,9 @@ def validate_program(
     program: CompiledNetwork,
     module: nn.Module,
     dataset: Dataset,
+    options: ValidateOptions = ValidateOptions(),
     *,
-    lava: bool | None = None,
-    lava_samples: int = 10,
-    lava_models: str | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    lava_timeout: float | None = None,
     device: str | torch.device = "cpu",
-    memory: int | None = None,
     watch: Callable[[Pair], None] | None = None,
     progress: Progress = Unheard(),
 ) -> Validation:
@@ -123,33 +118,27 @@ def validate_program(
         program: The program.
         module: The network that it was compiled from.
         dataset: At least one sample.
-        lava: Whether to run Lava; None: if it is installed.
-        lava_samples: How many samples Lava runs, at least 1.
-        lava_models: As for :func:`snnc.run`.
-        workers: As for :func:`snnc.run`.
-        cluster: As for :func:`snnc.run`.
-        lava_timeout: As for :func:`snnc.run`.
+        options: How to compare them; what decides ``module``, ``dataset`` and ``device`` counts no more.
         device: Where the simulator computes, as torch names it.
-        memory: Bytes that it may take for what it computes at once; None: what is fastest.
         watch: Told of each batch as both have run it.
         progress: Told what is compared, how many samples are done, and how long Lava will take.
 
     Raises:
-        BackendError: ``lava`` is True and Lava is not installed.
-        OptionError: ``lava_samples`` is below 1, or an option for Lava has a value that it cannot have.
+        BackendError: ``options.lava`` is True and Lava is not installed.
+        OptionError: ``options.lava_samples`` is below 1, or an option for Lava has a value that it cannot have.
         DataError: The data do not fit the network.
         ModelError: The module has another number of outputs than the program.
     """
-    if lava_samples < 1:
-        raise OptionError("is too small", where="lava samples", expected="at least 1", found=str(lava_samples))
+    if options.lava_samples < 1:
+        raise OptionError("is too small", where="lava samples", expected="at least 1", found=str(options.lava_samples))
     notes = []
-    missing = lava_available() if lava is not False else None
-    if lava and missing:
+    missing = lava_available() if options.lava is not False else None
+    if options.lava and missing:
         raise BackendError(f"the lava backend cannot run: {missing}")
     if missing:
         notes.append(f"Lava was not run: {missing}")
     levels = input_levels(program, dataset)
-    runs = paired_runs(program, module, device=device, memory=memory)
+    runs = paired_runs(program, module, device=device, memory=options.memory)
     notes += runs.notes
     comparison = _Comparison(program, runs)
     progress.begin("comparing ANN and sim", len(dataset))
@@ -162,20 +151,11 @@ def validate_program(
         done += len(chunk)
         progress.advance(done)
     agreement = None
-    if lava is not False and not missing:
-        first = levels.values[:lava_samples]
+    if options.lava is not False and not missing:
+        first = levels.values[: options.lava_samples]
         reference = runs.simulate(first)
         progress.begin("comparing sim and Lava", len(first))
-        found = run_lava(
-            program,
-            first,
-            models=lava_models,
-            workers=workers,
-            cluster=cluster,
-            timeout=lava_timeout,
-            record=True,
-            progress=progress,
-        )
+        found = run_lava(program, first, options, record=True, progress=progress)
         agreement = compare_runs(program, reference, found)
     return Validation(
         samples=len(dataset),

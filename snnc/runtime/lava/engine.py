@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from snnc.common.errors import OptionError
 from snnc.runtime.lava.offspring import end_offspring, offspring
 from snnc.runtime.lava.population import Process
+from snnc.runtime.options import LavaModels, LavaOptions
 
-LavaModels = Literal["fast", "stock"]
 LAVA_MODELS: tuple[LavaModels, ...] = get_args(LavaModels)
 DEFAULT_MODELS: LavaModels = "fast"
 
@@ -38,24 +38,35 @@ class LavaRun:
     """How samples run on Lava, whatever the network.
 
     Attributes:
-        models: What computes: ``fast`` (our process models, in one process) or ``stock`` (Lava's, in as many processes
-            as the network has). The result is the same.
-        workers: How many networks run side by side, each on its share of the samples; None: one, or as many as a
-            cluster has room for. The result is the same.
-        cluster: Where workers run: None (this machine), ``dask:ADDRESS`` or ``ray``, ``ray:ADDRESS``.
-        timeout: Seconds that a network may take to start, and for a sample, before the run ends since a process of it
-            hangs. A process that has ended is noticed within a second.
+        options: As the user chose. A process that has ended is noticed within a second, whatever the timeout.
         record: Whether everything that neurons send is kept in the result.
 
     Raises:
         OptionError: There are no such models, or a number is out of range.
     """
 
-    models: str = DEFAULT_MODELS
-    workers: int | None = None
-    cluster: str | None = None
-    timeout: float = DEFAULT_TIMEOUT
-    record: bool = True
+    options: LavaOptions
+    record: bool
+
+    @property
+    def models(self) -> str:
+        """What computes: ``fast`` (in one process) or ``stock`` (in as many processes as the network has)."""
+        return self.options.lava_models or DEFAULT_MODELS
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a network may take to start, and for a sample."""
+        return DEFAULT_TIMEOUT if self.options.lava_timeout is None else self.options.lava_timeout
+
+    @property
+    def workers(self) -> int | None:
+        """How many networks run side by side; None: one, or as many as a cluster has room for."""
+        return self.options.workers
+
+    @property
+    def cluster(self) -> str | None:
+        """Where workers run; None: on this machine."""
+        return self.options.cluster
 
     def __post_init__(self) -> None:
         check_models(self.models)

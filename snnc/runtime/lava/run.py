@@ -7,22 +7,21 @@ from functools import singledispatch
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.options import taken
 from snnc.common.progress import Progress, Unheard
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
-from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT, LavaRun
+from snnc.runtime.lava.engine import LavaRun
 from snnc.runtime.lava.sigma_delta import run_sigma_delta
 from snnc.runtime.lava.stream import run_here
+from snnc.runtime.options import LavaOptions
 from snnc.runtime.result import RunResult, check_levels
 
 
 def run_lava(
     program: CompiledNetwork,
     levels: NDArray[np.uint8],
+    options: LavaOptions = LavaOptions(),
     *,
-    models: str | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    timeout: float | None = None,
     record: bool = True,
     progress: Progress = Unheard(),
 ) -> RunResult:
@@ -31,10 +30,7 @@ def run_lava(
     Args:
         program: The program.
         levels: Input levels, (samples, *input shape).
-        models: What computes: ``fast`` or ``stock``; None: ``fast``. This and the rest as in :class:`LavaRun`.
-        workers: How many networks run side by side.
-        cluster: Where workers run.
-        timeout: Seconds that a network may take to start, and for a sample; None: 600.
+        options: How Lava runs; other options than these do not count.
         record: Keep every spike in the result.
         progress: Told how many samples are done, and once, after the first ones, how long the others will take.
 
@@ -47,8 +43,7 @@ def run_lava(
         OptionError: There are no such models, workers or clusters.
         DataError: There are no samples, or their shape does not fit.
     """
-    seconds = DEFAULT_TIMEOUT if timeout is None else timeout
-    how = LavaRun(models or DEFAULT_MODELS, workers, cluster, seconds, record)
+    how = LavaRun(taken(LavaOptions, options), record)
     check_levels(program.coding, levels)
     return _run(program, levels, how, progress)
 
