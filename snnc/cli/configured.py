@@ -103,7 +103,7 @@ def is_from_file(context: typer.Context, name: str) -> bool:
 
 
 def is_typed(context: typer.Context, name: str) -> bool:
-    """Whether a parameter stands on the command line, be its value the usual one or not."""
+    """Return whether a parameter stands on the command line, even with its usual value."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 

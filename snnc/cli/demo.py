@@ -60,8 +60,8 @@ def demo_command(
     """Train, compile, run and compare a small network.
 
     Trains a small CNN on scikit-learn's digits (30 epochs, seconds), compiles it with T = 8, runs all test images on
-    the simulator and some on Lava. Leaves digits.pt and digits.net behind. Ends with exit code 1 if sim and Lava
-    differ in any spike or readout.
+    the simulator and some on Lava. Leaves digits.pt and digits.net. Ends with exit code 1 if sim and Lava differ in
+    any spike or readout.
     """
     if lava_samples < 1:
         raise OptionError("is too small", where="--lava-samples", expected="at least 1", found=str(lava_samples))

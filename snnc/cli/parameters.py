@@ -122,7 +122,7 @@ class OptionCommand(TyperCommand):
     """A command whose help groups options by their panels, and which takes former names of options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse; a flag by its former name is that by its name."""
+        """Parse arguments, with each former name of a flag as its present one."""
         return super().parse_args(ctx, own_names(self, args))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -23,7 +23,7 @@ from snnc.program import InputCoding
 from snnc.program.coding import LEVELS
 from snnc.program.targets import Target
 
-# The way of each maximum pooling of a traced network, given how data become input, and calibration levels.
+# The way of each maximum pooling of a traced network, given the coding of the input and calibration levels.
 ChooseWays = Callable[[Graph, InputCoding, NDArray[np.uint8]], MaxPoolingChoices]
 
 
@@ -33,7 +33,7 @@ class Front:
 
     Attributes:
         traced: The network as it was traced.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         levels: Calibration data as input levels, (samples, *input shape).
         pooling: How each maximum pooling is written.
         graph: Spiking layers with aligned paths and profiles; it takes levels.

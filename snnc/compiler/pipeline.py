@@ -187,7 +187,7 @@ def threshold_pass(
     Args:
         options: What to make.
         levels: Calibration data as input levels, (samples, *input shape).
-        coding: How they become input.
+        coding: How they become the first layer's input.
         judge: Decides between candidates.
     """
     if options.threshold == AUTOMATIC:

@@ -47,7 +47,7 @@ def trainable_graph(traced: Graph) -> Graph:
             raise UnsupportedError(
                 "the maximum of something else than activations cannot be trained as one of spikes",
                 where=node.where,
-                expected="maximum pooling right behind, or right before, an activation",
+                expected="maximum pooling right after, or right before, an activation",
                 advice="put a ReLU there, or take average pooling",
             )
     for node in graph.of_kind(ReLU):

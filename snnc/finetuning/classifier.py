@@ -147,7 +147,7 @@ class SpikingClassifier(Classifier):
             return self.logits(images).float()
 
     def loss(self, images: Tensor, answers: Tensor, labels: Tensor, batch_size: int) -> Tensor:
-        """Return cross entropy and divergence from the teacher.
+        """Return the cross entropy and divergence from the teacher.
 
         Both are divided by the size of the whole batch: gradients of the processes then add up.
         """

@@ -194,7 +194,7 @@ def _layers(network: SpikingNetwork) -> list[tuple[IntegrateAndFire | None, list
         depths[key] = max(depths[each] for each in sources) + isinstance(parts[key], IntegrateAndFire)
 
     def feeding(key: str, norms: tuple[_Normalization, ...]) -> list[_Synapse]:
-        """Return the synapses behind a value, up to the populations."""
+        """Return the synapses that follow a value, up to the populations."""
         part = parts.get(key)
         if part is None or isinstance(part, IntegrateAndFire):
             return []
@@ -235,7 +235,7 @@ def _sources(key: str, reads: dict[str, list[str]], parts: dict[str, nn.Module])
         else:
             kind = "a sum" if isinstance(part, Sum) else type(part).__name__
             raise UnsupportedError(
-                f"{kind} without an activation behind it, whose reader cannot be rounded in training",
+                f"{kind} without an activation after it, whose reader cannot be rounded in training",
                 where=key.replace("/", "."),
                 expected="layers that read activations, perhaps pooled or concatenated",
                 advice="leave --quantize out",

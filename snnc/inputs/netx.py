@@ -104,7 +104,7 @@ def netx_input(
 def _arrays(
     data: Dataset | str | Path | NDArray[Any], samples: int | None
 ) -> tuple[str, NDArray[Any], NDArray[np.int64] | None, float, tuple[str, ...] | None]:
-    """Return name, images, labels, unit and classes."""
+    """Return the name, images, labels, unit and classes."""
     if isinstance(data, str | Path) and npz.matches(str(data), Path()):
         images, labels = npz.read_arrays(str(data), "test")
         if labels is not None:

@@ -168,7 +168,7 @@ class Safety:
         proven: Whether no input whatever can make its membrane potential overflow, or fire while its gate silences it.
         margin: How many times as far as on the calibration data its potential can go before it overflows or the gate
             fails; infinity where it stays at 0, and None where nothing was measured.
-        samples: Number of calibration samples behind the margin.
+        samples: Number of calibration samples that the margin rests on.
     """
 
     proven: bool

@@ -180,7 +180,7 @@ class Membrane:
     Attributes:
         proven: (lowest, highest) that any input can cause, by interval arithmetic.
         measured: (lowest, highest) on the calibration samples; None before they were run.
-        samples: Number of calibration samples behind ``measured``.
+        samples: Number of calibration samples that ``measured`` rests on.
     """
 
     proven: tuple[int, int]
@@ -211,7 +211,7 @@ class NeuronLayer(ABC):
 
     @property
     def where(self) -> str:
-        """What errors call it: its modules, or its name where no module stands behind it."""
+        """What errors call it: its modules, or its name where it was made of none."""
         return named_place(self.modules) or self.name
 
     @property

@@ -61,7 +61,7 @@ class CompiledNetwork(ABC):
     Attributes:
         target: Name of the chip, e.g. ``loihi2``.
         timesteps: T, the steps in which a layer gets the input of a sample.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         layers: In topological order; the last one is the readout.
         ann: The ANN's linear layers.
         provenance: Where the network came from.
@@ -157,7 +157,7 @@ class CompiledNetwork(ABC):
         """For each layer the steps that input takes to it, less one: the longest path from the input, counted from 0.
 
         A layer of depth d receives step t of a sample d steps after one of depth 0 does, over whatever path. A layer
-        with lead k makes what lies behind it k steps deeper than one without.
+        with lead k makes what follows it k steps deeper than one without.
         """
         depths: list[int] = []
         for layer in self.layers:

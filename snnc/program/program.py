@@ -31,7 +31,7 @@ class Program(CompiledNetwork):
     Attributes:
         target: Name of the chip, e.g. ``loihi2``.
         timesteps: T, 1..1024.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         layers: In topological order; the last one is the readout.
         ann: The ANN's linear layers.
         provenance: Where it came from.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class SigmaDeltaLayer(NeuronLayer):
     """A population of SigmaDelta neurons, or the readout's Sigma neurons, and the synapse that feeds it.
 
-    No module stands behind the relay that follows the input; shapes include the channel of constants.
+    The relay that follows the input was made of no module; shapes include the channel of constants.
 
     Attributes:
         name: As in :class:`NeuronLayer`, and so are ``modules`` and ``shape``.

@@ -54,7 +54,7 @@ _WIDTH = 10_000
 
 
 def graph_table(graph: Graph) -> Table[Node]:
-    """Return a row for each node, in topological order: name, operation, inputs, shape and the modules behind it."""
+    """Return a row for each node, in topological order: name, operation, inputs, shape and its modules."""
     return Table(
         (
             column(lambda node: node.name, title="node", key="name", kind="name"),

@@ -31,7 +31,7 @@ def lab_layer_table(result: LabResult) -> Table[_Counts]:
 
 
 def lab_energy_table(result: LabResult) -> Table[_Joules]:
-    """Return measured energy for one sample, where there is one, and below it snnc's estimates."""
+    """Return the measured energy for one sample, where there is one, and below it snnc's estimates."""
     return Table(
         (
             column(lambda row: row[0], title="energy per sample", kind="name"),

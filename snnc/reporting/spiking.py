@@ -112,7 +112,7 @@ class SpikingView(View[Program]):
         )
 
     def box(self, index: int) -> list[str]:
-        """Return threshold and initial potential, and the bits of weights and potential."""
+        """Return the threshold and initial potential, and the bits of weights and potential."""
         layer, target = self.program.layers[index], get_target(self.program.target)
         lines = []
         if layer.threshold is not None and not layer.memoryless:

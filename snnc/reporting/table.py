@@ -2,19 +2,22 @@
 
 A table is its columns and its rows. A row is whatever object the table is about: a layer, a pass, an energy model. A
 column takes one typed value from a row, and says how people see it (a title, a format, a side that it is set to) and by
-which key programs find it. Rich prints a table, the template of the page reads its
-columns, and :meth:`Table.records` makes JSON objects, all of the same values, so that none is written down twice.
+which key programs find it. Rich prints a table, the template of the page reads its columns, and :meth:`Table.records`
+makes JSON objects, all of the same values, so that none is written down twice.
 """
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from rich import box
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -27,6 +30,12 @@ Json = dict[str, object]
 Kind = Literal["text", "name", "number"]
 # Parts of a bar: the share of its width, 0..1, and the name of its colour in the page's style sheet.
 Bars = tuple[tuple[float, str], ...]
+
+# Characters between two columns of the terminal.
+_GAP = 2
+# A space that no line is broken at, and where it is meant: between a number and its unit or its sign.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_BOUND = re.compile(r"(?<=\d) (?=%|[nµm]?J\b)|(?<=×) (?=\d)")
 
 
 @dataclass(frozen=True)
@@ -155,22 +164,24 @@ class Table(Generic[Row]):
     legend: str = ""
     sentence: str = ""
 
-    def __rich__(self) -> RenderableType:
-        """Return the table as the terminal shows it, with an empty line above and the legend below."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table as the terminal shows it, with an empty line above and the legend below."""
         shown = plain_table(footer=self.has_totals)
         columns = [each for each in self.columns if each.screen is not None]
-        for each in columns:
-            shown.add_column(
-                each.screen or "",
-                footer=each.total,
-                justify="right" if each.kind == "number" else "left",
-                no_wrap=not each.wrap,
-                min_width=each.width,
-            )
-        for row in self.rows:
-            shown.add_row(*(each.text(row) for each in columns))
-        below: list[RenderableType] = [Text(self.legend, style="dim")] if self.legend else []
-        return Group("", shown, *below, *([self.sentence] if self.sentence else []))
+        texts = [[each.screen or "", *map(each.text, self.rows), each.total] for each in columns]
+        widths = _widths(columns, texts, options.max_width)
+        folded = [[_folded(text, width) for text in each] for each, width in zip(texts, widths, strict=True)]
+        for each, width, (title, *_, total) in zip(columns, widths, folded, strict=True):
+            side: Literal["left", "right"] = "right" if each.kind == "number" else "left"
+            shown.add_column(title, footer=total, justify=side, width=width, no_wrap=not each.wrap)
+        for row in list(zip(*folded, strict=True))[1:-1]:
+            shown.add_row(*row)
+        yield ""
+        yield shown
+        if self.legend:
+            yield Text(self.legend, style="dim")
+        if self.sentence:
+            yield self.sentence
 
     @property
     def has_totals(self) -> bool:
@@ -203,6 +214,44 @@ def plain_table(*, footer: bool = False) -> RichTable:
     return RichTable(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, padding=(0, 1), show_footer=footer
     )
+
+
+def _widths(columns: Sequence[Column[Row]], texts: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return the characters of each column, such that no word is broken where the terminal has room for all of them.
+
+    Args:
+        columns: The columns.
+        texts: Of each column the title, the cells and the total.
+        room: Characters of a line.
+    """
+    widths = [max(each.width or 1, *map(cell_len, cells)) for each, cells in zip(columns, texts, strict=True)]
+    least = []
+    for each, (title, *cells) in zip(columns, texts, strict=True):
+        pieces = [*_words(title), *([word for cell in cells for word in _words(cell)] if each.wrap else cells)]
+        least.append(max(each.width or 1, *map(cell_len, pieces)))
+    room -= _GAP * (len(columns) - 1)
+    while sum(widths) > room:
+        # Words are broken last, and never names: what a line has no room for then is cut off.
+        narrower = [index for index, width in enumerate(widths) if width > least[index]]
+        narrower = narrower or [index for index, width in enumerate(widths) if columns[index].wrap and width > 1]
+        if not narrower:
+            break
+        widest = max(narrower, key=lambda index: widths[index])
+        widths[widest] -= 1
+    return widths
+
+
+def _words(text: str) -> list[str]:
+    """Return what a line may not be broken in: words, and numbers with their units."""
+    return _BOUND.sub(_NO_BREAK, text).split(" ")
+
+
+def _folded(text: str, width: int) -> str:
+    """Return a text in lines of so many characters."""
+    if cell_len(text) <= width:
+        return text
+    lines = textwrap.wrap(_BOUND.sub(_NO_BREAK, text), width, break_on_hyphens=False)
+    return "\n".join(lines).replace(_NO_BREAK, " ")
 
 
 def plain(value: object) -> object:

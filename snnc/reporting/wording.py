@@ -190,7 +190,7 @@ def _(value: Layer) -> str:
 
 
 def modules(value: NeuronLayer) -> str:
-    """Return the modules behind a layer, where its name does not say so."""
+    """Return the modules that a layer was made of, where its name does not say so."""
     return "" if value.modules == (value.name,) else ", ".join(value.modules)
 
 

@@ -170,7 +170,7 @@ def test_bad_input_is_explained_in_one_line(call: Call, made: Path, tmp_path: Pa
     pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 10))
     torch.save(pooled, tmp_path / "pooled.pt")
     error = call(*arguments(made, model=str(tmp_path / "pooled.pt")), code=2)
-    assert error.startswith("error: module 1: ") and "right behind, or right before, an activation" in error
+    assert error.startswith("error: module 1: ") and "right after, or right before, an activation" in error
     call(*arguments(made, "--epochs", 1, "-o", "t1.pt"))
     error = call(*arguments(made, "--distill", 1, model=str(tmp_path / "t1.pt")), code=2)
     assert "--teacher: is missing" in error

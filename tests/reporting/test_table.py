@@ -62,6 +62,25 @@ def test_names_are_never_broken_where_the_terminal_is_narrow() -> None:
     assert any("Saturn of the many rings" in line for line in printed(Table(COLUMNS, ROWS), width=34))
 
 
+def test_no_word_is_broken_or_cut_off_where_the_terminal_has_room_for_each() -> None:
+    def stretch(low: int, high: int) -> str:
+        return f"{low:,} .. {high:,}"
+
+    columns: tuple[Column[Planet], ...] = (
+        column(lambda row: row.name, title="planet, largest first", kind="name"),
+        column(lambda row: row.moons, "{:,} (12 %)".format, title="undiscovered moons", kind="number"),
+        column(lambda row: row.moons, lambda moons: stretch(-moons * 1_000, moons), title="range", kind="number"),
+    )
+    rows = (Planet("Saturn V", 123_892, 0.0), Planet("Io", 1, 0.0))
+    wide = [" ".join(line.split()) for line in printed(Table(columns, rows))]
+    assert "Saturn V 123,892 (12 %) -123,892,000 .. 123,892" in wide
+    lines = printed(Table(columns, rows), width=36)
+    words = {word for line in lines for word in line.split()}
+    assert words >= {"undiscovered", "moons", "planet,", "largest", "first", "123,892", "-123,892,000"}
+    assert any("Saturn V" in line for line in lines) and any("(12 %)" in line for line in lines)
+    assert all(len(line) <= 36 and "…" not in line for line in lines)
+
+
 def test_the_page_has_its_own_titles_and_formats() -> None:
     table = Table(COLUMNS, ROWS)
     assert [each.page for each in table.page_columns] == ["planet", "number", "share", ""]

@@ -154,7 +154,7 @@ class Measurement(ABC, Generic[P, R]):
 
     @abstractmethod
     def replayed_passes(self) -> tuple[PassRecord, ...]:
-        """Return the passes behind the program, as far as they can be run without the data it was calibrated on.
+        """Return the passes that made the program, as far as they can be run without the data it was calibrated on.
 
         Raises:
             ModelError: The model has other layers than the program.

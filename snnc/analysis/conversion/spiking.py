@@ -205,7 +205,7 @@ class SpikingMeasurement(Measurement[Program, Report]):
 
 
 def replayed_passes(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
-    """Return the passes behind a program, as far as they can be run again without the data that it was calibrated on.
+    """Return the passes that made a program, as far as they can be run without the data it was calibrated on.
 
     Thresholds and potentials are the program's own; what corrections made of weights and biases shows in the integers
     alone.

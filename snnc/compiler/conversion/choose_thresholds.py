@@ -155,7 +155,7 @@ class ChooseThresholds(Pass):
 
     Args:
         levels: Calibration data as input levels, (samples, *input shape).
-        coding: How they become input.
+        coding: How they become the first layer's input.
         timesteps: T.
         per_channel: One threshold for each channel instead of one for each layer.
         corrections: Names of the corrections that the layers will get.
@@ -300,7 +300,7 @@ def _is_trained(graph: Graph, timesteps: int) -> bool:
 
 
 def _multiplications(graph: Graph) -> int:
-    """Return of one sample in one step, as if every input fired; at least 1."""
+    """Return the multiplications of one sample in one step, as if every input fired; at least 1."""
     found = 1
     for node in graph:
         if isinstance(node.op, SpikingLayer | Readout):

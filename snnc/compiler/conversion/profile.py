@@ -79,7 +79,7 @@ class ProfileActivations(Pass):
 
 
 def _batch_size(graph: Graph) -> int:
-    """Return samples that are run at once: halved until memory holds what a layer reads, sums and gives of them."""
+    """Return how many samples are run at once: halved until memory holds what a layer reads, sums and gives of them."""
     available = available_memory()
     widest = max(
         2 * math.prod(node.shape) + sum(math.prod(graph[each].shape) for each in node.inputs) for node in graph

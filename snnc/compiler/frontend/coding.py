@@ -100,7 +100,7 @@ def _per_channel(values: tuple[float, ...], channels: int, name: str) -> FloatAr
 
 
 def _grid(raw: NDArray[np.generic]) -> tuple[float, float]:
-    """Return step and origin of the levels for one channel."""
+    """Return the step and origin of the levels for one channel."""
     low, high = float(raw.min()), float(raw.max())
     if low == high:
         return (abs(high) / (LEVELS - 1) or 1.0), 0.0 if high > 0 else high

@@ -33,7 +33,7 @@ class Node:
 
     @property
     def where(self) -> str:
-        """What errors call it: the modules, or its own name where no module stands behind it."""
+        """What errors call it: the modules, or its own name where it was made of none."""
         return named_place(self.modules) or self.name
 
 

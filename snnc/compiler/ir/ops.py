@@ -36,11 +36,11 @@ class Operation(ABC):
 
     @abstractmethod
     def output_shape(self, *inputs: Shape) -> Shape:
-        """Return shape of the output without the batch axis, given the shapes of the inputs."""
+        """Return the shape of the output without the batch axis, given the shapes of the inputs."""
 
     @abstractmethod
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Return output for a batch, shape (batch, *output_shape)."""
+        """Return the output for a batch, shape (batch, *output_shape)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,12 +303,12 @@ class Conv2d(Operation):
         return (self.weight.shape[0], height, width)
 
     def apply(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Return convolved input plus bias."""
+        """Return the convolved input plus bias."""
         (x,) = inputs
         return self.convolved(x, as_tensor(self.weight, x)) + as_tensor(self.bias_map(), x)
 
     def convolved(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Return input convolved with other weights, without bias.
+        """Return the input convolved with other weights, without bias.
 
         Args:
             x: (batch, in_channels, height, width).

@@ -93,7 +93,7 @@ class SpikingLayer(Operation):
         return summed_shape(self.synapses, inputs)
 
     def drive(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Return input of the ReLU, (batch, *shape)."""
+        """Return the input of the ReLU, (batch, *shape)."""
         return summed(self.synapses, inputs)
 
     @property
@@ -152,7 +152,7 @@ class QuantizedLayer(Operation):
 
 
 def summed_shape(synapses: tuple[Weighted, ...], inputs: tuple[Shape, ...]) -> Shape:
-    """Return common output shape of several synapses; ValueError where they differ."""
+    """Return the common output shape of several synapses; ValueError where they differ."""
     shapes = {synapse.output_shape(shape) for synapse, shape in zip(synapses, inputs, strict=True)}
     if len(shapes) != 1:
         raise ValueError(f"expected one shape from all synapses, found {sorted(shapes)}")
@@ -160,7 +160,7 @@ def summed_shape(synapses: tuple[Weighted, ...], inputs: tuple[Shape, ...]) -> S
 
 
 def summed(synapses: tuple[Weighted, ...], inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Return sum of what several synapses compute."""
+    """Return the sum of what several synapses compute."""
     total, *others = (synapse.apply(value) for synapse, value in zip(synapses, inputs, strict=True))
     for other in others:
         total = total + other

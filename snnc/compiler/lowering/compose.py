@@ -133,8 +133,8 @@ def _vanishes_outside(first: Conv2d, shape: Shape) -> bool:
     for axis in range(2):
         span = first.dilation[axis] * (first.weight.shape[axis + 2] - 1) + 1
         before = span <= first.stride[axis] + first.padding[axis]
-        behind = outputs[axis] * first.stride[axis] - first.padding[axis] >= shape[axis + 1]
-        if not (before and behind):
+        after = outputs[axis] * first.stride[axis] - first.padding[axis] >= shape[axis + 1]
+        if not (before and after):
             return False
     return True
 
@@ -147,7 +147,7 @@ def _block_diagonal(dense: FloatArray, groups: int) -> FloatArray:
 
 
 def _composed_kernel(first: Conv2d, second: Conv2d) -> FloatArray:
-    """Return dense kernel (out, in, h, w) of both; the dilations become zeros in it."""
+    """Return the dense kernel (out, in, h, w) of both; the dilations become zeros in it."""
     inner, outer = first.dense_weight, second.dense_weight
     step = [first.stride[axis] * second.dilation[axis] for axis in range(2)]
     span = [first.dilation[axis] * (inner.shape[axis + 2] - 1) + 1 for axis in range(2)]

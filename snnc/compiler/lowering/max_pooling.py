@@ -119,7 +119,7 @@ def _fire_together(graph: Graph, node: Node, *, rectified: bool) -> None:
         raise UnsupportedError(
             "the maximum of values that may be negative cannot be taken by spikes",
             where=node.where,
-            expected="a ReLU before or behind the pooling",
+            expected="a ReLU before or after the pooling",
             advice="put a ReLU there, or choose --max-pool exact",
         )
     pooling = SpikeMax2d(node.op.kernel, node.op.stride, node.op.padding)
@@ -157,7 +157,7 @@ def _play_off(graph: Graph, node: Node, *, rectified: bool) -> None:
         raise UnsupportedError(
             "maximum pooling with padding of values that may be negative",
             where=node.where,
-            expected="a ReLU before or behind the pooling, or padding=0",
+            expected="a ReLU before or after the pooling, or padding=0",
             advice="put a ReLU before it",
         )
     (source,) = node.inputs

@@ -79,7 +79,7 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
 
 
 def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
-    """Return spikes for each step."""
+    """Return the spikes for each step."""
     threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
     return (activations / per_channel(threshold, activations.dim() - 1)).clamp(max=1)
 

@@ -71,7 +71,7 @@ class IntegerSearch:
 
     Args:
         graph: Spiking layers with thresholds.
-        coding: How data become input; of graded input the spread is searched for.
+        coding: How data become the first layer's input; of graded input the spread is searched for.
         levels: Calibration data as input levels, (samples, *input shape).
         ann: The ANN's linear layers.
         target: The chip.

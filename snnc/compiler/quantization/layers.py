@@ -67,7 +67,7 @@ class LayerRounding:
     Args:
         target: The chip.
         timesteps: T.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         rounding: Rounds the weights.
         lead: Steps that a spiking layer integrates before it may fire, 0..T.
     """

@@ -61,7 +61,7 @@ def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, s
 
 
 def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:
-    """Return sum of the biases, shaped to be added to a layer with that many axes."""
+    """Return the sum of the biases, shaped to be added to a layer with that many axes."""
     biases = [synapse.bias_map() for synapse in synapses]
     total = sum(biases[1:], start=biases[0])
     return per_channel(total, axes) if total.ndim < axes else total

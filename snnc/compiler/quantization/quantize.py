@@ -83,7 +83,7 @@ class QuantizationOutcome(Outcome):
         input_deviation: How far rounding the weights for the input moves a step's drive, in thresholds (standard
             deviation, the mean of a layer's channels, the largest of the layers).
         margin: How many times the calibration data's range a membrane holds where its range is not proven.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         timesteps: T.
         coarse: Layers whose thresholds are too small.
         bits_given: Layers, by where they are, whose scale is smaller than the calibration data call for so that their
@@ -156,7 +156,7 @@ class Quantize(Pass):
     Args:
         target: The chip.
         timesteps: T.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         margin: How many times the calibration data's range a membrane must hold where its range is not proven;
             infinity: only proven ranges are used. Of what goes beyond once, layers that the input alone feeds need a
             quarter only.
@@ -337,7 +337,7 @@ class CorrectAndQuantize(Quantize):
     Args:
         target: As for :class:`Quantize`, like the other arguments.
         timesteps: T.
-        coding: How data become input.
+        coding: How data become the first layer's input.
         calibrator: Corrects the layers.
         margin: As for :class:`Quantize`.
         least_units: As for :class:`Quantize`.

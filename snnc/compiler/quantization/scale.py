@@ -131,7 +131,7 @@ def _fitting(layer: NormalizedLayer, target: Target) -> float:
 
 
 def _interval(layer: NormalizedLayer) -> tuple[float, float]:
-    """Return range of a step's input over all inputs, in thresholds."""
+    """Return the range of a step's input over all inputs, in thresholds."""
     # Scaled up to integers that float64 sums exactly, so that one function serves both.
     grain = 2.0**20
     whole = tuple(

@@ -64,7 +64,7 @@ def round_for_inputs(weight: FloatArray, covariance: FloatArray, target: Target,
 
 
 def drive_variance(change: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Return variance of what a change of the weights does to each output's drive, (outputs,).
+    """Return the variance of what a change of the weights does to each output's drive, (outputs,).
 
     Args:
         change: (outputs, fan-in).

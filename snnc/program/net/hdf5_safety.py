@@ -132,7 +132,7 @@ class CheckedHeaps:
 
 
 def _references(dataset: h5py.Dataset, file: IO[bytes]) -> list[tuple[int, int, int]]:
-    """Return length, address of the heap and index in it, of each text."""
+    """Return the length, address of the heap and index in it, of each text."""
     plan = dataset.file.id.get_create_plist()
     place = dataset.id.get_offset()
     if plan.get_sizes() != (8, 8) or plan.get_userblock() or place is None:
@@ -168,7 +168,7 @@ def _heap(file: IO[bytes], address: int) -> dict[int, bytes]:
 
 def _exactly(content: bytes, size: int) -> bytes:
     if len(content) != size:
-        raise ValueError("lies behind the end of the file")
+        raise ValueError("lies beyond the end of the file")
     return content
 
 

@@ -88,7 +88,7 @@ class _Chain:
         """Read the next entry."""
         kind = entry.text("type")
         if self.outputs is not None:
-            raise entry.error("comes behind an average", expected="nothing", found=kind)
+            raise entry.error("follows an average", expected="nothing", found=kind)
         readers: dict[str, Callable[[int, NetxFields], None]] = {
             "input": self._input,
             "conv": self._conv,

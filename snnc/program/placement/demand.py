@@ -53,7 +53,7 @@ RULES = (
         "output axons",
         lambda demand: demand.output_axons,
         lambda target: target.output_axons_per_core,
-        "let fewer layers read this one, or make those behind it smaller",
+        "let fewer layers read this one, or make those that read it smaller",
     ),
     Rule(
         "synaptic memory in bytes",

@@ -101,16 +101,16 @@ def demand(program: Program, kernels: Sequence[LayerKernel]) -> Demand:
 
 def _waiting_for_leads(program: Program) -> int:
     """Return the bytes of spikes of a sample that wait for a path on which more layers lead."""
-    behind: list[int] = []
+    lag: list[int] = []
     waiting = 0
     for layer in program.layers:
         sent = {
-            synapse.source: behind[synapse.source] + program.lead_of(synapse.source) if synapse.source >= 0 else 0
+            synapse.source: lag[synapse.source] + program.lead_of(synapse.source) if synapse.source >= 0 else 0
             for synapse in layer.synapses
         }
-        behind.append(max(sent.values()))
+        lag.append(max(sent.values()))
         # The input is coded anew as it is wanted; all else waits, and is copied as more of it comes.
-        lags = ((behind[-1] - each) * program.layers[source].neurons for source, each in sent.items() if source >= 0)
+        lags = ((lag[-1] - each) * program.layers[source].neurons for source, each in sent.items() if source >= 0)
         waiting += 2 * sum(lags)
     return waiting
 

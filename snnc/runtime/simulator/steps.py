@@ -71,7 +71,7 @@ def input_steps(
     """Code a batch.
 
     Args:
-        coding: How levels become input.
+        coding: How levels become the first layer's input.
         levels: (batch, *shape).
         first: The first step, from 0.
         steps: Number of steps.

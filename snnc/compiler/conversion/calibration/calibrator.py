@@ -83,7 +83,7 @@ class Calibrator:
     Args:
         graph: Spiking layers with thresholds and initial potentials, as the ANN has them.
         levels: Calibration data as input levels, (samples, *input shape).
-        coding: How they become input.
+        coding: How they become the first layer's input.
         timesteps: T.
         corrections: Names among ``CORRECTIONS``; each layer gets them in the order in which they stand there.
         lead: Steps that each layer integrates before it may fire.

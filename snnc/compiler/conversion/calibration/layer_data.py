@@ -62,7 +62,7 @@ def exact_drive(synapse: Weighted, threshold: FloatArray, fired: torch.Tensor, s
 
 
 def _grain(sizes: FloatArray) -> FloatArray:
-    """Return for each neuron the power of two that its weights, whose sizes add up so, are multiples of."""
+    """Return, for each neuron, the power of two that its weights are multiples of, given the sum of their sizes."""
     _, exponent = np.frexp(sizes)
     grain: FloatArray = np.ldexp(1.0, exponent - BITS)
     return grain
@@ -151,7 +151,7 @@ class Received:
         activations: The ANN's, (samples, *shape), float32; of the input its levels.
         spikes: What the spiking network sends; None for the input.
         threshold: What a spike of each channel stands for, (channels,); of the input the levels of a unit.
-        coding: How levels become input; None for a layer.
+        coding: How levels become the first layer's input; None for a layer.
         timesteps: T.
     """
 
@@ -180,7 +180,7 @@ class Received:
         return spikes * per_channel(as_tensor(self.threshold, spikes), spikes.dim() - 2)
 
     def spike_rates(self, samples: slice) -> torch.Tensor:
-        """Return spikes for each step, (samples, *shape); of the input its levels."""
+        """Return the spikes for each step, (samples, *shape); of the input its levels."""
         if self.spikes is None:
             return self.activations[samples]
         return self.spikes.get(samples).mean(0, dtype=torch.float64).float()

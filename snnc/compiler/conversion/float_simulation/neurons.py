@@ -23,7 +23,7 @@ def spike_trains(
     neuron: Neuron = "if",
     lead: int = 0,
 ) -> torch.Tensor:
-    """Return spikes of a population over T steps, each neuron by itself.
+    """Return the spikes of a population over T steps, each neuron by itself.
 
     At every step ``v += I``. Then, with reset by subtraction (``v -= s Vth`` for a spike s):
 

@@ -40,7 +40,7 @@ class ThresholdMethod:
     tried_with: tuple[int, ...] = ()
 
     def __call__(self, distribution: Distribution, timesteps: int, objective: int = 1) -> Solution:
-        """Return threshold and potential for a distribution."""
+        """Return the threshold and potential for a distribution."""
         return self.solve(distribution, timesteps, objective)
 
     def objective_met(self, asked: int) -> int | None:

@@ -21,7 +21,7 @@ def data_driven(distribution: Distribution, timesteps: int, objective: int = 1) 
 
 
 def single_step(distribution: Distribution, objective: int = 1) -> Solution:
-    """Return threshold and potential of least error at T = 1 (paper, Theorem 4.2; docs/solver.md for the proofs).
+    """Return the threshold and potential of least error at T = 1 (paper, Theorem 4.2; docs/solver.md for the proofs).
 
     The neuron fires from a[n0] on. What fires is best represented by its median (m = 1) or its mean (m = 2), both of
     which are at least a[n0], so that ``Vth`` is that and ``v0 = Vth - a[n0]`` lies in 0..Vth. All n0 are compared.

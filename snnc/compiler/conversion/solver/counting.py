@@ -269,7 +269,7 @@ class ChannelValues:
         return self._channels_last(_bits(last.contiguous()).reshape(-1, self.channels))
 
     def _by_channel(self, bits: Bits) -> list[Table]:
-        """Return each channel's values (outer, channel, inner) lie together."""
+        """Return the tables for values (outer, channel, inner), where those of a channel lie together."""
         outer, channels, inner = bits.shape
         rows = bits.reshape(outer, -1)
         return [
@@ -278,7 +278,7 @@ class ChannelValues:
         ]
 
     def _channels_last(self, bits: Bits) -> list[Table]:
-        """Return values (places, channels) of different channels are neighbours."""
+        """Return the tables for values (places, channels), where neighbours are of different channels."""
         if self.channels > LANES_AT_MOST:
             starts = range(0, self.channels, LANES_AT_MOST)
             ends = [min(start + LANES_AT_MOST, self.channels) for start in starts]

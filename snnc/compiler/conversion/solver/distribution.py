@@ -154,7 +154,7 @@ class Distribution:
         return cls(given[kept][order], number[kept][order].astype(np.int64))
 
     def __len__(self) -> int:
-        """Return number of positive activations."""
+        """Return the number of positive activations."""
         return len(self.values) if self._counts is None else int(self._cumulative[-1])
 
     @property
@@ -173,7 +173,7 @@ class Distribution:
         return float(self.sums[-1])
 
     def power_sum(self, power: int) -> float:
-        """Return sum of the activations to the power 1 or 2."""
+        """Return the sum of the activations to the power 1 or 2."""
         return float((self.sums if power == 1 else self.squares)[-1])
 
     @cached_property

@@ -40,7 +40,7 @@ def conversion_error(
     potential_fraction: float = 0.5,
     objective: int = 1,
 ) -> FloatArray:
-    """Return sum of |activation - rate| ** m for each threshold, exact, in O(T log N) each.
+    """Return the sum of |activation - rate| ** m for each threshold, exact, in O(T log N) each.
 
     With v0 = f Vth the neuron answers with k spikes where ``(k - f) Vth / T <= a < (k + 1 - f) Vth / T``, and prefix
     sums give the distance of each such run of activations to its level ``k Vth / T``.

@@ -28,7 +28,7 @@ def solve(
     objective: int = 1,
     potential: str = "method",
 ) -> Solution:
-    """Return threshold and initial potential for one distribution of activations.
+    """Return the threshold and initial potential for one distribution of activations.
 
     Args:
         activations: Any shape, finite, >= 0; zeros do not count.
@@ -56,7 +56,7 @@ def solve_channels(
     potential: str = "method",
     axis: int = 0,
 ) -> list[Solution]:
-    """Return threshold and initial potential for each channel.
+    """Return the threshold and initial potential for each channel.
 
     Args:
         activations: (channels, values), or any shape of two axes or more.
@@ -96,7 +96,7 @@ def solve_distributions(
     objective: int = 1,
     potential: str = "method",
 ) -> list[Solution]:
-    """Return threshold and initial potential for each distribution.
+    """Return the threshold and initial potential for each distribution.
 
     A dead channel, one without a positive activation, gets the largest threshold among the others with v0 = Vth / 2
     (1 and 1/2 where all are dead): its weights then stay small beside theirs, so that it costs them no precision, and

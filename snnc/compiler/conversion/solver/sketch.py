@@ -48,7 +48,7 @@ class ActivationSketch:
         self.counts: NDArray[np.int64] = np.zeros((channels, 0), np.int64)
 
     def __len__(self) -> int:
-        """Return number of channels."""
+        """Return the number of channels."""
         return len(self.maximum)
 
     def __eq__(self, other: object) -> bool:
@@ -175,7 +175,7 @@ class ActivationSketch:
 def _spread(
     bins: NDArray[np.intp], counts: NDArray[np.int64], points: NDArray[np.int64]
 ) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return each bin's activations as so many points, in the middles of equal parts; the remainder at its end."""
+    """Return each bin's activations as a number of points, in the middles of equal parts; the remainder at its end."""
     exponents, significands = (bins >> MANTISSA) - 127, (bins & (PER_OCTAVE - 1)) / PER_OCTAVE
     lower = np.ldexp(1 + significands, exponents)
     width = np.ldexp(1 / PER_OCTAVE, exponents)

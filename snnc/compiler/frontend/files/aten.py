@@ -214,7 +214,7 @@ def _add_in_place(operators: Operators, given: Arguments) -> Any:
 def _slice(operators: Operators, given: Arguments) -> Any:
     axis = given.get("dim", 0)
     if not isinstance(axis, int) or axis < 0:
-        raise operators.network.place.unsupported("a slice over an axis counted from behind", "axes 1, 2 and 3")
+        raise operators.network.place.unsupported("a slice over an axis counted from the end", "axes 1, 2 and 3")
     last = given.get("end")
     # Up to the end is written as the largest number.
     end = None if isinstance(last, int) and last >= 2**62 else last

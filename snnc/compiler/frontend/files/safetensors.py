@@ -94,7 +94,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(name: str, described: object) -> Entry:
-    """Return type, shape and place of a tensor's values, checked against each other."""
+    """Return the type, shape and place of a tensor's values, checked against each other."""
     if not isinstance(described, dict) or set(described) != {"dtype", "shape", "data_offsets"}:
         raise MalformedFileError(f"the tensor {name!r} is described in an unknown way")
     kind, shape, offsets = described["dtype"], described["shape"], described["data_offsets"]

@@ -10,7 +10,7 @@ from snnc.compiler.frontend.operations.call import Call
 from snnc.compiler.frontend.operations.table import Operator, advise
 from snnc.compiler.ir import Add, Concat, Identity, Operation
 
-advise("scale the weights of the layer before or behind instead", "div", "mul", "neg", "truediv")
+advise("scale the weights of the layer before or after it instead", "div", "mul", "neg", "truediv")
 advise("change the sign of the layer that gives the second value, and add", "sub")
 advise("use torch.cat(values, dim=1)", "stack")
 

@@ -124,7 +124,7 @@ def adaptive_avg_pool2d(call: Call, output_size: object = None) -> Operation:
 
 
 def _window(call: Call, kernel_size: object, stride: object, padding: object) -> tuple[Pair, Pair, Pair]:
-    """Return size, stride and padding."""
+    """Return the size, stride and padding."""
     kernel = call.pair("kernel_size", kernel_size)
     # torch's own functions say by an empty list what those of torch.nn say by None.
     steps = kernel if stride in (None, ()) else call.pair("stride", stride)
@@ -152,7 +152,7 @@ def windows(size: int, parts: int) -> list[range]:
 
 
 def regular(size: int, parts: int) -> tuple[int, int] | None:
-    """Return length and stride of the windows, where all have one length and one distance; else None."""
+    """Return the length and stride of the windows, where all have one length and one distance; else None."""
     placed = windows(size, parts)
     length = len(placed[0])
     stride = placed[1].start if parts > 1 else length

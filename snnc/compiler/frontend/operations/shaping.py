@@ -88,10 +88,10 @@ def _pad_features(features: int, sides: Sides) -> Sparse:
 def _pad_image(channels: int, front: Sides, rows: Sides, columns: Sides) -> Conv2d:
     """Return a convolution that moves values.
 
-    A kernel of one more than ``|before - behind|`` under padding by the larger of both leaves, for ``size`` values,
-    ``size + before + behind``; its single 1 stands where the value that belongs there comes from.
+    A kernel of one more than ``|before - after|`` under padding by the larger of both leaves, for ``size`` values,
+    ``size + before + after``; its single 1 stands where the value that belongs there comes from.
     """
-    kernel = [abs(before - behind) + 1 for before, behind in (rows, columns)]
+    kernel = [abs(before - after) + 1 for before, after in (rows, columns)]
     padding = (max(rows), max(columns))
     row, column = (max(sides) - sides[0] for sides in (rows, columns))
     if any(front):

@@ -106,7 +106,7 @@ def conv_transpose2d(
     onnx=("Gemm", "MatMul"),
     reads_several=True,
     listed=("Linear",),
-    conditions="behind a flatten; weights as above",
+    conditions="after a flatten; weights as above",
 )
 def linear(call: Call, weight: object = None, bias: object = None) -> Linear:
     """Build a linear layer on features."""

@@ -68,7 +68,7 @@ class SpikingActivation(nn.Module):
         self.steps = steps
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Return spikes for each step, 0..1, (batch, channels, ...)."""
+        """Return the spikes for each step, 0..1, (batch, channels, ...)."""
         return rates(values, self.threshold, self.potential, self.steps)
 
 

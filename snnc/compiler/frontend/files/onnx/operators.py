@@ -104,7 +104,7 @@ def _gemm(call: OnnxCall) -> Value:
 def _matmul(call: OnnxCall) -> Value:
     weight = call.inputs[1] if len(call.inputs) > 1 else None
     if not isinstance(weight, torch.Tensor) or weight.dim() != 2:
-        raise call.unsupported("MatMul of two values that the network computes", "a matrix of constants behind")
+        raise call.unsupported("MatMul of two values that the network computes", "a matrix of constants as the second")
     return _linear(call, call.plain(), weight.t(), None)
 
 
@@ -226,8 +226,8 @@ def _affine(call: OnnxCall, value: Value, scale: torch.Tensor | None, shift: tor
 
 def _for_channels(call: OnnxCall, value: Value, constant: torch.Tensor) -> torch.Tensor:
     """Return a constant that varies over channels only, as (channels,) or (1,)."""
-    behind = len(value.order) - constant.dim()
-    axes = [value.order[behind + axis] for axis, size in enumerate(constant.shape) if size != 1] if behind >= 0 else [0]
+    first = len(value.order) - constant.dim()
+    axes = [value.order[first + axis] for axis, size in enumerate(constant.shape) if size != 1] if first >= 0 else [0]
     if axes not in ([], [1]) or (axes and value.channels not in (None, constant.numel())):
         raise call.unsupported(
             f"{call.operator} with a constant of shape {tuple(constant.shape)}", "one number for each channel"
@@ -277,7 +277,7 @@ def _max_pool(call: OnnxCall) -> Value:
 
 
 def _window(call: OnnxCall) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Return size, stride and dilation."""
+    """Return the size, stride and dilation."""
     return pair(call, "kernel_shape", None), pair(call, "strides", [1, 1]), pair(call, "dilations", [1, 1])
 
 
