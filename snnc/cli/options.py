@@ -9,15 +9,22 @@ from typing import Annotated
 
 import typer
 
+from snnc import models
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
+from snnc.common.registry import declared
 from snnc.compiler.options import format_names
 
-DATA_FORMS = (
-    "digits (embedded in scikit-learn), mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data "
-    "sets below the folder ROOT), imagenet:ROOT (train and val below it), FILE.npz (arrays x and y), a folder or zip "
-    "file of class folders of images, or module:attribute"
-)
+
+def _data_forms() -> str:
+    """Return the forms of data, in the order in which they are tried, from the files that read them."""
+    # Help must not wait for numpy, so they are not imported.
+    folder = Path(models.__file__).parent / "data" / "sources"
+    *forms, last = (text for _, text in sorted(declared(folder, "PRECEDENCE", "HELP")))
+    return f"{', '.join(forms)}, or {last}"
+
+
+DATA_FORMS = _data_forms()
 _FORMATS = format_names()
 
 

@@ -223,20 +223,27 @@ def option(
     return dataclasses.field(default=default, metadata={_KEY: spec})
 
 
-def inherited(kind: Any, name: str, default: Any) -> Any:
-    """Declare an option of a base class again, with another default.
+_SAME: Any = object()
+
+
+def inherited(kind: Any, name: str, default: Any = _SAME, **differing: Any) -> Any:
+    """Declare an option of another dataclass again, with what differs.
 
     Args:
-        kind: The base class.
+        kind: The other dataclass: a base class, or one of another verb.
         name: The option.
-        default: What it is where nothing is given.
+        default: What it is where nothing is given; left out: as there.
+        differing: What else differs, as :func:`option` takes it. ``usual`` counts no more where the default differs and
+            is no None.
 
     Returns:
         The field, as :func:`option` does.
     """
-    spec: _Spec = next(field for field in dataclasses.fields(kind) if field.name == name).metadata[_KEY]
-    usual = spec.usual if default is None else None
-    return dataclasses.field(default=default, metadata={_KEY: dataclasses.replace(spec, usual=usual)})
+    field = next(field for field in dataclasses.fields(kind) if field.name == name)
+    if default is not _SAME and default is not None:
+        differing = {"usual": None, **differing}
+    spec = dataclasses.replace(field.metadata[_KEY], **differing)
+    return dataclasses.field(default=field.default if default is _SAME else default, metadata={_KEY: spec})
 
 
 def options_of(kind: Any) -> tuple[Option, ...]:

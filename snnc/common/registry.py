@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 
 def import_all(package: ModuleType) -> tuple[ModuleType, ...]:
@@ -24,6 +24,22 @@ def import_all(package: ModuleType) -> tuple[ModuleType, ...]:
     """
     names = sorted(found.name for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
     return tuple(map(importlib.import_module, names))
+
+
+def declared(folder: Path, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield what the files of a folder set some names to, without importing the files.
+
+    Args:
+        folder: The folder; files that do not set all of the names are passed over.
+        names: The names, which a file sets at its top to a value that is written out.
+    """
+    for file in sorted(folder.glob("*.py")):
+        found = {}
+        for each in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and each.targets[0].id in names:
+                found[each.targets[0].id] = ast.literal_eval(each.value)
+        if len(found) == len(names):
+            yield tuple(found[name] for name in names)
 
 
 class Ordered(Protocol):

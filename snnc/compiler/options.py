@@ -136,7 +136,7 @@ class _ThresholdChoice:
         panel=CONVERSION,
         shapes=True,
         only=INTEGRATE_AND_FIRE,
-        help="One threshold for each channel, or for each layer; learned ones are one for each layer.",
+        help="One threshold for each channel, or for each layer; learned ones are as they were trained.",
     )
     objective: Literal[1, 2] = option(
         1,

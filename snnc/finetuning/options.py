@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from snnc.common.options import inherited, option
 from snnc.common.signatures import documented
+from snnc.compiler.conversion.methods import METHODS
+from snnc.compiler.options import CompileOptions, ThresholdOptions
 from snnc.models.training.options import TRAINING, TrainingOptions, check_range
 
 __all__ = ["DATA_DRIVEN", "KEEP", "FinetuneOptions", "FinetuneSettings"]
@@ -15,7 +17,7 @@ __all__ = ["DATA_DRIVEN", "KEEP", "FinetuneOptions", "FinetuneSettings"]
 # Thresholds of a network that was fine-tuned before, for another T: as they are.
 KEEP = "keep"
 DATA_DRIVEN = "data-driven"
-PRECISIONS = ("float32", "bfloat16")
+Precision = Literal["float32", "bfloat16"]
 
 # Groups of options in the help of commands.
 NEURONS, DISTILLATION, STOPPING = "Neurons", "Distillation", "Early stop"
@@ -34,53 +36,27 @@ class FinetuneOptions(TrainingOptions):
     epochs: int = inherited(TrainingOptions, "epochs", 50)
     learning_rate: float = inherited(TrainingOptions, "learning_rate", 5e-3)
     momentum: float = inherited(TrainingOptions, "momentum", 0.9)
-    timesteps: int = option(
-        1,
-        flags=("-T", "--timesteps"),
-        metavar="T",
-        panel=NEURONS,
-        shapes=True,
-        help="T, the steps that each sample is shown for, at least 1.",
-    )
-    lead: int = option(
-        0,
-        metavar="K",
-        panel=NEURONS,
-        shapes=True,
-        help="Steps that each layer integrates its input before it may fire, 0 to T.",
-    )
-    threshold: str | None = option(
+    timesteps: int = inherited(ThresholdOptions, "timesteps", 1, panel=NEURONS, only=None)
+    lead: int = inherited(CompileOptions, "lead", panel=NEURONS, silent=False, only=None)
+    threshold: str | None = inherited(
+        ThresholdOptions,
+        "threshold",
         None,
-        metavar="METHOD",
+        names=lambda: (*METHODS.names, KEEP),
         panel=NEURONS,
-        shapes=True,
+        only=None,
         usual="``keep`` for a network that ``snnc finetune`` wrote, else ``data-driven``",
-        help="How thresholds and initial potentials are chosen to begin with: ``data-driven``, ``optimal``, ``max``, "
-        "``opt``, ``percentile`` or ``mse``, as for ``snnc compile``, or ``keep`` (those of a network that ``snnc "
-        "finetune`` wrote).",
+        help="How thresholds and initial potentials are chosen to begin with: "
+        f"{METHODS.described()}, or ``keep`` (those of a network that ``snnc finetune`` wrote).",
     )
-    per_channel: bool = option(
-        True,
-        flags=("--per-channel/--per-layer",),
+    per_channel: bool = inherited(ThresholdOptions, "per_channel", panel=NEURONS, only=None)
+    objective: Literal[1, 2] = inherited(ThresholdOptions, "objective", panel=NEURONS, only=None)
+    calibration_samples: int = inherited(
+        ThresholdOptions,
+        "calibration_samples",
         panel=NEURONS,
         shapes=True,
-        help="One threshold for each channel, or for each layer.",
-    )
-    objective: int = option(
-        1,
-        metavar="1|2",
-        panel=NEURONS,
-        shapes=True,
-        help="m, for the thresholds ``data-driven`` and ``optimal``, which make the sum of ``|activation - rate| ** "
-        "m`` least. 2 clips less.",
-    )
-    calibration_samples: int = option(
-        512,
-        flags=("--calib-samples",),
-        metavar="N",
-        panel=NEURONS,
-        shapes=True,
-        help="How many training images thresholds are chosen on, at least 1.",
+        help="How many training images to choose thresholds on, as many of each class; at least 1.",
     )
     train_thresholds: bool = option(
         False, panel=NEURONS, shapes=True, help="Train thresholds and initial potentials too."
@@ -126,9 +102,8 @@ class FinetuneOptions(TrainingOptions):
         shapes=True,
         help="How many, of all training images, above 0 and below 1.",
     )
-    precision: str = option(
+    precision: Precision = option(
         "float32",
-        metavar="|".join(PRECISIONS),
         panel=TRAINING,
         shapes=True,
         help="``float32``, or ``bfloat16`` for convolutions and linear layers in training.",
@@ -152,7 +127,7 @@ class FinetuneOptions(TrainingOptions):
         check_range(self, "temperature", "above 0", right=0 < temperature < math.inf)
         check_range(self, "held_out", "above 0 and below 1", right=0 < self.held_out < 1)
         check_range(self, "patience", "at least 1", right=self.patience is None or self.patience >= 1)
-        check_range(self, "precision", " or ".join(PRECISIONS), right=self.precision in PRECISIONS)
+        check_range(self, "precision", " or ".join(get_args(Precision)), right=self.precision in get_args(Precision))
         check_range(self, "calibration_samples", "at least 1", right=self.calibration_samples >= 1)
 
     def filled(self) -> FinetuneOptions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -98,7 +97,7 @@ def _options(chosen: FinetuneOptions) -> CompileOptions:
         timesteps=chosen.timesteps,
         threshold=chosen.threshold or DATA_DRIVEN,
         per_channel=chosen.per_channel,
-        objective=cast(Literal[1, 2], chosen.objective),
+        objective=chosen.objective,
         lead=chosen.lead,
         mean=chosen.means,
         std=chosen.stds,

@@ -11,7 +11,9 @@ import snnc
 from snnc.cli.finetune import finetune_command
 from snnc.cli.train import train_command
 from snnc.common.options import options_of
-from snnc.finetuning.options import FinetuneOptions
+from snnc.compiler.conversion.methods import METHODS
+from snnc.compiler.options import CompileOptions
+from snnc.finetuning.options import KEEP, FinetuneOptions
 from snnc.models.training.options import SessionOptions, TrainingOptions, TrainOptions
 
 
@@ -51,3 +53,15 @@ def test_options_are_given_singly_at_once_or_by_the_former_name() -> None:
             snnc.finetune("tests/data/lenet.pt", "digits", **given, device="cpu")
     with pytest.raises(snnc.OptionError, match="--epochs: out of range"):
         snnc.finetune("tests/data/lenet.pt", "digits", FinetuneOptions(epochs=0), timesteps=2, device="cpu")
+
+
+def test_what_compile_chooses_too_is_described_once() -> None:
+    compiled = {each.name: each for each in options_of(CompileOptions)}
+    tuned = {each.name: each for each in options_of(FinetuneOptions)}
+    for name in ("timesteps", "lead", "per_channel", "objective"):
+        assert (tuned[name].help, tuned[name].flags) == (compiled[name].help, compiled[name].flags)
+    assert tuned["objective"].choices == (1, 2)
+    # A method that is added stands in the help of both.
+    assert tuned["threshold"].known == (*METHODS.names, KEEP)
+    for name in METHODS.names:
+        assert f"``{name}`` (" in tuned["threshold"].help and f"``{name}`` (" in compiled["threshold"].help

@@ -168,3 +168,23 @@ def test_keys_and_choices_come_from_the_fields() -> None:
     assert found["pace"].choices == ("slow", "fast")
     assert found["pace"].kind.from_file("slow") == "slow"
     assert found["weights"].kind.from_file([1, 2]) == "1,2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What of a walk a run has too."""
+
+    pace: Literal["slow", "fast"] = inherited(WalkOptions, "pace", panel="Running", shapes=False)
+    steps: int | None = inherited(WalkOptions, "steps", usual="as the legs say")
+    names: str | Sequence[str] = inherited(WalkOptions, "names", only=None, names=lambda: ("me",), silent=True)
+
+
+def test_options_of_another_verb_are_declared_again_with_what_differs() -> None:
+    first = {each.name: each for each in options_of(WalkOptions)}
+    pace, steps, names = options_of(RunOptions)
+    assert (pace.panel, pace.shapes, pace.default) == ("Running", False, "slow")
+    assert (pace.help, pace.choices, pace.wrong) == (first["pace"].help, ("slow", "fast"), "is no pace")
+    assert (steps.usual, steps.default, steps.flags) == ("as the legs say", None, ("-n", "--steps"))
+    assert (names.only, names.known, names.silent, names.usual) == (None, ("me",), True, "nobody")
+    with pytest.raises(TypeError):
+        inherited(WalkOptions, "pace", colour="red")

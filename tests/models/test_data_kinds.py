@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from snnc.cli.options import DATA_FORMS
 from snnc.common.errors import DataError
 from snnc.models.data import load, load_data, sources
 
@@ -44,3 +45,12 @@ def test_sources_are_asked_in_the_order_of_the_documentation() -> None:
     assert names == ["digits", "torchvision_sets", "imagenet", "npz", "folder", "reference"]
     assert len({kind.PRECEDENCE for kind in kinds}) == len(kinds)
     assert [kind.RUNS_CODE for kind in kinds] == [name == "reference" for name in names]
+
+
+def test_help_lists_every_kind_in_the_order_in_which_they_are_asked() -> None:
+    sources = load._sources()
+    *others, last = (source.HELP for source in sources)
+    assert f"{', '.join(others)}, or {last}" == DATA_FORMS
+    for source in sources:
+        names = [form.strip().partition(":")[0] for form in source.FORM.split("|") if form.strip().endswith(":ROOT")]
+        assert all(f"{name}:ROOT" in source.HELP for name in names)

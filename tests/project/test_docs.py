@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,12 +11,22 @@ from support.documents.blocks import read_blocks
 from support.documents.pages import check_page
 from support.documents.stand_ins import make_stand_ins
 
+from snnc.common.options import options_of
+from snnc.compiler.options import CompileOptions
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
 TESTED = [name for name, path in PAGES.items() if "```" in path.read_text(encoding="utf-8")]
+
+
+def test_the_overview_names_the_ways_to_choose_thresholds() -> None:
+    (row,) = (line for line in PAGES["README.md"].read_text(encoding="utf-8").splitlines() if "| Thresholds |" in line)
+    ways, found, _ = re.sub(r" \([^)]*\)", "", row.split("|")[2]).partition("; per channel")
+    (threshold,) = (each for each in options_of(CompileOptions) if each.name == "threshold")
+    assert found and sorted(re.split("[,;] ", ways.strip())) == sorted(map(str, threshold.known))
 
 
 @pytest.fixture(scope="session")

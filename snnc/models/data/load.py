@@ -23,6 +23,9 @@ class Source(Protocol):
     FORM: str
     """How a spec of this kind looks, for the list of what is possible."""
 
+    HELP: str
+    """The same in the words of a command's help, which reads it without importing the file: a text as it stands."""
+
     PRECEDENCE: int
     """Kinds are asked in ascending order; the first one that a spec fits takes it."""
 

@@ -12,6 +12,7 @@ from snnc.common.import_path import import_optional
 from snnc.models.data.dataset import Dataset, make_dataset, shuffled
 
 FORM = "digits"
+HELP = "digits (embedded in scikit-learn)"
 PRECEDENCE = 1
 RUNS_CODE = False
 

@@ -15,6 +15,7 @@ from snnc.models.data.pictures import LazyImages, has_colour, read_picture
 from snnc.models.data.tree import ImageFiles, find_images
 
 FORM = "FOLDER or FILE.zip (of class folders of images)"
+HELP = "a folder or zip file of class folders of images"
 PRECEDENCE = 5
 RUNS_CODE = False
 

@@ -15,6 +15,7 @@ from snnc.models.data.pictures import LazyImages, centre_square, read_picture
 from snnc.models.data.tree import find_images
 
 FORM = "imagenet:ROOT"
+HELP = "imagenet:ROOT (train and val below it)"
 PRECEDENCE = 3
 RUNS_CODE = False
 

@@ -12,6 +12,7 @@ from snnc.common.errors import DataError
 from snnc.models.data.dataset import Dataset, make_dataset
 
 FORM = "FILE.npz (x and y, or x_train, y_train, x_test, y_test)"
+HELP = "FILE.npz (arrays x and y)"
 PRECEDENCE = 4
 RUNS_CODE = False
 

@@ -14,6 +14,7 @@ from snnc.common.import_path import follow, is_reference, working_directory_firs
 from snnc.models.data.dataset import Dataset, check_dataset, make_dataset
 
 FORM = "module:attribute"
+HELP = "module:attribute"
 PRECEDENCE = 6
 RUNS_CODE = True
 

@@ -30,6 +30,7 @@ _SETS: dict[str, _Set] = {
 }
 
 FORM = " | ".join(f"{name}:ROOT" for name in _SETS)
+HELP = "mnist:ROOT, fashion-mnist:ROOT, cifar10:ROOT, cifar100:ROOT (torchvision data sets below the folder ROOT)"
 PRECEDENCE = 2
 RUNS_CODE = False
 
