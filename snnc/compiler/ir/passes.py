@@ -143,16 +143,14 @@ class PassManager(Pass):
     Args:
         passes: The passes.
         progress: Told of each pass as it begins; of nested managers the outermost tells.
-        rounds: How often they are run at most: again as long as one of them modified the graph.
     """
 
     title = "several passes"
 
-    def __init__(self, passes: Sequence[Pass], progress: Progress = Unheard(), *, rounds: int = 1) -> None:
+    def __init__(self, passes: Sequence[Pass], progress: Progress = Unheard()) -> None:
         self.passes = tuple(passes)
         self.records: tuple[PassRecord, ...] = ()
         self._progress = progress
-        self._rounds = rounds
 
     def run(self, graph: Graph) -> PassResult:
         """Run all passes; ``records`` then holds what each did.
@@ -168,26 +166,21 @@ class PassManager(Pass):
         return PassResult(result.graph, result.modified, PassesRun(self.records))
 
     def _run(self, graph: Graph, records: list[PassRecord], progress: Progress) -> PassResult:
-        ever = False
-        for _ in range(self._rounds):
-            modified = False
-            for step in self.passes:
-                _check(step.requires, graph, f"{step.name} requires", records)
-                if step.acts_on and not {type(node.op) for node in graph} & set(step.acts_on):
-                    continue
-                if isinstance(step, PassManager):
-                    result = step._run(graph, records, progress)
-                else:
-                    progress.begin(step.title, step.total)
-                    start = time.perf_counter()
-                    result = step.run(graph)
-                    records.append(PassRecord(step.name, step.title, time.perf_counter() - start, result))
-                _check(step.ensures, result.graph, f"{step.name} ensures", records[:-1])
-                graph, modified = result.graph, modified or result.modified
-            ever = ever or modified
-            if not modified:
-                break
-        return PassResult(graph, ever)
+        modified = False
+        for step in self.passes:
+            _check(step.requires, graph, f"{step.name} requires", records)
+            if step.acts_on and not {type(node.op) for node in graph} & set(step.acts_on):
+                continue
+            if isinstance(step, PassManager):
+                result = step._run(graph, records, progress)
+            else:
+                progress.begin(step.title, step.total)
+                start = time.perf_counter()
+                result = step.run(graph)
+                records.append(PassRecord(step.name, step.title, time.perf_counter() - start, result))
+            _check(step.ensures, result.graph, f"{step.name} ensures", records[:-1])
+            graph, modified = result.graph, modified or result.modified
+        return PassResult(graph, modified)
 
 
 def _check(conditions: Iterable[Condition], graph: Graph, promise: str, records: Sequence[PassRecord]) -> None:
