@@ -353,12 +353,13 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
                 found=str(self.delta_threshold),
             )
         if not holds_messages(target):
+            others = sorted({each.name for each in map(get_target, target_names()) if holds_messages(each)})
             raise TargetError(
                 "sigma-delta neurons need wider graded spikes, states or weights than this chip has",
                 where=f"target {target.name}",
                 expected=f"spikes of {MESSAGE_BITS} bits, states of {STATE_BITS} and weights of {WEIGHT_BITS}",
                 found=f"{target.graded_bits}, {target.state_bits} and {target.weight_bits}",
-                advice="compile for loihi2, or with --neuron if",
+                advice=f"compile for {' or '.join(others)}, or with --neuron if",
             )
         return target
 

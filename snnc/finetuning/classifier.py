@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes, reduce_tensor
 from snnc.finetuning.options import FinetuneOptions
 from snnc.finetuning.quantization import WeightQuantizer
@@ -19,8 +20,8 @@ from snnc.program.targets import get_target
 
 __all__ = ["SpikingClassifier", "Together"]
 
-# Whose integers weights are rounded to. All chips that are known have the same.
-TARGET = "loihi2"
+# Whose integers weights are rounded to: the chip that is compiled for unless another is named.
+TARGET = CompileOptions.target
 # Numbers of more than this many bits are too large for the seed of torch's generators.
 _SEEDS = 1 << 62
 

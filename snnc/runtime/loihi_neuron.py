@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from snnc.common.jit import compiled
 
-# Loihi aligns synaptic input, biases and thresholds with its membranes of 24 bits.
+# Loihi aligns synaptic input, biases and thresholds with its membranes of 24 bits. Written out, and not read from the
+# chip's description: compiled functions are kept by this file's date, with the numbers that they were compiled with.
 INPUT_SHIFT = 6
 DECAY_SHIFT = 12
 DECAY_UNITY = 1 << DECAY_SHIFT

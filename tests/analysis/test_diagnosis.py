@@ -22,6 +22,7 @@ from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrorSums
 from snnc.analysis.diagnosis.findings import findings
 from snnc.cli import main
 from snnc.common.errors import ModelError
+from snnc.program.targets import LOIHI2
 
 
 @given(
@@ -79,7 +80,7 @@ def evidence(*accuracies: float, layers: tuple[LayerErrors, ...] = (FINE,), **ch
     accuracies = accuracies or (0.9, 0.9, 0.9, 0.9)
     stages = [Stage(name, accuracy, accuracy) for name, accuracy in zip(STAGES, accuracies, strict=True)]
     figures = {"wraps": (), "clipped": 0.0, "classes": 10, "timesteps": 4, "lead": 0}
-    options = {"corrections": (), "weighed": False, "per_channel": False}
+    options = {"corrections": (), "weighed": False, "per_channel": False, "target": LOIHI2}
     return Evidence(stages=stages, layers=layers, **{**figures, **options, **changes})
 
 
@@ -107,6 +108,14 @@ def test_nothing_stands_out_where_nothing_is_wrong() -> None:
         (evidence(layers=(dataclasses.replace(FINE, silent=0.4),)), "40 % of the neurons .* never fire", "a larger T"),
         (evidence(layers=(dataclasses.replace(FINE, saturated=0.4),)), "40 % .* fire in every step", "--threshold"),
         (evidence(layers=(dataclasses.replace(FINE, largest_weight=12),)), "largest weight is 12", "a smaller T"),
+        (
+            evidence(
+                layers=(dataclasses.replace(FINE, largest_weight=16),),
+                target=dataclasses.replace(LOIHI2, weight_bits=7, weight_minimum=-128, weight_maximum=126),
+            ),
+            "is 16 of 126: weights have fewer than 5 of 7 bits",
+            "a smaller T",
+        ),
     ],
 )
 def test_each_rule_says_what_is_wrong_and_what_to_try(shown: Evidence, what: str, advice: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from support.written_programs import sample
 
+import snnc
 from snnc.common.errors import FormatError
 from snnc.program.net import load
 from snnc.program.placement import place
@@ -25,6 +27,14 @@ def chip(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
 def test_a_registered_chip_is_known_by_its_names(chip: Target) -> None:
     assert get_target("small") is get_target("tiny") is chip
     assert {"small", "tiny", "loihi2"} <= {*target_names()}
+
+
+def test_every_figure_of_a_chip_is_read_by_who_compiles_places_or_runs() -> None:
+    package = Path(snnc.__file__).parent
+    files = [file for room in ("program", "runtime", "compiler") for file in (package / room).rglob("*.py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert {each.name for each in fields(Target)} - read == {"description"}
 
 
 def test_files_and_placement_read_its_limits(chip: Target, tmp_path: Path) -> None:

@@ -83,7 +83,6 @@ def test_published_sizes():
     # Intel's brief rounds to "up to 1 million neurons".
     assert LOIHI2.neurons_per_core * LOIHI2.cores_per_chip == 2**20
     assert LOIHI2.memory_per_core == 196608
-    assert LOIHI2.memory_shared and not LOIHI1.memory_shared
 
 
 def test_only_loihi2_takes_graded_input():

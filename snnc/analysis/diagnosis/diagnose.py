@@ -19,6 +19,7 @@ from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.program import Program
+from snnc.program.targets import get_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,5 +116,6 @@ def diagnose_program(
         corrections=program.provenance.words("calibrate"),
         weighed=program.provenance.options.get("threshold") == "auto",
         per_channel=program.provenance.options.get("per_channel") is True,
+        target=get_target(program.target),
     )
     return Diagnosis(len(dataset), stages, layers, findings(evidence), runs.notes)

@@ -14,6 +14,7 @@ from snnc.common.arrays import FloatArray
 from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.ir import Graph, execute
 from snnc.program import Layer
+from snnc.program.targets import Target
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ class Evidence:
         corrections: What was corrected of the layers on calibration data (``--calibrate``).
         weighed: Whether several ways to choose thresholds were tried and the best one taken (``--threshold auto``).
         per_channel: Whether each channel has a threshold of its own.
+        target: The chip.
     """
 
     stages: Sequence[Stage]
@@ -186,6 +188,7 @@ class Evidence:
     corrections: Sequence[str]
     weighed: bool
     per_channel: bool
+    target: Target
 
     def lost(self, index: int) -> float:
         """Return the points that a stage loses against the one before: of accuracy, or without labels of agreement."""

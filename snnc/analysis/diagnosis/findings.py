@@ -12,8 +12,8 @@ from snnc.compiler.compilation import calibrate_option, lead_option
 WORTH = 1.0
 # Of layers so many are named for each rule, the worst first.
 NAMED = 3
-# The largest weight of a layer whose weights are coarse.
-COARSE = 32
+# Leading bits of weights that are of no use in a layer whose weights are coarse.
+COARSE = 3
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,13 @@ def _layer_rule(
 
 
 def _weights(evidence: Evidence) -> Iterable[Finding]:
-    coarse = [(each.largest_weight, each.where) for each in evidence.layers if each.largest_weight is not None]
-    for weight, where in sorted(each for each in coarse if each[0] <= COARSE)[:NAMED]:
+    target = evidence.target
+    largest = [(each.largest_weight, each.where) for each in evidence.layers if each.largest_weight is not None]
+    coarse = (target.weight_maximum + target.weight_step) >> COARSE
+    for weight, where in sorted(each for each in largest if each[0] <= coarse)[:NAMED]:
         yield Finding(
-            f"its largest weight is {weight} of 254: weights have fewer than 6 of 8 bits",
+            f"its largest weight is {weight} of {target.weight_maximum}: weights have fewer than "
+            f"{target.weight_bits - COARSE + 1} of {target.weight_bits} bits",
             "a smaller T, or thresholds for each channel; the membrane's range leaves no more room",
             where,
         )

@@ -85,6 +85,7 @@ class QuantizationOutcome(Outcome):
         margin: How many times the calibration data's range a membrane holds where its range is not proven.
         coding: How data become the first layer's input.
         timesteps: T.
+        state_bits: Bits of the chip's membranes.
         coarse: Layers whose thresholds are too small.
         bits_given: Layers, by where they are, whose scale is smaller than the calibration data call for so that their
             range is proven, and by how many bits.
@@ -97,6 +98,7 @@ class QuantizationOutcome(Outcome):
     margin: float
     coding: InputCoding
     timesteps: int
+    state_bits: int
     coarse: tuple[CoarseThreshold, ...]
     bits_given: Mapping[str, float]
     corrections: CorrectionsMade | None
@@ -116,8 +118,8 @@ class QuantizationOutcome(Outcome):
     def notes(self) -> tuple[str, ...]:
         """What users are told."""
         notes = [
-            f"{each.where}: {each.units} weight units are too few for T = {self.timesteps} levels in a 24-bit "
-            "membrane; a smaller T is as accurate"
+            f"{each.where}: {each.units} weight units are too few for T = {self.timesteps} levels in a "
+            f"{self.state_bits}-bit membrane; a smaller T is as accurate"
             for each in self.coarse
         ]
         if self.bits_given:
@@ -240,6 +242,7 @@ class Quantize(Pass):
             margin=self._margin,
             coding=self._coding,
             timesteps=self._timesteps,
+            state_bits=self._target.state_bits,
             coarse=tuple(coarse),
             bits_given=given,
             corrections=self._calibrator.made if self._calibrator else None,

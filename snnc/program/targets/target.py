@@ -54,7 +54,6 @@ class Target:
         input_axons_per_core: Largest number of input axons (synapse lists addressed by incoming spikes) of a core.
         output_axons_per_core: Largest number of output axons (core-to-core edges leaving it) of a core.
         memory_per_core: Bytes of a core for synapses.
-        memory_shared: Whether neurons and axons take their share of ``memory_per_core`` too.
         cores_per_chip: Number of neuromorphic cores of a chip.
     """
 
@@ -77,7 +76,6 @@ class Target:
     input_axons_per_core: int | None
     output_axons_per_core: int | None
     memory_per_core: int
-    memory_shared: bool
     cores_per_chip: int
 
     @property

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from snnc.program import Program
 from snnc.program.net import save
+from snnc.program.targets import get_target
 from snnc.runtime.lava.assembly import Assembly
 from snnc.runtime.lava.engine import DEFAULT_MODELS, DEFAULT_TIMEOUT
 from snnc.runtime.lava.parts import LavaParts
@@ -96,8 +97,8 @@ class LavaNetwork(RunningNetwork):
     def readout(self) -> NDArray[np.int64]:
         """Return the membrane potential of the readout after each sample, (samples, *shape), weight units."""
         potential = self._read.data.get().astype(np.int64)[..., self.schedule.reads_before :]
-        # u holds weight units shifted left by 6 bits, so this division leaves no remainder.
-        samples = np.moveaxis(potential, -1, 0) >> 6
+        # u holds weight units shifted left, so this division leaves no remainder.
+        samples = np.moveaxis(potential, -1, 0) >> get_target(self.program.target).synaptic_input_shift
         return self._assembly.readout.restore(samples, self.program.readout.shape)
 
     def _load_chain(self) -> list[Process]:
@@ -125,18 +126,19 @@ class LavaNetwork(RunningNetwork):
         return blocks
 
     def _keep_weights(self, blocks: list[Process]) -> None:
-        """Tell dense synapses that their weights have both signs and eight bits, as the file means them.
+        """Tell dense synapses that their weights have both signs and all bits, as the file means them.
 
-        netx scales weights up until they fill eight bits, and Lava guesses from their values whether all have one sign.
+        netx scales weights up until they fill all bits, and Lava guesses from their values whether all have one sign.
         Where none is positive it then takes -256, which a purely inhibitory synapse does not have, for -255, and drops
         the wrong bits of the others (lava/utils/weightutils.py).
         """
         from lava.utils.weightutils import SignMode
 
+        weight_bits = get_target(self.program.target).weight_bits
         for index, block in zip(self.program.chain, blocks, strict=True):
             if self.program.layers[index].synapses[0].kind == "dense":
                 block.synapse.proc_params.overwrite("sign_mode", SignMode.MIXED)
-                block.synapse.proc_params.overwrite("num_weight_bits", 8)
+                block.synapse.proc_params.overwrite("num_weight_bits", weight_bits)
 
     def _attach_recorder(self) -> None:
         from snnc.runtime.lava.processes.recorder import recorder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -196,14 +197,14 @@ def _record_chain(
     for index in program.chain:
         layer = program.layers[index]
         synapse = layer.synapses[0]
-        make = _conv if synapse.kind == "conv" else _dense
+        make = _conv if synapse.kind == "conv" else partial(_dense, weight_bits=target.weight_bits)
         process = make(parts, synapse, before, bits)
         neurons = parts.lif_reset(
             shape=layer.shape[::-1],
             vth=fired_above(layer, target),
             du=current_decay(layer) - 1,
             dv=VOLTAGE_DECAY,
-            bias_exp=6,
+            bias_exp=target.synaptic_input_shift,
             reset_interval=schedule.interval,
             reset_offset=schedule.reset_offset(program.depths[index]),
         )
@@ -229,10 +230,10 @@ def _conv(parts: RecordedParts, synapse: Synapse, source: Population, bits: int)
     return process
 
 
-def _dense(parts: RecordedParts, synapse: Synapse, source: Population, bits: int) -> RecordedProcess:
+def _dense(parts: RecordedParts, synapse: Synapse, source: Population, bits: int, weight_bits: int) -> RecordedProcess:
     process = parts.dense(
         weights=synapse.weight.astype(np.int32),
-        num_weight_bits=8,
+        num_weight_bits=weight_bits,
         # Lava would guess from the weights; see LavaNetwork.
         sign_mode="MIXED",
         num_message_bits=bits,

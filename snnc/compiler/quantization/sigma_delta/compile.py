@@ -24,7 +24,7 @@ from snnc.compiler.quantization.sigma_delta.chain import ChainLayer, chain, chec
 from snnc.compiler.quantization.sigma_delta.quantize import quantize
 from snnc.compiler.quantization.sigma_delta.units import MARGIN
 from snnc.program import InputCoding, Provenance, SigmaDeltaProgram
-from snnc.program.messages import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_LIMIT
+from snnc.program.messages import ACTIVATION_LIMIT, EXACT_LIMIT, STATE_BITS, STATE_LIMIT
 from snnc.runtime.sigma_delta import SigmaDeltaSimulator
 
 
@@ -138,5 +138,7 @@ def _fitted(
         coarser = coarser * np.where(excess > SPARE, excess * SPARE, 1.0)
     worst = program.layers[1 + int(excess.argmax())]
     raise TargetError(
-        "its sums do not fit 24 bits on the calibration data", where=worst.where, advice="compile with --neuron if"
+        f"its sums do not fit {STATE_BITS} bits on the calibration data",
+        where=worst.where,
+        advice="compile with --neuron if",
     )

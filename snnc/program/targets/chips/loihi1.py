@@ -57,9 +57,8 @@ LOIHI1 = register(
         # Davies 2018 p. 89, constraint 3; nengo-loihi: MAX_OUT_AXONS.
         output_axons_per_core=4096,
         # Davies 2018 p. 89, constraint 2: 128 KB; nengo-loihi: MAX_SYNAPSE_BITS = 1048576.
-        memory_per_core=128 * _KIBIBYTE,
         # Davies 2018 p. 89 counts synaptic state alone; neurons and routing tables have memory of their own.
-        memory_shared=False,
+        memory_per_core=128 * _KIBIBYTE,
         # Davies 2018 p. 86.
         cores_per_chip=128,
     )

@@ -39,9 +39,9 @@ LOIHI2 = register(
         # Not published: axon tables share the core's memory.
         input_axons_per_core=None,
         output_axons_per_core=None,
-        # Brief 2021: 192 KB per core, divided freely between synapses, neurons and axons.
+        # Brief 2021: 192 KB per core, divided freely between synapses, neurons and axons, whose share
+        # is not published: placement counts synapses alone.
         memory_per_core=192 * _KIBIBYTE,
-        memory_shared=True,
         # Brief 2021: 128. Users of the boards report that 120 of them can be used.
         cores_per_chip=128,
     ),
