@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from snnc.common.options import option
 from snnc.common.signatures import documented
 from snnc.compiler.options import ModelFileOptions
-from snnc.runtime.options import LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions
+from snnc.runtime.options import LAVA, ON_LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions
 
 __all__ = ["DIAGNOSED_SAMPLES", "REPORT_SAMPLES", "DiagnoseOptions", "ReportOptions", "ValidateOptions"]
 
@@ -28,7 +28,7 @@ class _LavaBeside(FirstSamplesOptions):
         usual="run it if it is installed",
         help="Whether to run Lava too: demand it, or leave it out.",
     )
-    lava_samples: int = option(10, metavar="N", panel=LAVA, help="How many of the samples Lava runs.")
+    lava_samples: int = option(10, metavar="N", panel=LAVA, only=ON_LAVA, help="How many of the samples Lava runs.")
 
 
 @documented

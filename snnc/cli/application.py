@@ -72,14 +72,14 @@ def _start(
 application.command("init", cls=OptionCommand, epilog=init.EXAMPLES)(init.init_command)
 application.command("compile", cls=compile.CompileCommand, epilog=compile.EXAMPLES)(compile.compile_command)
 application.command("run", cls=run.RunCommand, epilog=run.EXAMPLES)(run.run_command)
-application.command("validate", cls=ConfiguredCommand, epilog=validate.EXAMPLES)(validate.validate_command)
+application.command("validate", cls=validate.ValidateCommand, epilog=validate.EXAMPLES)(validate.validate_command)
 application.command("diagnose", cls=ConfiguredCommand, epilog=diagnose.EXAMPLES)(diagnose.diagnose_command)
 application.command("inspect", cls=OptionCommand, epilog=inspect.EXAMPLES)(inspect.inspect_command)
 application.command("thresholds", cls=thresholds.ThresholdsCommand, epilog=thresholds.EXAMPLES)(
     thresholds.thresholds_command
 )
-application.command("train", cls=OptionCommand, epilog=train.EXAMPLES)(train.train_command)
-application.command("finetune", cls=OptionCommand, epilog=finetune.EXAMPLES)(finetune.finetune_command)
+application.command("train", cls=ConfiguredCommand, epilog=train.EXAMPLES)(train.train_command)
+application.command("finetune", cls=ConfiguredCommand, epilog=finetune.EXAMPLES)(finetune.finetune_command)
 application.command("bundle", cls=ConfiguredCommand, epilog=bundle.EXAMPLES)(bundle.bundle_command)
 application.command("export", cls=OptionCommand, epilog=export.EXAMPLES)(export.export_command)
 application.command("report", cls=report.ReportCommand, epilog=report.EXAMPLES)(report.report_command)

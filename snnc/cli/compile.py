@@ -17,9 +17,10 @@ from snnc.cli.outputs import check_writable
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
-from snnc.common.options import options_of
-from snnc.compiler.options import CompileOptions
+from snnc.common.options import Option, options_of
+from snnc.compiler.options import CompileOptions, misplaced
 from snnc.compiler.parallel import connected, launched
+from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,9 +47,13 @@ class CompileCommand(ConfiguredCommand):
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
         """Return what is for the other kind of neuron, as far as the command line names one, and what is for a page."""
         neuron = given.get("neuron")
-        options = options_of(CompileOptions) if neuron is not None else ()
+        options = options_of(CompileOptions) if neuron in (INTEGRATE_AND_FIRE, SIGMA_DELTA) else ()
         unused = frozenset() if given.get("report") else frozenset({"report-samples"})
-        return unused | {each.key for each in options if each.only not in (None, neuron)}
+        return unused | {each.key for each in options if each.only and neuron not in each.only}
+
+    def misplaced(self, option: Option, value: object, given: Mapping[str, object]) -> OptionError:
+        """Return what is said of an option for the other kind of neuron."""
+        return misplaced(option, value, str(given["neuron"]))
 
 
 @with_options

@@ -11,12 +11,13 @@ import typer
 from snnc.cli.configuration import Configuration, find_configuration, read_configuration
 from snnc.cli.configuration.read import options_for
 from snnc.cli.options import Invocation
-from snnc.cli.parameters import OptionCommand, former_keys, own_names
+from snnc.cli.parameters import OptionCommand, former_keys, options_taken, own_names, value_of
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
+from snnc.common.options import Option
 from snnc.compiler.parallel import launched
 
-__all__ = ["ConfiguredCommand", "is_from_file", "is_typed"]
+__all__ = ["ConfiguredCommand", "is_from_file"]
 
 
 class ConfiguredCommand(OptionCommand):
@@ -44,15 +45,32 @@ class ConfiguredCommand(OptionCommand):
             silent = ctx.params.get("quiet") or not launched().is_first
             screen = Screen(json=ctx.params.get("as_json", False), quiet=silent)
             screen.show(f"from {ctx.params['config']}: {', '.join(names)}")
+        useless = self.without_use(ctx.params)
+        for option in options_taken(self):
+            if option.key in useless and _is_typed(ctx, option.name):
+                raise self.misplaced(option, value_of(option, ctx.params[option.name]), ctx.params)
         return super().invoke(ctx)
 
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
-        """Return the long names of options that mean nothing with the arguments given: a file's values do not count.
+        """Return the long names of options that mean nothing with the arguments given.
+
+        A file's values of these do not count, and who types one of the options of a verb, be it at its usual value, is
+        told so (:meth:`misplaced`).
 
         Args:
-            given: What stands on the command line, by the names of the parameters.
+            given: What stands on the command line, by the names of the parameters; the second time with all else.
         """
         return frozenset()
+
+    def misplaced(self, option: Option, value: object, given: Mapping[str, Any]) -> OptionError:
+        """Return what is said of an option that was typed and means nothing.
+
+        Args:
+            option: One of :meth:`without_use`.
+            value: What was typed.
+            given: All arguments, by the names of the parameters.
+        """
+        return OptionError("means nothing here", where=f"--{option.key}", found=option.shown(value))
 
     def _configuration(self, ctx: Any, given: Mapping[str, Any]) -> Configuration | None:
         chosen = given.get("config")
@@ -83,6 +101,7 @@ class ConfiguredCommand(OptionCommand):
             self.name or "",
             names,
             {name for name, key in names.items() if given.get(key) is not None or key in keys} | useless,
+            own={option.key for option in options_taken(self) if not option.shared},
             trust=bool(given.get("trust")),
         )
         options = {name: options[name] for name in names if name in options}
@@ -102,7 +121,7 @@ def is_from_file(context: typer.Context, name: str) -> bool:
     return getattr(context.get_parameter_source(name), "name", "") == "DEFAULT_MAP"
 
 
-def is_typed(context: typer.Context, name: str) -> bool:
+def _is_typed(context: typer.Context, name: str) -> bool:
     """Return whether a parameter stands on the command line, even with its usual value."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.cli.options import Architecture, Json, Trust, Verbose
+from snnc.cli.options import Config, Json, NoConfig, Verbose
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.cli.training import RunFiles, TrainingData, TrainingOutput, carry_out, show_result
-from snnc.common.option_kinds import PATH
-from snnc.common.options import option
+from snnc.compiler.options import ModelFileOptions
 from snnc.compiler.parallel import connected, launched
-from snnc.finetuning.options import DISTILLATION, FinetuneOptions
+from snnc.finetuning.options import FinetuneOptions, TeacherOptions
 from snnc.models.training.options import SessionOptions
 
 if TYPE_CHECKING:
@@ -31,20 +29,6 @@ Examples:
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class TeacherOptions:
-    """Who teaches."""
-
-    teacher: Path | None = option(
-        None,
-        metavar="ANN.pt",
-        panel=DISTILLATION,
-        kind=PATH,
-        usual="MODEL",
-        help="The ANN whose logits are distilled.",
-    )
-
-
 @with_options
 def finetune_command(
     model: Annotated[
@@ -56,10 +40,11 @@ def finetune_command(
     data: TrainingData,
     options: FinetuneOptions,
     teaching: TeacherOptions,
+    reading: ModelFileOptions,
     session: SessionOptions,
     output: TrainingOutput = None,
-    architecture: Architecture = None,
-    trust: Trust = False,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -74,7 +59,7 @@ def finetune_command(
     files = RunFiles.of(output or model.with_name(f"{model.stem}-t{options.timesteps}.pt"))
     if processes.is_first:
         files.check(model, resume=session.resume)
-    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first)
+    screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.common.devices import chosen_device
     from snnc.finetuning.whole_run import prepare
@@ -86,8 +71,8 @@ def finetune_command(
             data,
             options,
             teacher=teaching.teacher,
-            arch=architecture,
-            trust=trust,
+            arch=reading.arch,
+            trust=reading.trust,
             processes=processes,
             progress=steps,
         )

@@ -71,24 +71,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Net = Annotated[
     Path, typer.Argument(metavar="NET", help="The .net file that snnc compile wrote, or a NIR graph of snnc export.")
 ]
-Architecture = Annotated[
-    str | None,
-    typer.Option(
-        "--arch",
-        metavar="NAME|MODULE:FACTORY",
-        help="For a model file that holds a state_dict only: what makes the network. One of snnc's own, such as "
-        "resnet20, or vgg16:100:qcfs:max with what it was trained with; or a callable such as mynet:Net, whose module "
-        "is looked for in the working directory first, and its code is run.",
-    ),
-]
-Trust = Annotated[
-    bool,
-    typer.Option(
-        "--trust",
-        help="Read a model file even where that runs code that the file names. Only for files from people you trust.",
-        show_default=False,
-    ),
-]
 Config = Annotated[
     Path | None,
     typer.Option(

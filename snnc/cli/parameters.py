@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, get_type_hints
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from snnc.common.options import Option, options_of
 
-__all__ = ["OptionCommand", "command_options", "former_keys", "own_names", "with_options"]
+__all__ = ["OptionCommand", "former_keys", "options_taken", "own_names", "value_of", "with_options"]
 
 # The group of options that help shows last, and those without a group.
 _LAST = "Options"
 # Where a function says which former names of its options are still taken.
 _FORMER = "former_flags"
+# Where it keeps the options of the dataclasses that it takes.
+_TAKEN = "options_taken"
 
 
 def with_options(function: Callable[..., int]) -> Callable[..., int]:
@@ -50,7 +52,7 @@ def with_options(function: Callable[..., int]) -> Callable[..., int]:
         own = {name: value for name, value in values.items() if name not in single}
         for name, kind in groups.items():
             own[name] = kind(
-                **{option.name: _value(option, values[option.name]) for option in _typed(kind) if _is(values, option)}
+                **{option.name: value_of(option, values[option.name]) for option in _typed(kind) if _is(values, option)}
             )
         return function(**own)
 
@@ -59,17 +61,13 @@ def with_options(function: Callable[..., int]) -> Callable[..., int]:
     del command.__wrapped__
     former = {f"--{_dashed(old)}": option.flags[-1] for option in single.values() for old in option.old}
     setattr(command, _FORMER, former)
+    setattr(command, _TAKEN, tuple(single.values()))
     return command
 
 
-def command_options(function: Callable[..., int]) -> Iterator[Option]:
-    """Yield the options of the dataclasses that a command takes, each once."""
-    seen = set()
-    for kind in get_type_hints(function).values():
-        for option in _typed(kind) if dataclasses.is_dataclass(kind) and isinstance(kind, type) else ():
-            if option.name not in seen:
-                seen.add(option.name)
-                yield option
+def options_taken(command: Any) -> tuple[Option, ...]:
+    """Return the options of the dataclasses that a command of typer's takes, each once."""
+    return getattr(command.callback, _TAKEN, ())
 
 
 def _typed(kind: type) -> list[Option]:
@@ -81,7 +79,12 @@ def _is(values: dict[str, Any], option: Option) -> bool:
     return values[option.name] is not None
 
 
-def _value(option: Option, value: Any) -> Any:
+def value_of(option: Option, value: Any) -> Any:
+    """Return an option's value for what the command line gives.
+
+    Raises:
+        OptionError: It cannot be understood.
+    """
     read = option.kind.from_text
     return value if read is None else read(value, f"--{option.key}")
 

@@ -15,6 +15,7 @@ from snnc.cli.outputs import check_writable
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
+from snnc.common.options import Option
 
 EXAMPLES = """\b
 Examples:
@@ -29,6 +30,14 @@ class ReportCommand(ConfiguredCommand):
     def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
         """Return all options, with ``--lab``."""
         return frozenset(long_names(self) if given.get("lab") else ())
+
+    def misplaced(self, option: Option, value: object, given: Mapping[str, object]) -> OptionError:
+        """Return what is said of an option of a page, with ``--lab``."""
+        return _page_only(f"--{option.key}", option.shown(value))
+
+
+def _page_only(name: str, found: str) -> OptionError:
+    return OptionError("goes with a page, not with --lab", where=name, found=found)
 
 
 @with_options
@@ -69,7 +78,7 @@ def report_command(
         given = {"MODEL": model, "NET": net, "--data": data, "--output": output}
         for name, value in given.items():
             if value is not None:
-                raise OptionError("goes with a page, not with --lab", where=name, found=str(value))
+                raise _page_only(name, str(value))
         return _show_lab(screen, lab)
     if model is None or net is None or data is None:
         missing = "MODEL" if model is None else "NET" if net is None else "--data"

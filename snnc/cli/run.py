@@ -12,9 +12,10 @@ from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Config, Data, Json, Net, NoConfig, Verbose
 from snnc.cli.outputs import check_output, unfinished_path, write_output
 from snnc.cli.parameters import with_options
-from snnc.cli.run_netx import refuse, refuse_options, run_netx_file
+from snnc.cli.run_netx import not_for, refuse, run_netx_file
 from snnc.cli.screen import Screen
-from snnc.common.options import options_of
+from snnc.common.errors import OptionError
+from snnc.common.options import Option, options_of
 from snnc.compiler.parallel import connected, launched
 from snnc.runtime.options import NETX_FILES, SNNC_FILES, NetxRunOptions, RunOptions
 
@@ -33,6 +34,8 @@ Examples:
   snnc run model.net --data imagenet:data --resume
 """
 
+_FOREIGN = "which snnc did not write"
+
 
 class RunCommand(ConfiguredCommand):
     """Takes from a snnc.toml what suits a file of ours, or what suits a netx file of someone else's."""
@@ -42,7 +45,12 @@ class RunCommand(ConfiguredCommand):
         from snnc.program.netx import is_netx
 
         kind, others = (RunOptions, SNNC_FILES) if is_netx(str(given.get("net"))) else (NetxRunOptions, NETX_FILES)
-        return frozenset(each.key for each in options_of(kind) if each.only == others)
+        return frozenset(each.key for each in options_of(kind) if others in each.only)
+
+    def misplaced(self, option: Option, value: object, given: Mapping[str, object]) -> OptionError:
+        """Return what is said of an option for the other kind of file."""
+        what = _FOREIGN if SNNC_FILES in option.only else "which is not somebody else's netx file"
+        return not_for(f"--{option.key}", option.shown(value), f"{given['net']}, {what}")
 
 
 @with_options
@@ -84,11 +92,9 @@ def run_command(
     from snnc.program.netx import is_netx
 
     if is_netx(net):
-        foreign = f"{net}, which snnc did not write"
-        refuse_options(options, SNNC_FILES, foreign)
-        refuse({"--resume": resume or None, "torchrun": processes.count if processes.count > 1 else None}, foreign)
+        given = {"--resume": resume or None, "torchrun": processes.count if processes.count > 1 else None}
+        refuse(given, f"{net}, {_FOREIGN}")
         return run_netx_file(screen, net, data, netx, output)
-    refuse_options(netx, NETX_FILES, f"{net}, which is not somebody else's netx file")
     check_output(output, net)
     unfinished = unfinished_path(net, processes) if resume else None
     # Imported late, since torch takes seconds.

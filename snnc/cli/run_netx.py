@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from snnc.cli.outputs import check_output, write_output
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
-from snnc.common.options import given
 
 if TYPE_CHECKING:
     from snnc.inputs.netx import NetxInput
@@ -30,25 +29,18 @@ def refuse(given: Mapping[str, object], what: str) -> None:
     """
     for option, value in given.items():
         if value is not None:
-            raise OptionError(f"is not for {what}", where=option, found=str(value), advice="leave it out")
+            raise not_for(option, str(value), what)
 
 
-def refuse_options(options: object, only: str, what: str) -> None:
-    """Refuse options that are for another kind of file.
+def not_for(option: str, found: str, what: str) -> OptionError:
+    """Return what is said of an option that is for another kind of file.
 
     Args:
-        options: Options of a verb.
-        only: The kind of file that they are for, as they are declared.
-        what: What they are not for.
-
-    Raises:
-        OptionError: One was given that is not as usual.
+        option: How it is written.
+        found: The value that was given.
+        what: What it is not for.
     """
-    refuse({f"--{each.key}": _shown(each.kind.plain(value)) for each, value in given(options, only)}, what)
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return OptionError(f"is not for {what}", where=option, found=found, advice="leave it out")
 
 
 def run_netx_file(screen: Screen, net: Path, data: str, options: NetxRunOptions, output: Path | None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.configured import ConfiguredCommand, is_typed
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import (
     Calibration,
     Config,
@@ -25,7 +25,7 @@ from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
-from snnc.common.options import options_of, taken
+from snnc.common.options import Option, options_of, taken
 from snnc.compiler.options import ActivationOptions, ThresholdOptions
 
 EXAMPLES = """\b
@@ -48,10 +48,13 @@ class ThresholdsCommand(ConfiguredCommand):
         has_net = given.get("net") is not None or is_compiled(str(given.get("model")))
         return _FIXED if has_net else _NET_ONLY
 
+    def misplaced(self, option: Option, value: object, given: Mapping[str, object]) -> OptionError:
+        """Return what is said of an option that the .net file fixes."""
+        return OptionError("is fixed by the .net file", where=option.where, advice="leave it out")
+
 
 @with_options
 def thresholds_command(
-    context: typer.Context,
     model: Model,
     *,
     net: Annotated[
@@ -86,9 +89,6 @@ def thresholds_command(
         raise OptionError("is only for a .net file", where="--model", found=f"the model {model} as well")
     if net is not None or is_compiled(model):
         model, net = model_and_net(model, net, former_model, "snnc thresholds MODEL NET --calib DATA")
-        for each in options_of(ThresholdOptions):
-            if each.key in _FIXED and is_typed(context, each.name):
-                raise OptionError("is fixed by the .net file", where=each.where, advice="leave it out")
     source = model if net is None else net
     if plot is not None:
         from snnc.common.plotting import check_picture

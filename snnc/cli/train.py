@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from snnc.cli.options import Json, Verbose
+from snnc.cli.options import Config, Json, NoConfig, Verbose
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.cli.training import RunFiles, TrainingData, TrainingOutput, carry_out, show_result
-from snnc.common.option_kinds import PATH
-from snnc.common.options import option
-from snnc.models.training.options import SessionOptions, TrainOptions
-
-ACTIVATIONS = ("relu", "clipped", "qcfs")
-START = "Start"
+from snnc.models.training.options import SessionOptions, StartOptions, TrainOptions
 
 __all__ = ["EXAMPLES", "train_command"]
 
@@ -27,31 +21,6 @@ Examples:
   snnc train vgg16 --data cifar100:data --activation qcfs -o vgg16.pt --resume
   snnc train resnet20 --data images/ --weights old.pt --epochs 10 --learning-rate 0.01 --momentum 0.9
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartOptions:
-    """What the training of an ANN starts from."""
-
-    activation: str | None = option(
-        None,
-        metavar="|".join(ACTIVATIONS),
-        panel=START,
-        usual="relu",
-        help="The activation of one of snnc's own networks: ``relu``, ``clipped`` (ClippedReLU) or ``qcfs`` (QCFS).",
-    )
-    weights: Path | None = option(
-        None,
-        metavar="FILE",
-        panel=START,
-        kind=PATH,
-        help="Start from these weights: a state_dict or a saved network.",
-    )
-    trust: bool = option(
-        False,
-        panel=START,
-        help="Read these weights even where that runs code that the file names: only for files from people you trust.",
-    )
 
 
 @with_options
@@ -70,6 +39,8 @@ def train_command(
     options: TrainOptions,
     session: SessionOptions,
     output: TrainingOutput = None,
+    config: Config = None,
+    no_config: NoConfig = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
@@ -82,7 +53,7 @@ def train_command(
     session.check_threads()
     files = RunFiles.of(output or Path(f"{arch.partition(':')[0]}.pt"))
     files.check(start.weights, resume=session.resume)
-    screen = Screen(json=as_json)
+    screen = Screen(json=as_json, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api.train import prepare
     from snnc.common.devices import chosen_device

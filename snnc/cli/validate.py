@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from snnc.analysis.options import ValidateOptions
+from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import CompiledNet, Config, Data, FormerModel, Json, Model, NoConfig, Verbose, model_and_net
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
+from snnc.common.options import Option, options_of
+from snnc.runtime.options import ON_LAVA
 
 EXAMPLES = """\b
 Example:
   snnc validate model.pt model.net --data mnist:data --samples 1000 --max-drop 0.5
 """
+
+
+class ValidateCommand(ConfiguredCommand):
+    """``snnc validate``, for which options of Lava mean nothing where that does not run."""
+
+    def without_use(self, given: Mapping[str, object]) -> frozenset[str]:
+        """Return the options of Lava, with ``--no-lava``."""
+        if given.get("lava") is not False:
+            return frozenset()
+        return frozenset(each.key for each in options_of(ValidateOptions) if ON_LAVA in each.only)
+
+    def misplaced(self, option: Option, value: object, given: Mapping[str, object]) -> OptionError:
+        """Return what is said of an option of Lava."""
+        return OptionError(
+            "is for Lava, which does not run",
+            where=option.where,
+            expected="--lava",
+            found=f"{option.shown(value)} with --no-lava",
+        )
 
 
 @with_options

@@ -83,10 +83,11 @@ class _Spec:
     metavar: str | None
     panel: str
     usual: str | None
-    only: str | None
+    only: str | tuple[str, ...]
     shapes: bool
     silent: bool
     file: bool | str
+    shared: bool
     typed: bool
     old: tuple[str, ...]
     wrong: str
@@ -109,10 +110,11 @@ class Option:
         metavar: What its value is called there; None: its choices, or a word for its type.
         panel: The group of options that help shows it in.
         usual: What None, or an empty default, stands for, in words.
-        only: The one kind of thing (neuron, file) that it is for; None: all.
+        only: The kinds of things (neurons, files) that it is for; none: all.
         shapes: Whether the result depends on it, so that files record it.
         silent: Whether files record it only where it is not the default.
         file: Whether a ``snnc.toml`` may set it; a text says why not.
+        shared: Whether it may stand there above the tables, for all commands.
         old: Names that it had, which are still taken: as an argument, a flag and a key.
         wrong: What is said of a value that is none of its choices.
         kind: What values it takes.
@@ -128,10 +130,11 @@ class Option:
     metavar: str | None
     panel: str
     usual: str | None
-    only: str | None
+    only: tuple[str, ...]
     shapes: bool
     silent: bool
     file: bool | str
+    shared: bool
     old: tuple[str, ...]
     wrong: str
     kind: Kind
@@ -164,6 +167,11 @@ class Option:
         """How errors name it: in Python, and on the command line."""
         return f"{self.name} (--{self.key})" if self.flags else self.name
 
+    def shown(self, value: object) -> str:
+        """Return the value as errors show it."""
+        plain = self.kind.plain(value)
+        return ",".join(map(str, plain)) if isinstance(plain, tuple) else str(plain)
+
     def written(self, value: object) -> list[str]:
         """Return the value as a command line has it: the flag, and what follows."""
         flag = self.flags[0] if self.flags[0].startswith("-") else self.flags[-1]
@@ -186,10 +194,11 @@ def option(
     metavar: str | None = None,
     panel: str = "Options",
     usual: str | None = None,
-    only: str | None = None,
+    only: str | tuple[str, ...] = (),
     shapes: bool = False,
     silent: bool = False,
     file: bool | str = True,
+    shared: bool = True,
     typed: bool = True,
     old: tuple[str, ...] = (),
     wrong: str = "is none of the choices",
@@ -205,10 +214,12 @@ def option(
         metavar: What its value is called there; None: its choices, or a word for its type.
         panel: The group of options that help shows it in.
         usual: What None, or an empty default, stands for, in words.
-        only: The one kind of thing (a kind of neuron, a kind of file) that it is for; None: all.
+        only: The kind of thing (a kind of neuron, a kind of file) that it is for, or several; none: all.
         shapes: Whether the result depends on it, so that files record it.
         silent: Whether files record it only where it is not the default.
         file: Whether a ``snnc.toml`` may set it; a text says why not.
+        shared: Whether it may stand there above the tables, for all commands; False: in the command's own table alone,
+            since for others its name means something else.
         typed: Whether it can be typed: False leaves it to Python.
         old: Names that it had, which are still taken.
         wrong: What is said of a value that is none of its choices.
@@ -219,7 +230,7 @@ def option(
     Returns:
         The field; typed so that a dataclass takes it as the default of any type.
     """
-    spec = _Spec(help, flags, metavar, panel, usual, only, shapes, silent, file, typed, old, wrong, kind, names)
+    spec = _Spec(help, flags, metavar, panel, usual, only, shapes, silent, file, shared, typed, old, wrong, kind, names)
     return dataclasses.field(default=default, metadata={_KEY: spec})
 
 
@@ -271,10 +282,11 @@ def _options_of(kind: Any) -> tuple[Option, ...]:
                 metavar=spec.metavar,
                 panel=spec.panel,
                 usual=spec.usual,
-                only=spec.only,
+                only=(spec.only,) if isinstance(spec.only, str) else spec.only,
                 shapes=spec.shapes,
                 silent=spec.silent,
                 file=spec.file if spec.typed else False,
+                shared=spec.shared,
                 old=spec.old,
                 wrong=spec.wrong,
                 kind=spec.kind or _kind(bare),
@@ -353,7 +365,7 @@ def given(options: Any, only: str) -> Iterator[tuple[Option, object]]:
         options: All options.
         only: The kind of thing, as :func:`option` was told.
     """
-    return ((each, value) for each, value in unusual(options) if each.only == only)
+    return ((each, value) for each, value in unusual(options) if only in each.only)
 
 
 Options = TypeVar("Options")
@@ -374,7 +386,7 @@ def recorded(options: Any, *, without: str | None = None) -> dict[str, Recorded]
     found = {}
     for each in options_of(type(options)):
         value = getattr(options, each.name)
-        if not each.shapes or value is None or (without is not None and each.only == without):
+        if not each.shapes or value is None or without in each.only:
             continue
         if not (each.silent and value == each.default):
             found[each.name] = each.kind.plain(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from snnc.common.errors import OptionError, TargetError
 from snnc.common.option_kinds import ARCHITECTURE, Recorded, as_numbers
-from snnc.common.options import check_choices, given, option, recorded
+from snnc.common.options import Option, check_choices, given, option, recorded
 from snnc.common.signatures import documented
 from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS, named_corrections
 from snnc.compiler.conversion.methods import LEARNED, METHODS, searches
@@ -259,6 +259,23 @@ class _Conversion(_ThresholdChoice):
     )
 
 
+def misplaced(option: Option, value: object, neuron: str) -> OptionError:
+    """Return what is said of an option that was given for the other kind of neuron.
+
+    Args:
+        option: The option.
+        value: What was given.
+        neuron: The kind of neuron, ``if`` or ``sdnn``, which the option is not for.
+    """
+    spikes = neuron == INTEGRATE_AND_FIRE
+    return OptionError(
+        "is for sigma-delta neurons" if spikes else "shapes spikes, which sigma-delta neurons do not send",
+        where=option.where,
+        expected=f"--neuron {SIGMA_DELTA if spikes else INTEGRATE_AND_FIRE}",
+        found=f"{option.shown(value)} with --neuron {neuron}",
+    )
+
+
 @documented
 @dataclass(frozen=True, kw_only=True)
 class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
@@ -285,12 +302,7 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
         if not self.spikes:
             return self._check_sigma_delta(get_target(self.target))
         for each, value in given(self, SIGMA_DELTA):
-            raise OptionError(
-                "is for sigma-delta neurons",
-                where=each.where,
-                expected=f"--neuron {SIGMA_DELTA}",
-                found=f"{value} with --neuron {INTEGRATE_AND_FIRE}",
-            )
+            raise misplaced(each, value, self.neuron)
         if not 1 <= self.steps <= TIMESTEPS_MAXIMUM:
             raise OptionError(
                 "is out of range", where="timesteps (-T)", expected=f"1..{TIMESTEPS_MAXIMUM}", found=str(self.steps)
@@ -331,13 +343,7 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
 
     def _check_sigma_delta(self, target: Target) -> Target:
         for each, value in given(self, INTEGRATE_AND_FIRE):
-            plain = each.kind.plain(value)
-            raise OptionError(
-                "shapes spikes, which sigma-delta neurons do not send",
-                where=f"{each.name} (--{each.key})",
-                expected=f"--neuron {INTEGRATE_AND_FIRE}",
-                found=f"{','.join(map(str, plain)) if isinstance(plain, tuple) else plain} with --neuron {SIGMA_DELTA}",
-            )
+            raise misplaced(each, value, self.neuron)
         if self.max_pool not in (AUTOMATIC, "avg"):
             raise OptionError(
                 "sigma-delta neurons have no maximum pooling",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
+from snnc.common.option_kinds import PATH
 from snnc.common.options import inherited, option
 from snnc.common.signatures import documented
 from snnc.compiler.conversion.methods import METHODS
 from snnc.compiler.options import CompileOptions, ThresholdOptions
 from snnc.models.training.options import TRAINING, TrainingOptions, check_range
 
-__all__ = ["DATA_DRIVEN", "KEEP", "FinetuneOptions", "FinetuneSettings"]
+__all__ = ["DATA_DRIVEN", "KEEP", "FinetuneOptions", "FinetuneSettings", "TeacherOptions"]
 
 # Thresholds of a network that was fine-tuned before, for another T: as they are.
 KEEP = "keep"
@@ -36,26 +38,28 @@ class FinetuneOptions(TrainingOptions):
     epochs: int = inherited(TrainingOptions, "epochs", 50)
     learning_rate: float = inherited(TrainingOptions, "learning_rate", 5e-3)
     momentum: float = inherited(TrainingOptions, "momentum", 0.9)
-    timesteps: int = inherited(ThresholdOptions, "timesteps", 1, panel=NEURONS, only=None)
-    lead: int = inherited(CompileOptions, "lead", panel=NEURONS, silent=False, only=None)
+    timesteps: int = inherited(ThresholdOptions, "timesteps", 1, panel=NEURONS, only=(), shared=False)
+    lead: int = inherited(CompileOptions, "lead", panel=NEURONS, silent=False, only=(), shared=False)
     threshold: str | None = inherited(
         ThresholdOptions,
         "threshold",
         None,
         names=lambda: (*METHODS.names, KEEP),
         panel=NEURONS,
-        only=None,
+        only=(),
+        shared=False,
         usual="``keep`` for a network that ``snnc finetune`` wrote, else ``data-driven``",
         help="How thresholds and initial potentials are chosen to begin with: "
         f"{METHODS.described()}, or ``keep`` (those of a network that ``snnc finetune`` wrote).",
     )
-    per_channel: bool = inherited(ThresholdOptions, "per_channel", panel=NEURONS, only=None)
-    objective: Literal[1, 2] = inherited(ThresholdOptions, "objective", panel=NEURONS, only=None)
+    per_channel: bool = inherited(ThresholdOptions, "per_channel", panel=NEURONS, only=(), shared=False)
+    objective: Literal[1, 2] = inherited(ThresholdOptions, "objective", panel=NEURONS, only=(), shared=False)
     calibration_samples: int = inherited(
         ThresholdOptions,
         "calibration_samples",
         panel=NEURONS,
         shapes=True,
+        shared=False,
         help="How many training images to choose thresholds on, as many of each class; at least 1.",
     )
     train_thresholds: bool = option(
@@ -133,6 +137,21 @@ class FinetuneOptions(TrainingOptions):
     def filled(self) -> FinetuneOptions:
         """Return the options with what is usual for an ANN and data without a name where nothing was chosen."""
         return replace(super().filled(), threshold=self.threshold or DATA_DRIVEN)
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class TeacherOptions:
+    """Who teaches."""
+
+    teacher: Path | None = option(
+        None,
+        metavar="ANN.pt",
+        panel=DISTILLATION,
+        kind=PATH,
+        usual="MODEL",
+        help="The ANN whose logits are distilled.",
+    )
 
 
 # The former name.

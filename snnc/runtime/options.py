@@ -23,7 +23,7 @@ AUTOMATIC = "auto"
 
 RUN, SIMULATOR, LAVA, NETX = "Run", "Simulator", "Lava", "Netx files that snnc did not write"
 # What an option is for that is not for all files.
-SNNC_FILES, NETX_FILES = "files of snnc", "netx files of others"
+SNNC_FILES, NETX_FILES, ON_LAVA = "files of snnc", "netx files of others", "runs on Lava"
 
 Backend = Literal["sim", "lava", "loihi"]
 LavaModels = Literal["fast", "stock"]
@@ -68,6 +68,7 @@ class _LavaModels:
     lava_models: LavaModels | None = option(
         None,
         panel=LAVA,
+        only=ON_LAVA,
         usual="``fast``",
         help="What computes on Lava, with the same result: ``fast`` (snnc's process models, all in one process), or "
         "``stock`` (Lava's own, each in a process of the operating system).",
@@ -83,7 +84,7 @@ class LavaOptions(_LavaModels):
         None,
         metavar="N",
         panel=LAVA,
-        only=SNNC_FILES,
+        only=(SNNC_FILES, ON_LAVA),
         usual="1; all of a cluster",
         help="How many Lava networks run side by side, each in a process of its own on its share of the samples; never "
         "changes the result. Each loads everything anew, which takes seconds, and uses one core.",
@@ -92,7 +93,7 @@ class LavaOptions(_LavaModels):
         None,
         metavar="NAME[:ADDRESS]",
         panel=LAVA,
-        only=SNNC_FILES,
+        only=(SNNC_FILES, ON_LAVA),
         file="it makes other machines run code",
         usual="on this machine",
         help="Where Lava's workers run: ``dask:tcp://HOST:PORT``, ``ray``, or ``ray:ADDRESS``.",
@@ -101,7 +102,7 @@ class LavaOptions(_LavaModels):
         None,
         metavar="SECONDS",
         panel=LAVA,
-        only=SNNC_FILES,
+        only=(SNNC_FILES, ON_LAVA),
         usual="600",
         help="How many seconds Lava may take to start, and for a sample, before the run ends since a process of it "
         "hangs.",

@@ -108,6 +108,57 @@ def test_what_shapes_spikes_is_not_for_sigma_delta_neurons(folder: Path, call: F
     assert call("compile", folder / "model.pt", "--neuron", "sdnn", "-T", 4)[0] == 2
 
 
+TRAINING = 'data = "digits"\nthreads = 1\n'
+
+
+def test_trainings_take_the_file(folder: Path, call: FullCall) -> None:
+    """Keys of both trainings, of one alone, and of other commands, whose meaning is another."""
+    others = 'timesteps = 8\nlead = 4\nthreshold = "learned"\nbatch-size = 3\ncalib-samples = 2\nobjective = 2\n'
+    tables = "[train]\nepochs = 1\nbatch-size = 500\n[finetune]\nepochs = 1\ntimesteps = 2\n"
+    path = write(folder, f"{TRAINING}mean = 0.5\n{others}{tables}")
+    code, out, err = call("train", "digits_cnn", "--config", path, "-o", "a.pt", "--batch-size", 400)
+    assert (code, err) == (0, "") and out.splitlines()[0] == f"from {path}: data, epochs, mean, threads"
+    settings = json.loads(Path("a.json").read_text())["settings"]
+    assert (settings["epochs"], settings["batch_size"], settings["mean"]) == (1, 400, [0.5])
+    code, out, err = call("finetune", folder / "model.pt", "-o", "b.pt", "--json")
+    assert (code, err) == (0, "") and json.loads(out)["config"] == str(path)
+    settings = json.loads(Path("b.json").read_text())["settings"]
+    assert (settings["timesteps"], settings["lead"], settings["objective"]) == (2, 0, 1)
+    assert (settings["threshold"], settings["batch_size"], settings["calibration_samples"]) == ("data-driven", 128, 512)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[train]\nepoch = 1", "train.epoch is not known; did you mean train.epochs?"),
+        ("[train]\ntimesteps = 1", "train.timesteps is not known"),
+        ("[finetune]\ncalib-sample = 1", "finetune.calib-sample is not known; did you mean finetune.calib-samples?"),
+        ("[train]\ntrust = true", "train.trust cannot be set in a file, since it lets model files run code"),
+        ("[finetune]\ntrust = true", "finetune.trust cannot be set in a file, since it lets model files run code"),
+        ("[train]\nresume = true", "train.resume cannot be set in a file, since it is for a run that was interrupted"),
+        ('[train]\noutput = "x.pt"', "train.output cannot be set in a file, since it names a file that is written"),
+    ],
+)
+def test_what_trainings_take_from_no_file(folder: Path, call: FullCall, text: str, message: str) -> None:
+    path = write(folder, f"{TRAINING}{text}")
+    for arguments in (("train", "digits_cnn", "--config", path), ("finetune", folder / "model.pt")):
+        code, _, err = call(*arguments)
+        assert code == 2 and err.startswith(f"error: {path}: {message}")
+    assert "--data" in call("train", "digits_cnn", "--no-config")[2]
+
+
+def test_code_that_a_file_names_for_trainings_runs_only_with_trust(folder: Path, call: FullCall) -> None:
+    write(folder, 'data = "digits"\narch = "evil:Net"')
+    (folder / "evil.py").write_text(MARK)
+    Path("evil.py").write_text(MARK)
+    torch.save(network().state_dict(), folder / "model.pt")
+    code, _, err = call("finetune", folder / "model.pt")
+    assert code == 2 and "arch names Python code, which a file may not run" in err and not Path("ran").exists()
+    write(Path(), 'data = "evil:data"')
+    code, _, err = call("train", "digits_cnn")
+    assert code == 2 and "data names Python code, which a file may not run" in err and not Path("ran").exists()
+
+
 def test_the_file_beside_the_model_comes_before_that_of_the_working_folder(folder: Path) -> None:
     model = folder / "model.pt"
     assert find_configuration([model]) is None

@@ -176,7 +176,7 @@ class RunOptions:
 
     pace: Literal["slow", "fast"] = inherited(WalkOptions, "pace", panel="Running", shapes=False)
     steps: int | None = inherited(WalkOptions, "steps", usual="as the legs say")
-    names: str | Sequence[str] = inherited(WalkOptions, "names", only=None, names=lambda: ("me",), silent=True)
+    names: str | Sequence[str] = inherited(WalkOptions, "names", only=(), names=lambda: ("me",), silent=True)
 
 
 def test_options_of_another_verb_are_declared_again_with_what_differs() -> None:
@@ -185,6 +185,6 @@ def test_options_of_another_verb_are_declared_again_with_what_differs() -> None:
     assert (pace.panel, pace.shapes, pace.default) == ("Running", False, "slow")
     assert (pace.help, pace.choices, pace.wrong) == (first["pace"].help, ("slow", "fast"), "is no pace")
     assert (steps.usual, steps.default, steps.flags) == ("as the legs say", None, ("-n", "--steps"))
-    assert (names.only, names.known, names.silent, names.usual) == (None, ("me",), True, "nobody")
+    assert (names.only, names.known, names.silent, names.usual) == ((), ("me",), True, "nobody")
     with pytest.raises(TypeError):
         inherited(WalkOptions, "pace", colour="red")

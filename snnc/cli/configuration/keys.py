@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
 from snnc.common.option_kinds import ARCHITECTURE, DATA, NUMBER, PATH, Kind, Plain
 from snnc.common.options import Option, options_of
-from snnc.compiler.options import CompileOptions, ThresholdOptions
+from snnc.compiler.options import CompileOptions, ModelFileOptions, ThresholdOptions
+from snnc.finetuning.options import FinetuneOptions, TeacherOptions
+from snnc.models.training.options import SessionOptions, StartOptions, TrainOptions
 from snnc.runtime.options import BundleOptions, NetxRunOptions, RunOptions
 
 __all__ = ["ARCHITECTURE", "COMMANDS", "COMMAND_LINE_ONLY", "DATA", "KEYS", "PATH", "Plain", "key_table"]
@@ -25,11 +27,13 @@ COMMANDS: Mapping[str, tuple[type, ...]] = {
     "report": (ReportOptions,),
     "thresholds": (ThresholdOptions,),
     "bundle": (BundleOptions,),
+    "train": (StartOptions, TrainOptions, SessionOptions),
+    "finetune": (FinetuneOptions, TeacherOptions, ModelFileOptions, SessionOptions),
 }
 # Keys of what a verb works on, which is no option of it: the kind, the commands, and what it is.
 _ARGUMENTS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     "calib": (DATA, ("compile", "thresholds"), "Calibration data, as for `--calib`."),
-    "data": (DATA, ("run", "validate", "diagnose", "report", "bundle"), "What to run on, as for `--data`."),
+    "data": (DATA, ("run", "validate", "diagnose", "report", "bundle", "train", "finetune"), "Data, as for `--data`."),
     "model": (PATH, ("validate", "thresholds"), "The model, where only `NET` stands on the command line."),
     "max-drop": (NUMBER, ("validate",), "Fail if the accuracy drops by more percentage points than this."),
 }
@@ -63,7 +67,6 @@ COMMAND_LINE_ONLY: Mapping[str, str] = {
     "plot": _WRITES,
     "quiet": _TALK,
     "report": _WRITES,
-    "resume": "it keeps a file of what is done beside the network",
     "report-data": "it is for one page",
     "verbose": _TALK,
 }
@@ -77,7 +80,7 @@ def key_table() -> str:
     for command, option in _options():
         if option.file is True:
             row = (option.key, _values(option), _default(option), option.help.replace("``", "`").replace("|", "\\|"))
-            rows.setdefault(row, []).append(command)
+            rows.setdefault(row, []).append(command if option.shared else f"`[{command}]`")
     lines = ["| key | value | default | commands | what it says |", "| --- | --- | --- | --- | --- |"]
     for (key, values, default, text), commands_of in sorted(rows.items()):
         lines.append(f"| `{key}` | {values} | {default} | {', '.join(commands_of)} | {text} |".replace("|  |", "| |"))

@@ -41,16 +41,16 @@ class Configuration:
     common: Mapping[str, Plain]
     commands: Mapping[str, Mapping[str, Plain]]
 
-    def options(self, command: str, known: Collection[str]) -> dict[str, Plain]:
+    def options(self, command: str, known: Collection[str], own: Collection[str] = ()) -> dict[str, Plain]:
         """Return the options of a command; those of its own table count more than the common ones.
 
         Args:
             command: Its name.
             known: Long names of its options.
+            own: Those that count only in its own table.
         """
-        return {
-            name: value for name, value in {**self.common, **self.commands.get(command, {})}.items() if name in known
-        }
+        common = {name: value for name, value in self.common.items() if name not in own}
+        return {name: value for name, value in {**common, **self.commands.get(command, {})}.items() if name in known}
 
 
 def find_configuration(beside: Sequence[Path]) -> Path | None:
@@ -167,7 +167,13 @@ def _error(path: Path, problem: str, **details: str) -> OptionError:
 
 
 def options_for(
-    configuration: Configuration, command: str, known: Collection[str], ignored: Collection[str], *, trust: bool
+    configuration: Configuration,
+    command: str,
+    known: Collection[str],
+    ignored: Collection[str],
+    *,
+    own: Collection[str] = (),
+    trust: bool,
 ) -> dict[str, Plain]:
     """Return the options that a file gives to a command, by their long names.
 
@@ -176,13 +182,14 @@ def options_for(
         command: The command's name.
         known: Long names of its options.
         ignored: Those of which the file does not count, such as what stands on the command line.
+        own: Those that count only in the command's own table.
         trust: Whether the user trusts the file to name Python code, which is then run.
 
     Raises:
         OptionError: The file names Python code and is not trusted, or a home folder that there is not.
     """
     found: dict[str, Plain] = {}
-    for name, value in configuration.options(command, known).items():
+    for name, value in configuration.options(command, known, own).items():
         if name in ignored:
             continue
         placed = _placed(configuration.path, name, value)

@@ -41,7 +41,7 @@ def configuration_text(found: FirstLook, model: Path) -> str:
         ],
         [
             "# Options of one command only.",
-            "# [run], [validate], [diagnose], [report], [thresholds] and [bundle] are there too.",
+            "# [run], [validate], [diagnose], [report], [thresholds], [bundle], [train] and [finetune] are there too.",
             "[compile]",
             '# target = "loihi2"',
             "# calib-samples = 512",

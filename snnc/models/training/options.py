@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from snnc.common.errors import OptionError
-from snnc.common.option_kinds import NAMES, NUMBERS
+from snnc.common.option_kinds import NAMES, NUMBERS, PATH
 from snnc.common.options import option, options_of
 from snnc.common.signatures import documented
 
 __all__ = [
     "Recipe",
     "SessionOptions",
+    "StartOptions",
     "TrainOptions",
     "TrainingOptions",
     "check_range",
@@ -32,7 +34,10 @@ _RATE_FOR_FEW_CLASSES, _RATE_FOR_MANY_CLASSES = 0.1, 0.02
 _NONE = "none"
 
 # Groups of options in the help of commands.
-TRAINING, IMAGES, SESSION = "Training", "Images", "Session"
+TRAINING, IMAGES, SESSION, START = "Training", "Images", "Session", "Start"
+
+# The activations of our networks.
+ACTIVATIONS = ("relu", "clipped", "qcfs")
 
 Options = TypeVar("Options", bound="TrainingOptions")
 
@@ -66,7 +71,7 @@ class TrainingOptions:
         help="Weight decay, at least 0; thresholds and initial potentials of neurons have none.",
     )
     batch_size: int = option(
-        128, panel=TRAINING, shapes=True, help="Images per step, at least 1, of all processes together."
+        128, panel=TRAINING, shapes=True, shared=False, help="Images per step, at least 1, of all processes together."
     )
     mean: float | Sequence[float] | None = option(
         None,
@@ -164,11 +169,41 @@ class TrainOptions(TrainingOptions):
 
 @documented
 @dataclass(frozen=True, kw_only=True)
+class StartOptions:
+    """What the training of an ANN starts from."""
+
+    activation: str | None = option(
+        None,
+        metavar="|".join(ACTIVATIONS),
+        panel=START,
+        usual="relu",
+        help="The activation of one of snnc's own networks: ``relu``, ``clipped`` (ClippedReLU) or ``qcfs`` (QCFS).",
+    )
+    weights: Path | None = option(
+        None,
+        metavar="FILE",
+        panel=START,
+        kind=PATH,
+        help="Start from these weights: a state_dict or a saved network.",
+    )
+    trust: bool = option(
+        False,
+        panel=START,
+        file="it lets model files run code, which a snnc.toml beside them must not allow",
+        help="Read these weights even where that runs code that the file names: only for files from people you trust.",
+    )
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
 class SessionOptions:
     """Where and how a training runs; its result is the same, but for the order of sums."""
 
     resume: bool = option(
-        False, panel=SESSION, help="Go on from the checkpoint, where there is one; all else has to be as it was."
+        False,
+        panel=SESSION,
+        file="it is for a run that was interrupted",
+        help="Go on from the checkpoint, where there is one; all else has to be as it was.",
     )
     device: str = option(
         "auto",
