@@ -42,9 +42,7 @@ Your own network:
   snnc run model.net --data mnist:data
   snnc validate model.pt model.net --data mnist:data
 
-\b
-Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted,
-143 terminated.
+Exit codes: 0 all is well, 1 a check failed, 2 bad input, 3 a bug in snnc, 130 interrupted, 143 terminated.
 """
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
-  snnc compile weights.pth --arch mynet:Net --calib images/ -o model.net --report model.html
+  snnc compile weights.pt --arch mynet:Net --calib images/ --report model.html
   snnc compile keras.onnx --calib images.npz
   snnc compile model.pt --calib mnist:data --neuron sdnn
 """
@@ -86,7 +86,9 @@ def compile_command(
     report_samples: Annotated[
         int | None,
         typer.Option(
-            "--report-samples", help=f"How many samples of it, as many of each class.  [default: {REPORT_SAMPLES}]"
+            "--report-samples",
+            metavar="N",
+            help=f"How many samples of it, as many of each class.  [default: {REPORT_SAMPLES}]",
         ),
     ] = None,
     config: Config = None,

@@ -53,7 +53,7 @@ def demo_command(
         bool | None,
         typer.Option("--lava/--no-lava", help="Demand Lava, or leave it out.  [default: run it if it is installed]"),
     ] = None,
-    lava_samples: Annotated[int, typer.Option("--lava-samples", help="How many images Lava runs.")] = 20,
+    lava_samples: Annotated[int, typer.Option("--lava-samples", metavar="N", help="How many images Lava runs.")] = 20,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -17,6 +18,11 @@ __all__ = ["OptionCommand", "former_keys", "options_taken", "own_names", "value_
 
 # The group of options that help shows last, and those without a group.
 _LAST = "Options"
+# What stands for a value in help where an option says nothing of its own, by the name of its kind.
+_METAVARS = {"integer": "N", "number": "X"}
+# Stand for the plain ones while lines are broken, and characters of a default that a line is not broken in.
+_NO_BREAK_SPACE, _NO_BREAK_HYPHEN = "\N{NO-BREAK SPACE}", "\N{NON-BREAKING HYPHEN}"
+_SHORT_DEFAULT = 12
 # Where a function says which former names of its options are still taken.
 _FORMER = "former_flags"
 # Where it keeps the options of the dataclasses that it takes.
@@ -103,7 +109,7 @@ def _made(option: Option, kind: Any, default: object) -> inspect.Parameter:
     info = typer.Option(
         *option.flags,
         help=_help(option),
-        metavar=option.metavar or ("|".join(map(str, option.known)) or None),
+        metavar=option.metavar or "|".join(map(str, option.known)) or _METAVARS.get(option.kind.name),
         rich_help_panel=option.panel,
         show_default=default is not False or "/" in option.flags[-1],
     )
@@ -128,6 +134,12 @@ class OptionCommand(TyperCommand):
         """Parse arguments, with each former name of a flag as its present one."""
         return super().parse_args(ctx, own_names(self, args))
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the pieces of the usage line, without what is hidden and the braces of newer versions of typer."""
+        shown = [each for each in self.get_params(ctx) if not getattr(each, "hidden", False)]
+        pieces = [piece.strip("{}") for each in shown for piece in each.get_usage_pieces(ctx)]
+        return [self.options_metavar, *pieces] if self.options_metavar else pieces
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, a section for each panel in the order in which they come first."""
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -136,10 +148,25 @@ class OptionCommand(TyperCommand):
             if record is not None:
                 is_argument = each.param_type_name == "argument"
                 panel = "Arguments" if is_argument else getattr(each, "rich_help_panel", None) or _LAST
-                panels.setdefault(panel, []).append(record)
+                name, text = record
+                # Newer versions of typer write the type after the name of an argument.
+                panels.setdefault(panel, []).append(((is_argument and each.metavar) or name, _unbroken(text)))
+        start = len(formatter.buffer)
         for panel in sorted(panels, key=lambda name: (name != "Arguments", name == _LAST)):
             with formatter.section(panel):
                 formatter.write_dl(panels[panel])
+        formatter.buffer[start:] = [_plain(each) for each in formatter.buffer[start:]]
+
+
+def _unbroken(text: str) -> str:
+    """Return a help text whose names with hyphens, and short defaults, lines are not broken in."""
+    short = rf"\[default: [^\]]{{1,{_SHORT_DEFAULT}}}\]"
+    text = re.sub(short, lambda found: found[0].replace(" ", _NO_BREAK_SPACE), text)
+    return text.replace("-", _NO_BREAK_HYPHEN)
+
+
+def _plain(text: str) -> str:
+    return text.replace(_NO_BREAK_SPACE, " ").replace(_NO_BREAK_HYPHEN, "-")
 
 
 def former_keys(command: Any) -> dict[str, str]:

@@ -19,7 +19,7 @@ EXAMPLES = """\b
 Examples:
   snnc train resnet20 --data cifar10:data
   snnc train vgg16 --data cifar100:data --activation qcfs -o vgg16.pt --resume
-  snnc train resnet20 --data images/ --weights old.pt --epochs 10 --learning-rate 0.01 --momentum 0.9
+  snnc train resnet20 --data images/ --weights old.pt --epochs 10
 """
 
 

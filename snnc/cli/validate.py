@@ -18,7 +18,7 @@ from snnc.runtime.options import ON_LAVA
 
 EXAMPLES = """\b
 Example:
-  snnc validate model.pt model.net --data mnist:data --samples 1000 --max-drop 0.5
+  snnc validate model.pt model.net --data mnist:data --max-drop 0.5
 """
 
 

@@ -111,7 +111,13 @@ def size_columns(*, small: bool = False) -> tuple[Column[LayerRow], ...]:
         column(lambda row: row.layer.shape, wording.shape, key="shape", screen="neurons", page="shape", wrap=False),
         column(lambda row: row.layer.neurons, wording.count, key="neurons", page="neurons", kind="number"),
         column(lambda row: row.synapses, key="synapses"),
-        column(lambda row: wording.synapses(row.program, row.index), title="synapses", width=8, small=bits),
+        column(
+            lambda row: wording.synapses(row.program, row.index),
+            title="synapses",
+            write_on_page=wording.unbroken,
+            width=8,
+            small=bits,
+        ),
         column(
             lambda row: [_connection(each, row.program.delay(row.index, each)) for each in row.layer.synapses],
             key="connections",

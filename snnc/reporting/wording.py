@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 
@@ -165,6 +166,11 @@ def _connections(value: Synapse) -> str:
 def synapses(program: CompiledNetwork, index: int) -> str:
     """Return all synapses of a layer, with where they come from and how long spikes wait, where that is not usual."""
     return " + ".join(synapse(each) + _origin(program, index, each) for each in program.layers[index].synapses)
+
+
+def unbroken(text: str) -> str:
+    """Return what :func:`synapses` says with no line broken between a word and its number, as in ``pad 1``."""
+    return re.sub(r"(?<=[a-z×]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def _origin(program: CompiledNetwork, index: int, value: Synapse) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from support.command_line import Call, process
 from support.digits import Folder
+
+from snnc.cli import main
 
 COMMANDS = (
     *("init", "compile", "run", "validate", "diagnose", "inspect", "thresholds", "train", "finetune", "bundle"),
@@ -67,3 +70,17 @@ def test_a_closed_pipe_is_no_error(made: Folder) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "{"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", [*sorted(COMMANDS), None])
+def test_help_fits_a_terminal_and_breaks_no_name(
+    command: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"] if command else ["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    options = lines[next(index for index, line in enumerate(lines) if line.endswith(":")) :]
+    assert not [line for line in options if re.search(r"\w-$", line)]
+    # Arguments stand by the names that the page of each command has, without what earlier versions took.
+    assert not re.search(r"[{}<>]|\[OUT\]", lines[0])

@@ -207,6 +207,7 @@ class SessionOptions:
     )
     device: str = option(
         "auto",
+        metavar="auto|cpu|cuda|cuda:N",
         panel=SESSION,
         help="Where to train: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:NUMBER``.",
     )

@@ -18,9 +18,9 @@ class SigmaDeltaSections(Sections[SigmaDeltaReport]):
     def exact_passes(self) -> str:
         """That all but quantisation is exact, and what that costs."""
         return (
-            ". Passes up to quantisation are exact (but for --max-pool avg). There are no thresholds to assign: "
-            "nothing is clipped or turned into rates, and what quantisation costs is the rounding of weights, biases "
-            "and messages."
+            ". Passes up to quantisation are exact (but for maximum pooling that is written as an average). "
+            "There are no thresholds to assign: nothing is clipped or turned into rates, and what "
+            "quantisation costs is the rounding of weights, biases and messages."
         )
 
     @property

@@ -24,9 +24,9 @@ class SpikingSections(Sections[Report]):
         """Where accuracy is lost, and that the pass that assigns thresholds is taken apart."""
         reference = "accuracy" if self.report.labelled else "agreement with the ANN"
         return (
-            f": where {reference} falls, it is lost. Passes up to the thresholds are exact (but for --max-pool avg); "
-            "the thresholds' pass is taken apart, since that is where activations are first clipped, then rounded to "
-            "T + 1 levels, then sent as spikes."
+            f": where {reference} falls, it is lost. Passes up to the thresholds are exact (but for maximum pooling "
+            "that is written as an average); the thresholds' pass is taken apart, since that is where activations are "
+            "first clipped, then rounded to T + 1 levels, then sent as spikes."
         )
 
     @property
