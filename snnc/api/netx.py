@@ -52,22 +52,9 @@ def run_netx(call: _RunNetxCall) -> NetxResult:
     """
     options = taken(NetxRunOptions, call)
     network = load_netx(call.path, num_layers=options.num_layers, skip_layers=options.skip_layers)
-    given = netx_given(network, call.data, options)
+    given = netx_input(network, call.data, options)
     record = (len(network.blocks) - 1,) if call.record is None else call.record
     return run_on(call.path, network, given, options, record=record, progress=progress_of(call.progress))
-
-
-def netx_given(network: NetxNetwork, data: Dataset | str | Path | NDArray[Any], options: NetxRunOptions) -> NetxInput:
-    """Return data as what the network takes, as the options say."""
-    return netx_input(
-        network,
-        data,
-        samples=options.samples,
-        timesteps=options.timesteps,
-        input_bits=options.input_bits,
-        mean=options.mean,
-        std=options.std,
-    )
 
 
 def run_on(
@@ -84,7 +71,7 @@ def run_on(
     Args:
         path: Its file.
         network: What was read from it.
-        given: As :func:`netx_given` makes it.
+        given: As :func:`snnc.inputs.netx.netx_input` makes it.
         options: How to run it.
         record: Indices of the blocks whose spike trains are kept.
         progress: Told how many samples are done.

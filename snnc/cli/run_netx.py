@@ -46,7 +46,8 @@ def not_for(option: str, found: str, what: str) -> OptionError:
 def run_netx_file(screen: Screen, net: Path, data: str, options: NetxRunOptions, output: Path | None) -> int:
     """Run the file and show what it gave; 1 where a neuron's state left its 24 bits, else 0."""
     check_output(output, net)
-    from snnc.api.netx import netx_given, netx_schedule, run_on
+    from snnc.api.netx import netx_schedule, run_on
+    from snnc.inputs.netx import netx_input
     from snnc.program.netx import load_netx
     from snnc.reporting.netx import netx_run_json, netx_run_table, schedule_sentence
 
@@ -54,7 +55,7 @@ def run_netx_file(screen: Screen, net: Path, data: str, options: NetxRunOptions,
     with screen.steps() as steps:
         steps.begin("reading the data")
         network = load_netx(net, num_layers=options.num_layers, skip_layers=options.skip_layers)
-        given = netx_given(network, data, options)
+        given = netx_input(network, data, options)
         schedule = netx_schedule(network, given, options)
         record = () if output is None else (len(network.blocks) - 1,)
         result = run_on(net, network, given, options, record=record, progress=steps)

@@ -17,6 +17,7 @@ from snnc.common.option_kinds import as_numbers
 from snnc.models.data import Dataset, load_data
 from snnc.models.data.sources import npz
 from snnc.program.netx import NetxNetwork
+from snnc.runtime.options import NetxRunOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +44,7 @@ class NetxInput:
 def netx_input(
     network: NetxNetwork,
     data: Dataset | str | Path | NDArray[Any],
-    *,
-    samples: int | None = None,
-    timesteps: int | None = None,
-    input_bits: int = 0,
-    mean: float | Sequence[float] | None = None,
-    std: float | Sequence[float] | None = None,
+    options: NetxRunOptions,
 ) -> NetxInput:
     """Return data as a network takes them.
 
@@ -59,16 +55,14 @@ def netx_input(
     Args:
         network: The network.
         data: A data set, a spec such as ``mnist:data``, an .npz file with ``x`` and perhaps ``y``, or an array.
-        samples: Take the first so many; None: all.
-        timesteps: Of events take the first so many steps; None: all.
-        input_bits: Bits of the numbers that arrive; 0: spikes.
-        mean: What is subtracted from images before the transform; None: 0.
-        std: What they are divided by then; None: 1.
+        options: Those of the run. Of events the first ``timesteps`` steps are taken; ``mean`` and ``std`` are for
+            images, before the transform.
 
     Raises:
         DataError: The data cannot be read, or do not fit the network.
         OptionError: An option does not fit the data.
     """
+    samples, timesteps, mean, std = options.samples, options.timesteps, options.mean, options.std
     if samples is not None and samples < 1:
         raise OptionError("is too small", where="samples", expected="at least 1", found=str(samples))
     name, images, labels, unit, classes = _arrays(data, samples)
@@ -96,7 +90,7 @@ def netx_input(
                 found="biases" if network.takes_biases else "a network that begins with synapses",
             )
         values = _whole(shaped, name)
-        if not (network.takes_biases or input_bits) and ((values != 0) & (values != 1)).any():
+        if not (network.takes_biases or options.input_bits) and ((values != 0) & (values != 1)).any():
             notes.append("values other than 0 and 1 count as spikes of 1: input bits make numbers of them")
     return NetxInput(name, values, labels, classes, None if is_held else values.shape[1], tuple(notes))
 
