@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from torch import nn
 
 import snnc
 from snnc.common.errors import OptionError, PassError, TargetError
+from snnc.compiler.conversion import choose_max_pooling
 from snnc.compiler.conversion.float_simulation import NEURONS, simulate, spike_trains
+from snnc.compiler.conversion.float_simulation.network import FloatRun
 from snnc.compiler.conversion.float_simulation.neurons import send
 from snnc.compiler.conversion.solver import solve_channels, spike_counts
 from snnc.compiler.frontend import trace
@@ -191,6 +194,32 @@ def test_the_parts_of_a_batch_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> 
     parts = simulate(graph, batch, 6, keep=["second"])
     assert torch.allclose(whole.readout, parts.readout, atol=1e-5)
     assert parts.spikes == whole.spikes and torch.equal(parts.rates["second"], whole.rates["second"])
+
+
+def test_choosing_poolings_simulates_each_layer_once_and_finds_what_whole_runs_find(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    parts = [[nn.Conv2d(a, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)] for a in (1, 6, 6)]
+    network = nn.Sequential(*(part for each in parts for part in each), nn.Flatten(), nn.Linear(6, 3)).eval()
+    images = rng.random((12, 1, 8, 8), dtype=np.float32)
+    computed: list[str] = []
+
+    def listening(*args: Any, **options: Any) -> FloatRun:
+        run = simulate(*args, **options)
+        computed.extend(run.spikes)
+        return run
+
+    monkeypatch.setattr(choose_max_pooling, "simulate", listening)
+    again = snnc.compile(network, images, timesteps=4, threshold="data-driven")
+    assert [computed.count(each) for each in ("0", "1", "3", "4", "6", "7")].count(1) == 3, computed
+    computed.clear()
+    monkeypatch.setattr(choose_max_pooling, "KEPT_VALUES", 0)
+    whole = snnc.compile(network, images, timesteps=4, threshold="data-driven")
+    assert max(computed.count(each) for each in ("0", "1")) == 6
+    tried = again.provenance.pooling
+    assert tried == whole.provenance.pooling and len(tried) == 3 and all(len(each.errors) == 2 for each in tried)
 
 
 def test_with_many_steps_the_network_is_the_ann() -> None:

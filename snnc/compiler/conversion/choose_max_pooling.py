@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass
+import pickle
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 
 from snnc.common.errors import ModelError
 from snnc.compiler.conversion.float_simulation import simulate
+from snnc.compiler.conversion.float_simulation.network import samples_at_once
 from snnc.compiler.conversion.profile import ProfileActivations
-from snnc.compiler.ir import Graph, MaxPool2d, Node, Output, execute
+from snnc.compiler.ir import Graph, MaxPool2d, Node, Output, SpikingLayer, execute
 from snnc.compiler.ir.passes import Pass, PassManager
 from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling, can_fire_together, last_node_moved
@@ -23,6 +26,8 @@ from snnc.program.provenance import PoolingChoice, Score
 
 # Calibration samples that each way is tried on.
 SAMPLES = 32
+# Values of a layer, over samples and steps, that are kept for further ways and poolings: 256 MiB.
+KEPT_VALUES = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,7 @@ def choose_max_pooling(
     levels = levels[:SAMPLES]
     ann = torch.as_tensor(coding.ann_input(levels)).double()
     chosen: list[ChosenPooling] = []
+    beginning = _Beginning()
     for node in graph.of_kind(MaxPool2d):
         part = _up_to(graph, last_node_moved(graph, node))
         wanted = execute(part, ann)[part.output.name]
@@ -135,7 +141,7 @@ def choose_max_pooling(
             ways = {**MaxPoolingChoices(tuple(chosen)).ways, node.name: way}
             passes = (*lowering(coding, ways), ProfileActivations(levels), thresholds)
             spiking = PassManager(passes).run(part).graph
-            return simulate(spiking, torch.as_tensor(levels, dtype=torch.float64), timesteps, lead=lead).readout
+            return beginning.readout(spiking, torch.as_tensor(levels, dtype=torch.float64), timesteps, lead)
 
         candidates = [Candidate(way, partial(simulated, way)) for way in _ways(graph, node)]
         found = search(candidates, partial(judge.pooling, wanted=wanted))
@@ -144,6 +150,54 @@ def choose_max_pooling(
         taken = next(each for each in tried if each.way == found.name)
         chosen.append(ChosenPooling(node.name, node.where, taken.way, taken.neurons, tried))
     return MaxPoolingChoices(tuple(chosen))
+
+
+class _Beginning:
+    """What the layers before a pooling sent, which all ways of it and the poolings after it begin with.
+
+    One layer is kept: the last one through which all of a network goes.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[str, int] | None = None
+        self._sent: dict[str, torch.Tensor] = {}
+
+    def readout(self, graph: Graph, batch: torch.Tensor, timesteps: int, lead: int) -> torch.Tensor:
+        """Return the readout of a simulation that goes on from what is kept, where the network begins as that did."""
+        (name,) = self._sent or ("",)
+        known = self._sent if name in graph and self._key == _begins(graph, name, timesteps) else {}
+        last = _last_in_line(graph)
+        fits = last is not None and math.prod(last.shape) * timesteps * len(batch) <= KEPT_VALUES
+        kept = [last.name] if last is not None and fits and last.name not in known else []
+        run = simulate(graph, batch, timesteps, lead=lead, keep_sent=kept, sent=known)
+        if kept:
+            self._key, self._sent = _begins(graph, kept[0], timesteps), dict(run.sent)
+        return run.readout
+
+
+def _begins(graph: Graph, name: str, timesteps: int) -> tuple[str, int]:
+    """Return what decides, to the last bit, what a layer sends: all up to it, and how many samples run at once."""
+    digest = hashlib.sha256()
+    for node in _up_to(graph, graph[name]):
+        op = replace(node.op, profile=None) if isinstance(node.op, SpikingLayer) else node.op
+        digest.update(pickle.dumps((node.name, op, node.inputs)))
+    return digest.hexdigest(), samples_at_once(graph, timesteps)
+
+
+def _last_in_line(graph: Graph) -> Node | None:
+    """Return the last spiking layer that every path from input to output goes through; None where there is none."""
+    unread: dict[str, int] = {}
+    found = None
+    for node in graph:
+        for source in {*node.inputs}:
+            unread[source] -= 1
+            if not unread[source]:
+                del unread[source]
+        if not unread and isinstance(node.op, SpikingLayer):
+            found = node
+        if readers := len(graph.consumers(node.name)):
+            unread[node.name] = readers
+    return found
 
 
 def _ways(graph: Graph, node: Node) -> tuple[MaxPooling, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 
@@ -29,12 +30,14 @@ class FloatRun:
             are approximated by, in their units.
         rates: ``Vth * sum of spikes / T`` for each layer that was asked for, (batch, *shape): what its activations are
             approximated by, in their units.
-        spikes: For each spiking layer the number of its spikes, of both signs, over all samples.
+        spikes: For each spiking layer that was computed the number of its spikes, of both signs, over all samples.
+        sent: What each layer sent that was asked for, (T, batch, *shape): spikes times thresholds.
     """
 
     readout: torch.Tensor
     rates: Mapping[str, torch.Tensor]
     spikes: Mapping[str, int]
+    sent: Mapping[str, torch.Tensor]
 
 
 def simulate(
@@ -45,6 +48,8 @@ def simulate(
     neuron: Neuron = "if",
     lead: int = 0,
     keep: Collection[str] = (),
+    keep_sent: Collection[str] = (),
+    sent: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> FloatRun:
     """Simulate a spiking network that is not quantised.
 
@@ -59,6 +64,9 @@ def simulate(
         neuron: The kind of neuron of all layers; see :func:`spike_trains`.
         lead: Steps that each layer integrates before it may fire.
         keep: Names of spiking layers whose rates are wanted.
+        keep_sent: Names of spiking layers of which is wanted what they sent.
+        sent: What layers sent in an earlier run on this batch, by their names; neither they nor what they alone depend
+            on are computed.
 
     Raises:
         PassError: A node is neither input, spiking layer, readout nor output, or a layer has no threshold.
@@ -66,15 +74,35 @@ def simulate(
     """
     _check(graph)
     keep_freed_memory()
-    largest = max(math.prod(node.shape) for node in graph)
-    size = max(1, VALUES_AT_ONCE // (max(1, timesteps) * largest))
+    size = samples_at_once(graph, timesteps)
+    nodes = _computed(graph, (*keep, *keep_sent), sent)
+    parts = {name: torch.split(value, size, dim=1) for name, value in sent.items()}
     with torch.no_grad():
-        runs = [_simulate(graph, part, timesteps, neuron, lead, keep) for part in torch.split(batch, size)]
+        runs = [
+            _simulate(nodes, part, timesteps, neuron, lead, keep, keep_sent, {name: parts[name][at] for name in parts})
+            for at, part in enumerate(torch.split(batch, size))
+        ]
     return FloatRun(
         torch.cat([run.readout for run in runs]),
         {name: torch.cat([run.rates[name] for run in runs]) for name in keep},
         {name: sum(run.spikes[name] for run in runs) for name in runs[0].spikes},
+        {name: torch.cat([run.sent[name] for run in runs], dim=1) for name in keep_sent},
     )
+
+
+def samples_at_once(graph: Graph, timesteps: int) -> int:
+    """Return how many samples are simulated at once."""
+    largest = max(math.prod(node.shape) for node in graph)
+    return max(1, VALUES_AT_ONCE // (max(1, timesteps) * largest))
+
+
+def _computed(graph: Graph, wanted: Collection[str], sent: Mapping[str, torch.Tensor]) -> list[Node]:
+    """Return the nodes that the output and what is wanted depend on, as far as it is not known what they sent."""
+    needed = {graph.output.name, *wanted} - {*sent}
+    for node in reversed(list(graph)):
+        if node.name in needed:
+            needed |= {*node.inputs} - {*sent}
+    return [node for node in graph if node.name in needed]
 
 
 def _check(graph: Graph) -> None:
@@ -86,12 +114,19 @@ def _check(graph: Graph) -> None:
 
 
 def _simulate(
-    graph: Graph, batch: torch.Tensor, timesteps: int, neuron: Neuron, lead: int, keep: Collection[str]
+    nodes: Sequence[Node],
+    batch: torch.Tensor,
+    timesteps: int,
+    neuron: Neuron,
+    lead: int,
+    keep: Collection[str],
+    keep_sent: Collection[str],
+    sent: Mapping[str, torch.Tensor],
 ) -> FloatRun:
-    nodes = list(graph)
     last_use = {source: index for index, node in enumerate(nodes) for source in node.inputs}
     # What each layer sends, (steps, batch, *shape), with one step where all are the same.
-    values: dict[str, torch.Tensor] = {}
+    values: dict[str, torch.Tensor] = dict(sent)
+    kept: dict[str, torch.Tensor] = {}
     rates: dict[str, torch.Tensor] = {}
     spikes: dict[str, int] = {}
     readout = batch
@@ -116,10 +151,12 @@ def _simulate(
                 # Linear: the mean over the steps may be taken before.
                 readout = node.op.drive(*(value.mean(0) for value in inputs))
                 values[node.name] = readout
+        if node.name in keep_sent:
+            kept[node.name] = values[node.name]
         for source in set(node.inputs):
             if last_use[source] == index:
                 del values[source]
-    return FloatRun(readout, rates, spikes)
+    return FloatRun(readout, rates, spikes, kept)
 
 
 def _layer(
