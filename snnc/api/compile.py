@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from snnc.analysis.calibration_data import coverage_notes
+from snnc.analysis.options import ValidateOptions
+from snnc.analysis.validation import validate_program
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
@@ -17,10 +19,12 @@ from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
-from snnc.inputs.data import Data, as_module, as_program, calibration_data, raw_values, spiking
+from snnc.inputs.data import Data, as_module, as_program, calibration_split, raw_values, spiking
+from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.nir import Form, nir_form
 from snnc.program.nir import export_nir as write_nir
+from snnc.program.provenance import Verdict
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,25 @@ def compile_recorded(
     options.check()
     told = progress_of(progress)
     network = as_module(model, arch=options.arch, trust=options.trust)
-    dataset = calibration_data(calibration, options.calibration_samples)
+    dataset, judging = calibration_split(calibration, options.calibration_samples)
     raw = raw_values(dataset)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
+    held_out = judging is not dataset
     if not options.spikes:
         sigma_delta = compile_sigma_delta(network, raw, options, unit=unit, progress=told, processes=processes)
-        return sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
+        sigma_delta = sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
+        return sigma_delta.judged(_verdict(sigma_delta.program, network, judging, told, held_out=held_out))
     compilation = compile_module(network, raw, options, unit=unit, progress=told, processes=processes)
-    return compilation.noted(coverage_notes(dataset, compilation.program))
+    compilation = compilation.noted(coverage_notes(dataset, compilation.program))
+    return compilation.judged(_verdict(compilation.program, network, judging, told, held_out=held_out))
+
+
+def _verdict(
+    program: CompiledNetwork, network: nn.Module, judging: Dataset, progress: Progress, *, held_out: bool
+) -> Verdict:
+    """Run the integers beside the ANN."""
+    found = validate_program(program, network, judging, ValidateOptions(lava=False), progress=progress)
+    return replace(found.verdict, held_out=held_out)
 
 
 def load(path: str | Path) -> CompiledNetwork:

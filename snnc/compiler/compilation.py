@@ -19,7 +19,7 @@ from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear
 from snnc.compiler.ir.passes import PassRecord
 from snnc.program import AnnLayer, CompiledNetwork, Provenance
 from snnc.program.placement import place
-from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice
+from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice, Verdict
 from snnc.program.targets import Target
 from snnc.program.validate import validate
 
@@ -54,6 +54,11 @@ class Compilation(Generic[Made]):
         if not notes:
             return self
         provenance = replace(self.program.provenance, notes=(*self.program.provenance.notes, *notes))
+        return replace(self, program=self.program.with_provenance(provenance))
+
+    def judged(self, verdict: Verdict) -> Compilation[Made]:
+        """Return the same with a verdict on its integers in the program's provenance."""
+        provenance = replace(self.program.provenance, verdict=verdict)
         return replace(self, program=self.program.with_provenance(provenance))
 
     def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:

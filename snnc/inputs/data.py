@@ -31,6 +31,9 @@ from snnc.program.nir import is_nir, load_nir
 Data = Dataset | str | Path | NDArray[Any] | torch.Tensor | tuple[Any, Any] | TorchDataset[Any] | DataLoader[Any]
 
 CALIBRATION_SEED = 0
+# Samples that a compilation is judged on, beside those that it is fitted on; of few, what share of them, and how many
+# that are to be at least.
+JUDGING_SAMPLES, JUDGING_SHARE, JUDGING_SAMPLES_LEAST = 128, 8, 2
 # Another one, so that of data without splits other samples are drawn than were calibrated on, as far as there are any.
 REPORT_SEED = 1
 # Values that are turned into float64 at once.
@@ -72,14 +75,34 @@ def calibration_data(data: Data, samples: int) -> Dataset:
 
     Args:
         data: As for :func:`evaluation_data`.
-        samples: How many to draw, always the same ones; all where there are fewer.
+        samples: How many to draw, always the same ones; of few, all but those that :func:`calibration_split` keeps.
+
+    Raises:
+        DataError: It holds no usable data.
+        OptionError: ``samples`` is less than 1.
+    """
+    return calibration_split(data, samples)[0]
+
+
+def calibration_split(data: Data, samples: int) -> tuple[Dataset, Dataset]:
+    """Return data to calibrate on, as :func:`calibration_data` does, and others to judge the result on.
+
+    Args:
+        data: As for :func:`evaluation_data`.
+        samples: How many to calibrate on, always the same ones. Where there are too few for both, an eighth of them
+            judges; of less than 16, all calibrate and judge.
 
     Raises:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
     _check_samples(samples, "calibration samples (--calib-samples)")
-    return _dataset(data, "train", samples, shuffle=True).subset(samples, CALIBRATION_SEED)
+    whole = _dataset(data, "train", samples + JUDGING_SAMPLES, shuffle=True)
+    judging = min(JUDGING_SAMPLES, max(len(whole) - samples, len(whole) // JUDGING_SHARE))
+    if judging < JUDGING_SAMPLES_LEAST:
+        everything = whole.subset(samples, CALIBRATION_SEED)
+        return everything, everything
+    return whole.two_subsets(min(samples, len(whole) - judging), judging, CALIBRATION_SEED)
 
 
 def report_data(data: Data, samples: int) -> Dataset:

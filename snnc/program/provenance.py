@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 # What an option may be; several numbers or names are a tuple.
 OptionValue = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
@@ -115,6 +115,90 @@ class CorrectionFigures:
     errors: tuple[Score, ...]
 
 
+# A network of which more decisions than this differ from the ANN's, or which loses more accuracy, is no copy of it; of
+# values, one that leaves more than this of their variance unexplained.
+LEAST_AGREEMENT, MOST_DROP, LEAST_EXPLAINED = 0.9, 5.0, 0.9
+# What a layer leaves unexplained of the ANN's activations before it counts as one that begins a loss.
+LAYER_UNEXPLAINED = 0.1
+
+Task = Literal["classes", "sign", "values"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a network in its integers is worth, beside the ANN on the same samples.
+
+    Attributes:
+        task: What outputs mean: ``classes`` (the largest decides), ``sign`` (one output, above 0 or not) or ``values``.
+        samples: Number of samples.
+        held_out: Whether nothing was fitted on them.
+        agreement: Share of samples with the ANN's decision, 0..1; None for values.
+        ann_accuracy: Share of samples that the ANN decides as their labels say, 0..1; None without labels.
+        snn_accuracy: The same of the network.
+        explained: R squared of the network's outputs against the ANN's: 1 where they are equal, below 0 where their
+            mean would be nearer; None where the ANN's do not vary.
+        relative_error: Root mean square of the difference of the outputs, in that of the ANN's outputs; None where
+            these are 0.
+        layers: For each layer that stands for a value of the ANN, and the readout last, by its name: what its values
+            leave unexplained of the ANN's, 0..1.
+    """
+
+    task: Task
+    samples: int
+    held_out: bool
+    agreement: float | None
+    ann_accuracy: float | None
+    snn_accuracy: float | None
+    explained: float | None
+    relative_error: float | None
+    layers: tuple[Score, ...] = ()
+
+    @property
+    def drop(self) -> float | None:
+        """Percentage points of accuracy lost, below 0 where the network is better; None without labels."""
+        if self.ann_accuracy is None or self.snn_accuracy is None:
+            return None
+        return 100 * (self.ann_accuracy - self.snn_accuracy)
+
+    def failures(self, maximum_drop: float | None = None) -> tuple[str, ...]:
+        """Return what is bad, one sentence each; none where the network is a copy of the ANN.
+
+        Args:
+            maximum_drop: Percentage points of accuracy that may be lost; None: as many as usual.
+        """
+        found = []
+        allowed = MOST_DROP if maximum_drop is None else maximum_drop
+        if self.drop is not None and self.drop > allowed:
+            found.append(f"the accuracy drops by {self.drop:.2f} points, more than {allowed:g}")
+        if self.agreement is not None and self.agreement < LEAST_AGREEMENT:
+            found.append(
+                f"it decides as the ANN on {self.agreement:.1%} of the samples only, less than {LEAST_AGREEMENT:.0%}"
+            )
+        if self.task == "values" and self.explained is not None and self.explained < LEAST_EXPLAINED:
+            found.append(f"R squared against the ANN is {self.explained:.3f}, less than {LEAST_EXPLAINED}")
+        return tuple(found)
+
+    @property
+    def begins(self) -> str | None:
+        """The layer that begins a loss: the first that leaves much of the ANN unexplained; None where none does."""
+        return next((each.name for each in self.layers if each.value > LAYER_UNEXPLAINED), None)
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, for people."""
+        found = []
+        if self.agreement is not None:
+            found.append(f"agrees with the ANN on {self.agreement:.1%}")
+        if self.task == "values" and self.explained is not None:
+            found.append(f"R squared {self.explained:.4f} against the ANN")
+        if self.task == "values" and self.relative_error is not None:
+            found.append(f"relative error {self.relative_error:.2%}")
+        if self.ann_accuracy is not None and self.snn_accuracy is not None:
+            found.append(f"accuracy {self.snn_accuracy:.1%}, ANN {self.ann_accuracy:.1%}")
+        samples = f"{self.samples:,} {'held-out ' if self.held_out else ''}calibration samples"
+        return f"integers beside the ANN on {samples}: {', '.join(found) or 'the ANN gives the same for all of them'}"
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a compiled network came from; holds no time and no path, so that equal input gives equal files.
@@ -130,6 +214,7 @@ class Provenance:
         pooling: How each maximum pooling is written; None where the file does not say.
         scale: What the scales rest on; None where the file does not say, or all is exact.
         corrections: What was corrected, with figures; None where nothing was, or the file does not say.
+        verdict: What the integers are worth; None where nobody looked, or the file does not say.
     """
 
     snnc: str
@@ -142,6 +227,7 @@ class Provenance:
     pooling: tuple[PoolingChoice, ...] | None = None
     scale: ScaleChoice | None = None
     corrections: CorrectionFigures | None = None
+    verdict: Verdict | None = None
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return an option that is several names; none where it was not given.
@@ -243,6 +329,10 @@ def _read(kind: Any, value: object) -> Any:
         return kind(**{name: _read(hints[name], each) for name, each in value.items()})
     if kind is float and type(value) is int:
         return float(value)
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError
+        return value
     if not isinstance(kind, type) or type(value) is not kind:
         raise TypeError
     return value

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import DataError
 from snnc.program import InputCoding
+
+
+def decisions(outputs: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the decision of each sample: its class, or, of one output, 1 where it is above 0, else 0.
+
+    Args:
+        outputs: (samples, *shape).
+    """
+    flat = outputs.reshape(len(outputs), -1)
+    found: NDArray[np.int64] = (flat[:, 0] > 0 if flat.shape[1] == 1 else flat.argmax(axis=1)).astype(np.int64)
+    return found
 
 
 def check_levels(coding: InputCoding, levels: NDArray[np.uint8]) -> None:
@@ -69,9 +81,11 @@ class RunResult:
 
     @property
     def predictions(self) -> NDArray[np.int64]:
-        """The class of each sample: the largest readout, the first of equal ones."""
-        classes: NDArray[np.int64] = self.readout.reshape(self.samples, -1).argmax(axis=1).astype(np.int64)
-        return classes
+        """The decision of each sample: its class (the largest readout, the first of equal ones); of one output 1 or 0.
+
+        One output decides by its sign: 1 above 0.
+        """
+        return decisions(self.readout)
 
     def accuracy(self, labels: NDArray[np.int64]) -> float:
         """Return the share of samples whose prediction is their label, 0..1."""

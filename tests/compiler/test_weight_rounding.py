@@ -9,14 +9,30 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import random as random_matrix
 from torch import nn
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.ir import Conv2d, Linear, SpikingLayer
+from snnc.compiler.ir import Conv2d, Linear, Sparse, SpikingLayer, Weighted
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
-from snnc.compiler.quantization.input_moments import input_moments, measure_input_moments
-from snnc.compiler.quantization.weights import RIDGE, WeightRounding, drive_variance, round_for_inputs, round_to_nearest
+from snnc.compiler.quantization.input_moments import (
+    InputMoments,
+    InputSamples,
+    input_readings,
+    measure_input_moments,
+    measure_readings,
+)
+from snnc.compiler.quantization.normalized import with_weight
+from snnc.compiler.quantization.weights import (
+    RIDGE,
+    WeightRounding,
+    drive_variance,
+    round_along,
+    round_for_inputs,
+    round_sparse,
+    round_to_nearest,
+)
 from snnc.program.targets import get_target
 from snnc.runtime.simulator import Simulator
 
@@ -132,7 +148,8 @@ def test_moments_are_found_for_every_synapse_of_a_network_as_rates() -> None:
     levels = smooth_images(40)
     compilation = compile_module(network(), levels, CompileOptions(timesteps=8, std=(255.0,)), unit=1.0)
     (graph,) = (each.result.graph for each in compilation.records if each.name == "ChooseThresholds")
-    moments = input_moments(graph, levels)
+    moments = input_readings(graph, levels)
+    assert all(isinstance(each, InputMoments) for each in moments.values())
     first, second, readout = (node.name for node in graph if node.name in {name for name, _ in moments})
     assert set(moments) == {(first, 0), (second, 0), (readout, 0)}
     assert np.allclose(moments[first, 0].mean, levels.mean(0), rtol=1e-5)
@@ -183,3 +200,82 @@ def test_inputs_that_are_constant_can_be_rounded_for(value: float) -> None:
     values = torch.full((7, 1, 5, 6), value)
     rounding = WeightRounding(CHIP, {("layer", 0): measure_input_moments(synapse, values)})
     assert np.array_equal(rounding.rounded(("layer", 0), synapse.weight), round_to_nearest(synapse.weight, CHIP))
+
+
+def alike(samples: int, inputs: int, seed: int) -> FloatArray:
+    """Values of inputs of which many vary together, as pixels of an image do."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(size=(samples, 8)) @ rng.uniform(size=(8, inputs)) / 8 + 0.05 * rng.uniform(
+        size=(samples, inputs)
+    )
+
+
+def many_inputs(kind: str) -> Weighted:
+    """An operation that reads 2,000 inputs, or their sparse like; all weights are far below a unit of the chip."""
+    rng = np.random.default_rng(3)
+    if kind == "dense":
+        return Linear(rng.uniform(0.1, 0.6, (10, 2000)), np.zeros(10))
+    if kind == "conv":
+        return Conv2d(rng.uniform(0.1, 0.6, (10, 80, 5, 5)), np.zeros(10))
+    matrix = random_matrix(10, 2000, density=0.5, format="csr", random_state=rng)
+    matrix.data = 0.1 + 0.5 * matrix.data
+    matrix.sort_indices()
+    return Sparse(matrix, np.zeros((10, 1, 1)), (10, 1, 1), (80, 5, 5))
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv", "sparse"])
+def test_weights_of_less_than_a_unit_keep_their_sums(kind: str) -> None:
+    """Regression: dense layers of more than 1,152 inputs, and sparse ones, lost nearly all weights, without a word."""
+    synapse = many_inputs(kind)
+    shape = (2000,) if kind == "dense" else (80, 5, 5)
+    values = torch.as_tensor(alike(400, 2000, seed=1).reshape(-1, *shape))
+    readings = measure_readings(synapse, values[:300])
+    assert isinstance(readings, InputSamples)
+    weight = synapse.matrix.data if isinstance(synapse, Sparse) else synapse.weight
+    rounding = WeightRounding(CHIP, {("layer", 0): readings})
+    rounded = rounding.rounded(("layer", 0), weight)
+    assert set(np.unique(rounded % CHIP.weight_step)) == {0}
+
+    def error(changed: FloatArray) -> float:
+        """Of what 100 samples that had no part in it bring, less the mean, which the bias takes over."""
+        drive = with_weight(synapse, changed - weight).apply(values[300:]).flatten(1)
+        return float((drive - drive.mean(0)).pow(2).mean().sqrt())
+
+    assert error(rounded.astype(float)) < 0.1 * error(round_to_nearest(weight, CHIP))
+    found = float(rounding.deviation(("layer", 0), rounded - weight, 1).mean())
+    assert found == pytest.approx(error(rounded.astype(float)), rel=0.5)
+    added = rounding.mean_change(("layer", 0), synapse, rounded - weight, 1)
+    expected = with_weight(synapse, rounded - weight).apply(readings_mean(values[:300]))
+    assert np.allclose(added, expected[0].numpy())
+
+
+def readings_mean(values: torch.Tensor) -> torch.Tensor:
+    return values.mean(0, keepdim=True)
+
+
+@given(st.integers(1, 90), st.integers(1, 6), st.integers(1, 20), st.integers(0, 1000))
+def test_rounding_along_samples_gives_weights_of_the_chip(inputs: int, outputs: int, samples: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weight, values = 300 * rng.normal(size=(outputs, inputs)), rng.normal(size=(samples, inputs))
+    rounded = round_along(weight, values, CHIP)
+    assert rounded.shape == weight.shape
+    assert rounded.min() >= CHIP.weight_minimum and rounded.max() <= CHIP.weight_maximum
+    assert not (rounded % STEP).any()
+
+
+def test_rounding_along_constants_is_rounding_to_the_nearest() -> None:
+    weight = np.random.default_rng(0).normal(size=(3, 7)) * 10
+    assert np.array_equal(round_along(weight, np.zeros((5, 7)), CHIP), round_to_nearest(weight, CHIP))
+
+
+def test_sparse_rows_are_rounded_as_dense_ones_of_what_they_read() -> None:
+    rng = np.random.default_rng(7)
+    matrix = random_matrix(12, 30, density=0.4, format="csr", random_state=rng)
+    matrix.sort_indices()
+    op, values = Sparse(matrix, np.zeros(12), (12,), (30,)), rng.normal(size=(9, 30))
+    rounded = round_sparse(20 * matrix.data, op, values, CHIP)
+    for row in range(12):
+        entries = slice(*matrix.indptr[row : row + 2])
+        if entries.stop > entries.start:
+            dense = round_along(20 * matrix.data[None, entries], values[:, matrix.indices[entries]], CHIP)
+            assert np.array_equal(rounded[entries], dense[0])

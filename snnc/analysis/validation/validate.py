@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from snnc.analysis.options import ValidateOptions
@@ -19,9 +21,11 @@ from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.program.provenance import Score, Task, Verdict
 from snnc.program.targets import INTEGRATE_AND_FIRE
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import lava_available, run_lava
+from snnc.runtime.result import decisions
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +35,8 @@ class Validation:
     Attributes:
         samples: Number of samples.
         layers: ANN against simulator for each layer that stands for a value of the ANN, the readout last.
-        agreeing: Samples for which ANN and simulator predict the same class.
-        ann_accuracy: Share of right predictions, 0..1; None without labels.
-        snn_accuracy: The same for the simulator.
+        agreeing: Samples on which ANN and simulator decide alike: predict the same class, or have the same sign.
+        verdict: What the integers are worth, beside the ANN.
         wraps: For each layer, how often a membrane potential overflowed in the simulator.
         clipped: Share of input values outside what the calibration data spanned, 0..1.
         agreement: Simulator against Lava; None where Lava was not run.
@@ -44,8 +47,7 @@ class Validation:
     samples: int
     layers: tuple[LayerComparison, ...]
     agreeing: int
-    ann_accuracy: float | None
-    snn_accuracy: float | None
+    verdict: Verdict
     wraps: tuple[int, ...]
     clipped: float
     agreement: Agreement | None
@@ -53,17 +55,25 @@ class Validation:
     neuron: str = INTEGRATE_AND_FIRE
 
     @property
+    def ann_accuracy(self) -> float | None:
+        """Share of right decisions of the ANN, 0..1; None without labels."""
+        return self.verdict.ann_accuracy
+
+    @property
+    def snn_accuracy(self) -> float | None:
+        """The same for the simulator."""
+        return self.verdict.snn_accuracy
+
+    @property
     def drop(self) -> float | None:
         """Percentage points of accuracy lost, below 0 where the spiking network is better; None without labels."""
-        if self.ann_accuracy is None or self.snn_accuracy is None:
-            return None
-        return 100 * (self.ann_accuracy - self.snn_accuracy)
+        return self.verdict.drop
 
     def failures(self, maximum_drop: float | None = None) -> tuple[str, ...]:
         """Return what is wrong, one sentence each; none where all is well.
 
         Args:
-            maximum_drop: Percentage points of accuracy that may be lost; None: any.
+            maximum_drop: Percentage points of accuracy that may be lost; None: 5.
         """
         found = []
         if any(self.wraps):
@@ -76,9 +86,20 @@ class Validation:
             for layer in self.layers
             if layer.out_of_bound
         ]
-        if maximum_drop is not None and self.drop is not None and self.drop > maximum_drop:
-            found.append(f"the accuracy drops by {self.drop:.2f} points, more than {maximum_drop:g}")
-        return tuple(found)
+        return (*found, *self.verdict.failures(maximum_drop))
+
+
+def task_of(shape: Sequence[int], labels: NDArray[np.int64] | None) -> Task:
+    """Return what outputs mean.
+
+    Args:
+        shape: Of the outputs of a sample.
+        labels: Labels of the samples; None: there are none.
+    """
+    if math.prod(shape) == 1:
+        return "values" if labels is None else "sign"
+    is_map = len(shape) > 1 and math.prod(shape[1:]) > 1
+    return "values" if is_map else "classes"
 
 
 @singledispatch
@@ -140,7 +161,9 @@ def validate_program(
     levels = input_levels(program, dataset)
     runs = paired_runs(program, module, device=device, memory=options.memory)
     notes += runs.notes
-    comparison = _Comparison(program, runs)
+    comparison = _Comparison(
+        program, runs, task_of(program.readout.shape, dataset.labels), labelled=dataset.labels is not None
+    )
     progress.begin("comparing ANN and sim", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
@@ -161,8 +184,7 @@ def validate_program(
         samples=len(dataset),
         layers=comparison.layers(),
         agreeing=comparison.agreeing,
-        ann_accuracy=comparison.ann_right / len(dataset) if dataset.labels is not None else None,
-        snn_accuracy=comparison.snn_right / len(dataset) if dataset.labels is not None else None,
+        verdict=comparison.verdict(),
         wraps=tuple(comparison.wraps.tolist()),
         clipped=levels.clipped,
         agreement=agreement,
@@ -174,15 +196,21 @@ def validate_program(
 class _Comparison:
     """ANN against simulator, batch by batch."""
 
-    def __init__(self, program: CompiledNetwork, runs: PairedRuns) -> None:
+    def __init__(self, program: CompiledNetwork, runs: PairedRuns, task: Task, *, labelled: bool) -> None:
         self._statistics = {
             layer.name: LayerStatistics(layer.name, layer.modules, runs.unit(layer)) for layer in runs.compared
         }
         readout = program.readout
         self._readout = readout.name
         self._logits = LayerStatistics(readout.name, readout.modules, None)
+        self._task = task
+        self._labelled = labelled
+        self._ann_right = self._snn_right = self._samples = 0
+        # Of the outputs: sum and sum of squares of the ANN's for each, and that of all differences.
+        self._sums = np.zeros((2, readout.values))
+        self._difference = 0.0
         self.wraps = np.zeros(len(program.layers), np.int64)
-        self.agreeing = self.ann_right = self.snn_right = 0
+        self.agreeing = 0
 
     def add(self, chunk: Dataset, pair: Pair) -> None:
         """Add a batch."""
@@ -191,12 +219,48 @@ class _Comparison:
         for name, statistics in self._statistics.items():
             statistics.add(pair.activations[name], pair.rates[name], pair.bounds.get(name))
         self._logits.add(pair.ann_logits, pair.snn_logits, pair.bounds.get(self._readout))
-        predictions = pair.outputs.argmax(axis=1)
-        self.agreeing += int((predictions == pair.result.predictions).sum())
-        if chunk.labels is not None:
-            self.ann_right += int((predictions == chunk.labels).sum())
-            self.snn_right += int((pair.result.predictions == chunk.labels).sum())
+        wanted, found = (each.reshape(len(chunk), -1) for each in (pair.ann_logits, pair.snn_logits))
+        self._samples += len(chunk)
+        self._sums += np.stack([wanted.sum(0), (wanted**2).sum(0)])
+        self._difference += float(((found - wanted) ** 2).sum())
+        if self._task == "values":
+            return
+        decided = [decisions(each) for each in (pair.outputs, pair.result.readout)]
+        # A module that ends in a sigmoid has no negative outputs.
+        if self._task == "sign":
+            decided[0] = decisions(wanted)
+        self.agreeing += int((decided[0] == decided[1]).sum())
+        if self._labelled and chunk.labels is not None:
+            self._ann_right += int((decided[0] == chunk.labels).sum())
+            self._snn_right += int((decided[1] == chunk.labels).sum())
 
     def layers(self) -> tuple[LayerComparison, ...]:
         """Return all comparisons, the readout's last."""
         return (*(statistics.result() for statistics in self._statistics.values()), self._logits.result())
+
+    def verdict(self) -> Verdict:
+        """Return what the integers are worth."""
+        decides, samples = self._task != "values", self._samples
+        varies = float((self._sums[1] - self._sums[0] ** 2 / samples).sum())
+        squares = float(self._sums[1].sum())
+        labelled = decides and self._labelled
+        return Verdict(
+            task=self._task,
+            samples=samples,
+            held_out=True,
+            agreement=self.agreeing / samples if decides else None,
+            ann_accuracy=self._ann_right / samples if labelled else None,
+            snn_accuracy=self._snn_right / samples if labelled else None,
+            explained=_figure(1 - self._difference / varies) if varies > 1e-9 * squares else None,
+            relative_error=_figure(math.sqrt(self._difference / squares)) if squares else None,
+            layers=tuple(Score.of(each.name, _unexplained(each)) for each in self.layers()),
+        )
+
+
+def _unexplained(layer: LayerComparison) -> float:
+    return 0.0 if layer.correlation is None else 1 - max(0.0, layer.correlation) ** 2
+
+
+def _figure(value: float) -> float:
+    """Return a figure with the digits of it that files keep."""
+    return Score.of("", value).value

@@ -1,4 +1,4 @@
-"""What a synapse reads on the calibration data: the means and the covariance of its windows."""
+"""What a synapse reads on the calibration data: means and covariance of its windows, or, of many inputs, samples."""
 
 from __future__ import annotations
 
@@ -9,13 +9,30 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray, per_channel
-from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Node, Readout, SpikingLayer, Weighted, execute
+from snnc.compiler.ir import (
+    Conv2d,
+    Graph,
+    Input,
+    Linear,
+    Node,
+    Readout,
+    Relay,
+    Sparse,
+    SpikeMax2d,
+    SpikingLayer,
+    Weighted,
+    execute,
+)
 from snnc.compiler.ir.exact_sums import exact_sums
 from snnc.compiler.ir.pooling import windows
 
-# Beyond so many inputs of a neuron a covariance takes too long and needs more samples than there are, and rounding
-# errors of that many average out.
+# Beyond so many inputs of a neuron a covariance takes too long and needs more samples than there are.
 FAN_IN_MAXIMUM = 1152
+# Of what has no covariance, values that are kept: of one synapse, and windows of a convolution.
+VALUES_MAXIMUM = 1 << 24
+KEPT_WINDOWS_MAXIMUM = 1024
+# Of these samples or windows, every so many-th tells how good the rounding is, and has no part in it.
+JUDGING = 4
 # Samples that are looked at: of layers, and of the input, which needs no computing.
 SAMPLES_MAXIMUM, INPUT_SAMPLES_MAXIMUM = 128, 512
 # Windows that are looked at: as many as this many multiplications allow, within bounds.
@@ -48,25 +65,44 @@ class InputMoments:
     windows: int
 
 
-def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputMoments]:
-    """Return the moments of what every convolution and linear synapse of a network reads, where its fan-in allows.
+@dataclass(frozen=True, eq=False)
+class InputSamples:
+    """What one synapse reads in some samples: of those that read too much for a covariance, or anything at all.
+
+    Attributes:
+        mean: As for :class:`InputMoments`.
+        fitting: Values less their means: of a convolution or a linear operation its windows, (groups, windows, fan-in),
+            where fan-in counts as the weights do; of a sparse one the whole source, (1, samples, values).
+        judging: Others, likewise; at least one.
+        sparse: The operation, where it is a sparse one.
+    """
+
+    mean: FloatArray
+    fitting: FloatArray
+    judging: FloatArray
+    sparse: Sparse | None = None
+
+
+Readings = InputMoments | InputSamples
+
+
+def input_readings(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, Readings]:
+    """Return what every synapse of a network reads.
 
     Args:
         graph: A network of spiking layers with thresholds.
         levels: Calibration data as input levels, (samples, *input shape). Of the input up to 512 of them are looked at,
             of layers up to 128; a layer's rates are taken to be the ANN's activations in thresholds, 1 at most.
     """
-    found: dict[Place, InputMoments] = {}
+    found: dict[Place, Readings] = {}
 
     def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         if isinstance(node.op, SpikingLayer | Readout):
             for place, (synapse, name, value) in enumerate(zip(node.op.synapses, node.inputs, inputs, strict=True)):
-                source = graph[name]
-                if not has_moments(synapse) or not isinstance(source.op, Input | SpikingLayer):
-                    continue
-                assert isinstance(synapse, Conv2d | Linear)
-                sent = _rates(source.op, value) if isinstance(source.op, SpikingLayer) else whole
-                found[node.name, place] = measure_input_moments(synapse, sent)
+                source = _origin(graph, name).op
+                sent = _rates(source, value) if isinstance(source, SpikingLayer) else value
+                # Nothing has to be computed for more samples of the input itself.
+                found[node.name, place] = measure_readings(synapse, whole if name == graph.input.name else sent)
         if not isinstance(node.op, SpikingLayer | Readout):
             return node.op.apply(*inputs)
         drive = sums[node.name].drive(*inputs)
@@ -78,15 +114,58 @@ def input_moments(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, InputM
     return found
 
 
+def _origin(graph: Graph, name: str) -> Node:
+    """Return the input or layer whose spikes a node sends: its own, or those that it passes on."""
+    node = graph[name]
+    while isinstance(node.op, Relay | SpikeMax2d):
+        node = graph[node.inputs[0]]
+    assert isinstance(node.op, Input | SpikingLayer)
+    return node
+
+
+def measure_readings(synapse: Weighted, values: torch.Tensor) -> Readings:
+    """Return what a synapse reads: moments where its fan-in allows, else samples.
+
+    Args:
+        synapse: The operation.
+        values: What its source sends, (samples, *source shape).
+    """
+    if isinstance(synapse, Conv2d | Linear):
+        few = synapse.weight[0].size <= FAN_IN_MAXIMUM
+        return measure_input_moments(synapse, values) if few else _measure_windows(synapse, values)
+    some = values[:: -(-values.numel() // VALUES_MAXIMUM)].double()
+    mean = some.mean(0)
+    return _samples((some - mean).flatten(1)[None].numpy(), mean.numpy(), synapse)
+
+
+def _measure_windows(synapse: Conv2d | Linear, values: torch.Tensor) -> InputSamples:
+    """Return windows of many inputs, drawn evenly from all samples."""
+    groups = synapse.groups if isinstance(synapse, Conv2d) else 1
+    positions = windows(synapse, values[:1]).shape[2]
+    wanted = max(JUDGING, min(KEPT_WINDOWS_MAXIMUM, VALUES_MAXIMUM // (groups * synapse.weight[0].size)))
+    skipped = max(1, len(values) * positions // wanted)
+    chosen = []
+    for index, sample in enumerate(values):
+        places = slice((-index * positions) % skipped, None, skipped)
+        if len(range(positions)[places]):
+            read = windows(synapse, sample[None].double())[0].reshape(groups, -1, positions)
+            chosen.append(read[:, :, places].transpose(1, 2))
+    found = torch.cat(chosen, 1)
+    return _samples((found - found.mean(1, keepdim=True)).numpy(), values.double().mean(0).numpy())
+
+
+def _samples(values: FloatArray, mean: FloatArray, sparse: Sparse | None = None) -> InputSamples:
+    """Part values into those that rounding sees and those that judge it; where there are few, all do both."""
+    if values.shape[1] < 2 * JUDGING:
+        return InputSamples(mean, values, values, sparse)
+    judges = np.arange(values.shape[1]) % JUDGING == JUDGING - 1
+    return InputSamples(mean, values[:, ~judges], values[:, judges], sparse)
+
+
 def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:
     """Return the spikes for each step."""
     threshold = torch.as_tensor(op.threshold, dtype=activations.dtype)
     return (activations / per_channel(threshold, activations.dim() - 1)).clamp(max=1)
-
-
-def has_moments(synapse: Weighted) -> bool:
-    """Return whether the moments of what a synapse reads are measured."""
-    return isinstance(synapse, Conv2d | Linear) and bool(synapse.weight[0].size <= FAN_IN_MAXIMUM)
 
 
 def measure_input_moments(synapse: Conv2d | Linear, values: torch.Tensor) -> InputMoments:

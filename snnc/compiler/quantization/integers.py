@@ -16,8 +16,9 @@ from snnc.common.progress import Progress, Unheard
 from snnc.compiler.conversion.calibration.calibrator import Calibrator
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import PassManager, PassRecord
-from snnc.compiler.quantization.input_moments import input_moments
+from snnc.compiler.quantization.input_moments import input_readings
 from snnc.compiler.quantization.membranes import measure_membranes, to_program
+from snnc.compiler.quantization.normalized import Idle
 from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
 from snnc.compiler.quantization.scale import USUAL_MARGIN
 from snnc.compiler.quantization.weights import WeightRounding
@@ -64,6 +65,7 @@ class _Settings(TypedDict):
     least_units: float
     rounding: WeightRounding
     lead: int
+    constant_input: Idle | None
 
 
 class IntegerSearch:
@@ -109,7 +111,8 @@ class IntegerSearch:
         self._strict = strict
         self._progress = progress
         self._judge = judge or Judge()
-        self._rounding = WeightRounding(target, input_moments(graph, levels))
+        self._rounding = WeightRounding(target, input_readings(graph, levels))
+        self._constant_input = _constant(levels)
         # Where proofs are asked for, thresholds keep at least the weight units that tell T levels apart.
         self._least_units = float(UNITS_PER_LEVEL * timesteps) if strict else 1.0
 
@@ -185,6 +188,7 @@ class IntegerSearch:
             "least_units": self._least_units,
             "rounding": self._rounding,
             "lead": self._lead,
+            "constant_input": self._constant_input,
         }
 
     def _codings(self) -> Iterator[InputCoding]:
@@ -194,3 +198,11 @@ class IntegerSearch:
             return
         for divisor in InputCoding.divisors(self._timesteps):
             yield replace(self._coding, divisor=divisor)
+
+
+def _constant(levels: NDArray[np.uint8]) -> Idle | None:
+    """Return which values of the input never vary, in levels; None where all do, or nothing can be said."""
+    places = (levels == levels[0]).all(0)
+    if len(levels) < 2 or not places.any() or places.all():
+        return None
+    return Idle(places, np.where(places, levels[0], 0).astype(np.float64))

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import TargetError
-from snnc.compiler.ir import Conv2d, Linear, Node, Readout, Relay, Shape, Sparse, SpikeMax2d, SpikingLayer, Weighted
+from snnc.compiler.ir import Node, Readout, Relay, Shape, Sparse, SpikeMax2d, SpikingLayer, Weighted
 from snnc.compiler.quantization.input_moments import Place
-from snnc.compiler.quantization.normalized import NormalizedLayer, as_synapse, has_netx_form, normalized_weight
+from snnc.compiler.quantization.normalized import (
+    NormalizedLayer,
+    as_synapse,
+    has_netx_form,
+    normalized_weight,
+    with_weight,
+)
 from snnc.compiler.quantization.scale import Scale
 from snnc.compiler.quantization.weights import WeightRounding
 from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Synapse
@@ -142,7 +148,7 @@ class LayerRounding:
         for place, (op, weight, synapse) in enumerate(
             zip(normalized.synapses, normalized.weights, synapses, strict=True)
         ):
-            if isinstance(op, Conv2d | Linear) and self._rounding.knows((node.name, place)):
+            if self._rounding.knows((node.name, place)):
                 change = synapse.scaled_weight - weight * theta
                 added = self._rounding.mean_change((node.name, place), op, change, self._levels(synapse))
                 if bias.size < added.size:
@@ -152,14 +158,31 @@ class LayerRounding:
         rounded: NDArray[np.int32] = np.rint(bias).clip(-largest, largest).astype(np.int32)
         return rounded
 
-    def input_deviation(
-        self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
+    def deviation(
+        self,
+        node: Node,
+        normalized: NormalizedLayer,
+        theta: float,
+        synapses: tuple[Synapse, ...],
+        *,
+        input_only: bool = False,
     ) -> float:
-        """Return how far rounding the input's weights moves a step's drive, in thresholds, mean of the channels."""
+        """Return how far rounding the weights moves a step's drive, in thresholds, mean of the channels.
+
+        Args:
+            node: The layer.
+            normalized: Its float weights.
+            theta: Weight units of its threshold.
+            synapses: Its integers.
+            input_only: Look only at synapses that read the input.
+
+        Returns:
+            The standard deviation, of the synapse where it is the largest.
+        """
         worst = 0.0
         for index, (weight, synapse) in enumerate(zip(normalized.weights, synapses, strict=True)):
             place = (node.name, index)
-            if synapse.source < 0 and self._rounding.knows(place):
+            if (synapse.source < 0 or not input_only) and self._rounding.knows(place):
                 change = synapse.scaled_weight - weight * theta
                 worst = max(worst, float(self._rounding.deviation(place, change, self._levels(synapse)).mean() / theta))
         return worst
@@ -189,9 +212,9 @@ def dequantized(
     theta = float(layer.threshold.value) if layer.threshold else 1 / float(layer.scale[0])
     synapses: list[Weighted] = []
     for synapse, integers, threshold, shape in zip(op.synapses, layer.synapses, thresholds, shapes, strict=True):
-        ones = _with_weight(synapse, np.ones(integers.weight.shape))
+        ones = with_weight(synapse, np.ones(integers.weight.shape))
         weight = integers.scaled_weight / theta / normalized_weight(ones, unit, threshold, shape)
-        synapses.append(replace(_with_weight(synapse, weight), bias=np.zeros_like(synapse.bias)))
+        synapses.append(replace(with_weight(synapse, weight), bias=np.zeros_like(synapse.bias)))
     bias = layer.bias / theta * per_channel(unit, layer.bias.ndim)
     if isinstance(synapses[0], Sparse):
         bias = np.broadcast_to(bias, layer.shape)
@@ -204,11 +227,3 @@ def dequantized(
         potential = unit * ((layer.initial_potential + 0.5) / theta)
         return replace(op, initial_potential=potential)
     return op
-
-
-def _with_weight(synapse: Weighted, weight: FloatArray) -> Weighted:
-    if isinstance(synapse, Sparse):
-        matrix = synapse.matrix.copy()
-        matrix.data = weight
-        return replace(synapse, matrix=matrix)
-    return replace(synapse, weight=weight)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from snnc.common.arrays import AnyIntegerArray, FloatArray, per_channel
 from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
@@ -58,6 +60,67 @@ def normalized_weight(synapse: Weighted, unit: FloatArray, source: FloatArray, s
     grouped = synapse.weight.reshape(synapse.groups, -1, *synapse.weight.shape[1:])
     scaled: FloatArray = grouped * source.reshape(synapse.groups, 1, -1, 1, 1)
     return scaled.reshape(synapse.weight.shape) / per_channel(unit, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Idle:
+    """What sends the same at all times, in the calibration data: neurons that never fire, constants of the input.
+
+    Attributes:
+        places: Where, of the shape of the source, bool.
+        values: What each sends in a step, in units of it, of the shape of the source; 0 where it varies.
+    """
+
+    places: NDArray[np.bool_]
+    values: FloatArray
+
+    def scaled(self, factor: float) -> Idle:
+        """Return the same in other units."""
+        return Idle(self.places, self.values * factor)
+
+
+def without_idle(
+    synapse: Weighted, weight: FloatArray, idle: Idle | None, shape: Shape
+) -> tuple[FloatArray, FloatArray | float]:
+    """Return weights of which those that read what is idle are no larger than the others, and what the bias takes over.
+
+    A normalisation that follows a ReLU divides by the standard deviation of what never fires, 0: its weights are some
+    hundred times as large as all that count, and must not decide how fine these are.
+
+    Args:
+        synapse: The operation.
+        weight: In thresholds per spike of the source, as :func:`normalized_weight` gives it.
+        idle: What is idle of the source; None: nothing.
+        shape: Shape of the source.
+    """
+    if idle is None:
+        return weight, 0.0
+    if isinstance(synapse, Conv2d):
+        # Only whole channels are idle at every position, and zeros that are padded are no constants.
+        silent = (idle.places & (idle.values == 0)).reshape(shape[0], -1).all(1)
+        grouped = silent.reshape(synapse.groups, 1, -1)
+        rows = np.repeat(grouped, len(weight) // synapse.groups, axis=1).reshape(len(weight), -1)
+        reads = np.broadcast_to(rows[:, :, None, None], weight.shape)
+    else:
+        places = idle.places.reshape(-1)
+        reads = places[synapse.matrix.indices] if isinstance(synapse, Sparse) else np.broadcast_to(places, weight.shape)
+    if not reads.any() or not weight[~reads].any():
+        return weight, 0.0
+    bounded = np.where(reads, weight.clip(weight[~reads].min(), weight[~reads].max()), weight)
+    if isinstance(synapse, Conv2d) or not idle.values.any():
+        return bounded, 0.0
+    taken = with_weight(synapse, weight - bounded)
+    moved = replace(taken, bias=np.zeros_like(taken.bias)).apply(torch.as_tensor(idle.values)[None])
+    return bounded, np.asarray(moved[0].numpy(), dtype=np.float64)
+
+
+def with_weight(synapse: Weighted, weight: FloatArray) -> Weighted:
+    """Return an operation with other weights, for a sparse one those of its entries."""
+    if isinstance(synapse, Sparse):
+        matrix = synapse.matrix.copy()
+        matrix.data = weight
+        return replace(synapse, matrix=matrix)
+    return replace(synapse, weight=weight)
 
 
 def normalized_bias(synapses: tuple[Weighted, ...], axes: int) -> FloatArray:

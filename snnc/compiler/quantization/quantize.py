@@ -14,11 +14,10 @@ from snnc.common.errors import TargetError
 from snnc.compiler.conversion.calibration.calibrator import Calibrator, CorrectionsMade
 from snnc.compiler.conversion.calibration.layer_data import LayerData
 from snnc.compiler.ir import (
-    Conv2d,
     Graph,
     Input,
-    Linear,
     Node,
+    Operation,
     QuantizedLayer,
     Readout,
     Relay,
@@ -27,10 +26,16 @@ from snnc.compiler.ir import (
 )
 from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
 from snnc.compiler.ir.spec import CONVERTED, QUANTIZED
-from snnc.compiler.quantization.input_moments import SAMPLES_MAXIMUM, has_moments, measure_input_moments
+from snnc.compiler.quantization.input_moments import SAMPLES_MAXIMUM, measure_readings
 from snnc.compiler.quantization.layers import LayerRounding, dequantized, memoryless_layer
-from snnc.compiler.quantization.normalized import NormalizedLayer, normalized_bias, normalized_weight
-from snnc.compiler.quantization.scale import PROOF_WORTH, choose_scale
+from snnc.compiler.quantization.normalized import (
+    Idle,
+    NormalizedLayer,
+    normalized_bias,
+    normalized_weight,
+    without_idle,
+)
+from snnc.compiler.quantization.scale import PROOF_WORTH, channel_needs, choose_scale
 from snnc.compiler.quantization.weights import WeightRounding
 from snnc.program import InputCoding, Layer
 from snnc.program.provenance import ScaleChoice, Score
@@ -38,6 +43,10 @@ from snnc.program.targets import Target
 
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2
+
+# Thresholds become larger for the sake of finer weights where the squared error of the levels and of the weights then
+# is so many times as large at most.
+WORTH = 0.7
 
 # Of the room that membranes have beyond the calibration data's range, the share of those that the input alone feeds.
 INPUT_SHARE = 0.25
@@ -52,12 +61,14 @@ class _Outcome:
         proven: Whether no input can make its membrane leave the chip's range.
         input_deviation: See :meth:`LayerRounding.input_deviation`.
         bits_given: By how many bits its scale is smaller than with the usual margin, so that its range is proven.
+        factors: How many times as large each channel's threshold should be, (channels,); None: as large as it is.
     """
 
     layer: Layer
     proven: bool
     input_deviation: float
     bits_given: float
+    factors: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,8 @@ class QuantizationOutcome(Outcome):
         coarse: Layers whose thresholds are too small.
         bits_given: Layers, by where they are, whose scale is smaller than the calibration data call for so that their
             range is proven, and by how many bits.
+        raised: Layers, by where they are, some of whose channels have larger thresholds than were chosen, so that all
+            channels have finer weights, and how many times as large the largest is.
         corrections: What corrections brought; None where nothing was corrected.
     """
 
@@ -101,6 +114,7 @@ class QuantizationOutcome(Outcome):
     state_bits: int
     coarse: tuple[CoarseThreshold, ...]
     bits_given: Mapping[str, float]
+    raised: Mapping[str, float]
     corrections: CorrectionsMade | None
 
     @property
@@ -127,6 +141,13 @@ class QuantizationOutcome(Outcome):
             notes.append(
                 f"so that no input can overflow, {len(self.bits_given)} of {self.layers} layers have smaller weights "
                 f"than the calibration data call for; {most} gives most, {self.bits_given[most]:.1f} bits"
+            )
+        if self.raised:
+            most = max(self.raised, key=lambda where: self.raised[where])
+            notes.append(
+                f"so that weights are finer at T = {self.timesteps}, {len(self.raised)} of {self.layers} layers have "
+                f"larger thresholds in some channels than were chosen; {most} has them up to "
+                f"{self.raised[most]:.1f} times as large"
             )
         return (*notes, *(self.corrections.notes if self.corrections else ()))
 
@@ -165,6 +186,7 @@ class Quantize(Pass):
         least_units: Weight units that a threshold has to keep at a proven scale, if weights and bias leave it as many.
         rounding: Rounds the weights; None: each to the nearest.
         lead: Steps that a spiking layer integrates before it may fire, 0..T.
+        constant_input: Values of the input that never vary in the calibration data, in levels; None: nobody looked.
     """
 
     title = "quantising to the chip's integers"
@@ -181,8 +203,11 @@ class Quantize(Pass):
         least_units: float = 1.0,
         rounding: WeightRounding | None = None,
         lead: int = 0,
+        constant_input: Idle | None = None,
     ) -> None:
         self._lead = lead
+        self._constant_input = None if constant_input is None else constant_input.scaled(1 / coding.levels_per_unit)
+        self._idle: dict[str, Idle | None] = {}
         self._target = target
         self._timesteps = timesteps
         self._coding = coding
@@ -195,17 +220,21 @@ class Quantize(Pass):
     def run(self, graph: Graph) -> PassResult:
         """Quantise every layer."""
         graph = graph.copy()
+        self._idle = {graph.input.name: self._constant_input}
         indices: dict[str, int] = {graph.input.name: -1}
         thresholds: dict[str, FloatArray] = {graph.input.name: self._input_threshold()}
         proven = 0
         input_deviation = 0.0
         coarse = []
         given: dict[str, float] = {}
+        raised: dict[str, float] = {}
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
                 (source,) = node.inputs
                 self._check_relayed(graph[source])
                 thresholds[node.name] = thresholds[source]
+                # A maximum of what never fires, or of one window's constants, is looked at no closer.
+                self._idle[node.name] = self._idle[source] if isinstance(node.op, Relay) else None
                 layer = memoryless_layer(node, graph[source].shape, indices[source], thresholds[source], self._target)
                 indices[node.name] = len(indices) - 1
                 proven += 1
@@ -217,6 +246,10 @@ class Quantize(Pass):
             data = self._calibrator.layer(node) if self._calibrator else None
             corrected = node if data is None else self._corrected(data)
             made = self._layer(graph, corrected, indices, thresholds)
+            if made.factors is not None:
+                corrected = replace(corrected, op=_raised(corrected.op, made.factors))
+                raised[node.where] = float(made.factors.max())
+                made = self._layer(graph, corrected, indices, thresholds, is_raised=True)
             layer = made.layer
             if self._calibrator and data:
                 assert isinstance(corrected.op, SpikingLayer | Readout)
@@ -230,6 +263,7 @@ class Quantize(Pass):
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
                 coarse.append(CoarseThreshold(node.where, layer.threshold.value))
             indices[node.name] = len(indices) - 1
+            self._idle[node.name] = _silent(node)
             if isinstance(corrected.op, SpikingLayer):
                 assert corrected.op.threshold is not None
                 thresholds[node.name] = corrected.op.threshold
@@ -245,6 +279,7 @@ class Quantize(Pass):
             state_bits=self._target.state_bits,
             coarse=tuple(coarse),
             bits_given=given,
+            raised=raised,
             corrections=self._calibrator.made if self._calibrator else None,
         )
         return PassResult(graph, True, outcome)
@@ -254,10 +289,8 @@ class Quantize(Pass):
         assert self._calibrator
         op = self._calibrator.corrected(data)
         for place, (synapse, source) in enumerate(zip(op.synapses, data.sources, strict=True)):
-            if has_moments(synapse):
-                assert isinstance(synapse, Conv2d | Linear)
-                rates = source.spike_rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
-                self._rounding.tell((data.node.name, place), measure_input_moments(synapse, rates))
+            rates = source.spike_rates(slice(0, min(SAMPLES_MAXIMUM, data.samples)))
+            self._rounding.tell((data.node.name, place), measure_readings(synapse, rates))
         return replace(data.node, op=op)
 
     def _check_relayed(self, source: Node) -> None:
@@ -275,7 +308,13 @@ class Quantize(Pass):
         return np.full(self._coding.shape[0], float(self._coding.levels_per_unit))
 
     def _layer(
-        self, graph: Graph, node: Node, indices: Mapping[str, int], thresholds: Mapping[str, FloatArray]
+        self,
+        graph: Graph,
+        node: Node,
+        indices: Mapping[str, int],
+        thresholds: Mapping[str, FloatArray],
+        *,
+        is_raised: bool = False,
     ) -> _Outcome:
         op = node.op
         assert isinstance(op, SpikingLayer | Readout) and op.profile is not None
@@ -294,6 +333,9 @@ class Quantize(Pass):
             start = float(fractions.mean())
             bias = bias + per_channel(fractions - start, len(node.shape)) / self._timesteps
 
+        for place, (synapse, source) in enumerate(zip(op.synapses, node.inputs, strict=True)):
+            weights[place], added = without_idle(synapse, weights[place], self._idle[source], shapes[place])
+            bias = bias + added
         normalized = NormalizedLayer(
             synapses=op.synapses,
             weights=tuple(weights),
@@ -322,8 +364,43 @@ class Quantize(Pass):
             scale = replace(scale, units=rounded_down(scale.units * 0.98))
             layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
         theta = layer.threshold.value if layer.threshold else scale.units
-        deviation = self._rounder.input_deviation(node, normalized, theta, layer.synapses)
-        return _Outcome(layer, is_proven, deviation, math.log2(scale.usual / scale.units))
+        factors = None
+        if spiking and not is_raised and np.ptp(unit):
+            drives = (op.profile.drive_minimum / unit, op.profile.drive_maximum / unit)
+            factors = self._factors(node, normalized, layer, (drives[0] * margin, drives[1] * margin), theta)
+        deviation = self._rounder.deviation(node, normalized, theta, layer.synapses, input_only=True)
+        return _Outcome(
+            layer,
+            is_proven,
+            deviation,
+            math.log2(scale.usual / scale.units),
+            factors,
+        )
+
+    def _factors(
+        self, node: Node, normalized: NormalizedLayer, layer: Layer, drives: tuple[FloatArray, FloatArray], theta: float
+    ) -> FloatArray | None:
+        """Return how many times as large thresholds should be, where that brings the layer nearer to the ANN.
+
+        A population has one threshold in the chip's integers, and that channel decides how many weight units it has
+        whose weights or membrane need most. A larger Vth makes its needs smaller and its levels coarser: for few steps
+        that is a loss, and for many, whose levels are fine and whose weights are not, a gain.
+
+        Args:
+            node: The layer.
+            normalized: Its float weights.
+            layer: Its integers.
+            drives: Smallest and largest input of each channel, in thresholds, (channels,).
+            theta: Weight units of its threshold.
+        """
+        unit = self._rounder.deviation(node, normalized, theta, layer.synapses) * theta
+        needs = channel_needs(normalized, self._target, self._timesteps, self._lead, *drives)
+        candidates = np.unique(needs)[None]
+        factors = np.maximum(1, needs[:, None] / candidates)
+        # Squared error of levels, and of rounded weights, in thresholds that were chosen.
+        errors = (factors**2).sum(0) * (1 / (12 * self._timesteps**2) + (unit * candidates[0]) ** 2)
+        best = int(errors.argmin())
+        return factors[:, best] if errors[best] < WORTH * errors[-1] else None
 
     def _sources(
         self, graph: Graph, node: Node, shapes: list[tuple[int, ...]]
@@ -332,6 +409,22 @@ class Quantize(Pass):
             (shape, self._coding.largest if isinstance(graph[source].op, Input) else 1)
             for shape, source in zip(shapes, node.inputs, strict=True)
         )
+
+
+def _silent(node: Node) -> Idle | None:
+    """Return which neurons of a layer never fire in the calibration data: whole channels."""
+    if not isinstance(node.op, SpikingLayer) or node.op.profile is None:
+        return None
+    silent = node.op.profile.drive_maximum <= 0
+    whole = np.broadcast_to(per_channel(silent, len(node.shape)), node.shape)
+    return Idle(whole, np.zeros(node.shape)) if silent.any() and not silent.all() else None
+
+
+def _raised(op: Operation, factors: FloatArray) -> SpikingLayer:
+    """Return a layer with larger thresholds; neurons begin at the same share of them."""
+    assert isinstance(op, SpikingLayer) and op.threshold is not None
+    potential = None if op.initial_potential is None else op.initial_potential * factors
+    return replace(op, threshold=op.threshold * factors, initial_potential=potential)
 
 
 class CorrectAndQuantize(Quantize):
@@ -346,6 +439,7 @@ class CorrectAndQuantize(Quantize):
         least_units: As for :class:`Quantize`.
         rounding: As for :class:`Quantize`.
         lead: As for :class:`Quantize`.
+        constant_input: As for :class:`Quantize`.
     """
 
     title = "correcting layers and quantising them"
@@ -361,8 +455,16 @@ class CorrectAndQuantize(Quantize):
         least_units: float = 1.0,
         rounding: WeightRounding | None = None,
         lead: int = 0,
+        constant_input: Idle | None = None,
     ) -> None:
         super().__init__(
-            target, timesteps, coding, margin=margin, least_units=least_units, rounding=rounding, lead=lead
+            target,
+            timesteps,
+            coding,
+            margin=margin,
+            least_units=least_units,
+            rounding=rounding,
+            lead=lead,
+            constant_input=constant_input,
         )
         self._calibrator = calibrator

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.common.arrays import FloatArray
 from snnc.common.errors import TargetError
+from snnc.compiler.ir import Sparse
 from snnc.compiler.quantization.normalized import NormalizedLayer, as_synapse, has_netx_form
 from snnc.program import Scaled
 from snnc.program.bounds import Window, drive_bounds, highest_silenced, largest_step, lowest_silenced, window
@@ -87,6 +89,42 @@ def choose_scale(
     if proven_room < needed:
         raise _unproven(layer, target, timesteps, lead, needed, proven_room)
     return Scale(proven_room, proven_window, proven=True, usual=usual)
+
+
+def channel_needs(
+    layer: NormalizedLayer, target: Target, timesteps: int, lead: int, lows: FloatArray, highs: FloatArray
+) -> FloatArray:
+    """Return what each channel alone would let a threshold have, as 1 / weight units, (channels,).
+
+    Args:
+        layer: The layer; it fires.
+        target: The chip.
+        timesteps: T.
+        lead: Steps before it may fire.
+        lows: Smallest input of each channel that membranes have to hold, in thresholds, (channels,).
+        highs: The largest, likewise.
+    """
+    channels = layer.shape[0]
+    needs = np.zeros(channels)
+    for synapse, weight in zip(layer.synapses, layer.weights, strict=True):
+        largest = 0 if synapse is layer.synapses[0] and has_netx_form(synapse) else target.weight_exponent_maximum
+        if isinstance(synapse, Sparse):
+            rows = np.repeat(np.arange(math.prod(layer.shape)), np.diff(synapse.matrix.indptr))
+            high, low = np.zeros(math.prod(layer.shape)), np.zeros(math.prod(layer.shape))
+            np.maximum.at(high, rows, weight)
+            np.minimum.at(low, rows, weight)
+            high, low = high.reshape(channels, -1).max(1), low.reshape(channels, -1).min(1)
+        else:
+            flat = weight.reshape(channels, -1)
+            high, low = flat.max(1), flat.min(1)
+        needs = np.maximum(needs, np.maximum(high / target.weight_maximum, low / target.weight_minimum) / 2**largest)
+    needs = np.maximum(needs, np.abs(layer.bias.reshape(channels, -1)).max(1) / target.bias_maximum)
+    rooms = [
+        _room(layer, target, timesteps, lead, min(0.0, low) - 1, max(0.0, high) + 1)[0]
+        for low, high in zip(lows.tolist(), highs.tolist(), strict=True)
+    ]
+    needed: FloatArray = np.maximum(needs, 1 / np.array(rooms))
+    return np.maximum(needed, 1 / largest_threshold(target))
 
 
 def _unproven(

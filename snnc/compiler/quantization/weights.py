@@ -10,15 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from snnc.common.arrays import FloatArray
-from snnc.compiler.ir import Conv2d, Linear
-from snnc.compiler.quantization.input_moments import InputMoments, Place
+from snnc.common.arrays import FloatArray, per_channel
+from snnc.compiler.ir import Sparse, Weighted
+from snnc.compiler.quantization.input_moments import InputMoments, InputSamples, Place, Readings
+from snnc.compiler.quantization.normalized import with_weight
 from snnc.program.targets import Target
 
 # Share of the mean variance that is added to each input's at least: inputs that never vary are rounded to the nearest.
 RIDGE = 1e-4
 SWEEPS_MAXIMUM = 100
+# The same for rounding along samples, where each weight makes up for the errors of those before it only.
+SAMPLE_RIDGE = 0.1
 BLOCK = 64
+# Errors of sparse rows in all samples that are held at once.
+SPARSE_VALUES = 1 << 24
 
 
 def round_to_nearest(weight: FloatArray, target: Target) -> FloatArray:
@@ -112,6 +117,81 @@ def _descend(weight: FloatArray, start: FloatArray, metric: FloatArray, target: 
     return rounded
 
 
+def round_along(weight: FloatArray, values: FloatArray, target: Target) -> FloatArray:
+    """Return weights of the target that keep the sums of what a neuron reads in some samples.
+
+    Weight after weight is rounded, each so that it makes up in these samples for the errors of those before it
+    (Lybrand and Saab, *A greedy algorithm for quantizing neural networks*, 2021). Where a neuron reads thousands of
+    inputs that are alike, with weights of less than a unit, some get a unit and the others none, so that the sum holds.
+    Time grows with the number of inputs, not with its square.
+
+    Args:
+        weight: (outputs, fan-in), in weight units.
+        values: What is read, less its means, (samples, fan-in).
+        target: The chip.
+
+    Returns:
+        (outputs, fan-in).
+    """
+    added = SAMPLE_RIDGE * len(values) * float((values**2).mean())
+    rounded = np.zeros_like(weight)
+    left = np.zeros((len(weight), len(values)))
+    for begin in range(0, weight.shape[1], BLOCK):
+        block = values[:, begin : begin + BLOCK]
+        products, met = block.T @ block, left @ block
+        error = np.zeros((len(weight), block.shape[1]))
+        for index in range(block.shape[1]):
+            meets = met[:, index] + error[:, :index] @ products[:index, index]
+            wanted = weight[:, begin + index]
+            scale = products[index, index] + added
+            moved = wanted + meets / scale if scale > 0 else wanted
+            rounded[:, begin + index] = round_to_nearest(moved, target)
+            error[:, index] = wanted - rounded[:, begin + index]
+        left += error @ block.T
+    return rounded
+
+
+def round_sparse(weight: FloatArray, op: Sparse, values: FloatArray, target: Target) -> FloatArray:
+    """Return the entries of a sparse operation as :func:`round_along` does, each row along what it reads.
+
+    Args:
+        weight: Of the entries, in weight units.
+        op: The operation.
+        values: What is read, less its means, (samples, source values).
+        target: The chip.
+    """
+    begins = op.matrix.indptr[:-1].astype(np.int64)
+    lengths = np.diff(op.matrix.indptr)
+    # Rows that are as long are rounded side by side, the first entry of all, then the second, and so on.
+    order = np.argsort(-lengths, kind="stable")
+    begins, lengths = begins[order], lengths[order]
+    columns = np.ascontiguousarray(values.T)
+    squares = (columns**2).sum(1)
+    added = np.zeros(len(lengths))
+    for index, length in enumerate(lengths):
+        if not length:
+            break
+        read = squares[op.matrix.indices[begins[index] : begins[index] + length]]
+        added[index] = SAMPLE_RIDGE * float(read.mean())
+    rounded = np.zeros_like(weight)
+    rows = np.searchsorted(-lengths, -np.arange(int(lengths.max(initial=0))), side="left")
+    pieces = max(1, SPARSE_VALUES // len(values))
+    for first in range(0, len(lengths), pieces):
+        left = np.zeros((min(pieces, len(lengths) - first), len(values)))
+        for step, count in enumerate(rows.tolist()):
+            active = min(count, first + pieces) - first
+            if active <= 0:
+                break
+            entries = begins[first : first + active] + step
+            source = op.matrix.indices[entries]
+            scale = squares[source] + added[first : first + active]
+            meets = np.einsum("rn,rn->r", left[:active], columns[source])
+            moved = weight[entries] + np.divide(meets, scale, out=np.zeros_like(meets), where=scale > 0)
+            rounded[entries] = round_to_nearest(moved, target)
+            left[:active] += (weight[entries] - rounded[entries])[:, None] * columns[source]
+    return rounded
+
+
 class WeightRounding:
     """Rounds the weights of synapses, and says what that does to the neurons that they drive.
 
@@ -120,17 +200,17 @@ class WeightRounding:
 
     Args:
         target: The chip.
-        moments: Of what the synapses read; those without are rounded to the nearest.
+        readings: What the synapses read; those of which nothing is known are rounded to the nearest.
     """
 
-    def __init__(self, target: Target, moments: Mapping[Place, InputMoments] = MappingProxyType({})) -> None:
+    def __init__(self, target: Target, readings: Mapping[Place, Readings] = MappingProxyType({})) -> None:
         self._target = target
-        self._moments = dict(moments)
+        self._readings = dict(readings)
         self._last: dict[Place, tuple[FloatArray, NDArray[np.int16]]] = {}
 
-    def tell(self, place: Place, moments: InputMoments) -> None:
+    def tell(self, place: Place, readings: Readings) -> None:
         """Say what a synapse reads from now on."""
-        self._moments[place] = moments
+        self._readings[place] = readings
         self._last.pop(place, None)
 
     def rounded(self, place: Place, weight: FloatArray) -> NDArray[np.int16]:
@@ -140,52 +220,100 @@ class WeightRounding:
             place: Where they are.
             weight: In weight units, in the shape of the operation's.
         """
-        if place not in self._moments:
+        if place not in self._readings:
             return round_to_nearest(weight, self._target).astype(np.int16)
         if place in self._last and np.array_equal(self._last[place][0], weight):
             return self._last[place][1]
-        covariance = self._moments[place].covariance
-        ridge = max(RIDGE, covariance.shape[-1] / self._moments[place].windows)
-        rows = zip(self._by_group(weight, covariance), covariance, strict=True)
-        rounded = np.concatenate([round_for_inputs(each, its, self._target, ridge) for each, its in rows])
-        found: NDArray[np.int16] = rounded.reshape(weight.shape).astype(np.int16)
+        readings = self._readings[place]
+        found: NDArray[np.int16] = (
+            self._for_moments(weight, readings)
+            if isinstance(readings, InputMoments)
+            else self._for_samples(weight, readings)
+        ).astype(np.int16)
         self._last[place] = (weight, found)
         return found
 
-    def mean_change(self, place: Place, op: Conv2d | Linear, change: FloatArray, unit: float) -> FloatArray:
+    def _for_moments(self, weight: FloatArray, moments: InputMoments) -> FloatArray:
+        ridge = max(RIDGE, moments.covariance.shape[-1] / moments.windows)
+        rows = zip(_by_group(weight, len(moments.covariance)), moments.covariance, strict=True)
+        rounded = [round_for_inputs(each, its, self._target, ridge) for each, its in rows]
+        return np.concatenate(rounded).reshape(weight.shape)
+
+    def _for_samples(self, weight: FloatArray, samples: InputSamples) -> FloatArray:
+        """Round along the samples; what is no better for it on the others is rounded to the nearest."""
+        nearest = round_to_nearest(weight, self._target)
+        if samples.sparse is not None:
+            along = round_sparse(weight, samples.sparse, samples.fitting[0], self._target)
+            better = _variance(along - weight, samples) <= _variance(nearest - weight, samples)
+            return np.where(np.repeat(better, np.diff(samples.sparse.matrix.indptr)), along, nearest)
+        rows = zip(_by_group(weight, len(samples.fitting)), samples.fitting, strict=True)
+        along = np.concatenate([round_along(each, its, self._target) for each, its in rows]).reshape(weight.shape)
+        better = _variance(along - weight, samples) <= _variance(nearest - weight, samples)
+        return np.where(per_channel(better, weight.ndim), along, nearest)
+
+    def mean_change(self, place: Place, op: Weighted, change: FloatArray, unit: float) -> FloatArray:
         """Return what a change of the weights adds to the drive of each neuron in a step, on average.
 
         Args:
             place: Where they are; of those whose inputs are known.
             op: The operation.
-            change: Of its weights, in weight units.
+            change: Of its weights, in weight units; for a sparse one of its entries.
             unit: Levels that a unit of the input stands for; 1 where a layer is read.
 
         Returns:
             (*layer shape), in weight units.
         """
-        changed = replace(op, weight=change, bias=np.zeros(len(change)))
-        drive: FloatArray = changed.apply(torch.as_tensor(self._moments[place].mean / unit)[None])[0].numpy()
+        changed = with_weight(op, change)
+        changed = replace(changed, bias=np.zeros_like(op.bias))
+        drive: FloatArray = changed.apply(torch.as_tensor(self._readings[place].mean / unit)[None])[0].numpy()
         return drive
 
     def deviation(self, place: Place, change: FloatArray, unit: float) -> FloatArray:
-        """Return the standard deviation of a weight change's effect on the drive of a step, (channels,), weight units.
+        """Return the standard deviation of a weight change's effect on the drive of a step, in weight units.
 
         Args:
             place: As for :meth:`mean_change`.
             change: As for :meth:`mean_change`.
             unit: As for :meth:`mean_change`.
+
+        Returns:
+            For each channel; of a sparse synapse for each neuron.
         """
-        covariance = self._moments[place].covariance
-        rows = zip(self._by_group(change, covariance), covariance, strict=True)
-        variance = np.concatenate([drive_variance(each, its) for each, its in rows]).clip(0)
+        readings = self._readings[place]
+        if isinstance(readings, InputMoments):
+            rows = zip(_by_group(change, len(readings.covariance)), readings.covariance, strict=True)
+            variance = np.concatenate([drive_variance(each, its) for each, its in rows]).clip(0)
+        else:
+            variance = _variance(change, readings)
         deviation: FloatArray = np.sqrt(variance) / unit
         return deviation
 
     def knows(self, place: Place) -> bool:
         """Return whether what a synapse reads is known."""
-        return place in self._moments
+        return place in self._readings
 
-    def _by_group(self, weight: FloatArray, covariance: FloatArray) -> FloatArray:
-        """Return the weights as (groups, outputs / groups, fan-in)."""
-        return weight.reshape(len(covariance), -1, covariance.shape[-1])
+
+def _variance(change: FloatArray, samples: InputSamples) -> FloatArray:
+    """Return the variance of what a change of the weights does in samples that had no part in rounding.
+
+    Args:
+        change: Of the weights.
+        samples: What is read.
+
+    Returns:
+        For each channel, or neuron of a sparse operation, in weight units and units of what is read.
+    """
+    if samples.sparse is not None:
+        changed = with_weight(samples.sparse, change)
+        assert isinstance(changed, Sparse)
+        drive = changed.matrix @ samples.judging[0].T
+    else:
+        rows = zip(_by_group(change, len(samples.judging)), samples.judging, strict=True)
+        drive = np.concatenate([each @ its.T for each, its in rows])
+    variance: FloatArray = (drive**2).mean(1)
+    return variance
+
+
+def _by_group(weight: FloatArray, groups: int) -> FloatArray:
+    """Return the weights as (groups, outputs / groups, fan-in)."""
+    return weight.reshape(groups, len(weight) // groups, -1)

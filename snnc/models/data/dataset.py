@@ -133,7 +133,30 @@ class Dataset:
         drawn = self._drawn(n, seed)
         return self._pick(drawn), self._pick(np.setdiff1d(np.arange(len(self)), drawn))
 
+    def two_subsets(self, n: int, more: int, seed: int) -> tuple[Dataset, Dataset]:
+        """Draw samples as ``subset`` does, and others, of which none is among them.
+
+        Args:
+            n: How many to draw first, at least 1.
+            more: How many others, at least 1; there are to be ``n + more`` samples.
+            seed: Any number from 0.
+
+        Returns:
+            What ``subset(n, seed)`` draws, and the others, in equal numbers per class as far as that goes.
+
+        Raises:
+            OptionError: As for ``subset``.
+        """
+        return self._pick(self._drawn(n, seed)), self._pick(self._in_turn(n + more, seed)[n:])
+
     def _drawn(self, n: int, seed: int) -> npt.NDArray[np.int64]:
+        drawn = self._in_turn(n, seed)
+        # Without labels they are in random order already.
+        chosen: npt.NDArray[np.int64] = drawn if self.labels is None else drawn[shuffled(len(drawn), seed + 2)]
+        return chosen
+
+    def _in_turn(self, n: int, seed: int) -> npt.NDArray[np.int64]:
+        """Return samples in random order, one of each class in turn; fewer are the first of more."""
         _check_count(n)
         if seed < 0:
             raise OptionError("the seed is negative", expected="a number from 0", found=str(seed))
@@ -147,9 +170,8 @@ class Dataset:
         round_of, class_of = np.empty(len(self), np.int64), np.empty(len(self), np.int64)
         round_of[by_class] = np.arange(len(self)) - np.repeat(starts, sizes)
         class_of[by_class] = np.repeat(shuffled(len(sizes), seed + 1), sizes)
-        drawn = order[np.lexsort((class_of, round_of))[:n]]
-        chosen: npt.NDArray[np.int64] = drawn[shuffled(len(drawn), seed + 2)]
-        return chosen
+        in_turn: npt.NDArray[np.int64] = order[np.lexsort((class_of, round_of))[:n]]
+        return in_turn
 
     def _pick(self, indices: npt.NDArray[np.int64]) -> Dataset:
         labels = None if self.labels is None else self.labels[indices]
