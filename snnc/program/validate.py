@@ -20,12 +20,14 @@ from snnc.program.layer import Gate, Layer, Membrane, NeuronLayer, Scaled, Synap
 from snnc.program.messages import BIAS_MAXIMUM, DELTA_THRESHOLD_MAXIMUM, WEIGHT_MAXIMUM, holds_messages
 from snnc.program.network import CompiledNetwork
 from snnc.program.program import Program
-from snnc.program.provenance import provenance_form
+from snnc.program.provenance import WrongFormError, provenance_form, provenance_of_form
 from snnc.program.sigma_delta import SigmaDeltaLayer, SigmaDeltaProgram
 from snnc.program.targets import Target, WeightRange, get_target, target_names
 
 TIMESTEPS_MAXIMUM = 1024
 SIZE_MAXIMUM = 1 << 31
+# Multiply-accumulates of a module for one sample.
+MACS_MAXIMUM = (1 << 63) - 1
 # Any membrane potential, and the largest bias.
 STATE = 1 << 40
 SPIKING_BIAS_MAXIMUM = 1 << 24
@@ -50,9 +52,10 @@ def validate(program: CompiledNetwork, where: str | None = None, *, error: type[
     checks = Checks("program", advice=None, error=error) if where is None else Checks(f"{where}:/snnc", error=error)
     try:
         checks.choice("target", program.target, *target_names())
-        checks.shown("provenance", provenance_form(program.provenance))
+        _provenance(program, checks)
         for each in program.ann:
             checks.text("ann", each.module)
+            checks.integer("ann", each.macs, 0, MACS_MAXIMUM)
         _coding(program.coding, checks.at("coding"))
         if not program.layers:
             raise checks.at("layers").error("there is no layer")
@@ -64,6 +67,16 @@ def validate(program: CompiledNetwork, where: str | None = None, *, error: type[
     # What values of any other type raise where something is done with them.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as found:
         raise checks.error("contradicts itself", found=str(found)) from found
+
+
+def _provenance(program: CompiledNetwork, checks: Checks) -> None:
+    """Check that what is said of the network's making can be shown, and read back from plain values as it is."""
+    form = provenance_form(program.provenance)
+    checks.shown("provenance", form)
+    try:
+        provenance_of_form(form)
+    except WrongFormError as error:
+        raise checks.error(f"provenance {error}", expected=error.expected) from None
 
 
 @singledispatch

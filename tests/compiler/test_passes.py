@@ -254,6 +254,27 @@ def test_a_softmax_at_the_end_is_taken_off_with_a_note(tail: list[nn.Module]) ->
     assert len(result.notes) == 1 and "softmax" in result.notes[0] and "logits" in result.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("size", "tail"), [(4, [nn.Softmax2d()]), (4, [nn.LogSoftmax(-3)]), (1, [nn.Softmax(1), nn.Flatten()])]
+)
+def test_a_softmax_over_the_channels_of_an_image_is_taken_off_too(size: int, tail: list[nn.Module]) -> None:
+    logits = nn.Sequential(nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Conv2d(4, 3, 1))
+    module = randomize(nn.Sequential(logits, *tail), 1)
+    graph = trace(module, (2, size, size))
+    batch = torch.randn(5, 2, size, size, dtype=torch.float64)
+    assert_equal_values(value(graph, batch), run_double(module, batch))
+    found = value(DropIdentity().run(graph).graph, batch)
+    expected = run_double(logits, batch)
+    assert_equal_values(found, expected.flatten(1) if size == 1 else expected)
+    assert torch.equal(found.argmax(1), run_double(module, batch).argmax(1))
+
+
+def test_a_softmax_that_is_flattened_over_several_places_is_refused() -> None:
+    graph = trace(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Softmax2d(), nn.Flatten()), (1, 2, 2))
+    with pytest.raises(UnsupportedError, match=r"^module 1: a softmax"):
+        DropIdentity().run(graph)
+
+
 def test_a_softmax_inside_the_network_is_refused_by_name() -> None:
     graph = trace(nn.Sequential(nn.Linear(3, 3), nn.Softmax(1), nn.Linear(3, 3)), (3,))
     with pytest.raises(UnsupportedError, match=r"^module 1: a softmax"):

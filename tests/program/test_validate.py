@@ -16,6 +16,7 @@ from snnc.common.errors import FormatError, TargetError
 from snnc.program import CompiledNetwork, Gate, Membrane, Program, Scaled, SigmaDeltaProgram, Synapse
 from snnc.program.net import load
 from snnc.program.nir import export_nir
+from snnc.program.provenance import AnnLayer
 from snnc.program.validate import validate
 
 Change = Callable[[Program], Program]
@@ -27,6 +28,10 @@ def head(**fields: object) -> Change:
 
 def coding(**fields: object) -> Change:
     return lambda program: replace(program, coding=replace(program.coding, **fields))
+
+
+def provenance(**fields: object) -> Change:
+    return lambda program: replace(program, provenance=replace(program.provenance, **fields))
 
 
 def layer(index: int, **fields: object) -> Change:
@@ -88,6 +93,10 @@ OTHER: list[tuple[Change, str]] = [
     # A file leaves a lead of 0 out, so that its reader expects 1..8 of one that is there.
     (head(lead=9), r"lead is out of range.*0\.\.8"),
     (head(layers=()), "there is no layer"),
+    (head(ann=(AnnLayer("a", 2.5),)), "ann has the wrong type"),
+    (head(ann=(AnnLayer("a", -1),)), "ann is out of range"),
+    (provenance(calibration_samples="many"), "provenance has a wrong calibration_samples"),
+    (provenance(options={"mean": None}), "provenance has a wrong options"),
     (coding(shape=(4, 35)), "wrong number of axes"),
     (coding(scale=np.full(4, np.nan)), "NaN"),
     (coding(shift=np.full(4, np.inf)), "infinity"),
@@ -143,6 +152,19 @@ def test_no_writer_takes_a_program_that_contradicts_itself(tmp_path: Path, chang
             write(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
         assert not path.exists()
+
+
+def test_no_writer_makes_a_file_larger_than_its_reader_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, path = sample(), tmp_path / "a.net"
+    program.save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr("snnc.program.net.hdf5_safety.ENTRIES_MAXIMUM", 20)
+    with pytest.raises(FormatError, match="too many entries") as written:
+        program.save(path)
+    assert path.read_bytes() == before
+    with pytest.raises(FormatError, match="too many entries"):
+        load(path)
+    assert str(path) in str(written.value)
 
 
 def branch(change: Change) -> Callable[[], CompiledNetwork]:

@@ -28,9 +28,13 @@ def array(name: str, values: Any) -> Any:
 
 
 def model(
-    nodes: list[Any], constants: dict[str, Any], shape: tuple[Any, ...], outputs: tuple[str, ...] = ("y",)
+    nodes: list[Any],
+    constants: dict[str, Any],
+    shape: tuple[Any, ...],
+    outputs: tuple[str, ...] = ("y",),
+    version: int = 17,
 ) -> Any:
-    """A model from x, of a shape, to y."""
+    """A model from x, of a shape, to y, in a version of the operators."""
     graph = helper.make_graph(
         nodes,
         "graph",
@@ -38,7 +42,7 @@ def model(
         [helper.make_tensor_value_info(name, FLOAT, None) for name in outputs],
         [array(name, values) for name, values in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
 
 
 def saved(made: Any, path: Path) -> Path:

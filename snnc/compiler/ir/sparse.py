@@ -18,7 +18,8 @@ class Sparse(Operation):
     """``M x + b`` on flattened values, channel first.
 
     Attributes:
-        matrix: (values of ``shape``, values of ``input_shape``), float64, indices sorted.
+        matrix: (values of ``shape``, values of ``input_shape``), float64; each row's entries are put into ascending
+            order, one for each place.
         bias: Of shape ``shape``.
         shape: Shape of the output: (channels, height, width) or (features,).
         input_shape: Shape of the input.
@@ -28,6 +29,13 @@ class Sparse(Operation):
     bias: FloatArray
     shape: Shape
     input_shape: Shape
+
+    def __post_init__(self) -> None:
+        """Sort the entries: products and transposes have them in any order, and exact sums and files rest on it."""
+        if not self.matrix.has_canonical_format:
+            matrix = self.matrix.copy()
+            matrix.sum_duplicates()
+            object.__setattr__(self, "matrix", matrix)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """Return the declared shape."""

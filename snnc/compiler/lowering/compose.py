@@ -48,7 +48,6 @@ def _into_sparse(first: Weighted, second: Weighted, shape: Shape) -> Sparse | No
     if reached.sum() > ENTRIES_MAXIMUM:
         return None
     matrix = (outer.matrix @ inner.matrix).tocsr()
-    matrix.sort_indices()
     bias = outer.bias + (outer.matrix @ inner.bias.ravel()).reshape(outer.shape)
     return Sparse(matrix, bias, outer.shape, shape)
 

@@ -14,9 +14,11 @@ from snnc.compiler.ir import (
     Concat,
     Conv2d,
     ConvTranspose2d,
+    Flatten,
     Graph,
     Identity,
     Linear,
+    Node,
     Output,
     Shape,
     Softmax,
@@ -58,7 +60,8 @@ class DropIdentity(Pass):
 
     1. ``Identity`` (``nn.Identity``, ``nn.Dropout``) does nothing at inference.
     2. ``Softmax`` before the output keeps the order of the classes: the readout then gives logits, and a note says so.
-       A softmax anywhere else is refused.
+       So it is over the channels of an image, even where one of a single pixel is flattened behind it. A softmax
+       anywhere else is refused.
     """
 
     title = "dropping what changes nothing"
@@ -76,7 +79,7 @@ class DropIdentity(Pass):
             if isinstance(node.op, Output):
                 continue
             if isinstance(node.op, Softmax):
-                if any(not isinstance(consumer.op, Output) for consumer in graph.consumers(node.name)):
+                if not _decides(graph, node):
                     raise UnsupportedError(
                         "a softmax inside the network cannot be computed by spiking neurons",
                         where=node.where,
@@ -86,6 +89,15 @@ class DropIdentity(Pass):
             graph.remove(node.name)
             dropped += 1
         return PassResult(graph, dropped > 0, Dropped(dropped, tuple(softmaxes)))
+
+
+def _decides(graph: Graph, node: Node) -> bool:
+    """Return whether a softmax is the last thing that computes: the output reads it, or its channels flattened."""
+    return all(
+        isinstance(each.op, Output)
+        or (isinstance(each.op, Flatten) and node.shape[1:] == (1, 1) and _decides(graph, each))
+        for each in graph.consumers(node.name)
+    )
 
 
 class LowerPooling(Pass):
@@ -143,7 +155,6 @@ def transposed(op: ConvTranspose2d, shape: Shape) -> Sparse:
         op.weight, output, stride=op.stride, padding=op.padding, dilation=op.dilation, groups=op.groups
     )
     matrix = forward.T.tocsr()
-    matrix.sort_indices()
     bias = np.broadcast_to(per_channel(op.bias, len(output)), output).copy()
     return Sparse(matrix, bias, output, shape)
 

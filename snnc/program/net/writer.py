@@ -14,6 +14,7 @@ from snnc.common.atomic_write import write_whole
 from snnc.program.form import Form, to_form
 from snnc.program.net.chain import REFRACTORY_DELAY, VOLTAGE_DECAY, NetxChainWriter, current_decay, fired_above
 from snnc.program.net.fields import GROUP, LAYERS, write_dataset, write_text
+from snnc.program.net.hdf5_safety import Admitted
 from snnc.program.net.head import write_head
 from snnc.program.net.sigma_delta import write_sigma_delta
 from snnc.program.net.stored import LAYER, SYNAPSE, pack_membrane, write
@@ -58,6 +59,8 @@ def to_bytes(program: CompiledNetwork, where: str = "program") -> bytes:
     with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
         # HDF5 lays things out in the order of their creation: ours comes after what netx reads.
         _write(program, file.create_group(LAYERS), file)
+        # Sizes and numbers of entries, which only a file has.
+        Admitted(where, advice=None).check(file)
     return buffer.getvalue()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.onnx_models import FLOAT, array, check, helper, keras, model, node, random, saved
 
 from snnc.common.errors import ModelError, UnsupportedError
@@ -88,6 +89,61 @@ def test_what_cannot_be_compiled_is_named(
     with pytest.raises(UnsupportedError) as error:
         trace(load_model(path), (2, 6, 7))
     assert told in str(error.value)
+
+
+def normalizing(version: int, outputs: int = 1, **attributes: int) -> Any:
+    statistics = {"s": random(2), "b": random(2), "m": random(2), "v": random(2) ** 2}
+    names = ["y", *("m1", "v1", "m2", "v2")[: outputs - 1]]
+    made = helper.make_node("BatchNormalization", ["x", *statistics], names, name="net/y", **attributes)
+    return model([made], statistics, ("n", 2, 6, 7), version=version)
+
+
+@pytest.mark.parametrize(
+    ("version", "outputs", "attributes", "told"),
+    [
+        (17, 3, {"training_mode": 1}, "training_mode=1"),
+        (13, 5, {}, "5 outputs"),
+        (9, 3, {}, "3 outputs"),
+        (7, 5, {}, "5 outputs"),
+        (6, 1, {}, "is_test=0"),
+    ],
+)
+def test_batch_normalization_in_training_mode_is_refused(
+    tmp_path: Path, version: int, outputs: int, attributes: dict[str, int], told: str
+) -> None:
+    path = saved(normalizing(version, outputs, **attributes), tmp_path / "m.onnx")
+    with pytest.raises(UnsupportedError) as error:
+        load_model(path)
+    assert str(error.value).startswith("net/y: BatchNormalization in training mode") and told in str(error.value)
+    assert "network.eval()" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "attributes"), [(17, {}), (13, {}), (8, {"spatial": 1}), (6, {"is_test": 1}), (1, {"is_test": 1})]
+)
+def test_batch_normalization_at_inference_is_read_of_every_version(
+    tmp_path: Path, version: int, attributes: dict[str, int]
+) -> None:
+    read = load_model(saved(normalizing(version, **attributes), tmp_path / "m.onnx"))
+    newest = load_model(saved(normalizing(17), tmp_path / "n.onnx"))
+    batch = torch.rand(3, 2, 6, 7)
+    assert torch.equal(read(batch), newest(batch))
+
+
+def test_statistics_of_each_value_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="spatial=0"):
+        load_model(saved(normalizing(8, spatial=0), tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize(("version", "axis"), [(12, 1), (12, -3)])
+def test_a_softmax_over_all_that_follows_an_axis_is_refused(tmp_path: Path, version: int, axis: int) -> None:
+    made = model([node("Softmax", "x", axis=axis)], {}, ("n", 2, 6, 7), version=version)
+    with pytest.raises(UnsupportedError, match=f"Softmax over several axes, from axis {axis} on"):
+        load_model(saved(made, tmp_path / "m.onnx"))
+
+
+def test_a_softmax_over_channels_is_read(tmp_path: Path) -> None:
+    check(model([node("Softmax", "x", axis=1)], {}, ("n", 2, 6, 7), version=13), tmp_path, (2, 6, 7))
 
 
 def test_control_flow_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -130,7 +132,10 @@ def test_a_module_that_is_not_imported_is_not_imported(tmp_path: Path, monkeypat
             "the state of a function",
         ),
         (RELU + b")\x81}(" + EMPTY_STATE + text("forward") + LINEAR + b"ub", "another forward in a ReLU"),
-        (RELU + b")\x81}(" + EMPTY_STATE + text("__setstate__") + LINEAR + b"ub", "another __setstate__ in a ReLU"),
+        (
+            RELU + b")\x81}(" + EMPTY_STATE + text("__setstate__") + LINEAR + b"ub",
+            "a __setstate__ of its own in a ReLU",
+        ),
         (RELU + b")\x81}(" + EMPTY_STATE + text("_compiled_call_impl") + LINEAR + b"ub", "another _compiled_call_impl"),
         (RELU + b")\x81}(" + EMPTY_STATE + text("_forward_hooks") + b"}K\x01" + LINEAR + b"sub", "hooks on a ReLU"),
     ],
@@ -139,3 +144,62 @@ def test_admitted_names_cannot_be_put_to_other_uses(tmp_path: Path, pickled: byt
     with pytest.raises(UntrustedModelError) as error:
         load_model(archive(tmp_path / "m.pt", b"\x80\x04" + pickled + b"."))
     assert told in line(error)
+
+
+@pytest.mark.parametrize("name", ["__deepcopy__", "__module__", "__class__", "__array__", "__len__"])
+@pytest.mark.parametrize("table", [None, "_modules", "_buffers", "_parameters"])
+def test_a_state_sets_no_name_that_python_gives_a_meaning(tmp_path: Path, name: str, table: str | None) -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    value = {"_buffers": torch.ones(1), "_parameters": nn.Parameter(torch.ones(1))}.get(table or "", nn.Linear(2, 2))
+    entries = vars(network[1]) if table is None else vars(network[1])[table]
+    entries["name"] = value
+    path = saved(network, tmp_path / "m.pt", pickle_protocol=2)
+    with zipfile.ZipFile(path) as file:
+        (record,) = (each for each in file.namelist() if each.endswith("data.pkl"))
+        pickled = file.read(record)
+        records = {each.partition("/")[2]: file.read(each) for each in file.namelist() if each != record}
+    assert pickled.count(text("name")) == 1
+    changed = archive(tmp_path / "changed.pt", pickled.replace(text("name"), text(name)), records)
+    load_model(path)
+    with pytest.raises(UntrustedModelError) as error:
+        load_model(changed)
+    assert f"a {name} of its own in a ReLU" in line(error)
+
+
+def test_no_class_of_graph_modules_is_admitted(tmp_path: Path) -> None:
+    extraction = pytest.importorskip("torchvision.models.feature_extraction")
+    assert issubclass(extraction.DualGraphModule, torch.fx.GraphModule)
+    pickled = (
+        text("torchvision.models.feature_extraction") + text("DualGraphModule") + b"\x93)\x81}(" + EMPTY_STATE + b"ub."
+    )
+    with pytest.raises(UntrustedModelError) as error:
+        load_model(archive(tmp_path / "m.pt", b"\x80\x04" + pickled))
+    assert "feature_extraction.DualGraphModule" in line(error)
+
+
+# What layers of torch have of the names that copying and reading call; they take from the state what they say, and
+# call nothing in it. Whoever finds another one here looks at it before it is admitted.
+KNOWN = {
+    "torch.nn.modules.activation": {"MultiheadAttention", "Softmin", "Softmax", "LogSoftmax"},
+    "torch.nn.modules.conv": {"_ConvNd"},
+    "torch.nn.modules.module": {"Module"},
+    "torch.nn.modules.pooling": {"AvgPool3d"},
+    "torch.nn.modules.rnn": {"RNNBase"},
+    "torch.nn.modules.transformer": {"TransformerDecoderLayer", "TransformerEncoderLayer"},
+    "torch.nn.modules.upsampling": {"Upsample"},
+}
+
+
+def test_the_classes_that_read_a_state_in_their_own_way_are_known() -> None:
+    pytest.importorskip("torchvision")
+    found: dict[str, set[str]] = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")):
+            for key, kind in vars(module).items():
+                is_layer = isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == name
+                if is_layer and {"__setstate__", "__deepcopy__", "__copy__", "__reduce_ex__", "__del__"} & {
+                    *vars(kind)
+                }:
+                    found.setdefault(name, set()).add(key)
+    for name, kinds in found.items():
+        assert kinds <= KNOWN.get(name, set()), name

@@ -57,6 +57,15 @@ class Sized(nn.Module):
         return self.fc(x.view(x.shape[0], x.shape[1] * 4))
 
 
+class Unpacked(Sized):
+    """Flattens by sizes that are unpacked at once."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x)
+        n, c, h, w = x.shape
+        return self.fc(x.reshape(n, c * h * w))
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_layers_are_named_by_their_paths(tmp_path: Path, script: bool) -> None:
     original = network("vgg")
@@ -92,10 +101,11 @@ def test_control_flow_that_depends_on_data_is_refused(tmp_path: Path) -> None:
         load_model(path, trust=True)
 
 
+@pytest.mark.parametrize("kind", [Sized, Unpacked])
 @pytest.mark.parametrize("script", [True, False])
-def test_sizes_may_be_computed(tmp_path: Path, script: bool) -> None:
+def test_sizes_may_be_computed(tmp_path: Path, script: bool, kind: type[nn.Module]) -> None:
     torch.manual_seed(0)
-    original = Network(Sized().eval(), (1, 4, 4))
+    original = Network(kind().eval(), (1, 4, 4))
     assert_reads(saved(original, tmp_path / "m.pt", script=script), original, trust=True)
 
 

@@ -60,8 +60,8 @@ UNSUPPORTED_MODULES = [
     (nn.ZeroPad2d((1, -1, 0, 0)), r"negative padding \(1, -1, 0, 0\).*slice"),
     (nn.ConstantPad2d(1, 2.0), "padding with 2.0.*pad with zeros"),
     (nn.ReflectionPad2d(1), "ReflectionPad2d is not supported.*ZeroPad2d"),
-    (nn.Softmax2d(), "Softmax2d is not supported"),
-    (nn.Softmax(1), "softmax over axis 1"),
+    (nn.Softmax(2), "softmax over axis 2"),
+    (nn.Softmax(-1), "softmax over axis -1"),
     (nn.Unflatten(1, (1, 2)), "Unflatten is not supported"),
     (nn.Flatten(2), "flatten|Flatten"),
     (nn.PixelShuffle(1), "PixelShuffle is not supported"),
@@ -123,7 +123,7 @@ UNSUPPORTED_CALLS = [
     (lambda x: x.mean(1), "a mean over axes 1.*AvgPool2d"),
     (lambda x: x.mean((2, 3), dtype=torch.float64), "dtype"),
     (lambda x: x.mean(3), "a mean over axes 3"),
-    (lambda x: F.softmax(x, 1), "softmax over axis 1"),
+    (lambda x: F.softmax(x, 3), "softmax over axis 3"),
 ]
 
 

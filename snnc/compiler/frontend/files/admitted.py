@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.fx
 from torch import nn
 
 from snnc.common.errors import ModelError, UntrustedModelError
@@ -262,5 +263,8 @@ def _layer_class(module: str, name: str, where: str) -> type[nn.Module]:
             advice=f"install the {package} that wrote the file",
         )
     if not isinstance(found, type) or not issubclass(found, nn.Module) or found.__module__ != module:
+        raise untrusted(f"{module}.{name}", where)
+    # No layer: it is made of Python source that its state brings.
+    if issubclass(found, torch.fx.GraphModule):
         raise untrusted(f"{module}.{name}", where)
     return found

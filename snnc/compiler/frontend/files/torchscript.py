@@ -96,7 +96,7 @@ class _Reader:
         elif kind in ("prim::ListConstruct", "prim::TupleConstruct"):
             self._values[outputs[0]] = [self._values.get(each.debugName(), Unknown(kind)) for each in node.inputs()]
         elif kind in ("prim::ListUnpack", "prim::TupleUnpack"):
-            keep(self._values, outputs, tuple(self._value(next(node.inputs()))))
+            keep(self._values, outputs, self._unpacked(self._value(next(node.inputs())), len(outputs)))
         elif kind in _SAME:
             self._values[outputs[0]] = self._values.get(next(node.inputs()).debugName(), Unknown(kind))
         elif kind == "prim::If" and not outputs and _may_raise(node):
@@ -127,6 +127,12 @@ class _Reader:
         if isinstance(several, list) and isinstance(position, int):
             return several[position]
         return Unknown("an index")
+
+    def _unpacked(self, several: Any, count: int) -> tuple[Any, ...]:
+        """Return the values of a list or tuple, or the sizes of a tensor: ``n, c, h, w = x.shape``."""
+        if isinstance(several, _Sizes):
+            return tuple(self._network.size(several.tensor, axis) for axis in range(count))
+        return tuple(several)
 
     def _operator(self, node: Any, kind: str, outputs: list[str]) -> None:
         name = kind.removeprefix("aten::")

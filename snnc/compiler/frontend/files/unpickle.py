@@ -7,7 +7,9 @@ not run them) are carried out here, and each has one meaning only:
 - a name is looked up in the tables of ``load_admitted``; anything else ends the reading there and then;
 - "call" applies only to the ``Maker`` objects, which are functions of ours that check their arguments;
 - "new object" makes only layers of torch.nn and torchvision, without arguments and without running ``__init__``;
-- "set state" applies only to those layers, with a state that is checked first, and to OrderedDict's metadata;
+- "set state" applies only to those layers, with a state that is checked first, and to OrderedDict's metadata: no
+  hooks, no name that begins with two underscores (``copy.deepcopy`` would call a ``__deepcopy__``), nothing that hides
+  a method;
 - items are put only into plain lists, dicts and sets.
 """
 
@@ -228,16 +230,26 @@ class RestrictedUnpickler:
             for name, member in state[table].items():
                 if type(name) is not str or not name or "." in name:
                     raise MalformedFileError(f"a member of a {kind.__name__} has the name {name!r}")
+                if _is_special(name):
+                    raise untrusted(f"a {name} of its own in a {kind.__name__}", self._where)
                 if member is not None and not isinstance(member, member_kind):
                     raise MalformedFileError(f"{name} of a {kind.__name__} is a {type(member).__name__}")
         for name, value in state.items():
             if type(name) is not str:
                 raise MalformedFileError(f"an attribute of a {kind.__name__} is not named by text")
+            # What Python and its libraries look up on an instance and call or believe, whatever its class has.
+            if _is_special(name):
+                raise untrusted(f"a {name} of its own in a {kind.__name__}", self._where)
             if "_hooks" in name and value:
                 raise untrusted(f"hooks on a {kind.__name__}", self._where)
             # An attribute that hides a method would make a layer compute something other than its class says.
             if callable(getattr(kind, name, None)) or (name == "_compiled_call_impl" and value is not None):
                 raise untrusted(f"another {name} in a {kind.__name__}", self._where)
+
+
+def _is_special(name: str) -> bool:
+    """Return whether a name is one that Python gives a meaning, such as ``__deepcopy__``: no layer's state has one."""
+    return name.startswith("__")
 
 
 def _name(value: object) -> str:

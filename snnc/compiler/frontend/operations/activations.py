@@ -171,12 +171,13 @@ def _computes(module: nn.Module, operation: ReLU) -> bool:
 
 
 @Operator(
-    modules=(nn.Softmax,),
+    modules=(nn.Softmax, nn.Softmax2d),
     functions=(F.softmax, torch.softmax),
     methods=("softmax",),
     aten=("softmax", "_softmax"),
     onnx=("Softmax",),
-    conditions="at the output: taken off, with a note; the readout gives logits",
+    conditions="at the output, over axis 1, of classes or of an image's channels: taken off, with a note; the readout "
+    "gives logits",
 )
 def softmax(call: Call, dim: object = None) -> Softmax:
     """Build softmax over the classes."""
@@ -197,6 +198,8 @@ def log_softmax(call: Call, dim: object = None) -> Softmax:
 
 
 def _softmax(call: Call, dim: object, *, logarithm: bool) -> Softmax:
-    if len(call.shapes[0]) != 2 or dim not in (1, -1, None):
+    axes = len(call.shapes[0])
+    # Without an axis, PyTorch takes axis 1 of two and of four.
+    if axes not in (2, 4) or dim not in (1, 1 - axes, None):
         raise call.unsupported(f"softmax over axis {dim} of shape {call.shapes[0]}", "the classes' axis, 1")
     return Softmax(logarithm)

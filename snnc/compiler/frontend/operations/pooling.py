@@ -174,7 +174,6 @@ def averaging(shape: Shape, outputs: Shape) -> Sparse:
     """Return adaptive average pooling of (channels, height, width) to any (height, width) as a sparse operation."""
     rows, columns = (_means(size, parts) for size, parts in zip(shape[1:], outputs, strict=True))
     matrix = csr_matrix(kron(identity(shape[0], format="csr"), kron(rows, columns, format="csr"), format="csr"))
-    matrix.sort_indices()
     result = (shape[0], *outputs)
     return Sparse(matrix, np.zeros(result), result, shape)
 

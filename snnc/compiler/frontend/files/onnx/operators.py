@@ -114,15 +114,42 @@ def _linear(call: OnnxCall, value: Value, weight: torch.Tensor, bias: torch.Tens
 
 
 def _batch_norm(call: OnnxCall) -> Value:
-    if call.attribute("training_mode", 0):
-        raise call.unsupported(
-            "BatchNormalization in training mode", "training_mode=0", advice="call network.eval() before exporting"
-        )
+    _check_inference(call)
     value = call.plain()
     scale, shift, mean, variance = (
         call.required(position, name) for position, name in enumerate(("scale", "B", "mean", "var"), 1)
     )
     return _normalized(call, value, mean, variance, scale, shift, call.attribute("epsilon", 1e-5))
+
+
+def _check_inference(call: OnnxCall) -> None:
+    """Refuse batch normalisation by the statistics of the batch, which each version of ONNX asks for in its own way.
+
+    From version 14 on an attribute says so; before, more than one output; before version 7 the lack of an attribute
+    does too. Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md, BatchNormalization-1 to -15.
+
+    Raises:
+        UnsupportedError: It is in training mode, or has statistics for each value.
+    """
+    told = None
+    if call.version >= _MODE_IS_AN_ATTRIBUTE:
+        told = "training_mode=1" if call.attribute("training_mode", 0) else None
+    elif call.outputs > 1:
+        told = f"{call.outputs} outputs"
+    elif call.version < _MODE_IS_THE_OUTPUTS and not call.attribute("is_test", 0):
+        told = "is_test=0"
+    if told:
+        raise call.unsupported(
+            f"BatchNormalization in training mode ({told}, version {call.version} of the operators)",
+            "inference by the running mean and variance",
+            advice="call network.eval() before exporting",
+        )
+    if call.version < _ALWAYS_SPATIAL and not call.attribute("spatial", 1) and len(call.value().order) > 2:
+        raise call.unsupported("BatchNormalization with spatial=0", "one mean and variance for each channel")
+
+
+# Versions of the set of operators from which on BatchNormalization says its mode so, and knows channels only.
+_MODE_IS_AN_ATTRIBUTE, _MODE_IS_THE_OUTPUTS, _ALWAYS_SPATIAL = 14, 7, 9
 
 
 def _normalized(
@@ -257,6 +284,12 @@ def _dropout(call: OnnxCall) -> Known:
 def _softmax(call: OnnxCall) -> Value:
     value = call.value()
     axis = call.attribute("axis", -1 if call.version >= 13 else 1)
+    if call.version < 13 and axis not in (-1, len(value.order) - 1):
+        # Up to version 12 it ran over this axis and all that follow.
+        raise call.unsupported(
+            f"{call.operator} over several axes, from axis {axis} on",
+            "the classes' axis alone, as from version 13 of the operators on",
+        )
     return value.with_node(call.apply(value.node, dim=value.axis(axis)))
 
 
