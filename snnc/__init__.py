@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         TargetError,
         UnsupportedError,
         UntrustedModelError,
+        VerdictWarning,
     )
     from snnc.common.progress import Progress
     from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from snnc.models.training.engine import Epoch
     from snnc.program import InputCoding, Layer, Program, Provenance, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
     from snnc.program.placement import PlacedLayer, Placement
+    from snnc.program.provenance import Verdict
     from snnc.reporting.placement_picture import plot_placement
     from snnc.reporting.thresholds import plot_thresholds
     from snnc.runtime.agreement import Agreement, LayerAgreement
@@ -121,6 +123,8 @@ __all__ = [
     "UntrustedModelError",
     "ValidateOptions",
     "Validation",
+    "Verdict",
+    "VerdictWarning",
     "__version__",
     "bundle",
     "compile",
@@ -163,6 +167,7 @@ _HOMES = {
         "TargetError",
         "UnsupportedError",
         "UntrustedModelError",
+        "VerdictWarning",
     ),
     "snnc.api.compile": ("compile", "export_nir", "load"),
     "snnc.api.run": ("run",),
@@ -173,6 +178,7 @@ _HOMES = {
     "snnc.runtime.options": ("BundleOptions", "NetxRunOptions", "RunOptions"),
     "snnc.api.analyse": ("diagnose", "report", "validate"),
     "snnc.program.placement": ("PlacedLayer", "Placement"),
+    "snnc.program.provenance": ("Verdict",),
     "snnc.program": (
         "InputCoding",
         "Layer",

@@ -4,16 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from snnc.common.errors import OptionError
 from snnc.common.options import option
 from snnc.common.signatures import documented
 from snnc.compiler.options import ModelFileOptions
+from snnc.program.provenance import Task
 from snnc.runtime.options import LAVA, ON_LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions
 
-__all__ = ["DIAGNOSED_SAMPLES", "REPORT_SAMPLES", "DiagnoseOptions", "ReportOptions", "ValidateOptions"]
+__all__ = ["DIAGNOSED_SAMPLES", "REPORT_SAMPLES", "DiagnoseOptions", "DropOptions", "ReportOptions", "ValidateOptions"]
 
 # Samples that are looked at unless told otherwise: seconds for networks of usual size.
 DIAGNOSED_SAMPLES = 512
 REPORT_SAMPLES = 256
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class DropOptions:
+    """What a network may lose before a command ends with exit code 1; no result depends on it."""
+
+    maximum_drop: float | None = option(
+        None,
+        flags=("--max-drop",),
+        metavar="POINTS",
+        panel=RUN,
+        help="End with exit code 1 where more percentage points of accuracy are lost than this, or, of data without "
+        "labels, of agreement with the ANN: 0 to 100.",
+    )
+
+    def check(self) -> None:
+        """Make sure that it is a number of points.
+
+        Raises:
+            OptionError: It is none.
+        """
+        if self.maximum_drop is not None and not 0 <= self.maximum_drop <= 100:
+            raise OptionError(
+                "is out of range", where="--max-drop", expected="0 to 100 points", found=f"{self.maximum_drop:g}"
+            )
+
+    def check_task(self, task: Task) -> None:
+        """Make sure that it means something for a network.
+
+        Args:
+            task: What the network's outputs mean.
+
+        Raises:
+            OptionError: They are values, which are neither right nor wrong.
+        """
+        if self.maximum_drop is not None and task == "values":
+            raise OptionError(
+                "means nothing here",
+                where="--max-drop",
+                expected="a network that decides",
+                found="outputs that are values",
+                advice="R squared against the ANN is judged without it",
+            )
 
 
 @documented

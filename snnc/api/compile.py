@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import numpy as np
 from torch import nn
 
 from snnc.analysis.calibration_data import coverage_notes
-from snnc.analysis.options import ValidateOptions
+from snnc.analysis.options import DropOptions, ValidateOptions
 from snnc.analysis.validation import validate_program
+from snnc.analysis.validation.validate import task_of
+from snnc.common.errors import VerdictWarning
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
-from snnc.compiler.compilation import Compilation
+from snnc.compiler.compilation import Compilation, shortfall
+from snnc.compiler.frontend import trace
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
@@ -58,10 +62,18 @@ def compile(call: _CompileCall) -> CompiledNetwork:
         The program; ``program.save(path)`` writes the .net file, ``program.provenance.notes`` says what was done that
         one should know.
 
+    Warns:
+        VerdictWarning: The network is no copy of the ANN; the message says what is bad, which layer begins it, and what
+            helps. ``program.provenance.verdict`` has the figures.
+
     Raises:
         SnncError: Anything that the user can mend; the message says where, what was expected and what was found.
     """
-    return compile_recorded(call.model, call.calibration, taken(CompileOptions, call), progress=call.progress).program
+    options = taken(CompileOptions, call)
+    program = compile_recorded(call.model, call.calibration, options, progress=call.progress).program
+    if bad := shortfall(program):
+        warnings.warn(bad, VerdictWarning, stacklevel=3)
+    return program
 
 
 def compile_recorded(
@@ -69,6 +81,7 @@ def compile_recorded(
     calibration: Data,
     options: CompileOptions,
     *,
+    allowed: DropOptions | None = None,
     progress: Progress | Told | None = None,
     processes: Processes | None = None,
 ) -> Compilation[Program] | Compilation[SigmaDeltaProgram]:
@@ -78,6 +91,7 @@ def compile_recorded(
         model: As for :func:`compile`.
         calibration: As for :func:`compile`.
         options: What to make.
+        allowed: What it may lose, which is refused here, before the work, where it means nothing.
         progress: As for :func:`compile`.
         processes: Those that share the profiling of the calibration data.
 
@@ -88,6 +102,8 @@ def compile_recorded(
     told = progress_of(progress)
     network = as_module(model, arch=options.arch, trust=options.trust)
     dataset, judging = calibration_split(calibration, options.calibration_samples)
+    if allowed is not None and allowed.maximum_drop is not None:
+        allowed.check_task(task_of(trace(network, dataset.images.shape[1:]).output.shape, dataset.labels))
     raw = raw_values(dataset)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
     held_out = judging is not dataset

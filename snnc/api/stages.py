@@ -94,7 +94,8 @@ def quantize(converted: Converted) -> Program:
         converted: What :func:`convert` gave.
 
     Returns:
-        The program, as :func:`snnc.compile` gives it but for notes on what the calibration data do not cover.
+        The program, as :func:`snnc.compile` gives it but for notes on what the calibration data do not cover, and for
+        the verdict: nobody judged it (:func:`snnc.validate` does).
 
     Raises:
         SnncError: Anything that the user can mend.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from snnc.analysis.options import REPORT_SAMPLES
+from snnc.analysis.options import REPORT_SAMPLES, DropOptions
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Calibration, Config, Json, Model, NoConfig, Verbose, calibration_of
 from snnc.cli.outputs import check_writable
@@ -37,7 +37,7 @@ Examples:
   snnc compile model.pt --calib mnist:data -T 8 --mean 0.1307 --std 0.3081
   snnc compile weights.pt --arch mynet:Net --calib images/ --report model.html
   snnc compile keras.onnx --calib images.npz
-  snnc compile model.pt --calib mnist:data --neuron sdnn
+  snnc compile model.pt --calib mnist:data --neuron sdnn --max-drop 1
 """
 
 
@@ -62,6 +62,7 @@ def compile_command(
     *,
     calibration: Calibration = None,
     options: CompileOptions,
+    allowed: DropOptions,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.net", help="The file to write.  [default: MODEL with suffix .net]"),
@@ -94,10 +95,18 @@ def compile_command(
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.", show_default=False)] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print nothing but warnings and errors.", show_default=False)
+    ] = False,
     verbose: Verbose = False,
 ) -> int:
-    """Compile a trained network into a .net file."""
+    """Compile a trained network into a .net file.
+
+    Says first what the chip's integers are worth beside the network, on calibration samples that nothing was fitted on,
+    and warns where that is bad. Ends with exit code 1 if more is lost than --max-drop allows; the file is written all
+    the same.
+    """
+    allowed.check()
     calibration = calibration_of(calibration)
     destination = output or model.with_suffix(".net")
     check_writable(destination, instead_of=model)
@@ -112,6 +121,7 @@ def compile_command(
     screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api.compile import compile_recorded
+    from snnc.compiler.compilation import shortfall
     from snnc.inputs.data import as_module
     from snnc.inputs.data import report_data as report_data_of
     from snnc.models.data import load_data
@@ -136,6 +146,7 @@ def compile_command(
             needed.network if needed else model,
             needed.calibration if needed else calibration,
             options,
+            allowed=allowed,
             progress=steps,
             processes=processes,
         )
@@ -159,6 +170,12 @@ def compile_command(
         program.save(destination)
     seconds = time.perf_counter() - start
 
+    verdict = program.provenance.verdict
+    assert verdict is not None
+    screen.show(verdict.sentence)
+    if bad := shortfall(program, allowed.maximum_drop):
+        screen.warn(bad)
+    failures = () if allowed.maximum_drop is None else verdict.failures(allowed.maximum_drop)
     screen.show(
         f"{model} compiled for {program.target}, {wording.timing(program)}, calibrated on "
         f"{program.provenance.calibration_samples:,} samples of {calibration}, in {seconds:.1f} s"
@@ -174,6 +191,8 @@ def compile_command(
         screen.show(outcome_line(measured))
     written = [str(destination), *([str(report)] if report else [])]
     screen.show(f"wrote {' and '.join(written)}")
+    if failures:
+        screen.warn(f"failed: {failures[0]} (--max-drop); {' and '.join(written)} is written all the same")
     screen.emit(
         {
             "model": str(model),
@@ -182,6 +201,7 @@ def compile_command(
             "measured": None if measured is None else report_json(measured),
             "bytes": destination.stat().st_size,
             "seconds": seconds,
+            "passed": not failures,
             "passes": [
                 {
                     "name": record.name,
@@ -194,7 +214,7 @@ def compile_command(
             **program_json(program),
         }
     )
-    return 0
+    return 1 if failures else 0
 
 
 @dataclass(frozen=True)

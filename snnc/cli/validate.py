@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
-import typer
-
-from snnc.analysis.options import ValidateOptions
+from snnc.analysis.options import DropOptions, ValidateOptions
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import CompiledNet, Config, Data, FormerModel, Json, Model, NoConfig, Verbose, model_and_net
 from snnc.cli.parameters import with_options
@@ -48,13 +45,8 @@ def validate_command(
     *,
     data: Data,
     options: ValidateOptions,
+    allowed: DropOptions,
     former_model: FormerModel = None,
-    maximum_drop: Annotated[
-        float | None,
-        typer.Option(
-            "--max-drop", metavar="POINTS", help="Fail if the accuracy drops by more percentage points than this."
-        ),
-    ] = None,
     config: Config = None,
     no_config: NoConfig = False,
     as_json: Json = False,
@@ -67,10 +59,14 @@ def validate_command(
 
     The ANN gets the data as they are, so that their rounding to input levels is judged too. Ends with exit code 1 if
     sim and Lava differ in any spike or readout, if a membrane potential overflowed, if a value of a sigma-delta network
-    is further from the ANN than its rounding can take it, or if the accuracy drops by more than --max-drop.
+    is further from the ANN than its rounding can take it, or if the network is no copy of the ANN: if more is lost than
+    --max-drop allows, or without it 5 points of accuracy, or decisions differ for more than a tenth of the samples. Of
+    outputs that are values, R squared against the ANN has to reach 0.9.
     """
+    allowed.check()
     screen = Screen(json=as_json, config=config)
     model, net = model_and_net(model, net, former_model, "snnc validate MODEL NET --data DATA")
+    from snnc.analysis.validation.validate import task_of
     from snnc.api.analyse import validate
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
@@ -78,17 +74,13 @@ def validate_command(
     from snnc.reporting.validation import validation_json, validation_lines, validation_table
     from snnc.reporting.wording import clipping_notes, timing
 
-    if maximum_drop is not None and not maximum_drop >= 0:
-        raise OptionError("is out of range", where="--max-drop", expected="0 or more points", found=str(maximum_drop))
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
         program = load(net)
         dataset = evaluation_data(data, options.samples)
+        allowed.check_task(task_of(program.readout.shape, dataset.labels))
         result = validate(model, program, dataset, options=options, progress=steps)
-    if maximum_drop is not None and result.drop is None:
-        raise OptionError("needs data with labels", where="--max-drop", found=dataset.name)
-
-    failures = result.failures(maximum_drop)
+    failures = result.failures(allowed.maximum_drop)
     notes = [*result.notes, *clipping_notes(result.clipped)]
     screen.show(f"{net} against {model} on {result.samples:,} samples of {dataset.name}, {timing(program)}")
     screen.show(validation_table(result))

@@ -110,6 +110,10 @@ class OverflowWarning(UserWarning):
     """A membrane potential overflowed in a run, whose result means nothing then."""
 
 
+class VerdictWarning(UserWarning):
+    """A compiled network is no copy of the ANN: its integers decide otherwise, or give other values."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of a foreign error's text; its type where it has none, as a bare ``assert`` has not."""
     return next(iter(str(error).splitlines()), type(error).__name__)

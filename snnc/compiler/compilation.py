@@ -17,7 +17,8 @@ from snnc.common.errors import TargetError
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear
 from snnc.compiler.ir.passes import PassRecord
-from snnc.program import AnnLayer, CompiledNetwork, Provenance
+from snnc.compiler.options import TIMESTEPS_MAXIMUM
+from snnc.program import AnnLayer, CompiledNetwork, Program, Provenance, SigmaDeltaProgram
 from snnc.program.placement import place
 from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice, Verdict
 from snnc.program.targets import Target
@@ -32,6 +33,123 @@ def calibrate_option() -> str:
 def lead_option(timesteps: int) -> str:
     """Return the lead that most often helps: half of T."""
     return f"--lead {max(1, timesteps // 2)}"
+
+
+# Of the ANN's output, what spikes leave unexplained in floating point where they, not integers, are what loses most.
+_MUCH_OF_SPIKES = 0.5
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """What can still be done about a loss: all that says so asks here, so that nothing is advised that was done.
+
+    Attributes:
+        timesteps: T.
+        lead: Steps that each layer integrates before it may fire.
+        corrections: What was corrected on calibration data.
+        weighed: Whether several ways to choose thresholds were tried and the best one taken.
+        per_channel: Whether each channel has a threshold of its own.
+        learned: Whether thresholds were trained.
+        strict: Whether only what is proven was compiled.
+    """
+
+    timesteps: int
+    lead: int = 0
+    corrections: tuple[str, ...] = ()
+    weighed: bool = False
+    per_channel: bool = True
+    learned: bool = False
+    strict: bool = False
+
+    @classmethod
+    def after(cls, program: CompiledNetwork) -> Remedies:
+        """Return what can be done beside what a program's provenance says was done."""
+        origin = program.provenance
+        return cls(
+            timesteps=program.timesteps,
+            lead=program.lead,
+            corrections=origin.words("calibrate"),
+            weighed=origin.options.get("threshold") == "auto",
+            per_channel=origin.options.get("per_channel") is True,
+            learned=origin.options.get("threshold") == "learned",
+            strict=origin.options.get("strict") is True,
+        )
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """Corrections that fit layers to the spikes that they get."""
+        done = any(CORRECTIONS[name].windows for name in self.corrections if name in CORRECTIONS)
+        return () if done else (calibrate_option(),)
+
+    @property
+    def waited(self) -> tuple[str, ...]:
+        """A lead."""
+        return () if self.lead else (lead_option(self.timesteps),)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Thresholds that the network itself chose; those that were trained stay as they are."""
+        return () if self.weighed or self.learned else ("--threshold auto",)
+
+    @property
+    def longer(self) -> tuple[str, ...]:
+        """A larger T."""
+        return (f"a T above {self.timesteps}",) if self.timesteps < TIMESTEPS_MAXIMUM else ()
+
+    @property
+    def separate(self) -> tuple[str, ...]:
+        """Thresholds of each channel; those that were trained stay as they are."""
+        return () if self.per_channel or self.learned else ("one threshold for each channel (--per-channel)",)
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Training as a spiking network."""
+        return () if self.learned else ("snnc finetune",)
+
+    @property
+    def against_spikes(self) -> tuple[str, ...]:
+        """What helps where spikes lose much."""
+        return (*self.corrected, *self.waited, *self.chosen, *self.separate, *self.longer, *self.trained)
+
+    @property
+    def against_integers(self) -> tuple[str, ...]:
+        """What helps where the chip's integers lose what spikes in floating point keep."""
+        bounded = ("compiling without --strict",) if self.strict else ()
+        return (*bounded, *self.separate, *self.trained)
+
+
+def shortfall(program: CompiledNetwork, maximum_drop: float | None = None) -> str | None:
+    """Return what is bad of a network by its verdict, where that begins and what helps; None where nothing is.
+
+    Args:
+        program: The program; one that nobody judged is not called bad.
+        maximum_drop: Points that may be lost; None: as many as usual, and those of the standard error beside them.
+    """
+    verdict = program.provenance.verdict
+    if verdict is None:
+        return None
+    failures = () if maximum_drop is None else verdict.failures(maximum_drop)
+    failures = failures or verdict.failures(certain=True)
+    if not failures:
+        return None
+    begins = f"; the loss begins at layer {verdict.begins}" if verdict.begins else ""
+    ways = _what_helps(program, verdict)
+    helps = f"; what helps: {', '.join(ways)}" if ways else ""
+    told = "diagnose tells the causes" if isinstance(program, Program) else "validate shows the error of each layer"
+    return f"the compiled network is no copy of the ANN: {', and '.join(failures)}{begins}{helps}; snnc {told}"
+
+
+def _what_helps(program: CompiledNetwork, verdict: Verdict) -> tuple[str, ...]:
+    if isinstance(program, SigmaDeltaProgram):
+        held_back = program.provenance.numbers("delta_threshold", 0.0) != (0.0,)
+        return ("--delta-threshold 0",) if held_back else ()
+    remedies = Remedies.after(program)
+    choice = program.provenance.thresholds
+    left = min((each.value for each in choice.scores), default=None) if choice else None
+    lost = None if verdict.explained is None else 1 - verdict.explained
+    if left is not None and lost is not None and left < _MUCH_OF_SPIKES * lost:
+        return remedies.against_integers
+    return remedies.against_spikes
 
 
 Made = TypeVar("Made", bound=CompiledNetwork)

@@ -5,6 +5,7 @@ Nothing here is read back from sentences: the notes are rendered from the other 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -160,23 +161,47 @@ class Verdict:
             return None
         return 100 * (self.ann_accuracy - self.snn_accuracy)
 
-    def failures(self, maximum_drop: float | None = None) -> tuple[str, ...]:
+    @property
+    def lost(self) -> float | None:
+        """What may be limited: points of accuracy lost, without labels of agreement; None where values count."""
+        if self.drop is not None or self.agreement is None:
+            return self.drop
+        return 100 * (1 - self.agreement)
+
+    def failures(self, maximum_drop: float | None = None, *, certain: bool = False) -> tuple[str, ...]:
         """Return what is bad, one sentence each; none where the network is a copy of the ANN.
 
         Args:
-            maximum_drop: Percentage points of accuracy that may be lost; None: as many as usual.
+            maximum_drop: Percentage points of accuracy, or without labels of agreement with the ANN, that may be lost,
+                whatever else is usual; None: 5 of accuracy, and 10 of agreement. Of values it says nothing.
+            certain: Count only what exceeds a limit by more than the standard error of so few samples.
         """
-        found = []
-        allowed = MOST_DROP if maximum_drop is None else maximum_drop
-        if self.drop is not None and self.drop > allowed:
-            found.append(f"the accuracy drops by {self.drop:.2f} points, more than {allowed:g}")
-        if self.agreement is not None and self.agreement < LEAST_AGREEMENT:
-            found.append(
-                f"it decides as the ANN on {self.agreement:.1%} of the samples only, less than {LEAST_AGREEMENT:.0%}"
-            )
-        if self.task == "values" and self.explained is not None and self.explained < LEAST_EXPLAINED:
-            found.append(f"R squared against the ANN is {self.explained:.3f}, less than {LEAST_EXPLAINED}")
-        return tuple(found)
+        if self.agreement is None:
+            return self._unlike()
+        if maximum_drop is not None:
+            return self._dropped(maximum_drop, certain)
+        found = self._dropped(MOST_DROP, certain) if self.drop is not None else ()
+        doubt = math.sqrt(self.agreement * (1 - self.agreement) / self.samples) if certain else 0.0
+        if self.agreement + doubt < LEAST_AGREEMENT:
+            agreeing = f"it decides as the ANN on {_percent(self.agreement)} of the samples only"
+            return (*found, f"{agreeing}, fewer than {_percent(LEAST_AGREEMENT)}")
+        return found
+
+    def _dropped(self, allowed: float, certain: bool) -> tuple[str, ...]:
+        lost = self.lost or 0.0
+        # Samples are those of both networks, so that only where they decide differently can one be the better by luck;
+        # no more than this varies.
+        differing = 1 - (self.agreement or 0.0) - (lost / 100) ** 2
+        doubt = 100 * math.sqrt(max(0.0, differing) / self.samples) if certain else 0.0
+        if lost <= allowed + doubt:
+            return ()
+        what = "accuracy" if self.drop is not None else "agreement with the ANN"
+        return (f"the {what} drops by {lost:.2f} points, more than {allowed:g}",)
+
+    def _unlike(self) -> tuple[str, ...]:
+        if self.explained is None or self.explained >= LEAST_EXPLAINED:
+            return ()
+        return (f"R squared against the ANN is {self.explained:.3f}, less than {LEAST_EXPLAINED}",)
 
     @property
     def begins(self) -> str | None:
@@ -184,19 +209,29 @@ class Verdict:
         return next((each.name for each in self.layers if each.value > LAYER_UNEXPLAINED), None)
 
     @property
-    def sentence(self) -> str:
-        """What it comes to, for people."""
+    def figures(self) -> str:
+        """What it comes to, in a few words."""
         found = []
         if self.agreement is not None:
-            found.append(f"agrees with the ANN on {self.agreement:.1%}")
+            found.append(f"agrees with the ANN on {_percent(self.agreement)}")
         if self.task == "values" and self.explained is not None:
             found.append(f"R squared {self.explained:.4f} against the ANN")
         if self.task == "values" and self.relative_error is not None:
-            found.append(f"relative error {self.relative_error:.2%}")
+            found.append(f"relative error {_percent(self.relative_error)}")
         if self.ann_accuracy is not None and self.snn_accuracy is not None:
-            found.append(f"accuracy {self.snn_accuracy:.1%}, ANN {self.ann_accuracy:.1%}")
-        samples = f"{self.samples:,} {'held-out ' if self.held_out else ''}calibration samples"
-        return f"integers beside the ANN on {samples}: {', '.join(found) or 'the ANN gives the same for all of them'}"
+            change = f"{-(self.drop or 0.0):+.2f} points"
+            found.append(f"accuracy {_percent(self.snn_accuracy)}, ANN {_percent(self.ann_accuracy)} ({change})")
+        return ", ".join(found) or "the ANN gives the same for all of them"
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, and what it rests on, for people."""
+        of = "held-out calibration samples" if self.held_out else "of the samples calibrated on"
+        return f"the chip's integers beside the ANN, {self.samples:,} {of}: {self.figures}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,24 @@ def size_columns(*, small: bool = False) -> tuple[Column[LayerRow], ...]:
     )
 
 
+# What the legend of a table says of it.
+UNEXPLAINED = "lost: % of the variance of the ANN's values that a layer leaves unexplained"
+
+
+def unexplained_column() -> Column[LayerRow]:
+    """Return the column with what a layer leaves unexplained of the ANN's values, by the verdict; for programs alone.
+
+    It has a dash where no value of the ANN corresponds to a layer, or nobody judged.
+    """
+    return column(_unexplained, wording.percent, screen="lost", page="unexplained, %", key="unexplained", kind="number")
+
+
+def _unexplained(row: LayerRow) -> float | None:
+    verdict = row.program.provenance.verdict
+    found = () if verdict is None else verdict.layers
+    return next((each.value for each in found if each.name == row.layer.name), None)
+
+
 def membrane_json(membrane: Membrane) -> Json:
     """Return what JSON says of the range of a layer's state, whatever its neurons are."""
     measured = membrane.measured

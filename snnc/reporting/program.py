@@ -13,6 +13,7 @@ from snnc.reporting.placement import placement_json
 from snnc.reporting.sigma_delta import SigmaDeltaView
 from snnc.reporting.spiking import SpikingView
 from snnc.reporting.table import Json, Table
+from snnc.reporting.validation import verdict_json
 from snnc.runtime.energy import count_synapses, estimate_energy
 
 
@@ -45,6 +46,7 @@ def program_json(program: CompiledNetwork, placement: Placement | None = None) -
     """
     provenance = program.provenance
     return {
+        "verdict": verdict_json(provenance.verdict),
         "target": program.target,
         "neuron": program.neuron,
         **timing_json(program),

@@ -8,7 +8,16 @@ from snnc.program import SigmaDeltaLayer, SigmaDeltaProgram
 from snnc.program.messages import ACTIVATION_LIMIT, STATE_LIMIT
 from snnc.program.targets import get_target
 from snnc.reporting import wording
-from snnc.reporting.layers import LayerRow, Span, View, membrane_json, scale_column, size_columns
+from snnc.reporting.layers import (
+    UNEXPLAINED,
+    LayerRow,
+    Span,
+    View,
+    membrane_json,
+    scale_column,
+    size_columns,
+    unexplained_column,
+)
 from snnc.reporting.table import Column, Json, Table, column
 from snnc.runtime.energy import count_synapses
 
@@ -46,7 +55,8 @@ class SigmaDeltaView(View[SigmaDeltaProgram]):
                 SigmaDeltaRow(program, index, layer, count)
                 for index, (layer, count) in enumerate(zip(program.layers, count_synapses(program), strict=True))
             ],
-            legend=f"{LEGEND}; range of sigma plus bias {unit}: measured on the calibration data, proven for any input",
+            legend=f"{LEGEND}; {UNEXPLAINED}; range of sigma plus bias {unit}: measured on the calibration data, "
+            "proven for any input",
         )
 
     @property
@@ -101,6 +111,7 @@ def _columns(absolute: bool) -> tuple[Column[SigmaDeltaRow], ...]:
             kind="number",
         ),
         column(lambda row: _unit(row.layer), title="unit", kind="number"),
+        unexplained_column(),
         column(lambda row: span(row, row.layer.membrane.measured), title="measured", kind="number"),
         column(lambda row: span(row, row.layer.membrane.proven), title="proven", kind="number"),
         column(_membrane, key="membrane"),

@@ -11,7 +11,16 @@ from snnc.program import Layer, Program
 from snnc.program.bounds import Safety, program_safety
 from snnc.program.targets import get_target
 from snnc.reporting import wording
-from snnc.reporting.layers import LayerRow, Span, View, membrane_json, scale_column, size_columns
+from snnc.reporting.layers import (
+    UNEXPLAINED,
+    LayerRow,
+    Span,
+    View,
+    membrane_json,
+    scale_column,
+    size_columns,
+    unexplained_column,
+)
 from snnc.reporting.table import Column, Json, Table, column
 from snnc.reporting.wording import membrane_bits, weight_bits
 from snnc.runtime.energy import count_synapses
@@ -52,8 +61,9 @@ class SpikingView(View[Program]):
                 for index, (layer, count, safe) in enumerate(zip(program.layers, counts, safety, strict=True))
             ],
             legend="θ threshold and v0 initial potential, in weight units; Vth activation that a spike in every step "
-            f"stands for; range of the membrane potential {unit}: measured on the calibration data, proven for any "
-            "input; safe: proven, or how many times as far as on the calibration data the potential can go",
+            f"stands for; {UNEXPLAINED}; range of the membrane potential {unit}: measured on the calibration data, "
+            "proven for any input; no overflow: proven, or how many times as far as on the calibration data the "
+            "potential can go",
             sentence=wording.overall_safety(safety),
         )
 
@@ -77,6 +87,7 @@ class SpikingView(View[Program]):
             column(
                 lambda row: row.layer.scale if row.layer.threshold else None, wording.scales, title="Vth", kind="number"
             ),
+            unexplained_column(),
             # Spans wrap at their blanks where the terminal is narrow.
             column(
                 lambda row: row.layer.membrane.measured,
@@ -90,8 +101,8 @@ class SpikingView(View[Program]):
                 lambda row: row.layer.membrane.proven, write, screen="proven", page="potential proven", kind="number"
             ),
             column(_membrane, key="membrane"),
-            column(lambda row: row.safety, _known, screen="safe", kind="number"),
-            column(lambda row: row.safety, wording.safety, page="safe"),
+            column(lambda row: row.safety, _known, screen="no overflow", kind="number"),
+            column(lambda row: row.safety, wording.safety, page="overflow"),
             scale_column(),
             column(lambda row: row.layer.memoryless, key="memoryless"),
             column(_threshold, key="threshold", optional=True),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from snnc.analysis.validation import LayerComparison, Validation
+from snnc.program import Provenance
+from snnc.program.provenance import Verdict
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 from snnc.reporting import wording
 from snnc.reporting.table import Column, Json, Table, column
@@ -95,19 +97,9 @@ def validation_table(validation: Validation) -> Table[LayerComparison]:
 
 
 def validation_lines(validation: Validation) -> list[str]:
-    """Return predictions, accuracies and the agreement of simulator and Lava, a line each."""
-    lines = [
-        f"ANN and SNN predict the same class for {validation.agreeing:,} of {validation.samples:,} samples "
-        f"({share(validation.agreeing / validation.samples)})"
-    ]
-    if validation.ann_accuracy is not None and validation.snn_accuracy is not None:
-        lines.append(
-            f"accuracy: ANN {share(validation.ann_accuracy)}, SNN {share(validation.snn_accuracy)} "
-            f"({-(validation.drop or 0):+.2f} points)"
-        )
-    if validation.agreement is not None:
-        lines.extend(agreement_lines(validation.agreement))
-    return lines
+    """Return the agreement of simulator and Lava, and then how the network compares with the ANN, a line each."""
+    lines = [] if validation.agreement is None else agreement_lines(validation.agreement)
+    return [*lines, f"SNN beside the ANN on {validation.samples:,} samples: {validation.verdict.figures}"]
 
 
 def agreement_lines(agreement: Agreement) -> list[str]:
@@ -131,9 +123,38 @@ def validation_json(validation: Validation) -> Json:
         "ann_accuracy": validation.ann_accuracy,
         "snn_accuracy": validation.snn_accuracy,
         "drop": validation.drop,
+        "verdict": verdict_json(validation.verdict),
         "wraps": list(validation.wraps),
         "clipped": validation.clipped,
         "lava": None if agreement is None else agreement_json(agreement),
+    }
+
+
+NOT_JUDGED = "not judged: the file does not say how its integers compare with the ANN (snnc validate does)"
+
+
+def verdict_line(provenance: Provenance) -> str:
+    """Return what a compiled network is worth, as its provenance has it."""
+    return provenance.verdict.sentence if provenance.verdict else NOT_JUDGED
+
+
+def verdict_json(verdict: Verdict | None) -> Json | None:
+    """Return a verdict as a JSON object; None where nobody judged."""
+    if verdict is None:
+        return None
+    return {
+        "task": verdict.task,
+        "samples": verdict.samples,
+        "held_out": verdict.held_out,
+        "agreement": verdict.agreement,
+        "ann_accuracy": verdict.ann_accuracy,
+        "snn_accuracy": verdict.snn_accuracy,
+        "drop": verdict.drop,
+        "explained": verdict.explained,
+        "relative_error": verdict.relative_error,
+        "layers": [{"name": each.name, "unexplained": each.value} for each in verdict.layers],
+        "begins": verdict.begins,
+        "failures": list(verdict.failures()),
     }
 
 

@@ -222,14 +222,17 @@ def predictions_sentence(predictions: NDArray[np.int64], classes: Sequence[str] 
 
 
 def safety(value: Safety) -> str:
-    """Return ``proven safe`` or ``safe on 512 calibration samples with margin 2.3``, and what else may be."""
+    """Return ``proven not to overflow`` or ``no overflow on 512 calibration samples with margin 2.3``, and the like.
+
+    It speaks of membrane potentials alone: what a network is worth is another question.
+    """
     if value.proven:
-        return "proven safe"
+        return "proven not to overflow"
     if value.margin is None:
-        return "neither proven nor measured"
+        return "overflow is neither excluded nor measured"
     if value.margin < 1:
         return f"overflows on {value.samples:,} calibration samples"
-    return f"safe on {value.samples:,} calibration samples with margin {margin(value.margin)}"
+    return f"no overflow on {value.samples:,} calibration samples with margin {margin(value.margin)}"
 
 
 def margin(value: float) -> str:
@@ -240,12 +243,15 @@ def margin(value: float) -> str:
 
 
 def overall_safety(values: Sequence[Safety]) -> str:
-    """Return one sentence on all layers."""
+    """Return one sentence on the membranes of all layers."""
     proven = sum(each.proven for each in values)
     if proven == len(values):
-        return "every layer is proven safe: no input can make its membrane potential overflow"
+        return "membrane potentials: every layer is proven not to overflow, whatever the input"
     others = [each for each in values if not each.proven]
     worst = min(others, key=lambda each: -1.0 if each.margin is None else each.margin)
-    count = "1 layer is" if len(others) == 1 else f"{len(others)} layers are"
+    count = "the other" if len(others) == 1 else f"the other {len(others)}"
     more = " or more" if len(others) > 1 and (worst.margin or 0) >= 1 else ""
-    return f"{proven} of {len(values)} layers are proven safe, whatever the input; {count} {safety(worst)}{more}"
+    return (
+        f"membrane potentials: {proven} of {len(values)} layers are proven not to overflow, whatever the input; "
+        f"{count}: {safety(worst)}{more}"
+    )

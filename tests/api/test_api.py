@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
 import snnc
-from snnc.inputs.data import calibration_data, evaluation_data, input_levels
+from snnc.inputs.data import JUDGING_SAMPLES, calibration_data, evaluation_data, input_levels
 from snnc.models import digits_cnn
 from snnc.models.data import load_data
 
@@ -139,12 +139,13 @@ def test_integers_of_8_bits_count_from_0_to_1() -> None:
 def test_no_more_of_a_large_data_set_is_read_than_is_needed() -> None:
     samples = Samples(torch.rand(1000, 1, 4, 4), torch.arange(1000) % 10)
     assert len(calibration_data(samples, 64)) == 64
-    assert samples.read == 64
+    # Those that would judge a compilation are drawn with those that it is fitted on.
+    assert samples.read == 64 + JUDGING_SAMPLES
     assert len(evaluation_data(samples, 10)) == 10
-    assert samples.read == 74
+    assert samples.read == 74 + JUDGING_SAMPLES
     loader = DataLoader(samples, batch_size=20)
     assert len(calibration_data(loader, 30)) == 30
-    assert samples.read == 74 + 40
+    assert samples.read == 74 + JUDGING_SAMPLES + 160
 
 
 def test_calibration_takes_as_many_samples_of_each_class() -> None:

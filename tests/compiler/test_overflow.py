@@ -47,7 +47,7 @@ def test_strict_proves_every_layer(target: str) -> None:
     (note,) = (each for each in program.provenance.notes if each.startswith("so that no input can overflow"))
     assert re.search(r"\d of 5 layers have smaller weights .* gives most, \d\.\d bits", note)
     statements = [layer["membrane"]["statement"] for layer in program_json(program)["layers"]]
-    assert statements == ["proven safe"] * 5
+    assert statements == ["proven not to overflow"] * 5
     # The very darkest, the very brightest, and noise: nothing to be seen on any calibration image.
     levels = np.random.default_rng(0).integers(0, 256, (3, 1, 28, 28)).astype(np.uint8)
     levels[0], levels[1] = 0, 255
@@ -60,10 +60,11 @@ def test_without_it_a_layer_may_rest_on_the_calibration_data() -> None:
     assert not all(each.proven for each in safety) and "strict" not in program.provenance.options
     for layer, known in zip(program_json(program)["layers"], safety, strict=True):
         if known.proven:
-            assert layer["membrane"]["statement"] == "proven safe" and layer["membrane"]["cannot_overflow"]
+            assert layer["membrane"]["statement"] == "proven not to overflow" and layer["membrane"]["cannot_overflow"]
         else:
             found = re.fullmatch(
-                r"safe on 256 calibration samples with margin ([\d.]+)", layer["membrane"]["statement"]
+                rf"no overflow on {program.provenance.calibration_samples} calibration samples with margin ([\d.]+)",
+                layer["membrane"]["statement"],
             )
             assert found and 1 <= float(found[1]) <= layer["membrane"]["margin"]
     assert not any("no input can overflow" in each for each in program.provenance.notes)
@@ -88,13 +89,13 @@ def test_the_command_refuses_in_one_line_and_writes_nothing(tmp_path: Path, caps
     assert out == "" and err.count("\n") == 1 and err.startswith("error: module")
     assert not (tmp_path / "a.net").exists()
     assert main([*arguments, "-T", "4", "-o", str(tmp_path / "a.net")]) == 0
-    assert "every layer is proven safe: no input can" in capsys.readouterr().out
+    assert "every layer is proven not to overflow, whatever the input" in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "a.net"), "--json"]) == 0
     form = json.loads(capsys.readouterr().out)
     assert form["provenance"]["options"]["strict"] == "True"
     assert [layer["membrane"]["cannot_overflow"] for layer in form["layers"]] == [True] * 5
     assert main(["inspect", str(tmp_path / "a.net")]) == 0
-    assert "every layer is proven safe" in capsys.readouterr().out
+    assert "every layer is proven not to overflow" in capsys.readouterr().out
 
 
 def neuron(measured: tuple[int, int] | None, gate: int | None = 1000, bias: int = 0) -> Layer:
@@ -138,13 +139,16 @@ def test_the_margin_is_how_far_the_measured_range_can_grow(measured, gate, bias,
 
 def test_what_is_known_in_words() -> None:
     proven, measured = Safety(True, 3.0, 9), Safety(False, 2.39, 9)
-    assert wording.safety(proven) == "proven safe"
-    assert wording.safety(measured) == "safe on 9 calibration samples with margin 2.3"
-    assert wording.safety(Safety(False, None, 0)) == "neither proven nor measured"
+    assert wording.safety(proven) == "proven not to overflow"
+    assert wording.safety(measured) == "no overflow on 9 calibration samples with margin 2.3"
+    assert wording.safety(Safety(False, None, 0)) == "overflow is neither excluded nor measured"
     assert wording.safety(Safety(False, 0.99, 9)) == "overflows on 9 calibration samples"
-    assert wording.overall_safety([proven, proven]).startswith("every layer is proven safe")
+    assert wording.overall_safety([proven, proven]).startswith(
+        "membrane potentials: every layer is proven not to overflow"
+    )
     assert wording.overall_safety([proven, measured]).endswith(
-        "1 of 2 layers are proven safe, whatever the input; 1 layer is safe on 9 calibration samples with margin 2.3"
+        "1 of 2 layers are proven not to overflow, whatever the input; "
+        "the other: no overflow on 9 calibration samples with margin 2.3"
     )
     assert wording.overall_safety([measured, Safety(False, 1.01, 9)]).endswith("with margin 1.0 or more")
 

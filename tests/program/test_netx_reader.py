@@ -215,7 +215,7 @@ def test_chains_that_netx_cannot_connect_are_refused(tmp_path: Path) -> None:
         ([image, dense(rng, 12, 3), first], "channels, height and width"),
         ([image], "no layer with neurons"),
         ([image, first, flatten(size), dense(rng, size, 3), average], "does not divide"),
-        ([dense(rng, 3, 2), average, dense(rng, 2, 2)], "behind an average"),
+        ([dense(rng, 3, 2), average, dense(rng, 2, 2)], "follows an average"),
     ]
     for entries, message in cases:
         with pytest.raises(FormatError, match=message):

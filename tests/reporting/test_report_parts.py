@@ -102,6 +102,8 @@ def test_the_same_figure_has_the_same_address() -> None:
 def test_commands_quote_what_a_shell_would_take_apart(led: Program) -> None:
     sources = Sources("my model.pt", "a b.net", "data;x", architecture="resnet20", trust=True, allow_oversize=True)
     compiling, reporting, *_ = commands(led, sources, "my page.html")
-    assert compiling.startswith("snnc compile 'my model.pt' --arch resnet20 --trust --calib DATA --calib-samples 24 ")
+    samples = led.provenance.calibration_samples
+    begins = f"snnc compile 'my model.pt' --arch resnet20 --trust --calib DATA --calib-samples {samples} "
+    assert compiling.startswith(begins)
     assert " --lead 2 " in compiling and " -T 4 " in compiling and " --allow-oversize -o 'a b.net'" in compiling
     assert "--data 'data;x' --report-samples 256 -o 'my page.html'" in reporting

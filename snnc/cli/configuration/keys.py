@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
-from snnc.common.option_kinds import ARCHITECTURE, DATA, NUMBER, PATH, Kind, Plain
+from snnc.analysis.options import DiagnoseOptions, DropOptions, ReportOptions, ValidateOptions
+from snnc.common.option_kinds import ARCHITECTURE, DATA, PATH, Kind, Plain
 from snnc.common.options import Option, options_of
 from snnc.compiler.options import CompileOptions, ModelFileOptions, ThresholdOptions
 from snnc.finetuning.options import FinetuneOptions, TeacherOptions
@@ -20,9 +20,9 @@ __all__ = ["ARCHITECTURE", "COMMANDS", "COMMAND_LINE_ONLY", "DATA", "KEYS", "PAT
 
 # The commands that take options from a file, and the dataclasses of these.
 COMMANDS: Mapping[str, tuple[type, ...]] = {
-    "compile": (CompileOptions,),
+    "compile": (CompileOptions, DropOptions),
     "run": (RunOptions, NetxRunOptions),
-    "validate": (ValidateOptions,),
+    "validate": (ValidateOptions, DropOptions),
     "diagnose": (DiagnoseOptions,),
     "report": (ReportOptions,),
     "thresholds": (ThresholdOptions,),
@@ -35,7 +35,6 @@ _ARGUMENTS: Mapping[str, tuple[Kind, tuple[str, ...], str]] = {
     "calib": (DATA, ("compile", "thresholds"), "Calibration data, as for `--calib`."),
     "data": (DATA, ("run", "validate", "diagnose", "report", "bundle", "train", "finetune"), "Data, as for `--data`."),
     "model": (PATH, ("validate", "thresholds"), "The model, where only `NET` stands on the command line."),
-    "max-drop": (NUMBER, ("validate",), "Fail if the accuracy drops by more percentage points than this."),
 }
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.compilation import calibrate_option, lead_option
+from snnc.compiler.compilation import Remedies
 from snnc.compiler.conversion.assign import (
     AssignLearnedThresholds,
     AssignThresholds,
@@ -71,18 +71,14 @@ class TriedThresholds(ThresholdOutcome):
         left: Of all candidates: the share of the ANN's output left unexplained, 0..1.
         samples: Calibration samples that they were judged on.
         first: What the first candidate found out.
-        timesteps: T.
-        lead: Steps that each layer integrates before it may fire.
-        is_fitted: Whether corrections fit the layers' weights.
+        remedies: What can be done where much is lost.
     """
 
     name: str
     left: Mapping[str, float]
     samples: int
     first: Outcome
-    timesteps: int
-    lead: int
-    is_fitted: bool
+    remedies: Remedies
 
     @property
     def figures(self) -> Figures:
@@ -101,12 +97,9 @@ class TriedThresholds(ThresholdOutcome):
 
     @property
     def _advice(self) -> str:
-        ways = [] if self.is_fitted else [calibrate_option()]
-        ways += [] if self.lead else [lead_option(self.timesteps)]
-        ways += [f"a T above {self.timesteps}"] if self.timesteps > 4 else ["a larger T", "snnc finetune"]
         return (
             f"much is lost on the way to spikes: {self.left[self.name]:.0%} of the ANN's output stays unexplained at "
-            f"T = {self.timesteps}; what helps: {', '.join(ways)}"
+            f"T = {self.remedies.timesteps}; what helps: {', '.join(self.remedies.against_spikes)}"
         )
 
 
@@ -213,9 +206,7 @@ class ChooseThresholds(Pass):
             left=found.scores,
             samples=len(judged),
             first=next(iter(assigned.values())).outcome,
-            timesteps=self._timesteps,
-            lead=self._lead,
-            is_fitted=any(CORRECTIONS[name].windows for name in self._corrections),
+            remedies=Remedies(self._timesteps, self._lead, tuple(self._corrections), True, self._per_channel),
         )
         return PassResult(found.made.graph, True, outcome)
 
