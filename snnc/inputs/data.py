@@ -81,7 +81,8 @@ def calibration_data(data: Data, samples: int) -> Dataset:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
-    return calibration_split(data, samples)[0]
+    whole, fitted, _ = _shared_out(data, samples)
+    return whole.subset(fitted, CALIBRATION_SEED)
 
 
 def calibration_split(data: Data, samples: int) -> tuple[Dataset, Dataset]:
@@ -96,13 +97,21 @@ def calibration_split(data: Data, samples: int) -> tuple[Dataset, Dataset]:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
+    whole, fitted, judging = _shared_out(data, samples)
+    if not judging:
+        everything = whole.subset(fitted, CALIBRATION_SEED)
+        return everything, everything
+    return whole.two_subsets(fitted, judging, CALIBRATION_SEED)
+
+
+def _shared_out(data: Data, samples: int) -> tuple[Dataset, int, int]:
+    """Return data, how many samples of it to calibrate on, and how many others judge: none where there are too few."""
     _check_samples(samples, "calibration samples (--calib-samples)")
     whole = _dataset(data, "train", samples + JUDGING_SAMPLES, shuffle=True)
     judging = min(JUDGING_SAMPLES, max(len(whole) - samples, len(whole) // JUDGING_SHARE))
     if judging < JUDGING_SAMPLES_LEAST:
-        everything = whole.subset(samples, CALIBRATION_SEED)
-        return everything, everything
-    return whole.two_subsets(min(samples, len(whole) - judging), judging, CALIBRATION_SEED)
+        return whole, min(samples, len(whole)), 0
+    return whole, min(samples, len(whole) - judging), judging
 
 
 def report_data(data: Data, samples: int) -> Dataset:
