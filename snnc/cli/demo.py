@@ -71,12 +71,14 @@ def demo_command(
     check_writable(output)
     check_writable(model)
     screen = Screen(json=as_json)
-    from snnc.api.compile import compile
+    from snnc.api.compile import compile_recorded
     from snnc.api.run import run
     from snnc.common.errors import BackendError
+    from snnc.compiler.compilation import shortfall
+    from snnc.compiler.options import CompileOptions
     from snnc.models.data import load_data
     from snnc.reporting.run import energy_table, run_json, run_table
-    from snnc.reporting.validation import agreement_json, agreement_lines
+    from snnc.reporting.validation import agreement_json, agreement_lines, verdict_json, verdict_line
     from snnc.reporting.wording import share, timing
     from snnc.runtime.energy import count_operations, estimate_energy
     from snnc.runtime.lava import lava_available
@@ -89,12 +91,12 @@ def demo_command(
     assert test.labels is not None
     with screen.steps() as steps:
         training = _train(model, test, steps)
-        program = compile(
+        program = compile_recorded(
             model,
             "digits",
-            timesteps=TIMESTEPS,
+            CompileOptions(timesteps=TIMESTEPS),
             progress=lambda title, _done, _total: steps.begin(f"compiling: {title}"),
-        )
+        ).program
         program.save(output)
         result = run(program, test, progress=steps)
         agreement = None
@@ -105,6 +107,9 @@ def demo_command(
 
     counts = count_operations(program, result)
     accuracy = result.accuracy(test.labels)
+    screen.show(verdict_line(program.provenance))
+    if bad := shortfall(program):
+        screen.warn(bad)
     screen.show(f"ANN accuracy  {share(training.accuracy)}  on {len(test):,} test images of the digits")
     screen.show(f"SNN accuracy  {share(accuracy)}  {timing(program)}, {program.target}, 8-bit weights, on sim")
     screen.show(run_table(program, counts))
@@ -128,6 +133,7 @@ def demo_command(
             "backend": "sim",
             "ann_accuracy": training.accuracy,
             "snn_accuracy": accuracy,
+            "verdict": verdict_json(program.provenance.verdict),
             "seconds": seconds,
             "notes": [*program.provenance.notes, *notes],
             "lava": None if agreement is None else agreement_json(agreement),

@@ -57,8 +57,8 @@ def inspect_command(
 ) -> int:
     """Show what a .net file holds, and the cores that it takes.
 
-    That is layers, thresholds, ranges of membrane potentials, resources, the ANN's energy and provenance. Of a netx
-    file that snnc did not write: layers, neurons, weights.
+    That is what its integers are worth beside the ANN, layers, thresholds, ranges of membrane potentials, resources, the
+    ANN's energy and provenance. Of a netx file that snnc did not write: layers, neurons, weights.
     """
     screen = Screen(json=as_json)
     if plot is not None:
@@ -70,11 +70,13 @@ def inspect_command(
         return inspect_netx_file(screen, net)
     from snnc.api.compile import load
     from snnc.api.inspect import place
+    from snnc.compiler.compilation import shortfall
     from snnc.program.targets import get_target
     from snnc.reporting import wording
     from snnc.reporting.placement import placement_sentence, placement_table
     from snnc.reporting.placement_picture import plot_placement
     from snnc.reporting.program import ann_joules, program_json, program_table, resources
+    from snnc.reporting.validation import verdict_line
 
     program = load(net)
     target = get_target(program.target)
@@ -83,6 +85,9 @@ def inspect_command(
         f"{net}: for {target.description}, {wording.timing(program)}, "
         f"input {wording.shape(program.coding.shape)} ({coding})"
     )
+    screen.show(verdict_line(program.provenance))
+    if bad := shortfall(program):
+        screen.note(bad)
     screen.show(program_table(program, absolute=True))
     found = resources(program)
     screen.show(

@@ -91,11 +91,13 @@ def report_command(
         check_writable(destination, instead_of=source)
     from snnc.api.analyse import report
     from snnc.reporting.report import outcome_line, passes_table, report_json
+    from snnc.reporting.validation import verdict_line
     from snnc.reporting.wording import timing
 
     with screen.steps() as steps:
         steps.begin("reading the model and the data")
         found = report(model, net, data, destination, options=options, progress=steps)
+    screen.show(verdict_line(found.program.provenance))
     screen.show(f"{net} against {model}, {timing(found.program)}")
     screen.show(passes_table(found, changed=True))
     screen.show(outcome_line(found))

@@ -219,7 +219,7 @@ class Verdict:
         if self.task == "values" and self.relative_error is not None:
             found.append(f"relative error {_percent(self.relative_error)}")
         if self.ann_accuracy is not None and self.snn_accuracy is not None:
-            change = f"{-(self.drop or 0.0):+.2f} points"
+            change = f"{100 * (self.snn_accuracy - self.ann_accuracy):+.2f} points"
             found.append(f"accuracy {_percent(self.snn_accuracy)}, ANN {_percent(self.ann_accuracy)} ({change})")
         return ", ".join(found) or "the ANN gives the same for all of them"
 

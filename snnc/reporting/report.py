@@ -23,7 +23,7 @@ from snnc.program import NeuronLayer
 from snnc.reporting import wording
 from snnc.reporting.diagnosis import diagnosis_json
 from snnc.reporting.table import Bars, Column, Json, Table, column, plain
-from snnc.reporting.validation import RECORDED, message_columns
+from snnc.reporting.validation import RECORDED, message_columns, verdict_json
 from snnc.reporting.wording import share
 from snnc.runtime.energy import ENERGY_MODELS, EnergyModel
 
@@ -294,6 +294,7 @@ def outcome_line(report: ConversionReport) -> str:
 def report_json(report: ConversionReport) -> Json:
     """Return what was measured as a JSON object; the drawn activations are left out."""
     return {
+        "verdict": verdict_json(report.program.provenance.verdict),
         "samples": report.samples,
         "data": report.data,
         "samples_calibrated_on": report.shared,

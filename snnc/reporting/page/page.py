@@ -23,7 +23,7 @@ from snnc.reporting.page.sections import (
 )
 from snnc.reporting.page.sigma_delta import SigmaDeltaSections
 from snnc.reporting.page.spiking import SpikingSections
-from snnc.reporting.page.summary import subtitle, tiles
+from snnc.reporting.page.summary import subtitle, tiles, verdict
 
 # What is on a page, and what the line at its top calls it; the kind of neurons names the section on steps.
 SECTIONS = {
@@ -94,6 +94,7 @@ def page(
         versions=versions(),
         sections=[(anchor, name or own.against_steps) for anchor, name in SECTIONS.items()],
         subtitle=subtitle(report),
+        verdict=verdict(report),
         tiles=tiles(report),
         findings=[asdict(each) for each in report.findings],
         notes=notes_of(report),

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 
 from snnc.analysis.conversion import ConversionReport
+from snnc.compiler.compilation import shortfall
 from snnc.program import CompiledNetwork
 from snnc.program.placement import place
 from snnc.program.targets import get_target
 from snnc.reporting import wording
 from snnc.reporting.program import resources, view
+from snnc.reporting.validation import verdict_line
 from snnc.runtime.energy import QIAO2015, OperationCounts, estimate_energy
 
 
@@ -37,6 +39,11 @@ def subtitle(report: ConversionReport) -> str:
         f"{wording.shape(program.coding.shape)} ({program.coding.kind}); measured on {report.samples:,} samples of "
         f"{report.data}"
     )
+
+
+def verdict(report: ConversionReport) -> tuple[str, str]:
+    """Return what compiling said of the network's integers, and what is bad of that; "" where nothing is."""
+    return verdict_line(report.program.provenance), shortfall(report.program) or ""
 
 
 def tiles(report: ConversionReport) -> tuple[Tile, ...]:
