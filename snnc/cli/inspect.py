@@ -57,8 +57,8 @@ def inspect_command(
 ) -> int:
     """Show what a .net file holds, and the cores that it takes.
 
-    That is what its integers are worth beside the ANN, layers, thresholds, ranges of membrane potentials, resources, the
-    ANN's energy and provenance. Of a netx file that snnc did not write: layers, neurons, weights.
+    That is what its integers are worth beside the ANN, layers, thresholds, ranges of membrane potentials, resources,
+    the ANN's energy and provenance. Of a netx file that snnc did not write: layers, neurons, weights.
     """
     screen = Screen(json=as_json)
     if plot is not None:
