@@ -16,9 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +28,7 @@ from snnc.compiler.frontend.files.state import without_parallel_prefix
 from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, Shape
 from snnc.inputs.architectures import NAMES, Architecture
 from snnc.inputs.data import as_module
+from snnc.models.data.sources import npz
 from snnc.models.parts import ACTIVATIONS, POOLINGS
 
 _USUAL: dict[tuple[Shape, int], str] = {
@@ -67,14 +66,11 @@ def _sample_shape(path: Path) -> Shape | None:
         with zipfile.ZipFile(path) as archive:
             name = next(each for each in _ARRAYS if each in archive.namelist())
             with archive.open(name) as file:
-                formats: Any = np.lib.format  # without types in old versions
-                version = formats.read_magic(file)
-                read = formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
-                size, _, _ = read(file)
+                size, _ = npz.header(file)
     # Damage shows as any exception, out of zipfile, zlib or numpy; what is no array file is none for us.
     except Exception:  # noqa: BLE001
         return None
-    return tuple(size[1:])
+    return size[1:]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import ModelError
 from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
-from snnc.compiler.ir import Graph, Identity, Output, Softmax, execute
+from snnc.compiler.ir import Flatten, Graph, Identity, Output, Softmax, execute
 from snnc.inputs.data import raw_values
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, NeuronLayer
@@ -190,13 +190,21 @@ class PairedRuns(ABC):
             levels: The same as input levels.
 
         Raises:
-            ModelError: The module has another number of outputs than the program.
+            ModelError: The module has another number of outputs than the program, or they are not finite.
         """
         raw = raw_values(chunk)
         mean, std = (per_channel(each, raw.ndim - 1) for each in (self._mean, self._std))
         images = torch.as_tensor(((raw - mean) / std).astype(np.float32))
         with torch.no_grad():
             outputs = self._module(images).numpy()
+        if not np.isfinite(outputs).all():
+            raise ModelError(
+                "its outputs are beyond the numbers that it computes in",
+                where="model",
+                expected="finite values",
+                found="NaN or infinity on these data",
+                advice="look whether the data are those that it was trained on, normalised in the same way",
+            )
         names = [layer.name for layer in self.compared]
         values = execute(self.graph, images, keep=[*names, self.logits_name])
         result = self.simulate(levels)
@@ -260,9 +268,12 @@ def _notes(program: CompiledNetwork, graph: Graph, compared: Sequence[NeuronLaye
 
 
 def _logits_node(graph: Graph) -> str:
-    """Return the node that the readout approximates: the output, before a softmax, which the compiler takes off."""
+    """Return the node that the readout approximates: the output, before a softmax, which the compiler takes off.
+
+    A flatten only arranges its values otherwise, and may stand behind the softmax.
+    """
     node = graph.output
-    while isinstance(node.op, Output | Softmax | Identity):
+    while isinstance(node.op, Output | Softmax | Identity | Flatten):
         (source,) = node.inputs
         node = graph[source]
     return node.name

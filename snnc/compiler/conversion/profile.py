@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from snnc.common.errors import ModelError
 from snnc.common.memory import available_memory, keep_freed_memory
 from snnc.common.progress import Progress, Unheard
-from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Readout, SpikingLayer, execute
+from snnc.compiler.ir import ActivationProfile, Graph, IntegrateAndFire, Node, Operation, Readout, SpikingLayer, execute
 from snnc.compiler.ir.exact_sums import ExactSums, exact_sums
 from snnc.compiler.ir.graph import channels_last
 from snnc.compiler.ir.passes import Counts, Pass, PassResult
@@ -90,6 +91,25 @@ def _batch_size(graph: Graph) -> int:
     return size
 
 
+def _observed(op: Operation, drive: torch.Tensor, profile: ActivationProfile) -> torch.Tensor:
+    """Add a layer's drive to its profile, and return what the ANN makes of it."""
+    assert isinstance(op, SpikingLayer | Readout)
+    if isinstance(op, Readout):
+        profile.add(drive)
+        return drive
+    if op.is_rectified_only:
+        # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
+        profile.add(drive)
+        return drive.relu_()
+    if isinstance(op.activation, IntegrateAndFire):
+        # Its rates say nothing of the thresholds that would suit the drive, whose positive part does.
+        profile.add(drive)
+        return op.activate(drive)
+    activations = op.activate(drive)
+    profile.add(drive, activations)
+    return activations
+
+
 def profile_batch(
     graph: Graph, batch: torch.Tensor, profiles: dict[str, ActivationProfile], sums: Mapping[str, ExactSums]
 ) -> None:
@@ -100,27 +120,25 @@ def profile_batch(
         batch: (batch, *input shape), levels, float32.
         profiles: One for each layer, by its name.
         sums: What computes each layer's drive, by its name.
+
+    Raises:
+        ModelError: A layer's sums are beyond the numbers of float32.
     """
 
     def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         arguments = tuple(channels_last(each) for each in inputs)
         if node.name not in profiles:
             return node.op.apply(*arguments)
-        assert isinstance(node.op, SpikingLayer | Readout)
-        drive = sums[node.name].drive(*arguments)
-        if isinstance(node.op, Readout):
-            profiles[node.name].add(drive)
-            return drive
-        if node.op.is_rectified_only:
-            # The drive says all of a plain ReLU, which may then take its place: fresh memory would cost more than it.
-            profiles[node.name].add(drive)
-            return drive.relu_()
-        if isinstance(node.op.activation, IntegrateAndFire):
-            # Its rates say nothing of the thresholds that would suit the drive, whose positive part does.
-            profiles[node.name].add(drive)
-            return node.op.activate(drive)
-        activations = node.op.activate(drive)
-        profiles[node.name].add(drive, activations)
-        return activations
+        try:
+            return _observed(node.op, sums[node.name].drive(*arguments), profiles[node.name])
+        except OverflowError:
+            raise ModelError(
+                "its activations are beyond the numbers that the network computes in",
+                where=node.where,
+                expected=f"values up to {torch.finfo(torch.float32).max:.2g}, as float32 has them",
+                found="infinity on the calibration data",
+                advice="look at the weights of this layer and of those before it: a batch normalisation whose running "
+                "variance is near 0, or training that diverged, makes them so large",
+            ) from None
 
     execute(graph, batch, apply=observed)

@@ -43,11 +43,16 @@ class ActivationProfile:
         """Add a batch.
 
         Args:
-            drive: Input to the activation, (batch, channels, ...), finite.
+            drive: Input to the activation, (batch, channels, ...).
             activations: What the ANN makes of it, of the same shape, >= 0; None: its ReLU.
+
+        Raises:
+            OverflowError: The drive is not finite: a sum went beyond the numbers of float32.
         """
         values = ChannelValues(drive, 1)
         minimum, maximum, _ = values.ranges
+        if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
+            raise OverflowError("a sum is not finite")
         np.minimum(self.drive_minimum, minimum, out=self.drive_minimum)
         np.maximum(self.drive_maximum, maximum, out=self.drive_maximum)
         if self.activations is None:

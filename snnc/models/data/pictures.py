@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from snnc.common.errors import DataError
+from snnc.common.memory import check_memory
 from snnc.models.data.tree import ImageFiles
 
 __all__ = ["LazyImages", "centre_square", "has_colour", "read_picture"]
@@ -18,15 +21,23 @@ __all__ = ["LazyImages", "centre_square", "has_colour", "read_picture"]
 # Pillow goes by what a file holds, not by its name. Only the readers of the forms that names may end in are let near
 # it: faults in those of rare ones, such as PSD (CVE-2026-25990) and FITS, are then out of reach.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# Of any image; the largest of ImageNet has 18 million. In colours they take 96 MiB.
+PIXELS_MAXIMUM = 1 << 25
 _GREY_MODES = frozenset(["1", "L", "LA"])
 # 16 bits and more per value: converting them to 8 bits would clip most of them.
 _DEEP_MODES = ("I", "F")
 
 
 def read_picture(
-    pillow: Any, files: ImageFiles, index: int, *, colour: bool = False, change: Callable[[Any], Any] | None = None
+    pillow: Any,
+    files: ImageFiles,
+    index: int,
+    *,
+    colour: bool = False,
+    change: Callable[[Any], Any] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Read one image.
+    """Read one image, whose size its head declares before anything is decoded.
 
     Args:
         pillow: The module ``PIL.Image``.
@@ -34,24 +45,50 @@ def read_picture(
         index: Which of them.
         colour: Make three channels of a grey image too.
         change: What happens to Pillow's image before it becomes an array.
+        size: Height and width that it has to have, those of the first image; None: any.
 
     Returns:
         Shape (1 or 3, height, width), uint8; transparency is dropped.
 
     Raises:
-        DataError: The file is missing or damaged, or has more than 8 bits per value.
+        DataError: The file is missing or damaged, is of another size or of more than 2^25 pixels, or has more than 8
+            bits per value.
     """
     try:
         with files.open(index) as file, pillow.open(file, formats=_FORMATS) as image:
+            _check_size(files, index, image.size, size)
             mode: str = image.mode
             if not mode.startswith(_DEEP_MODES):
                 grey = mode in _GREY_MODES and not colour
                 converted = image.convert("L" if grey else "RGB")
                 array = np.asarray(converted if change is None else change(converted), dtype=np.uint8)
                 return array[np.newaxis] if grey else array.transpose(2, 0, 1)
+    except DataError:
+        raise
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
-        raise DataError("not a readable image", where=files.where(index), found=str(error)) from error
+        raise DataError("not a readable image", where=files.where(index), found=_plainly(error)) from error
     raise DataError("the image has more than 8 bits per value", where=files.where(index), found=f"mode {mode}")
+
+
+def _check_size(files: ImageFiles, index: int, declared: tuple[int, int], size: tuple[int, int] | None) -> None:
+    """Refuse an image by the width and height that its head declares."""
+    width, height = declared
+    if size is not None and (height, width) != size:
+        raise DataError(
+            "the image has another size than the first",
+            where=files.where(index),
+            expected=f"{size[1]} x {size[0]} pixels, as {PurePosixPath(files.paths[0]).name}",
+            found=f"{width} x {height}",
+            advice="bring all images to the size that the network takes, or give imagenet:ROOT for one of 224",
+        )
+    if width * height > PIXELS_MAXIMUM:
+        raise DataError(
+            "the image is too large",
+            where=files.where(index),
+            expected=f"at most {PIXELS_MAXIMUM:,} pixels",
+            found=f"{width} x {height}",
+            advice="scale the images down to the size that the network takes",
+        )
 
 
 def has_colour(pillow: Any, files: ImageFiles, index: int) -> bool:
@@ -68,8 +105,15 @@ def has_colour(pillow: Any, files: ImageFiles, index: int) -> bool:
     try:
         with files.open(index) as file, pillow.open(file, formats=_FORMATS) as image:
             return image.mode not in _GREY_MODES
+    except DataError:
+        raise
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
-        raise DataError("not a readable image", where=files.where(index), found=str(error)) from error
+        raise DataError("not a readable image", where=files.where(index), found=_plainly(error)) from error
+
+
+def _plainly(error: Exception) -> str:
+    """Return what Pillow says, without the address of an object that it names where it finds no image."""
+    return "no picture" if "cannot identify image file" in str(error) else str(error)
 
 
 def centre_square(pillow: Any, shorter_side: int, side: int) -> Callable[[Any], Any]:
@@ -100,6 +144,8 @@ def centre_square(pillow: Any, shorter_side: int, side: int) -> Callable[[Any], 
 
 
 _READERS_AT_MOST = 8
+# Bytes that are taken without a look at how much memory there is.
+_UNASKED = 1 << 26
 
 
 class LazyImages(np.lib.mixins.NDArrayOperatorsMixin):
@@ -150,6 +196,9 @@ class LazyImages(np.lib.mixins.NDArrayOperatorsMixin):
         chosen = np.arange(len(self))[index]
         if chosen.ndim == 0:
             return self._read(int(chosen))
+        size = math.prod((len(chosen), *self.shape[1:]))
+        if size > _UNASKED:
+            check_memory(size, f"{len(chosen):,} images of {self.shape[1:]}", "take fewer samples, or smaller images")
         images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
 
         def fill(place: int) -> None:

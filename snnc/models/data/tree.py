@@ -15,9 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from snnc.common.errors import DataError
+from snnc.common.memory import gibibytes
 from snnc.models.data.dataset import shuffled
 
 __all__ = ["DirectoryTree", "ImageFiles", "Tree", "ZipTree", "find_images", "open_tree"]
+
+
+# Bytes of a file in an archive: 22 million pixels in colour, without any packing of their own.
+FILE_MAXIMUM = 1 << 26
 
 
 class Tree(Protocol):
@@ -111,8 +116,22 @@ class ZipTree:
         return sorted(self._files.get(self._inside(path), ()))
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file for reading."""
-        return io.BytesIO(self._archive.read(self._inside(path)))
+        """Unpack a file into memory, if it is no larger than pictures are.
+
+        Raises:
+            DataError: It is larger, by what the archive declares of it; nothing of it was unpacked.
+        """
+        member = self._archive.getinfo(self._inside(path))
+        if member.file_size > FILE_MAXIMUM:
+            raise DataError(
+                "is too large for a picture",
+                where=self.where(path),
+                expected=f"at most {gibibytes(FILE_MAXIMUM)}",
+                found=gibibytes(member.file_size),
+            )
+        with self._archive.open(member) as file:
+            # No more than was declared, whatever is packed.
+            return io.BytesIO(file.read(member.file_size))
 
     def where(self, path: str) -> str:
         """Return how a message calls a file or folder."""

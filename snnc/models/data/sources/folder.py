@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from snnc.common.errors import DataError
 from snnc.common.import_path import import_optional
 from snnc.models.data.dataset import Dataset, check_dataset
 from snnc.models.data.pictures import LazyImages, has_colour, read_picture
-from snnc.models.data.tree import ImageFiles, find_images
+from snnc.models.data.tree import find_images
 
 FORM = "FOLDER or FILE.zip (of class folders of images)"
 HELP = "a folder or zip file of class folders of images"
@@ -60,7 +60,7 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     order = files.mixed_order()
 
     def read(number: int) -> npt.NDArray[np.uint8]:
-        return _read_image(pillow, files, int(order[number]), colour, first.shape[-2:])
+        return read_picture(pillow, files, int(order[number]), colour=colour, size=(height, width))
 
     height, width = first.shape[-2:]
     images = LazyImages(len(files), (3 if colour else 1, height, width), read, keep=True)
@@ -73,20 +73,3 @@ def relocated(spec: str, base: Path) -> str:
     """Return the spec with its path taken from ``base``; it still looks like one, whatever the folder is called."""
     path = str(base / Path(spec).expanduser())
     return path if "/" in path else f"./{path}"
-
-
-def _read_image(
-    pillow: Any, files: ImageFiles, index: int, colour: bool, size: tuple[int, ...]
-) -> npt.NDArray[np.uint8]:
-    """Read one image of shape (channels, height, width), which has to be of the size (height, width) of the first."""
-    image = read_picture(pillow, files, index, colour=colour)
-    if image.shape[-2:] != size:
-        (height, width), (first_height, first_width) = image.shape[-2:], size
-        raise DataError(
-            "the image has another size than the first",
-            where=files.where(index),
-            expected=f"{first_width} x {first_height} pixels, as {Path(files.paths[0]).name}",
-            found=f"{width} x {height}",
-            advice="bring all images to the size that the network takes, or give imagenet:ROOT for one of 224",
-        )
-    return image

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from snnc.common.errors import DataError
+from snnc.common.memory import available_memory, gibibytes
 from snnc.models.data.dataset import Dataset, make_dataset
 
 FORM = "FILE.npz (x and y, or x_train, y_train, x_test, y_test)"
@@ -56,20 +59,24 @@ def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray
     """
     path = Path(spec).expanduser()
     try:
-        content = np.load(path, allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
+        if is_single_array(path):
             raise DataError("not an .npz file", where=spec, found="a single array")
-        with content as file:
-            suffix = f"_{split}" if f"x_{split}" in file.files else ""
-            if f"x{suffix}" not in file.files:
+        with zipfile.ZipFile(path) as archive:
+            names = [each.removesuffix(".npy") for each in archive.namelist()]
+            suffix = f"_{split}" if f"x_{split}" in names else ""
+            if f"x{suffix}" not in names:
                 raise DataError(
                     "it holds no images",
                     where=spec,
                     expected=f"an array x or x_{split}",
-                    found=", ".join(file.files) or "no arrays",
+                    found=", ".join(names) or "no arrays",
                 )
-            images = file[f"x{suffix}"]
-            labels: npt.NDArray[Any] | None = file[f"y{suffix}"] if f"y{suffix}" in file.files else None
+            chosen = [each for each in (f"x{suffix}", f"y{suffix}") if each in names]
+            # Before the first is read, so that what does not fit is told at once.
+            size = sum(_declared(archive, each, spec) for each in chosen)
+            _check_size(size, spec)
+            images, *rest = (_read(archive, each) for each in chosen)
+            labels: npt.NDArray[Any] | None = rest[0] if rest else None
     except FileNotFoundError:
         raise DataError("no such file", where=spec) from None
     except DataError:
@@ -77,6 +84,76 @@ def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray
     except Exception as error:  # Damage shows as any exception, out of zipfile, zlib or numpy.
         raise DataError("not a readable .npz file", where=spec, found=str(error)) from error
     return images, labels
+
+
+def is_single_array(path: Path) -> bool:
+    """Return whether a file begins as one array does, an .npy file."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+_MAGIC = b"\x93NUMPY"
+# Bytes that are taken without a look at how much memory there is.
+_UNASKED = 1 << 26
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    return archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.namelist() else name)
+
+
+def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the head of an array: its shape and the type of its values.
+
+    Args:
+        file: Stands at the start of the array, and afterwards at its first value.
+
+    Raises:
+        ValueError: It is none of an array.
+    """
+    formats: Any = np.lib.format  # without types in old versions
+    version = formats.read_magic(file)
+    read = formats.read_array_header_1_0 if version == (1, 0) else formats.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _declared(archive: zipfile.ZipFile, name: str, spec: str) -> int:
+    """Return how many bytes an array says that it has, which have to be those that the archive says.
+
+    Raises:
+        DataError: They are not.
+    """
+    entry = _entry(archive, name)
+    with archive.open(entry) as file:
+        shape, dtype = header(file)
+        size, packed = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+    if size != packed and not dtype.hasobject:
+        raise DataError(
+            f"{name} is not as large as it says",
+            where=spec,
+            expected=f"{size:,} bytes, for shape {shape} of {dtype}",
+            found=f"{packed:,}",
+        )
+    return size
+
+
+def _check_size(size: int, spec: str) -> None:
+    available = available_memory() if size > _UNASKED else None
+    if available is not None and size > available:
+        raise DataError(
+            "its arrays take more memory than there is",
+            where=spec,
+            expected=f"at most {gibibytes(available)}",
+            found=gibibytes(size),
+            advice="save fewer samples, or uint8 in place of floats",
+        )
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    formats: Any = np.lib.format  # without types in old versions
+    with archive.open(_entry(archive, name)) as file:
+        array: npt.NDArray[Any] = formats.read_array(file, allow_pickle=False)
+    return array
 
 
 def relocated(spec: str, base: Path) -> str:
