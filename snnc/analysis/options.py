@@ -9,7 +9,7 @@ from snnc.common.options import option
 from snnc.common.signatures import documented
 from snnc.compiler.options import ModelFileOptions
 from snnc.program.provenance import Task
-from snnc.runtime.options import LAVA, ON_LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions
+from snnc.runtime.options import LAVA, ON_LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions, TaskOptions
 
 __all__ = ["DIAGNOSED_SAMPLES", "REPORT_SAMPLES", "DiagnoseOptions", "DropOptions", "ReportOptions", "ValidateOptions"]
 
@@ -79,7 +79,7 @@ class _LavaBeside(FirstSamplesOptions):
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class ValidateOptions(ModelFileOptions, LavaOptions, SimulatorOptions, _LavaBeside):
+class ValidateOptions(ModelFileOptions, LavaOptions, SimulatorOptions, TaskOptions, _LavaBeside):
     """The options of a validation."""
 
 
@@ -95,7 +95,7 @@ class _DiagnosedSamples:
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class DiagnoseOptions(ModelFileOptions, SimulatorOptions, _DiagnosedSamples):
+class DiagnoseOptions(ModelFileOptions, SimulatorOptions, TaskOptions, _DiagnosedSamples):
     """The options of a diagnosis."""
 
 
@@ -118,5 +118,5 @@ class _Page:
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class ReportOptions(ModelFileOptions, SimulatorOptions, _Page):
+class ReportOptions(ModelFileOptions, SimulatorOptions, TaskOptions, _Page):
     """The options of a report."""

@@ -98,6 +98,7 @@ def diagnose(call: _DiagnoseCall) -> Diagnosis:
         evaluation_data(call.data, call.samples),
         device=chosen_device(call.device),
         memory=call.memory,
+        task=call.task,
         progress=progress_of(call.progress),
     )
 
@@ -150,6 +151,7 @@ def report(call: _ReportCall) -> Report | SigmaDeltaReport:
         as_program(program),
         as_module(model, arch=call.arch, trust=call.trust),
         report_data(call.data, call.report_samples),
+        task=call.task,
         device=chosen_device(call.device),
         memory=call.memory,
         progress=told,

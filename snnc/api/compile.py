@@ -12,7 +12,6 @@ from torch import nn
 from snnc.analysis.calibration_data import coverage_notes
 from snnc.analysis.options import DropOptions, ValidateOptions
 from snnc.analysis.validation import validate_program
-from snnc.analysis.validation.validate import task_of
 from snnc.common.errors import VerdictWarning
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
@@ -24,11 +23,12 @@ from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
 from snnc.inputs.data import Data, as_module, as_program, calibration_split, raw_values, spiking
+from snnc.inputs.tasks import matched_to
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.nir import Form, nir_form
 from snnc.program.nir import export_nir as write_nir
-from snnc.program.provenance import Verdict
+from snnc.program.provenance import Task, Verdict
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,28 @@ def compile_recorded(
     told = progress_of(progress)
     network = as_module(model, arch=options.arch, trust=options.trust)
     dataset, judging = calibration_split(calibration, options.calibration_samples)
+    traced = trace(network, tuple(dataset.images.shape[1:]))
+    # Labels that fit no output are refused before the long work.
+    match = matched_to(traced.output.shape, dataset, options.task)
     if allowed is not None and allowed.maximum_drop is not None:
-        allowed.check_task(task_of(trace(network, dataset.images.shape[1:]).output.shape, dataset.labels))
+        allowed.check_task(match.task)
     raw = raw_values(dataset)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
     held_out = judging is not dataset
     if not options.spikes:
-        sigma_delta = compile_sigma_delta(network, raw, options, unit=unit, progress=told, processes=processes)
-        sigma_delta = sigma_delta.noted(coverage_notes(dataset, sigma_delta.program))
-        return sigma_delta.judged(_verdict(sigma_delta.program, network, judging, told, held_out=held_out))
-    compilation = compile_module(network, raw, options, unit=unit, progress=told, processes=processes)
-    compilation = compilation.noted(coverage_notes(dataset, compilation.program))
-    return compilation.judged(_verdict(compilation.program, network, judging, told, held_out=held_out))
+        sigma_delta = compile_sigma_delta(traced, raw, options, unit=unit, progress=told, processes=processes)
+        sigma_delta = sigma_delta.noted(coverage_notes(match.dataset, sigma_delta.program))
+        return sigma_delta.judged(_verdict(sigma_delta.program, network, judging, match.task, told, held_out=held_out))
+    compilation = compile_module(traced, raw, options, unit=unit, progress=told, processes=processes)
+    compilation = compilation.noted(coverage_notes(match.dataset, compilation.program))
+    return compilation.judged(_verdict(compilation.program, network, judging, match.task, told, held_out=held_out))
 
 
 def _verdict(
-    program: CompiledNetwork, network: nn.Module, judging: Dataset, progress: Progress, *, held_out: bool
+    program: CompiledNetwork, network: nn.Module, judging: Dataset, task: Task, progress: Progress, *, held_out: bool
 ) -> Verdict:
     """Run the integers beside the ANN."""
-    found = validate_program(program, network, judging, ValidateOptions(lava=False), progress=progress)
+    found = validate_program(program, network, judging, ValidateOptions(lava=False, task=task), progress=progress)
     return replace(found.verdict, held_out=held_out)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.parallel import Processes
 from snnc.inputs.data import Data, Levels, as_program, evaluation_data, input_levels
+from snnc.inputs.tasks import matched
 from snnc.program import CompiledNetwork
 from snnc.program.net import identity
 from snnc.runtime.agreement import overflow_messages
 from snnc.runtime.backends import run_levels
 from snnc.runtime.options import AUTOMATIC, RunOptions
-from snnc.runtime.result import RunResult
+from snnc.runtime.result import RunResult, SampleRange
 from snnc.runtime.resumable import ResumableRun
 
 __all__ = ["Run", "run", "run_identity", "run_on", "run_shared"]
@@ -121,7 +122,8 @@ def run(call: _RunCall) -> RunResult:
 
     Returns:
         Readout and spikes. Where ``result.wraps`` is not all zero, a membrane overflowed and the result means nothing;
-        ``result.earlier[t]`` is what a run gives that ends after t steps, for each t of ``stop_at``.
+        ``result.earlier[t]`` is what a run gives that ends after t steps, for each t of ``stop_at``;
+        ``result.outputs(program)`` are the outputs in the network's own units.
 
     Warns:
         OverflowWarning: That is so; for each such layer.
@@ -130,14 +132,16 @@ def run(call: _RunCall) -> RunResult:
         SnncError: Anything that the user can mend.
     """
     network, options = as_program(call.program), taken(RunOptions, call)
-    levels = input_levels(network, evaluation_data(call.data, options.samples))
+    # Labels that fit no output are refused now, and not where somebody takes the accuracy.
+    dataset = matched(network, evaluation_data(call.data, options.samples), options.task).dataset
+    levels = input_levels(network, dataset)
     with ResumableRun(None if call.resume is None else Path(call.resume)) as resumable:
         told = progress_of(call.progress)
         result = run_on(network, levels, options, resumable, processes=call.processes or Processes(), progress=told)
         resumable.finish()
     for message in overflow_messages(network, result):
         warnings.warn(message, OverflowWarning, stacklevel=3)
-    return result
+    return replace(result, of=SampleRange(dataset.name, 0, len(dataset)))
 
 
 def run_on(

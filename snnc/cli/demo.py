@@ -76,6 +76,7 @@ def demo_command(
     from snnc.common.errors import BackendError
     from snnc.compiler.compilation import shortfall
     from snnc.compiler.options import CompileOptions
+    from snnc.inputs.tasks import matched
     from snnc.models.data import load_data
     from snnc.reporting.run import energy_table, run_json, run_table
     from snnc.reporting.validation import agreement_json, agreement_lines, verdict_json, verdict_line
@@ -137,7 +138,7 @@ def demo_command(
             "seconds": seconds,
             "notes": [*program.provenance.notes, *notes],
             "lava": None if agreement is None else agreement_json(agreement),
-            **run_json(program, result, test.labels),
+            **run_json(program, result, matched(program, test)),
         }
     )
     failed = warn_of_wraps(screen, program, result)

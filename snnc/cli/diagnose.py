@@ -48,7 +48,7 @@ def diagnose_command(
         dataset = evaluation_data(data, options.samples)
         found = diagnose(model, program, dataset, options=options, progress=steps)
     screen.show(f"{net} against {model} on {found.samples:,} samples of {dataset.name}, {timing(program)}")
-    screen.show(stages_table(found.stages))
+    screen.show(stages_table(found))
     screen.show(layer_errors_table(found.worst_first))
     for line in finding_lines(found.findings):
         screen.show(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ from snnc.compiler.parallel import connected, launched
 from snnc.runtime.options import NETX_FILES, SNNC_FILES, NetxRunOptions, RunOptions
 
 if TYPE_CHECKING:
-    from snnc.models.data import Dataset
+    from snnc.inputs.tasks import Match
     from snnc.program import CompiledNetwork
     from snnc.runtime.result import RunResult
 
@@ -71,7 +72,10 @@ def run_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="OUT.npz", help="Keep what each sample gave: readout, or spikes, and predictions."
+            "-o",
+            "--output",
+            metavar="OUT.npz",
+            help="Keep what each sample gave: readout, outputs in the network's units, predictions; or spikes.",
         ),
     ] = None,
     config: Config = None,
@@ -101,14 +105,16 @@ def run_command(
     from snnc.api.compile import load
     from snnc.api.run import run_on
     from snnc.inputs.data import evaluation_data, input_levels
+    from snnc.inputs.tasks import matched
+    from snnc.runtime.result import SampleRange
     from snnc.runtime.resumable import ResumableRun
 
     with ResumableRun(unfinished) as resumable:
         with connected(processes), screen.steps() as steps:
             steps.begin("reading the data")
             program = load(net)
-            dataset = evaluation_data(data, options.samples)
-            levels = input_levels(program, dataset)
+            match = matched(program, evaluation_data(data, options.samples), options.task)
+            levels = input_levels(program, match.dataset)
             result = run_on(
                 program,
                 levels,
@@ -119,7 +125,8 @@ def run_command(
                 going_on=lambda done: steps.say(f"going on after sample {done:,}, from {unfinished}"),
             )
         if processes.is_first:
-            _present(screen, program, dataset, result, levels.clipped, net=net, backend=options.backend, output=output)
+            result = replace(result, of=SampleRange(match.dataset.name, 0, result.samples))
+            _present(screen, program, match, result, levels.clipped, net=net, backend=options.backend, output=output)
         # Only now: what could not be shown, on a full disk say, is still there.
         resumable.finish()
     if not processes.is_first:
@@ -130,7 +137,7 @@ def run_command(
 def _present(
     screen: Screen,
     program: CompiledNetwork,
-    dataset: Dataset,
+    match: Match,
     result: RunResult,
     clipped: float,
     *,
@@ -139,21 +146,28 @@ def _present(
     output: Path | None,
 ) -> None:
     """Show a result, for people or as JSON."""
-    from snnc.reporting.run import earlier_table, energy_table, run_json, run_table
+    from snnc.reporting.run import earlier_table, energy_table, outcome_sentence, run_json, run_table
     from snnc.reporting.wording import clipping_notes, timing
     from snnc.runtime.energy import count_operations, estimate_energy
 
+    dataset = match.dataset
     if output is not None:
-        arrays = {"readout": result.readout, "predictions": result.predictions, "labels": dataset.labels}
+        arrays = {
+            "readout": result.readout,
+            "outputs": result.outputs(program),
+            "predictions": None if match.task == "values" else result.predictions,
+            "labels": dataset.labels,
+            "targets": dataset.targets,
+        }
         write_output(output, arrays)
     counts = count_operations(program, result)
     screen.show(f"{net} on {len(dataset):,} samples of {dataset.name}, {timing(program)}, backend {backend}")
-    screen.show(_outcome(result, dataset))
+    screen.show(outcome_sentence(program, result, match))
     screen.show(run_table(program, counts))
     if result.earlier:
-        screen.show(earlier_table(program, result, dataset.labels))
+        screen.show(earlier_table(program, result, match))
     screen.show(energy_table(estimate_energy(program, counts)))
-    notes = clipping_notes(clipped)
+    notes = [*match.notes, *clipping_notes(clipped)]
     for note in notes:
         screen.note(note)
     if output is not None:
@@ -167,7 +181,7 @@ def _present(
             "clipped": clipped,
             "output": None if output is None else str(output),
             "notes": notes,
-            **run_json(program, result, dataset.labels),
+            **run_json(program, result, match),
         }
     )
 
@@ -180,12 +194,3 @@ def warn_of_wraps(screen: Screen, program: CompiledNetwork, result: RunResult) -
     for message in messages:
         screen.warn(message)
     return int(bool(messages))
-
-
-def _outcome(result: RunResult, dataset: Dataset) -> str:
-    from snnc.reporting.wording import predictions_sentence, share
-
-    if dataset.labels is not None:
-        right = int((result.predictions == dataset.labels).sum())
-        return f"accuracy {share(result.accuracy(dataset.labels))} ({right:,} of {result.samples:,})"
-    return predictions_sentence(result.predictions, dataset.classes)

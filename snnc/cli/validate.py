@@ -66,10 +66,10 @@ def validate_command(
     allowed.check()
     screen = Screen(json=as_json, config=config)
     model, net = model_and_net(model, net, former_model, "snnc validate MODEL NET --data DATA")
-    from snnc.analysis.validation.validate import task_of
     from snnc.api.analyse import validate
     from snnc.api.compile import load
     from snnc.inputs.data import evaluation_data
+    from snnc.inputs.tasks import matched
     from snnc.reporting.program import timing_json
     from snnc.reporting.validation import validation_json, validation_lines, validation_table
     from snnc.reporting.wording import clipping_notes, timing
@@ -78,7 +78,7 @@ def validate_command(
         steps.begin("reading the model and the data")
         program = load(net)
         dataset = evaluation_data(data, options.samples)
-        allowed.check_task(task_of(program.readout.shape, dataset.labels))
+        allowed.check_task(matched(program, dataset, options.task).task)
         result = validate(model, program, dataset, options=options, progress=steps)
     failures = result.failures(allowed.maximum_drop)
     notes = [*result.notes, *clipping_notes(result.clipped)]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from snnc.common.errors import OptionError, TargetError
 from snnc.common.option_kinds import ARCHITECTURE, Recorded, as_numbers
-from snnc.common.options import Option, check_choices, given, option, recorded
+from snnc.common.options import Option, check_choices, given, inherited, option, recorded
 from snnc.common.signatures import documented
 from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS, named_corrections
 from snnc.compiler.conversion.methods import LEARNED, METHODS, searches
 from snnc.program.messages import DELTA_THRESHOLD_MAXIMUM, MESSAGE_BITS, STATE_BITS, WEIGHT_BITS, holds_messages
+from snnc.program.provenance import Task
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA, Neuron, check_neuron, get_target, target_names
+from snnc.runtime.options import TaskOptions
 
 if TYPE_CHECKING:
     from snnc.program.targets import Target
@@ -278,7 +280,17 @@ def misplaced(option: Option, value: object, neuron: str) -> OptionError:
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class CompileOptions(ActivationOptions, NormalisationOptions, _Conversion):
+class _CompiledTask(TaskOptions):
+    """What the outputs of a network mean that is compiled."""
+
+    task: Task | None = inherited(
+        TaskOptions, "task", panel=DATA, only=(), usual="what outputs and labels tell; later commands take it over"
+    )
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions(ActivationOptions, NormalisationOptions, _CompiledTask, _Conversion):
     """The options of a compilation, for both kinds of neurons."""
 
     @property

@@ -48,7 +48,7 @@ class Converted:
 
 
 def compile_module(
-    module: nn.Module,
+    module: nn.Module | Graph,
     raw: NDArray[np.generic],
     options: CompileOptions,
     *,
@@ -60,7 +60,7 @@ def compile_module(
     """Compile a module.
 
     Args:
-        module: The trained network.
+        module: The trained network, or its traced graph.
         raw: Calibration data in raw values, (samples, channels, height, width) or (samples, features); finite.
         options: What to make.
         unit: Value of one step of the raw values where they are known to be multiples of it from 0 on.

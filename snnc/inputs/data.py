@@ -190,8 +190,7 @@ def chunks(dataset: Dataset, size: int | None = None) -> Iterator[Dataset]:
     per_sample = max(1, dataset.images[0].size)
     size = size or max(1, _VALUES_AT_ONCE // per_sample)
     for start in range(0, len(dataset), size):
-        labels = None if dataset.labels is None else dataset.labels[start : start + size]
-        yield Dataset(dataset.name, dataset.images[start : start + size], labels, dataset.unit, dataset.classes)
+        yield dataset.part(slice(start, start + size))
 
 
 def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
@@ -201,6 +200,7 @@ def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
         DataError: The shape of a sample does not fit the network.
     """
     coding = program.coding
+    dataset = in_unit_of(program, dataset)
     if dataset.images.shape[1:] != coding.shape:
         raise DataError(
             "the data do not fit the network",
@@ -219,6 +219,18 @@ def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
         values.append(coding.levels(raw))
         clipped += int(((raw < lowest) | (raw > highest)).sum())
     return Levels(np.concatenate(values), clipped / dataset.images.size)
+
+
+def unit_of(program: CompiledNetwork) -> float | None:
+    """Return what a step of 8-bit data is worth that say nothing of it; None: as usual."""
+    unit = program.provenance.options.get("unit")
+    return float(unit) if isinstance(unit, int | float) else None
+
+
+def in_unit_of(program: CompiledNetwork, dataset: Dataset) -> Dataset:
+    """Return data in the unit that a network was compiled with, where they say nothing of their own."""
+    unit = unit_of(program)
+    return dataset if unit is None else dataset.in_unit(unit)
 
 
 def _check_samples(samples: int | None, name: str) -> None:

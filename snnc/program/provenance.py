@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -123,6 +123,41 @@ LEAST_AGREEMENT, MOST_DROP, LEAST_EXPLAINED = 0.9, 5.0, 0.9
 LAYER_UNEXPLAINED = 0.1
 
 Task = Literal["classes", "sign", "values"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
+
+@dataclass(frozen=True)
+class TargetError:
+    """How far outputs are from the targets of the data, over all samples and outputs.
+
+    Attributes:
+        rmse: Root mean square of the differences, in the network's units.
+        explained: R squared: 1 where outputs are the targets, below 0 where the targets' mean would be nearer; None
+            where the targets do not vary.
+        psnr: Of images the peak signal-to-noise ratio in dB, the peak being the range of the targets; None of others,
+            and where nothing differs.
+    """
+
+    rmse: float
+    explained: float | None
+    psnr: float | None
+
+    @classmethod
+    def of(cls, rmse: float, explained: float | None, psnr: float | None) -> TargetError:
+        """Return the error with the digits of it that files keep."""
+        rounded, squared, ratio = (None if each is None else float(f"{each:.4g}") for each in (rmse, explained, psnr))
+        assert rounded is not None
+        return cls(rounded, squared, ratio)
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, for people."""
+        found = [f"RMSE {self.rmse:.4g}"]
+        if self.explained is not None:
+            found.append(f"R squared {self.explained:.4f}")
+        if self.psnr is not None:
+            found.append(f"PSNR {self.psnr:.2f} dB")
+        return ", ".join(found)
 
 
 @dataclass(frozen=True)
@@ -142,6 +177,8 @@ class Verdict:
             these are 0.
         layers: For each layer that stands for a value of the ANN, and the readout last, by its name: what its values
             leave unexplained of the ANN's, 0..1.
+        ann_error: How far the ANN's outputs are from the targets; None without targets.
+        snn_error: The same of the network.
     """
 
     task: Task
@@ -153,6 +190,8 @@ class Verdict:
     explained: float | None
     relative_error: float | None
     layers: tuple[Score, ...] = ()
+    ann_error: TargetError | None = None
+    snn_error: TargetError | None = None
 
     @property
     def drop(self) -> float | None:
@@ -221,6 +260,8 @@ class Verdict:
         if self.ann_accuracy is not None and self.snn_accuracy is not None:
             change = f"{100 * (self.snn_accuracy - self.ann_accuracy):+.2f} points"
             found.append(f"accuracy {_percent(self.snn_accuracy)}, ANN {_percent(self.ann_accuracy)} ({change})")
+        if self.ann_error is not None and self.snn_error is not None:
+            found.append(f"from the targets: {self.snn_error.sentence}; ANN {self.ann_error.sentence}")
         return ", ".join(found) or "the ANN gives the same for all of them"
 
     @property
@@ -359,7 +400,8 @@ def _read(kind: Any, value: object) -> Any:
         return tuple(_read(get_args(kind)[0], each) for each in value)
     if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         hints = get_type_hints(kind)
-        if set(value) != set(hints):
+        required = {each.name for each in fields(kind) if each.default is MISSING}
+        if not required <= set(value) <= set(hints):
             raise TypeError
         return kind(**{name: _read(hints[name], each) for name, each in value.items()})
     if kind is float and type(value) is int:

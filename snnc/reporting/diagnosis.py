@@ -9,21 +9,29 @@ from snnc.reporting import wording
 from snnc.reporting.table import Json, Table, column, plain
 
 
-def stages_table(stages: Sequence[Stage]) -> Table[Stage]:
-    """Return what is left of the accuracy, step by step."""
+def stages_table(diagnosis: Diagnosis) -> Table[Stage]:
+    """Return what is left of the accuracy, or of values of R squared, step by step."""
+    values = diagnosis.task == "values"
     return Table(
         (
             column(lambda stage: stage.name, title="from the ANN to spikes", key="name", kind="name"),
             column(lambda stage: stage.accuracy, wording.share, title="accuracy", key="accuracy", kind="number"),
             column(
                 lambda stage: stage.agreement,
-                wording.share,
-                title="the ANN's prediction",
+                wording.decimals(4) if values else wording.share,
+                title="R squared" if values else "the ANN's prediction",
                 key="agreement",
                 kind="number",
             ),
+            column(
+                lambda stage: stage.error.rmse if stage.error else None,
+                wording.significant(4),
+                title="RMSE of targets" if values else None,
+                key="rmse",
+                kind="number",
+            ),
         ),
-        stages,
+        diagnosis.stages,
     )
 
 
@@ -67,7 +75,8 @@ def diagnosis_json(diagnosis: Diagnosis) -> Json:
     """Return the diagnosis as a JSON object."""
     return {
         "samples": diagnosis.samples,
-        "stages": stages_table(diagnosis.stages).records(),
+        "task": diagnosis.task,
+        "stages": stages_table(diagnosis).records(),
         "layers": layer_errors_table(diagnosis.layers).records(),
         "findings": plain(diagnosis.findings),
         "notes": plain(diagnosis.notes),

@@ -40,7 +40,7 @@ class _Decides(Protocol):
 
     @property
     def agreement(self) -> float:
-        """Share of samples with the ANN's prediction, 0..1."""
+        """Share of samples with the ANN's prediction, 0..1; of values R squared."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PassRow:
 
     @property
     def agreement(self) -> float:
-        """Share of samples with the ANN's prediction, 0..1."""
+        """Share of samples with the ANN's prediction, 0..1; of values R squared."""
         return self.outcome.agreement
 
     @property
@@ -96,9 +96,9 @@ def passes_table(report: ConversionReport, *, changed: bool = False) -> Table[Pa
             column(lambda row: row.outcome.name, key="name"),
             column(lambda row: row.outcome.title, title="pass", key="title", small=done, wrap=False),
             column(lambda row: row.outcome.meaning, title="the network is then", key="meaning", wrap=False),
-            *_decision_columns(report.labelled),
+            *_decision_columns(report),
             column(lambda row: row.change, wording.points, page="points", kind="number", missing=""),
-            column(lambda row: None, page="", bars=lambda row: ((row.value, "share"),)),
+            column(lambda row: None, page="", bars=lambda row: ((max(0.0, row.value), "share"),)),
             column(lambda row: row.outcome.changed, key="changed"),
             column(
                 lambda row: row.outcome.seconds,
@@ -119,7 +119,7 @@ def steps_table(report: Report) -> Table[StepOutcome]:
     return Table(
         (
             column(lambda row: row.steps, wording.count, title="steps", key="steps", kind="number"),
-            *_decision_columns(report.labelled),
+            *_decision_columns(report),
             column(lambda row: row.spikes, wording.whole, title="spikes", key="spikes", kind="number"),
             column(
                 lambda row: row.operations, wording.whole, title="synaptic operations", key="operations", kind="number"
@@ -129,14 +129,26 @@ def steps_table(report: Report) -> Table[StepOutcome]:
     )
 
 
-def _decision_columns(labelled: bool) -> tuple[Column[_Decides], ...]:
-    """Return accuracy and agreement with the ANN; where no labels are known, the page leaves out the accuracy."""
+def _decision_columns(report: ConversionReport) -> tuple[Column[_Decides], ...]:
+    """Return accuracy and agreement with the ANN, or of values R squared; without labels the page has no accuracy."""
+    if report.task == "values":
+        return (
+            column(lambda row: row.accuracy, share, key="accuracy", kind="number"),
+            column(
+                lambda row: row.agreement,
+                wording.decimals(4),
+                screen="R squared to the ANN",
+                page="R squared to the ANN",
+                key="agreement",
+                kind="number",
+            ),
+        )
     return (
         column(
             lambda row: row.accuracy,
             share,
             screen="accuracy",
-            page="accuracy, %" if labelled else None,
+            page="accuracy, %" if report.labelled else None,
             write_on_page=wording.percent,
             key="accuracy",
             kind="number",
@@ -285,6 +297,14 @@ def _energy_columns(layers: Sequence[LayerEnergy], model: EnergyModel) -> Iterat
 def outcome_line(report: ConversionReport) -> str:
     """Return ``on 256 samples of digits: ANN 98.44 %, SNN 97.66 %, the same prediction for 98.83 %``."""
     ann, snn = report.ann, report.network
+    if report.task == "values":
+        errors = ""
+        if ann.error is not None and snn.error is not None:
+            errors = f"; from the targets: SNN {snn.error.sentence}; ANN {ann.error.sentence}"
+        return (
+            f"on {report.samples:,} samples of {report.data}: outputs of the SNN against the ANN's: "
+            f"R squared {snn.agreement:.4f}{errors}"
+        )
     accuracies = ""
     if ann.accuracy is not None and snn.accuracy is not None:
         accuracies = f"ANN {share(ann.accuracy)}, SNN {share(snn.accuracy)}, "
@@ -297,6 +317,7 @@ def report_json(report: ConversionReport) -> Json:
         "verdict": verdict_json(report.program.provenance.verdict),
         "samples": report.samples,
         "data": report.data,
+        "task": report.task,
         "samples_calibrated_on": report.shared,
         "clipped": report.clipped,
         "passes": passes_table(report).records(),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.inputs.tasks import Match, target_error
 from snnc.program import CompiledNetwork
 from snnc.reporting import wording
 from snnc.reporting.program import timing_json
 from snnc.reporting.table import Json, Table, column, plain
 from snnc.runtime.energy import EnergyEstimate, OperationCounts, count_operations, estimate_energy
 from snnc.runtime.result import RunResult
+
+# Of more outputs than this a JSON object has none: it would be some megabytes; an .npz file has them all.
+OUTPUTS_IN_JSON = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ class Stopped:
 
     Attributes:
         steps: How many.
-        right: Share of samples with the right class, or with that after T steps, 0..1.
+        right: Share of samples with the right class, or with that after T steps, 0..1; of values the root mean square
+            distance from the targets, or from those after T steps.
         counts: What it did until then.
     """
 
@@ -160,26 +166,38 @@ class Stopped:
     counts: OperationCounts
 
 
-def earlier_table(program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None) -> Table[Stopped]:
+def earlier_table(program: CompiledNetwork, result: RunResult, match: Match) -> Table[Stopped]:
     """Return a row for each number of steps that was reported after, T the last: what a run of so many steps gives.
 
     Args:
         program: The program that ran.
         result: What it gave.
-        labels: The right classes, (samples,); None where they are not known: then the share of samples whose prediction
-            is that after T steps.
+        match: The samples, as :func:`snnc.inputs.tasks.matched` gives them. Where neither labels nor targets are known,
+            each is compared with the result after T steps.
     """
-    right = result.predictions if labels is None else labels
     runs = {**result.earlier, program.timesteps: result}
+    labels, targets = match.dataset.labels, match.dataset.targets
+    known = labels is not None or targets is not None
+    if match.task == "values":
+        wanted: NDArray[np.floating[Any]] = result.outputs(program) if targets is None else targets
+
+        def right(steps: int, each: RunResult) -> float:
+            error = target_error(outputs_after(program, each, steps), wanted)
+            assert error is not None
+            return error.rmse
+
+        title, write = ("RMSE" if known else "RMSE from T"), wording.significant(4)
+    else:
+        answers = result.predictions if labels is None else labels
+
+        def right(steps: int, each: RunResult) -> float:
+            return each.accuracy(answers)
+
+        title, write = ("accuracy" if known else "as after T"), wording.share
     return Table(
         (
             column(lambda row: row.steps, title="steps", kind="number"),
-            column(
-                lambda row: row.right,
-                wording.share,
-                title="as after T" if labels is None else "accuracy",
-                kind="number",
-            ),
+            column(lambda row: row.right, write, title=title, kind="number"),
             column(
                 lambda row: sum(row.counts.spikes) / row.counts.samples, wording.whole, title="spikes", kind="number"
             ),
@@ -190,31 +208,67 @@ def earlier_table(program: CompiledNetwork, result: RunResult, labels: NDArray[n
                 kind="number",
             ),
         ),
-        [Stopped(steps, each.accuracy(right), count_operations(program, each, steps)) for steps, each in runs.items()],
+        [Stopped(steps, right(steps, each), count_operations(program, each, steps)) for steps, each in runs.items()],
         legend="after so many steps of the same run, for one sample on average",
     )
 
 
-def run_json(
-    program: CompiledNetwork, result: RunResult, labels: NDArray[np.int64] | None, steps: int | None = None
-) -> Json:
-    """Return predictions, accuracy, spikes, synaptic operations and energy, and those of each earlier step.
+def outputs_after(program: CompiledNetwork, result: RunResult, steps: int | None) -> NDArray[np.float64]:
+    """Return the outputs of a run of fewer steps, in the network's own units.
 
     Args:
         program: The program that ran.
         result: What it gave.
-        labels: The right classes, (samples,); None where they are not known.
         steps: After how many steps; None: T.
     """
+    return result.outputs(program if steps is None else program.shortened(steps))
+
+
+def outcome_sentence(program: CompiledNetwork, result: RunResult, match: Match) -> str:
+    """Return what a run came to: accuracy, or of values the error; without labels and targets what it gave.
+
+    Args:
+        program: The program that ran.
+        result: What it gave.
+        match: The samples, as :func:`snnc.inputs.tasks.matched` gives them.
+    """
+    dataset = match.dataset
+    if match.task == "values":
+        outputs = result.outputs(program)
+        span = f"outputs from {outputs.min():.4g} to {outputs.max():.4g}, mean {outputs.mean():.4g}"
+        error = target_error(outputs, dataset.targets)
+        return f"{span} (no targets to compare with)" if error is None else f"{error.sentence}; {span}"
+    if dataset.labels is None:
+        return wording.predictions_sentence(result.predictions, dataset.classes)
+    accuracy = result.accuracy(dataset.labels)
+    by = ", by the sign of the output" if match.task == "sign" else ""
+    right = int((result.predictions == dataset.labels).sum())
+    return f"accuracy {wording.share(accuracy)} ({right:,} of {result.samples:,}){by}"
+
+
+def run_json(program: CompiledNetwork, result: RunResult, match: Match, steps: int | None = None) -> Json:
+    """Return outputs, predictions, accuracy, spikes, operations and energy, and those of each earlier step.
+
+    Args:
+        program: The program that ran.
+        result: What it gave.
+        match: The samples, as :func:`snnc.inputs.tasks.matched` gives them.
+        steps: After how many steps; None: T.
+    """
+    outputs, labels, decides = outputs_after(program, result, steps), match.dataset.labels, match.task != "values"
+    error = target_error(outputs, match.dataset.targets)
     counts = count_operations(program, result, steps)
     # The first row is the input, which is no layer.
     _, *layers = run_table(program, counts).records()
     return {
         "samples": result.samples,
         **timing_json(program if steps is None else program.shortened(steps)),
+        "task": match.task,
         "accuracy": None if labels is None else result.accuracy(labels),
         "correct": None if labels is None else int((result.predictions == labels).sum()),
-        "predictions": result.predictions.tolist(),
+        "predictions": result.predictions.tolist() if decides else None,
+        "target_error": plain(error),
+        "outputs": _digits(outputs) if outputs.size <= OUTPUTS_IN_JSON else None,
         "wraps": plain(result.wraps),
         "layers": layers,
         "per_sample": {
@@ -224,5 +278,12 @@ def run_json(
             "ann_macs": sum(layer.macs for layer in program.ann),
         },
         "energy": energy_table(estimate_energy(program, counts)).records(),
-        "earlier": [run_json(program, each, labels, stop) for stop, each in result.earlier.items()],
+        "earlier": [run_json(program, each, match, stop) for stop, each in result.earlier.items()],
     }
+
+
+def _digits(outputs: NDArray[np.float64]) -> list[Any]:
+    """Return outputs as lists, with as many digits as they are worth."""
+    if outputs.ndim > 1:
+        return [_digits(each) for each in outputs]
+    return [float(f"{each:.6g}") for each in outputs]

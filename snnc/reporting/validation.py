@@ -10,7 +10,7 @@ from snnc.program import Provenance
 from snnc.program.provenance import Verdict
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
 from snnc.reporting import wording
-from snnc.reporting.table import Column, Json, Table, column
+from snnc.reporting.table import Column, Json, Table, column, plain
 from snnc.reporting.wording import share
 from snnc.runtime.agreement import Agreement
 
@@ -119,7 +119,8 @@ def validation_json(validation: Validation) -> Json:
     return {
         "samples": validation.samples,
         "layers": validation_table(validation).records(),
-        "agreeing_predictions": validation.agreeing,
+        "task": validation.verdict.task,
+        "agreeing_predictions": None if validation.verdict.task == "values" else validation.agreeing,
         "ann_accuracy": validation.ann_accuracy,
         "snn_accuracy": validation.snn_accuracy,
         "drop": validation.drop,
@@ -152,6 +153,8 @@ def verdict_json(verdict: Verdict | None) -> Json | None:
         "drop": verdict.drop,
         "explained": verdict.explained,
         "relative_error": verdict.relative_error,
+        "ann_target_error": plain(verdict.ann_error),
+        "snn_target_error": plain(verdict.snn_error),
         "layers": [{"name": each.name, "unexplained": each.value} for each in verdict.layers],
         "begins": verdict.begins,
         "failures": list(verdict.failures()),

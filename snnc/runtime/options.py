@@ -9,6 +9,7 @@ from typing import Literal
 from snnc.common.option_kinds import SIZE
 from snnc.common.options import option
 from snnc.common.signatures import documented
+from snnc.program.provenance import Task
 
 __all__ = [
     "BundleOptions",
@@ -17,6 +18,7 @@ __all__ = [
     "NetxRunOptions",
     "RunOptions",
     "SimulatorOptions",
+    "TaskOptions",
 ]
 
 AUTOMATIC = "auto"
@@ -27,6 +29,23 @@ SNNC_FILES, NETX_FILES, ON_LAVA = "files of snnc", "netx files of others", "runs
 
 Backend = Literal["sim", "lava", "loihi"]
 LavaModels = Literal["fast", "stock"]
+
+
+@documented
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What a network's outputs mean."""
+
+    task: Task | None = option(
+        None,
+        panel=RUN,
+        shapes=True,
+        only=SNNC_FILES,
+        wrong="unknown task",
+        usual="what the .net file says, else what outputs and labels tell",
+        help="What the outputs mean: ``classes`` (the largest is the class), ``sign`` (one output: class 1 above 0, "
+        "else 0) or ``values`` (numbers or images, whose labels are targets).",
+    )
 
 
 @documented
@@ -158,7 +177,7 @@ class _OwnFiles(_BothKindsOfFiles):
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(LavaOptions, SimulatorOptions, _OwnFiles):
+class RunOptions(LavaOptions, SimulatorOptions, TaskOptions, _OwnFiles):
     """The options of a run of a program."""
 
 

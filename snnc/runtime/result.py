@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.common.errors import DataError
-from snnc.program import InputCoding
+from snnc.models.data.dataset import class_numbers
+from snnc.program import CompiledNetwork, InputCoding
 
 
 def decisions(outputs: NDArray[Any]) -> NDArray[np.int64]:
@@ -22,6 +23,41 @@ def decisions(outputs: NDArray[Any]) -> NDArray[np.int64]:
     flat = outputs.reshape(len(outputs), -1)
     found: NDArray[np.int64] = (flat[:, 0] > 0 if flat.shape[1] == 1 else flat.argmax(axis=1)).astype(np.int64)
     return found
+
+
+def check_labels(labels: NDArray[np.int64], outputs: int, where: str, *, span: tuple[int, int] | None = None) -> None:
+    """Refuse labels that name no class of a network.
+
+    Args:
+        labels: Class numbers, (samples,).
+        outputs: Number of outputs; one tells two classes apart by its sign.
+        where: What the data are called.
+        span: The smallest and the largest label of all the data that these are of; None: these are all.
+
+    Raises:
+        DataError: One has no output, or they count from 1.
+    """
+    if not len(labels):
+        return
+    classes = max(outputs, 2)
+    own = (int(labels.min()), int(labels.max()))
+    least, largest = own if span is None else (min(own[0], span[0]), max(own[1], span[1]))
+    what = f"{outputs:,} outputs" if outputs > 1 else "one output, whose sign tells two classes apart"
+    if least == 1 and largest == classes:
+        raise DataError(
+            f"the labels go from 1 to {largest}, and classes are counted from 0",
+            where=where,
+            expected=f"labels from 0 to {classes - 1}, for {what}",
+            advice="subtract 1 from the labels",
+        )
+    if own[1] >= classes:
+        raise DataError(
+            "a label has no output",
+            where=where,
+            expected=f"labels from 0 to {classes - 1}, for {what}",
+            found=f"{own[1]} at index {int(labels.argmax())}",
+            advice="say --task values where the labels are what the output should be" if outputs == 1 else None,
+        )
 
 
 def check_levels(coding: InputCoding, levels: NDArray[np.uint8]) -> None:
@@ -47,6 +83,24 @@ def pieces(samples: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, samples)) for start in range(0, samples, size)]
 
 
+@dataclass(frozen=True)
+class SampleRange:
+    """Which samples of which data.
+
+    Attributes:
+        name: What the data are called.
+        first: Place of the first one in the data.
+        count: How many, one after the other.
+    """
+
+    name: str
+    first: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"samples {self.first:,} to {self.first + self.count - 1:,} of {self.name}"
+
+
 @dataclass(frozen=True, eq=False)
 class RunResult:
     """Spikes and readout of a run; of a sigma-delta network messages take the place of spikes.
@@ -65,6 +119,7 @@ class RunResult:
             unless recorded. With lead k the t-th of these steps comes k steps after the t-th input.
         earlier: By number of steps what a run of the same program gives that ends after so many: as above, of steps 1
             to t; the blank step that follows a sample is looked at in the whole run alone. Empty unless asked for.
+        of: Which samples it is of; None where nobody said.
     """
 
     readout: NDArray[np.int64]
@@ -73,6 +128,7 @@ class RunResult:
     wraps: tuple[int, ...] | None
     spikes: tuple[NDArray[np.bool_] | NDArray[np.int32], ...] | None = None
     earlier: Mapping[int, RunResult] = field(default_factory=dict)
+    of: SampleRange | None = None
 
     @property
     def samples(self) -> int:
@@ -87,9 +143,52 @@ class RunResult:
         """
         return decisions(self.readout)
 
-    def accuracy(self, labels: NDArray[np.int64]) -> float:
-        """Return the share of samples whose prediction is their label, 0..1."""
-        return float((self.predictions == labels).mean())
+    def outputs(self, program: CompiledNetwork) -> NDArray[np.float64]:
+        """Return what the network puts out, as its ANN does before a softmax.
+
+        Args:
+            program: The program that ran.
+
+        Returns:
+            (samples, *readout shape), in the ANN's units.
+
+        Raises:
+            DataError: It is another program's result.
+        """
+        if self.readout.shape[1:] != program.readout.shape:
+            raise DataError(
+                "the result is of another program",
+                expected=f"outputs of shape {program.readout.shape}",
+                found=str(self.readout.shape[1:]),
+            )
+        return program.logits(self.readout)
+
+    def accuracy(self, labels: NDArray[Any]) -> float:
+        """Return the share of samples whose prediction is their label, 0..1.
+
+        Args:
+            labels: Class numbers, (samples,) or (samples, 1), one-hot (samples, classes), or -1 and 1 for a sign.
+
+        Raises:
+            DataError: There are more or fewer labels than samples, or they are no classes of the network.
+        """
+        numbers = class_numbers(labels)
+        if numbers is None or numbers.ndim != 1:
+            raise DataError(
+                "the labels are no class numbers", where="labels", expected="(samples,), whole numbers from 0"
+            )
+        if len(numbers) != self.samples:
+            raise DataError(
+                "there is not one label for each sample of the result",
+                where="labels",
+                expected=f"{self.samples:,}" + (f", of {self.of}" if self.of else ""),
+                found=f"{len(numbers):,}",
+                advice=f"take labels[{self.of.first}:{self.of.first + self.of.count}]"
+                if self.of and len(numbers) > self.samples
+                else None,
+            )
+        check_labels(numbers, self.readout[0].size, self.of.name if self.of else "labels")
+        return float((self.predictions == numbers).mean())
 
 
 def join_results(results: Sequence[RunResult]) -> RunResult:

@@ -16,15 +16,16 @@ from support.residual import program_with_lead, resnet20_and_noise
 import snnc
 from snnc.analysis.conversion import energy_of_layers
 from snnc.analysis.conversion.layers import LayerWatch
-from snnc.analysis.conversion.passes import pass_predictions
+from snnc.analysis.conversion.passes import pass_outputs
 from snnc.analysis.conversion.spiking import (
     CLIPPED,
     FLOAT_SPIKES,
     INTEGERS,
     SpikingStages,
+    led_runs,
     replayed_passes,
+    stops,
 )
-from snnc.analysis.conversion.steps import led_runs, stops
 from snnc.analysis.diagnosis import diagnose_program
 from snnc.analysis.staircase import ROUNDED
 from snnc.analysis.validation.spiking import threshold_of
@@ -33,6 +34,7 @@ from snnc.compiler.conversion.float_simulation import simulate
 from snnc.models.data import Dataset
 from snnc.program import Program
 from snnc.runtime.energy import ENERGY_MODELS, count_operations, estimate_energy, layer_energies
+from snnc.runtime.result import decisions
 from snnc.runtime.simulator import Simulator
 
 
@@ -75,19 +77,19 @@ def test_passes_that_are_exact_change_no_prediction(residual: tuple[torch.nn.Mod
     images = torch.as_tensor(data.images.astype(np.float32) / 255)
     with torch.no_grad():
         expected = module.eval()(images).argmax(1).numpy()
-    found = list(pass_predictions(SpikingStages(led, levels), records, images))
+    found = list(pass_outputs(SpikingStages(led, levels), records, images))
     *exact, clipped, rounded, spikes = found
     assert [each.record for each in (*exact, spikes)] == list(records)
-    assert all(np.array_equal(each.predictions, expected) for each in exact)
+    assert all(np.array_equal(decisions(each.outputs), expected) for each in exact)
     assert [each.meaning for each in (clipped, rounded, spikes)] == [CLIPPED, ROUNDED, FLOAT_SPIKES]
     assert spikes.record.name == "thresholds of the .net file"
     run = simulate(spikes.record.result.graph, torch.as_tensor(levels, dtype=torch.float32), 4, lead=2)
-    assert np.array_equal(spikes.predictions, run.readout.argmax(1).numpy())
+    assert np.array_equal(decisions(spikes.outputs), run.readout.argmax(1).numpy())
     # The diagnosis replaces activations of the traced network, which computes the same.
     stages = diagnose_program(led, module, data).stages
     assert stages[2].name == ROUNDED and "T + 1 levels" in ROUNDED
     for each, stage in ((clipped, stages[1]), (rounded, stages[2])):
-        assert float((each.predictions == expected).mean()) == pytest.approx(stage.agreement, abs=1.5 / 24)
+        assert float((decisions(each.outputs) == expected).mean()) == pytest.approx(stage.agreement, abs=1.5 / 24)
 
 
 def test_a_pass_that_approximates_is_where_predictions_change() -> None:
@@ -101,7 +103,7 @@ def test_a_pass_that_approximates_is_where_predictions_change() -> None:
     assert isinstance(program, Program)
     levels = program.coding.levels(images / 255)
     ann = torch.as_tensor(images / np.float32(255))
-    found = list(pass_predictions(SpikingStages(program, levels), compilation.records, ann))
+    found = list(pass_outputs(SpikingStages(program, levels), compilation.records, ann))
     with torch.no_grad():
         expected = module(ann).argmax(1).numpy()
         module[2] = torch.nn.AvgPool2d(2)
@@ -111,9 +113,9 @@ def test_a_pass_that_approximates_is_where_predictions_change() -> None:
     for name, each in zip(names, found, strict=True):
         right = expected if names.index(name) < names.index("LowerMaxPooling") else averaged
         if each.meaning in (FLOAT_SPIKES, ROUNDED, INTEGERS):
-            assert (each.predictions == right).mean() > 0.85
+            assert (decisions(each.outputs) == right).mean() > 0.85
         else:
-            assert np.array_equal(each.predictions, right), name
+            assert np.array_equal(decisions(each.outputs), right), name
 
 
 def test_with_lead_fewer_steps_are_runs_of_their_own(residual: tuple[torch.nn.Module, Dataset], led: Program) -> None:

@@ -5,8 +5,7 @@ from snnc.analysis.conversion.layers import LayerEnergy, LayerEvidence, energy_o
 from snnc.analysis.conversion.measured import ConversionReport
 from snnc.analysis.conversion.passes import PassOutcome
 from snnc.analysis.conversion.sigma_delta import SigmaDeltaReport
-from snnc.analysis.conversion.spiking import Report
-from snnc.analysis.conversion.steps import StepOutcome
+from snnc.analysis.conversion.spiking import Report, StepOutcome
 
 __all__ = [
     "ConversionReport",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.analysis.conversion.measured import Measurement
-from snnc.analysis.conversion.passes import pass_outcomes, pass_predictions
+from snnc.analysis.conversion.passes import pass_outcomes, pass_outputs
 from snnc.analysis.conversion.sigma_delta import SigmaDeltaMeasurement, SigmaDeltaReport
 from snnc.analysis.conversion.spiking import Report, SpikingMeasurement
 from snnc.common.progress import Progress, Unheard
@@ -20,6 +20,7 @@ from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.data import input_levels
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
+from snnc.program.provenance import Task
 from snnc.runtime.energy import count_operations
 
 
@@ -42,6 +43,7 @@ def measure_report(
     *,
     records: Sequence[PassRecord] | None = None,
     calibration: Dataset | None = None,
+    task: Task | None = None,
     device: str | torch.device = "cpu",
     memory: int | None = None,
     progress: Progress = Unheard(),
@@ -55,6 +57,7 @@ def measure_report(
             the ANN.
         records: What each pass did as the program was compiled; None: as far as they can, passes are run again.
         calibration: What the program was calibrated on, to tell how many of the samples are among it; None: not told.
+        task: What the outputs mean; None: as :func:`snnc.inputs.tasks.matched` finds it.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         progress: Told what happens, how much of it is done, and how much there is.
@@ -63,7 +66,7 @@ def measure_report(
         DataError: The data do not fit the network.
         ModelError: The module is not the network that the program was compiled from.
     """
-    kind = measurement(program, module, dataset, device=device, memory=memory, progress=progress)
+    kind = measurement(program, module, dataset, task=task, device=device, memory=memory, progress=progress)
     # First of all, since it finds out whether the module is the right one.
     passes = tuple(records) if records else kind.replayed_passes()
     last = records[-1] if records else None
@@ -71,13 +74,14 @@ def measure_report(
     levels = kind.levels
     kind.compare()
     result, stages = kind.result, kind.stages()
-    predictions = pass_predictions(stages, before, kind.images, progress)
+    outputs = pass_outputs(stages, before, kind.images, progress)
     return kind.report(
         {
             "data": dataset.name,
-            "labelled": dataset.labels is not None,
+            "task": kind.match.task,
+            "labelled": kind.dataset.labels is not None,
             "passes": pass_outcomes(
-                predictions, last, result.predictions, kind.ann, dataset.labels, meaning=stages.integers
+                outputs, last, result.outputs(program), kind.ann, kind.match, meaning=stages.integers
             ),
             "counts": count_operations(program, result),
             "clipped": levels.clipped,

@@ -18,8 +18,10 @@ from snnc.analysis.validation.pairs import Pair
 from snnc.common.progress import Progress, Unheard
 from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.data import Levels, input_levels
+from snnc.inputs.tasks import matched
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork
+from snnc.program.provenance import Task
 from snnc.runtime.energy import OperationCounts
 from snnc.runtime.result import RunResult, join_results
 
@@ -31,6 +33,7 @@ class Common(TypedDict):
     """What is measured alike of all kinds of neurons: fields of :class:`ConversionReport`."""
 
     data: str
+    task: Task
     labelled: bool
     passes: tuple[PassOutcome, ...]
     counts: OperationCounts
@@ -46,6 +49,7 @@ class ConversionReport(ABC):
     Attributes:
         program: The program.
         data: What the samples are called.
+        task: What the outputs mean.
         labelled: Whether the right classes are known.
         passes: The network after each pass, the model itself first and the program last.
         counts: Operations.
@@ -56,6 +60,7 @@ class ConversionReport(ABC):
 
     program: CompiledNetwork
     data: str
+    task: Task
     labelled: bool
     passes: tuple[PassOutcome, ...]
     counts: OperationCounts
@@ -96,6 +101,7 @@ class Measurement(ABC, Generic[P, R]):
         program: The program.
         module: The network that it was compiled from.
         dataset: At least one sample.
+        task: What the outputs mean; None: as :func:`snnc.inputs.tasks.matched` finds it.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
         progress: Told of what :meth:`compare` does.
@@ -107,18 +113,20 @@ class Measurement(ABC, Generic[P, R]):
         module: nn.Module,
         dataset: Dataset,
         *,
+        task: Task | None = None,
         device: str | torch.device = "cpu",
         memory: int | None = None,
         progress: Progress = Unheard(),
     ) -> None:
         self.program = program
         self.module = module
-        self.dataset = dataset
+        self.match = matched(program, dataset, task)
+        self.dataset = self.match.dataset
         self.device = device
         self.memory = memory
         self.progress = progress
         self._results: list[RunResult] = []
-        self._ann: list[NDArray[np.int64]] = []
+        self._ann: list[NDArray[np.float64]] = []
         self._images: list[torch.Tensor] = []
 
     @cached_property
@@ -134,7 +142,7 @@ class Measurement(ABC, Generic[P, R]):
         """
         # All that was sent in every batch would fill the memory.
         self._results.append(replace(pair.result, spikes=None))
-        self._ann.append(pair.outputs.argmax(axis=1))
+        self._ann.append(pair.ann_logits)
         self._images.append(pair.images)
 
     @property
@@ -143,8 +151,8 @@ class Measurement(ABC, Generic[P, R]):
         return join_results(self._results)
 
     @property
-    def ann(self) -> NDArray[np.int64]:
-        """Predictions of the ANN, (samples,)."""
+    def ann(self) -> NDArray[np.float64]:
+        """Outputs of the ANN, (samples, *output shape)."""
         return np.concatenate(self._ann)
 
     @property

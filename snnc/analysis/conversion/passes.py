@@ -16,6 +16,7 @@ from snnc.compiler.ir import Graph, execute
 from snnc.compiler.ir.graph import Apply, apply_node
 from snnc.compiler.ir.passes import PassRecord
 from snnc.compiler.lowering.fold import NormalizeInput
+from snnc.inputs.tasks import Match
 
 # Values of the largest layer that are computed at once.
 _VALUES_AT_ONCE = 1 << 23
@@ -23,22 +24,22 @@ _VALUES_AT_ONCE = 1 << 23
 # What a network is before it sends anything.
 ANN = "ANN"
 
-Predictions = NDArray[np.int64]
+Outputs = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class PassPredictions:
+class PassOutputs:
     """The network as a pass left it.
 
     Attributes:
         record: The pass.
         meaning: What the network is: ``ANN``, or what :class:`Stages` calls it.
-        predictions: (samples,).
+        outputs: (samples, *output shape), in the network's units.
     """
 
     record: PassRecord
     meaning: str
-    predictions: Predictions
+    outputs: Outputs
 
 
 class Stages(ABC):
@@ -61,8 +62,8 @@ class Stages(ABC):
         """
 
     @abstractmethod
-    def predictions(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Predictions]]:
-        """Return what a network that is an ANN no more predicts, (samples,), and what it is.
+    def outputs(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Outputs]]:
+        """Return what a network that is an ANN no more puts out, (samples, *output shape), and what it is.
 
         Args:
             graph: The network.
@@ -73,12 +74,12 @@ class Stages(ABC):
         """
 
 
-def pass_predictions(
+def pass_outputs(
     stages: Stages,
     records: Sequence[PassRecord],
     images: torch.Tensor,
     progress: Progress = Unheard(),
-) -> Iterator[PassPredictions]:
+) -> Iterator[PassOutputs]:
     """Run what each pass made of the network, but for passes that changed nothing: there the last result stands.
 
     Args:
@@ -93,7 +94,7 @@ def pass_predictions(
     progress.begin("running the network after each pass", len(records))
     # Up to this pass the network takes what the ANN sees.
     inputs = images
-    last: PassPredictions | None = None
+    last: PassOutputs | None = None
     for done, record in enumerate(records, start=1):
         graph = record.result.graph
         if record.name == NormalizeInput.__name__:
@@ -103,17 +104,17 @@ def pass_predictions(
             last = replace(last, record=record)
             yield last
         elif meaning == ANN:
-            last = PassPredictions(record, ANN, ann_predictions(graph, inputs))
+            last = PassOutputs(record, ANN, ann_outputs(graph, inputs))
             yield last
         else:
-            for each, found in stages.predictions(graph, meaning):
-                last = PassPredictions(record, each, found)
+            for each, found in stages.outputs(graph, meaning):
+                last = PassOutputs(record, each, found)
                 yield last
         progress.advance(done)
 
 
-def ann_predictions(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_node) -> Predictions:
-    """Return what a network that is still an ANN predicts, (samples,).
+def ann_outputs(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_node) -> Outputs:
+    """Return what a network that is still an ANN puts out, (samples, *output shape).
 
     Args:
         graph: The network.
@@ -121,8 +122,8 @@ def ann_predictions(graph: Graph, inputs: torch.Tensor, apply: Apply = apply_nod
         apply: Computes a node.
     """
     size = max(1, _VALUES_AT_ONCE // max(math.prod(node.shape) for node in graph))
-    outputs = (execute(graph, part, apply=apply)[graph.output.name] for part in torch.split(inputs, size))
-    return np.asarray(torch.cat([each.flatten(1).argmax(1) for each in outputs]))
+    parts = [execute(graph, part, apply=apply)[graph.output.name] for part in torch.split(inputs, size)]
+    return np.asarray(torch.cat(parts).double())
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class PassOutcome:
         title: What it does, for people; "" likewise.
         meaning: What the network is by then.
         accuracy: Share of right predictions, 0..1; None without labels.
-        agreement: Share of samples with the ANN's prediction, 0..1.
+        agreement: Share of samples with the ANN's prediction, 0..1; of values R squared against the ANN's.
         changed: Whether the pass changed the network.
         seconds: How long the pass took; None where it was not timed.
         figures: The pass's own figures.
@@ -151,31 +152,30 @@ class PassOutcome:
 
 
 def pass_outcomes(
-    predictions: Iterable[PassPredictions],
+    outputs: Iterable[PassOutputs],
     last: PassRecord | None,
-    final: Predictions,
-    ann: Predictions,
-    labels: Predictions | None,
+    final: Outputs,
+    ann: Outputs,
+    match: Match,
     *,
     meaning: str,
 ) -> tuple[PassOutcome, ...]:
     """Return how well the network decides, pass by pass.
 
     Args:
-        predictions: What the network says after each pass but the one that made the program.
+        outputs: What the network puts out after each pass but the one that made the program.
         last: The pass that made the program; None where it is not known.
-        final: Predictions of the program, (samples,).
+        final: Outputs of the program, (samples, *output shape).
         ann: Those of the ANN, likewise.
-        labels: The right classes, likewise; None where they are not known.
+        match: The samples, as :func:`snnc.inputs.tasks.matched` gives them.
         meaning: What the program is.
 
     Returns:
         The model first and the program last.
     """
 
-    def outcome(title: str, what: str, found: Predictions, record: PassRecord | None = None) -> PassOutcome:
-        accuracy = None if labels is None else float((found == labels).mean())
-        agreement = float((found == ann).mean())
+    def outcome(title: str, what: str, found: Outputs, record: PassRecord | None = None) -> PassOutcome:
+        accuracy, agreement, _ = match.worth(found, ann)
         if record is None:
             return PassOutcome(title, title, what, accuracy, agreement)
         result = record.result
@@ -185,11 +185,11 @@ def pass_outcomes(
 
     outcomes = [outcome("the model", ANN, ann)]
     before: PassRecord | None = None
-    for each in predictions:
+    for each in outputs:
         if each.record is before:
-            outcomes.append(outcome("", each.meaning, each.predictions))
+            outcomes.append(outcome("", each.meaning, each.outputs))
         else:
-            outcomes.append(outcome(each.record.title, each.meaning, each.predictions, each.record))
+            outcomes.append(outcome(each.record.title, each.meaning, each.outputs, each.record))
         before = each.record
     outcomes.append(outcome(last.title if last else "the .net file", meaning, final, last))
     return tuple(outcomes)

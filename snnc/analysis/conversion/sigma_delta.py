@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from snnc.analysis.conversion.measured import Common, ConversionReport, Measurement
-from snnc.analysis.conversion.passes import ANN, Predictions, Stages
+from snnc.analysis.conversion.passes import ANN, Outputs, Stages
 from snnc.analysis.diagnosis import Finding, Stage
 from snnc.analysis.options import ValidateOptions
 from snnc.analysis.thresholds.measure import check_layers
@@ -51,7 +51,7 @@ def sigma_delta_findings(program: SigmaDeltaProgram, validation: Validation) -> 
         for layer in validation.layers
         if layer.out_of_bound
     ]
-    differing = 1 - validation.agreeing / validation.samples
+    differing = 0.0 if validation.verdict.agreement is None else 1 - validation.verdict.agreement
     if differing > UNREMARKABLE:
         held_back = any(layer.held_back for layer in program.layers)
         found.append(
@@ -85,13 +85,16 @@ class SigmaDeltaReport(ConversionReport):
     @property
     def ann(self) -> Stage:
         """How well the ANN decides."""
-        return Stage("the ANN", self.validation.ann_accuracy, 1.0)
+        return Stage("the ANN", self.validation.ann_accuracy, 1.0, self.validation.verdict.ann_error)
 
     @property
     def network(self) -> Stage:
         """How well the network decides."""
-        agreement = self.validation.agreeing / self.samples
-        return Stage("messages on the simulator", self.validation.snn_accuracy, agreement)
+        verdict = self.validation.verdict
+        alike = verdict.explained if verdict.task == "values" else verdict.agreement
+        # An ANN whose outputs do not vary is reached, or is not.
+        agreement = float(not verdict.relative_error) if alike is None else alike
+        return Stage("messages on the simulator", self.validation.snn_accuracy, agreement, verdict.snn_error)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -125,7 +128,7 @@ class SigmaDeltaStages(Stages):
         """Return ``ANN``: no pass but the last leaves anything else."""
         return ANN
 
-    def predictions(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Predictions]]:
+    def outputs(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Outputs]]:
         """Return nothing, since every network is an ANN."""
         return ()
 
@@ -155,7 +158,7 @@ class SigmaDeltaMeasurement(Measurement[SigmaDeltaProgram, SigmaDeltaReport]):
             self.program,
             self.module,
             self.dataset,
-            ValidateOptions(lava=False, memory=self.memory),
+            ValidateOptions(lava=False, memory=self.memory, task=self.match.task),
             device=self.device,
             watch=self.add,
             progress=PartOf(self.progress),

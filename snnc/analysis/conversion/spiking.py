@@ -13,8 +13,7 @@ from torch import nn
 
 from snnc.analysis.conversion.layers import LayerEvidence, LayerWatch
 from snnc.analysis.conversion.measured import Common, ConversionReport, Measurement
-from snnc.analysis.conversion.passes import ANN, Predictions, Stages, ann_predictions
-from snnc.analysis.conversion.steps import StepOutcome, led_runs, step_outcomes, stops
+from snnc.analysis.conversion.passes import ANN, Outputs, Stages, ann_outputs
 from snnc.analysis.diagnosis import Diagnosis, Finding, Stage, diagnose_program
 from snnc.analysis.staircase import ROUNDED, clipped, rounded
 from snnc.analysis.thresholds import LayerThresholds, program_thresholds
@@ -25,15 +24,98 @@ from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
 from snnc.compiler.lowering.spiking_layers import AlignPaths
+from snnc.inputs.tasks import Match
 from snnc.models.data import Dataset
 from snnc.program import Program
 from snnc.program.targets import get_target
+from snnc.runtime.energy import count_operations
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
 
 # What a network is after a pass; the pass that assigns thresholds is taken apart.
 CLIPPED = "ANN, activations clipped at Vth"
 FLOAT_SPIKES, INTEGERS = "spikes, floating point", "spikes, the chip's integers"
+
+# Of many steps so many are looked at, nearer together where there are few.
+STOPS = 16
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """The network, stopped after some steps.
+
+    Attributes:
+        steps: How many, 1..T.
+        accuracy: Share of right predictions, 0..1; None without labels.
+        agreement: Share of samples with the ANN's prediction, 0..1; of values R squared against the ANN's.
+        spikes: Spikes for one sample on average.
+        operations: Synaptic operations for one sample on average.
+    """
+
+    steps: int
+    accuracy: float | None
+    agreement: float
+    spikes: float
+    operations: float
+
+
+def stops(timesteps: int) -> tuple[int, ...]:
+    """Return the numbers of steps to look at, T the last one: all where there are few."""
+    if timesteps <= STOPS:
+        return tuple(range(1, timesteps + 1))
+    return tuple(sorted({round(each) for each in np.geomspace(1, timesteps, STOPS)}))
+
+
+def led_runs(
+    program: Program,
+    levels: NDArray[np.uint8],
+    *,
+    device: str | torch.device = "cpu",
+    memory: int | None = None,
+) -> dict[int, RunResult]:
+    """Return runs of a program with lead for fewer steps: there they are no part of the whole run.
+
+    Each is the same network shown a sample for t steps, with its lead, or t where that is smaller.
+
+    Args:
+        program: With lead.
+        levels: Input levels, (samples, *input shape).
+        device: Where the simulator computes, as torch names it.
+        memory: Bytes that the simulator may take for what it computes at once; None: what is fastest.
+
+    Returns:
+        By number of steps; powers of two, since each costs a run of its own.
+    """
+    steps = [1 << power for power in range(program.timesteps.bit_length()) if 1 << power < program.timesteps]
+    programs = [replace(program, timesteps=each, lead=min(program.lead, each)) for each in steps]
+    return {each.timesteps: Simulator(each, device, memory=memory).run(levels) for each in programs}
+
+
+def step_outcomes(
+    program: Program, runs: dict[int, RunResult], ann: NDArray[np.float64], match: Match
+) -> tuple[StepOutcome, ...]:
+    """Return what the runs came to.
+
+    Args:
+        program: The program.
+        runs: By number of steps.
+        ann: The ANN's outputs, (samples, *output shape).
+        match: The samples, as :func:`snnc.inputs.tasks.matched` gives them.
+    """
+    found = []
+    for steps, result in sorted(runs.items()):
+        counts = count_operations(program, result, steps)
+        accuracy, agreement, _ = match.worth(result.outputs(program.shortened(steps)), ann)
+        found.append(
+            StepOutcome(
+                steps=steps,
+                accuracy=accuracy,
+                agreement=agreement,
+                spikes=sum(counts.spikes) / counts.samples,
+                operations=counts.synaptic_total / counts.samples,
+            )
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,13 +194,13 @@ class SpikingStages(Stages):
         has_thresholds = all(op.threshold is not None for op in layers)
         return FLOAT_SPIKES if graph.of_kind(Readout) and has_thresholds else ANN
 
-    def predictions(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Predictions]]:
-        """Yield what a network predicts that sends spikes; of one in floating point first what clipping leaves."""
+    def outputs(self, graph: Graph, meaning: str) -> Iterable[tuple[str, Outputs]]:
+        """Yield what a network puts out that sends spikes; of one in floating point first what clipping leaves."""
         program = self._program
         if meaning == INTEGERS:
             layers = tuple(node.op.layer for node in graph if isinstance(node.op, QuantizedLayer))
-            simulator = Simulator(replace(program, layers=layers), self._device, memory=self._memory)
-            yield INTEGERS, simulator.run(self._levels).predictions
+            made = replace(program, layers=layers)
+            yield INTEGERS, Simulator(made, self._device, memory=self._memory).run(self._levels).outputs(made)
             return
         levels = {}
         for node in graph.of_kind(SpikingLayer):
@@ -127,10 +209,10 @@ class SpikingStages(Stages):
             dimensions = len(node.shape)
             threshold, potential = node.op.threshold, node.op.initial_potential
             levels[node.name] = per_channel(threshold, dimensions), per_channel(potential, dimensions)
-        yield CLIPPED, ann_predictions(graph, self.inputs, clipped(levels))
-        yield ROUNDED, ann_predictions(graph, self.inputs, rounded(levels, program.timesteps))
+        yield CLIPPED, ann_outputs(graph, self.inputs, clipped(levels))
+        yield ROUNDED, ann_outputs(graph, self.inputs, rounded(levels, program.timesteps))
         logits = simulate(graph, self.inputs, program.timesteps, lead=program.lead).readout
-        yield FLOAT_SPIKES, np.asarray(logits.flatten(1).argmax(1))
+        yield FLOAT_SPIKES, np.asarray(logits.double())
 
 
 class SpikingMeasurement(Measurement[Program, Report]):
@@ -160,6 +242,7 @@ class SpikingMeasurement(Measurement[Program, Report]):
             self.dataset,
             device=self.device,
             memory=self.memory,
+            task=self.match.task,
             stop_at=() if program.lead else stops(program.timesteps),
             watch=self.add,
             progress=self.progress,
@@ -182,7 +265,7 @@ class SpikingMeasurement(Measurement[Program, Report]):
             program=program,
             diagnosis=self._diagnosis,
             layers=self._layers(result, self._diagnosis),
-            steps=step_outcomes(program, runs, self.ann, self.dataset.labels),
+            steps=step_outcomes(program, runs, self.ann, self.match),
             **common,
         )
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrors, LayerErrorSums, Stage, staged_predictions
+from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrors, LayerErrorSums, Stage, staged_outputs
 from snnc.analysis.diagnosis.findings import Finding, findings
 from snnc.analysis.staircase import levels_of
 from snnc.analysis.validation.pairs import Pair
 from snnc.analysis.validation.spiking import SpikingPairedRuns
+from snnc.common.arrays import FloatArray
 from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
+from snnc.inputs.tasks import matched
 from snnc.models.data import Dataset
 from snnc.program import Program
+from snnc.program.provenance import Task
 from snnc.program.targets import get_target
 
 
@@ -32,6 +34,7 @@ class Diagnosis:
         layers: Errors of each spiking layer that stands for a value of the ANN, in network order.
         findings: What is wrong, in words; none where nothing stands out.
         notes: What the user should know besides, one sentence each.
+        task: What the outputs mean.
     """
 
     samples: int
@@ -39,6 +42,7 @@ class Diagnosis:
     layers: tuple[LayerErrors, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    task: Task = "classes"
 
     @property
     def worst_first(self) -> tuple[LayerErrors, ...]:
@@ -53,6 +57,7 @@ def diagnose_program(
     *,
     device: str | torch.device = "cpu",
     memory: int | None = None,
+    task: Task | None = None,
     stop_at: Sequence[int] = (),
     watch: Callable[[Pair], None] | None = None,
     progress: Progress = Unheard(),
@@ -62,9 +67,11 @@ def diagnose_program(
     Args:
         program: The program.
         module: The network that it was compiled from.
-        dataset: At least one sample; with labels, accuracies are looked at, else agreement with the ANN.
+        dataset: At least one sample; with labels, accuracies are looked at, else agreement with the ANN; of values
+            R squared against the ANN's.
         device: Where the simulator computes, as torch names it.
         memory: Bytes that it may take for what it computes at once; None: what is fastest.
+        task: What the outputs mean; None: as :func:`snnc.inputs.tasks.matched` finds it.
         stop_at: Numbers of steps after which the simulator reports too, for who watches.
         watch: Told of each batch as both have run it.
         progress: Told how many samples are done.
@@ -73,12 +80,14 @@ def diagnose_program(
         DataError: The data do not fit the network.
         ModelError: The module has another number of outputs than the program.
     """
+    match = matched(program, dataset, task)
+    dataset = match.dataset
     levels = input_levels(program, dataset)
     runs = SpikingPairedRuns(program, module, device=device, memory=memory, stop_at=stop_at)
     thresholds = {layer.name: levels_of(layer) for layer in runs.layers}
     sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.layers}
     wraps = np.zeros(len(program.layers), np.int64)
-    predictions: list[list[NDArray[np.int64]]] = [[] for _ in STAGES]
+    outputs: list[list[FloatArray]] = [[] for _ in STAGES]
     progress.begin("comparing ANN and spikes", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
@@ -87,23 +96,16 @@ def diagnose_program(
         wraps += np.asarray(pair.result.wraps)
         for name, each in sums.items():
             each.add(pair.activations[name], pair.rates[name])
-        middle = staged_predictions(runs.graph, pair.images, thresholds, program.timesteps, runs.logits_name)
-        found = (pair.outputs.argmax(axis=1), *middle, pair.result.predictions)
-        for kept, batch in zip(predictions, found, strict=True):
+        middle = staged_outputs(runs.graph, pair.images, thresholds, program.timesteps, runs.logits_name)
+        found = (pair.ann_logits, *middle, pair.snn_logits)
+        for kept, batch in zip(outputs, found, strict=True):
             kept.append(batch)
         if watch:
             watch(pair)
         done += len(chunk)
         progress.advance(done)
-    joined = [np.concatenate(each) for each in predictions]
-    stages = tuple(
-        Stage(
-            name=name,
-            accuracy=None if dataset.labels is None else float((each == dataset.labels).mean()),
-            agreement=float((each == joined[0]).mean()),
-        )
-        for name, each in zip(STAGES, joined, strict=True)
-    )
+    joined = [np.concatenate(each) for each in outputs]
+    stages = tuple(Stage(name, *match.worth(each, joined[0])) for name, each in zip(STAGES, joined, strict=True))
     layers = tuple(each.result() for each in sums.values())
     evidence = Evidence(
         stages=stages,
@@ -117,5 +119,7 @@ def diagnose_program(
         weighed=program.provenance.options.get("threshold") == "auto",
         per_channel=program.provenance.options.get("per_channel") is True,
         target=get_target(program.target),
+        task=match.task,
     )
-    return Diagnosis(len(dataset), stages, layers, findings(evidence), runs.notes)
+    notes = (*match.notes, *runs.notes)
+    return Diagnosis(len(dataset), stages, layers, findings(evidence), notes, match.task)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from snnc.analysis.staircase import ROUNDED, Levels, clipped, rounded
 from snnc.common.arrays import FloatArray
 from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.ir import Graph, execute
 from snnc.program import Layer
+from snnc.program.provenance import TargetError, Task
 from snnc.program.targets import Target
 
 
@@ -130,18 +130,21 @@ class Stage:
     Attributes:
         name: One of ``STAGES``.
         accuracy: Share of right predictions, 0..1; None without labels.
-        agreement: Share of samples with the ANN's prediction, 0..1.
+        agreement: Share of samples with the ANN's prediction, 0..1; of values R squared against the ANN's, below 0
+            where their mean would be nearer.
+        error: How far values are from the targets; None without targets.
     """
 
     name: str
     accuracy: float | None
     agreement: float
+    error: TargetError | None = None
 
 
-def staged_predictions(
+def staged_outputs(
     graph: Graph, images: torch.Tensor, levels: Mapping[str, Levels], timesteps: int, output: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return predictions of the ANN with each activation clipped, and with each clipped and rounded.
+) -> tuple[FloatArray, FloatArray]:
+    """Return outputs of the ANN with each activation clipped, and with each clipped and rounded.
 
     Args:
         graph: The traced ANN.
@@ -151,10 +154,10 @@ def staged_predictions(
         output: The node that holds the logits.
 
     Returns:
-        The two, (samples,) each.
+        The two, (samples, *output shape) each.
     """
     first, second = (
-        execute(graph, images, keep=[output], apply=each)[output].flatten(1).argmax(1).numpy()
+        execute(graph, images, keep=[output], apply=each)[output].numpy().astype(np.float64)
         for each in (clipped(levels), rounded(levels, timesteps))
     )
     return first, second
@@ -176,6 +179,7 @@ class Evidence:
         weighed: Whether several ways to choose thresholds were tried and the best one taken (``--threshold auto``).
         per_channel: Whether each channel has a threshold of its own.
         target: The chip.
+        task: What the outputs mean.
     """
 
     stages: Sequence[Stage]
@@ -189,9 +193,18 @@ class Evidence:
     weighed: bool
     per_channel: bool
     target: Target
+    task: Task = "classes"
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of one who guesses."""
+        return 1 / max(2, self.classes)
 
     def lost(self, index: int) -> float:
-        """Return the points that a stage loses against the one before: of accuracy, or without labels of agreement."""
+        """Return the points that a stage loses against the one before: of accuracy, or without labels of agreement.
+
+        Of values they are hundredths of R squared.
+        """
         before, after = self.stages[index - 1 : index + 1]
         if before.accuracy is not None and after.accuracy is not None:
             return 100 * (before.accuracy - after.accuracy)

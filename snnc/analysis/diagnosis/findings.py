@@ -10,6 +10,8 @@ from snnc.compiler.compilation import calibrate_option, lead_option
 
 # Points of accuracy, or of agreement, that are worth a word.
 WORTH = 1.0
+# An ANN that is right less often than so many times by chance is wrong itself.
+MUCH_TO_CHANCE = 1.5
 # Of layers so many are named for each rule, the worst first.
 NAMED = 3
 # Leading bits of weights that are of no use in a layer whose weights are coarse.
@@ -47,7 +49,7 @@ def _overflow(evidence: Evidence) -> Iterable[Finding]:
 
 def _network(evidence: Evidence) -> Iterable[Finding]:
     accuracy = evidence.stages[0].accuracy
-    if accuracy is not None and accuracy < 1.5 / evidence.classes:
+    if accuracy is not None and accuracy < MUCH_TO_CHANCE * evidence.chance:
         yield Finding(
             f"the ANN itself is right for {100 * accuracy:.1f} % of the samples, hardly more than chance",
             "look at the data: mean and standard deviation as in training, the order of the classes, --arch",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from snnc.analysis.options import ValidateOptions
@@ -19,6 +18,7 @@ from snnc.analysis.validation.spiking import SpikingPairedRuns
 from snnc.common.errors import BackendError, OptionError
 from snnc.common.progress import Progress, Unheard
 from snnc.inputs.data import chunks, input_levels
+from snnc.inputs.tasks import TargetErrors, matched
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.provenance import Score, Task, Verdict
@@ -35,7 +35,8 @@ class Validation:
     Attributes:
         samples: Number of samples.
         layers: ANN against simulator for each layer that stands for a value of the ANN, the readout last.
-        agreeing: Samples on which ANN and simulator decide alike: predict the same class, or have the same sign.
+        agreeing: Samples on which ANN and simulator decide alike: predict the same class, or have the same sign; 0 for
+            values.
         verdict: What the integers are worth, beside the ANN.
         wraps: For each layer, how often a membrane potential overflowed in the simulator.
         clipped: Share of input values outside what the calibration data spanned, 0..1.
@@ -89,19 +90,6 @@ class Validation:
         return (*found, *self.verdict.failures(maximum_drop))
 
 
-def task_of(shape: Sequence[int], labels: NDArray[np.int64] | None) -> Task:
-    """Return what outputs mean.
-
-    Args:
-        shape: Of the outputs of a sample.
-        labels: Labels of the samples; None: there are none.
-    """
-    if math.prod(shape) == 1:
-        return "values" if labels is None else "sign"
-    is_map = len(shape) > 1 and math.prod(shape[1:]) > 1
-    return "values" if is_map else "classes"
-
-
 @singledispatch
 def paired_runs(
     program: CompiledNetwork, module: nn.Module, *, device: str | torch.device = "cpu", memory: int | None = None
@@ -147,7 +135,7 @@ def validate_program(
     Raises:
         BackendError: ``options.lava`` is True and Lava is not installed.
         OptionError: ``options.lava_samples`` is below 1, or an option for Lava has a value that it cannot have.
-        DataError: The data do not fit the network.
+        DataError: The data do not fit the network: neither its input nor, of labels and targets, its outputs.
         ModelError: The module has another number of outputs than the program.
     """
     if options.lava_samples < 1:
@@ -158,12 +146,12 @@ def validate_program(
         raise BackendError(f"the lava backend cannot run: {missing}")
     if missing:
         notes.append(f"Lava was not run: {missing}")
+    match = matched(program, dataset, options.task)
+    dataset = match.dataset
     levels = input_levels(program, dataset)
     runs = paired_runs(program, module, device=device, memory=options.memory)
-    notes += runs.notes
-    comparison = _Comparison(
-        program, runs, task_of(program.readout.shape, dataset.labels), labelled=dataset.labels is not None
-    )
+    notes += (*match.notes, *runs.notes)
+    comparison = _Comparison(program, runs, match.task, labelled=dataset.labels is not None)
     progress.begin("comparing ANN and sim", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
@@ -209,6 +197,7 @@ class _Comparison:
         # Of the outputs: sum and sum of squares of the ANN's for each, and that of all differences.
         self._sums = np.zeros((2, readout.values))
         self._difference = 0.0
+        self._ann_error, self._snn_error = TargetErrors(readout.shape), TargetErrors(readout.shape)
         self.wraps = np.zeros(len(program.layers), np.int64)
         self.agreeing = 0
 
@@ -224,6 +213,10 @@ class _Comparison:
         self._sums += np.stack([wanted.sum(0), (wanted**2).sum(0)])
         self._difference += float(((found - wanted) ** 2).sum())
         if self._task == "values":
+            if chunk.targets is not None:
+                targets = chunk.targets.astype(np.float64)
+                self._ann_error.add(pair.ann_logits, targets)
+                self._snn_error.add(pair.snn_logits, targets)
             return
         decided = [decisions(each) for each in (pair.outputs, pair.result.readout)]
         # A module that ends in a sigmoid has no negative outputs.
@@ -254,6 +247,8 @@ class _Comparison:
             explained=_figure(1 - self._difference / varies) if varies > 1e-9 * squares else None,
             relative_error=_figure(math.sqrt(self._difference / squares)) if squares else None,
             layers=tuple(Score.of(each.name, _unexplained(each)) for each in self.layers()),
+            ann_error=self._ann_error.result(),
+            snn_error=self._snn_error.result(),
         )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from snnc.common.errors import DataError, OptionError
 
-__all__ = ["Dataset", "Images", "check_dataset", "make_dataset", "shuffled"]
+__all__ = ["Dataset", "Images", "Normalisation", "check_dataset", "class_numbers", "make_dataset", "shuffled"]
 
 
 def shuffled(count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -30,6 +30,8 @@ def shuffled(count: int, seed: int) -> npt.NDArray[np.int64]:
     return np.argsort(raw, kind="stable").astype(np.int64)
 
 
+# The value of one step of 8-bit images that say nothing of it.
+USUAL_UNIT = 1 / 255
 # Of float images this many values are looked at together: isfinite() makes a temporary array of the same length.
 _VALUES_AT_ONCE = 1 << 24
 
@@ -58,6 +60,27 @@ class Images(Protocol):
     def __getitem__(self, index: Any) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Normalisation:
+    """What networks see of data: ``(value - mean) / std``.
+
+    Attributes:
+        name: What it is known for, such as ``CIFAR-10``.
+        mean: What is subtracted: one number, or one for each channel.
+        std: What is divided by after that, above 0; as many numbers.
+    """
+
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def options(self) -> str:
+        """The options that ask for it: ``--mean 0.1307 --std 0.3081``."""
+        mean, std = (",".join(f"{each:g}" for each in values) for values in (self.mean, self.std))
+        return f"--mean {mean} --std {std}"
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images in memory, or read from files when they are used, with labels where they are known.
@@ -68,10 +91,15 @@ class Dataset:
         name: What to call it in messages and reports.
         images: Shape (N, C, H, W) or (N, features); uint8 in 0..255, or float32. An array, or what gives one when it
             is indexed.
-        labels: Shape (N,), int64, from 0; or None.
+        labels: Class numbers, shape (N,), int64, from 0; or None.
         unit: The value of one integer step, as the network was fed it in training before mean and standard deviation
             were applied: 1/255 for 8-bit images, 1/16 for the digits, 1.0 for float data.
         classes: The names of the classes, where they are known.
+        targets: What the outputs should be, shape (N,) or (N, ...), float32; or None. Of classes that were given
+            one-hot both are there.
+        label_span: The smallest and the largest label of the whole data set, of which this may be a part; None where
+            there are no labels, or nobody looked.
+        normalisation: What networks for these data are usually given; None where the data are not well known.
     """
 
     name: str
@@ -79,6 +107,9 @@ class Dataset:
     labels: npt.NDArray[np.int64] | None = None
     unit: float = 1.0
     classes: tuple[str, ...] | None = None
+    targets: npt.NDArray[np.float32] | None = None
+    label_span: tuple[int, int] | None = None
+    normalisation: Normalisation | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -96,8 +127,26 @@ class Dataset:
             OptionError: ``n`` is less than 1.
         """
         _check_count(n)
-        labels = None if self.labels is None else self.labels[:n]
-        return replace(self, images=self.images[:n], labels=labels)
+        return self.part(slice(n))
+
+    def part(self, which: slice | npt.NDArray[np.int64]) -> Dataset:
+        """Return some of the samples.
+
+        Args:
+            which: Their places.
+        """
+        labels = None if self.labels is None else self.labels[which]
+        targets = None if self.targets is None else self.targets[which]
+        return replace(self, images=self.images[which], labels=labels, targets=targets)
+
+    def in_unit(self, unit: float) -> Dataset:
+        """Return the data with another unit, where they are 8-bit images that say nothing of their own.
+
+        Args:
+            unit: The value of one integer step, above 0.
+        """
+        own = self.images.dtype != np.uint8 or self.unit != USUAL_UNIT
+        return self if own else replace(self, unit=unit)
 
     def subset(self, n: int, seed: int) -> Dataset:
         """Draw samples at random, without repetition, and in equal numbers per class where labels are known.
@@ -115,7 +164,7 @@ class Dataset:
         Raises:
             OptionError: ``n`` is less than 1, or ``seed`` is negative.
         """
-        return self._pick(self._drawn(n, seed))
+        return self.part(self._drawn(n, seed))
 
     def split(self, n: int, seed: int) -> tuple[Dataset, Dataset]:
         """Draw samples as ``subset`` does, and keep the others too.
@@ -131,7 +180,7 @@ class Dataset:
             OptionError: As for ``subset``.
         """
         drawn = self._drawn(n, seed)
-        return self._pick(drawn), self._pick(np.setdiff1d(np.arange(len(self)), drawn))
+        return self.part(drawn), self.part(np.setdiff1d(np.arange(len(self)), drawn))
 
     def two_subsets(self, n: int, more: int, seed: int) -> tuple[Dataset, Dataset]:
         """Draw samples as ``subset`` does, and others, of which none is among them.
@@ -147,7 +196,7 @@ class Dataset:
         Raises:
             OptionError: As for ``subset``.
         """
-        return self._pick(self._drawn(n, seed)), self._pick(self._in_turn(n + more, seed)[n:])
+        return self.part(self._drawn(n, seed)), self.part(self._in_turn(n + more, seed)[n:])
 
     def _drawn(self, n: int, seed: int) -> npt.NDArray[np.int64]:
         drawn = self._in_turn(n, seed)
@@ -173,10 +222,6 @@ class Dataset:
         in_turn: npt.NDArray[np.int64] = order[np.lexsort((class_of, round_of))[:n]]
         return in_turn
 
-    def _pick(self, indices: npt.NDArray[np.int64]) -> Dataset:
-        labels = None if self.labels is None else self.labels[indices]
-        return replace(self, images=self.images[indices], labels=labels)
-
 
 def _check_count(n: int) -> None:
     if n < 1:
@@ -190,15 +235,18 @@ def make_dataset(
     *,
     unit: float | None = None,
     classes: tuple[str, ...] | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Dataset:
     """Make a data set of arrays or tensors, converting their types where that loses nothing that matters.
 
     Args:
         name: What to call it, also in errors.
         images: Shape (N, C, H, W) or (N, features); uint8, or any float type, which becomes float32.
-        labels: Shape (N,), any integer type; or None.
+        labels: Class numbers of any integer type, shape (N,) or (N, 1), or one-hot, (N, classes), which floats may be
+            too; booleans, and -1 and 1, which become 0 and 1; or targets: other floats, (N, ...). None: there are none.
         unit: The value of one integer step; None for 1/255 for uint8 images and 1.0 for float ones.
         classes: The names of the classes.
+        normalisation: What networks for these data are usually given.
 
     Returns:
         The data set, checked.
@@ -218,19 +266,69 @@ def make_dataset(
             )
         with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, which the check below reports.
             array = array.astype(np.float32)
-    answers = None
-    if labels is not None:
-        answers = _array(labels, name, "labels")
-        if not np.issubdtype(answers.dtype, np.integer):
-            raise DataError(
-                "the labels have the wrong type", where=name, expected="whole numbers", found=str(answers.dtype)
-            )
-        answers = answers.astype(np.int64)
+    numbers, targets = (None, None) if labels is None else _answers(_array(labels, name, "labels"), name)
     if unit is None:
-        unit = 1 / 255 if array.dtype == np.uint8 else 1.0
-    dataset = Dataset(name, array, answers, unit, classes)
+        unit = USUAL_UNIT if array.dtype == np.uint8 else 1.0
+    span = None if numbers is None or not len(numbers) else (int(numbers.min()), int(numbers.max()))
+    dataset = Dataset(name, array, numbers, unit, classes, targets, span, normalisation)
     check_dataset(dataset)
     return dataset
+
+
+def _answers(given: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.float32] | None]:
+    """Return labels and targets of what was given as labels."""
+    if given.dtype == np.bool_:
+        given = given.astype(np.int64)
+    if np.issubdtype(given.dtype, np.floating):
+        with np.errstate(over="ignore"):  # Too large for float32 becomes infinite, which the check reports.
+            return _hot(given), given.astype(np.float32)
+    if not np.issubdtype(given.dtype, np.integer):
+        raise DataError(
+            "the labels have the wrong type",
+            where=name,
+            expected="whole numbers, or floats for targets",
+            found=str(given.dtype),
+        )
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    hot = _hot(given)
+    if hot is not None:
+        return hot, given.astype(np.float32)
+    labels = given.astype(np.int64)
+    if labels.ndim == 1 and len(labels) and labels.min() == -1 and (np.abs(labels) == 1).all():
+        return (labels > 0).astype(np.int64), labels.astype(np.float32)
+    return labels, None
+
+
+def _hot(values: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+    """Return the place of the 1 in each row, (N,), where all else is 0; None where they are not one-hot."""
+    if values.ndim != 2 or values.shape[1] < 2:
+        return None
+    ones = values == 1
+    is_hot = bool((ones.sum(axis=1) == 1).all()) and np.count_nonzero(values) == len(values)
+    return ones.argmax(axis=1).astype(np.int64) if is_hot else None
+
+
+def class_numbers(values: object) -> npt.NDArray[np.int64] | None:
+    """Return what was given as labels as class numbers, (N,); None where it is none.
+
+    Args:
+        values: Integers or booleans, (N,) or (N, 1); floats that are whole numbers from 0 on, likewise; or one-hot,
+            (N, classes). -1 and 1 become 0 and 1.
+
+    Raises:
+        DataError: It is no array of numbers.
+    """
+    labels, targets = _answers(_array(values, "labels", "labels"), "labels")
+    if labels is not None or targets is None:
+        return labels
+    flat = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+    if flat.ndim != 1 or not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
+        return None
+    numbers = flat.astype(np.int64)
+    if len(numbers) and numbers.min() < 0:
+        return (numbers > 0).astype(np.int64) if (np.abs(numbers) == 1).all() else None
+    return numbers
 
 
 def _array(values: object, name: str, what: str) -> npt.NDArray[Any]:
@@ -255,7 +353,7 @@ def check_dataset(dataset: Dataset) -> None:
     Raises:
         DataError: It is empty; the images have the wrong number of axes, an axis of length 0, or the wrong type, or
             hold NaN or infinity; the labels are not one int64 per image, are negative, or are not among the classes;
-            the unit is not positive.
+            the targets are not one for each image, or not finite; the unit is not positive.
     """
     images, labels, where = dataset.images, dataset.labels, dataset.name
     if images.ndim not in (2, 4):
@@ -275,6 +373,7 @@ def check_dataset(dataset: Dataset) -> None:
     if not 0 < dataset.unit < float("inf"):
         raise DataError("the unit is wrong", where=where, expected="a positive number", found=str(dataset.unit))
     _check_finite(images, where)
+    _check_targets(dataset)
     if labels is None:
         return
     if labels.shape != (len(images),):
@@ -283,12 +382,16 @@ def check_dataset(dataset: Dataset) -> None:
             where=where,
             expected=f"shape ({len(images)},), one class number per image",
             found=f"shape {labels.shape}",
+            advice="give values that a network should put out as floats" if labels.ndim > 1 else None,
         )
     if labels.dtype != np.int64:
         raise DataError("the labels have the wrong type", where=where, expected="int64", found=str(labels.dtype))
     if labels.min() < 0:
         raise DataError(
-            "a label is negative", where=where, found=f"{labels.min()} at index {int(np.argmax(labels < 0))}"
+            "a label is negative",
+            where=where,
+            found=f"{labels.min()} at index {int(np.argmax(labels < 0))}",
+            advice="number classes from 0; give values that a network should put out as floats",
         )
     if dataset.classes is not None and labels.max() >= len(dataset.classes):
         raise DataError(
@@ -296,6 +399,25 @@ def check_dataset(dataset: Dataset) -> None:
             where=where,
             expected=f"labels below {len(dataset.classes)}, the number of classes",
             found=str(labels.max()),
+        )
+
+
+def _check_targets(dataset: Dataset) -> None:
+    targets = dataset.targets
+    if targets is None:
+        return
+    if not targets.ndim or len(targets) != len(dataset.images) or not targets.size:
+        raise DataError(
+            "the targets do not fit the images",
+            where=dataset.name,
+            expected=f"{len(dataset.images)} of them",
+            found=f"shape {targets.shape}",
+        )
+    finite = np.isfinite(targets)
+    if not finite.all():
+        index = tuple(np.argwhere(~finite)[0].tolist())
+        raise DataError(
+            "the targets hold NaN or infinity", where=dataset.name, found=f"{targets[index]} at index {index}"
         )
 
 

@@ -153,9 +153,10 @@ def steps_figure(report: Report) -> Figure:
     axes = figure.add_axes((0.11, 0.17, 0.85, 0.7))
     style(axes)
     steps = [each.steps for each in report.steps]
+    values = report.task == "values"
     axes.plot(
         steps, [100 * each.agreement for each in report.steps], color=STEPS, marker="o", markersize=3.5,
-        linewidth=1.3, label="same prediction as the ANN",
+        linewidth=1.3, label="R squared to the ANN" if values else "same prediction as the ANN",
     )  # fmt: skip
     accuracies = [each.accuracy for each in report.steps]
     ann = report.diagnosis.stages[0].accuracy
@@ -175,7 +176,7 @@ def steps_figure(report: Report) -> Figure:
     axes.margins(x=0.03)
     axes.set_ylim(0, 102)
     axes.set_xlabel("steps")
-    axes.set_ylabel("% of the samples")
+    axes.set_ylabel("% of the variance" if values else "% of the samples")
     axes.legend(
         loc="best", frameon=False, fontsize=8, labelcolor=INK, ncols=1, handlelength=1.6,
     )  # fmt: skip

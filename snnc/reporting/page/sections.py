@@ -90,7 +90,7 @@ def passes_section(own: Sections[Any]) -> Section:
     report = own.report
     legend = "points: what the pass adds or costs. "
     legend += own.replayed_passes if report.replayed else "seconds: what the pass took to compile."
-    if not report.labelled:
+    if not report.labelled and report.task != "values":
         legend += " The data have no labels."
     return {
         "title": judged_by(report),
@@ -102,6 +102,8 @@ def passes_section(own: Sections[Any]) -> Section:
 
 def judged_by(report: ConversionReport) -> str:
     """Return what networks are judged by, as titles have it."""
+    if report.task == "values":
+        return "R squared to the ANN"
     return "Accuracy" if report.labelled else "Agreement with the ANN"
 
 

@@ -22,7 +22,8 @@ class SpikingSections(Sections[Report]):
     @property
     def exact_passes(self) -> str:
         """Where accuracy is lost, and that the pass that assigns thresholds is taken apart."""
-        reference = "accuracy" if self.report.labelled else "agreement with the ANN"
+        title = judged_by(self.report)
+        reference = title[0].lower() + title[1:] if self.report.task != "values" else title
         return (
             f": where {reference} falls, it is lost. Passes up to the thresholds are exact (but for maximum pooling "
             "that is written as an average); the thresholds' pass is taken apart, since that is where activations are "
@@ -51,7 +52,7 @@ class SpikingSections(Sections[Report]):
             "sentence": f"What the network says with fewer steps than T = {program.timesteps}: {how}. Compiled for "
             "that number of steps, with thresholds of its own, it usually does better. Spikes and synaptic operations "
             "are for one sample on average.",
-            "image": image(steps_figure(report), "accuracy and agreement with the ANN against the number of steps"),
+            "image": image(steps_figure(report), f"{judged_by(report)} against the number of steps"),
             "table": steps_table(report),
         }
 

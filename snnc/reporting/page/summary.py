@@ -60,13 +60,11 @@ def tiles(report: ConversionReport) -> tuple[Tile, ...]:
                 f"ANN {100 * ann.accuracy:.1f} % ({loss:+.1f} points; ± {error}, one standard error)",
             )
         )
-    found.append(
-        Tile(
-            "Same prediction as the ANN",
-            f"{100 * snn.agreement:.1f} %",
-            f"± {_deviation(snn.agreement, report.samples)} points, one standard error",
-        )
-    )
+    if report.task == "values":
+        error = f"; from the targets: {snn.error.sentence}" if snn.error else ""
+        found.append(Tile("R squared to the ANN", f"{snn.agreement:.4f}", f"of all outputs{error}"))
+    else:
+        found.append(_agreement_tile(report))
     energy = next(each for each in estimate_energy(program, counts) if each.model is QIAO2015)
     placement = place(program, get_target(program.target))
     size = resources(program)
@@ -86,6 +84,15 @@ def tiles(report: ConversionReport) -> tuple[Tile, ...]:
         ),
     ]
     return tuple(found)
+
+
+def _agreement_tile(report: ConversionReport) -> Tile:
+    agreement = report.network.agreement
+    return Tile(
+        "Same prediction as the ANN",
+        f"{100 * agreement:.1f} %",
+        f"± {_deviation(agreement, report.samples)} points, one standard error",
+    )
 
 
 def _sent_tile(program: CompiledNetwork, counts: OperationCounts) -> Tile:

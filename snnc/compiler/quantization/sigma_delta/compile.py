@@ -61,7 +61,7 @@ _TITLE = "quantising to sigma-delta neurons"
 
 
 def compile_sigma_delta(
-    module: nn.Module,
+    module: nn.Module | Graph,
     raw: NDArray[np.generic],
     options: CompileOptions,
     *,
