@@ -8,24 +8,37 @@ from functools import partial
 from typing import cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.common.errors import TargetError
 from snnc.common.progress import Progress, Unheard
 from snnc.compiler.compilation import Compilation, count_macs, provenance_of
 from snnc.compiler.conversion.assign import AssignLearnedThresholds, AssignThresholds, ThresholdOutcome
+from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
-from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, candidates
+from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, TriedThresholds, candidates
 from snnc.compiler.conversion.methods import LEARNED
 from snnc.compiler.front import Front, front
-from snnc.compiler.ir import Graph
+from snnc.compiler.ir import Graph, execute
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
-from snnc.compiler.quantization.integers import IntegerSearch
-from snnc.compiler.search import Judge
+from snnc.compiler.quantization.integers import IntegerSearch, MeasuredProgram
+from snnc.compiler.quantization.layers import FEWER_STEPS
+from snnc.compiler.search import Candidate, Judge, search, unexplained
 from snnc.program import InputCoding, Program
+from snnc.runtime.simulator import Simulator
+
+# Calibration samples that candidates are judged on in integers.
+JUDGED = 128
+# What a share of the ANN's output that is left unexplained counts beside as large a share of decisions.
+VALUE = 0.3
+# Where more than this is left unexplained, and membranes are too narrow for T, fewer steps may be better; and how many
+# times as much may be left with fewer for that to be worth a note.
+UNSURE, NOTICED = 0.01, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +84,50 @@ def compile_module(
     Raises:
         SnncError: Anything that the user can mend.
     """
+    judge = judge or Judge()
+
+    def compiled(made: Front) -> _Settled:
+        try:
+            return _settle(convert(made, options, progress=progress, judge=judge), progress, judge)
+        except TargetError as error:
+            if error.advice == FEWER_STEPS and (fits := _fewer_steps(made, options, progress, judge)):
+                raise error.advising(f"T = {fits[0].converted.options.steps} or less fits") from error
+            raise
+
     made = profile(module, raw, options, unit=unit, progress=progress, processes=processes, judge=judge)
-    return quantise(convert(made, options, progress=progress, judge=judge), progress=progress, judge=judge)
+    best = compiled(made)
+    cheaper = made.pooling.cheaper()
+    if cheaper is not None:
+        # Neurons that pool exactly multiply synaptic operations: they have to be worth it in integers.
+        other = compiled(
+            front(
+                made.traced,
+                raw,
+                options.check(),
+                lambda *_: cheaper,
+                mean=options.means,
+                std=options.stds,
+                unit=unit,
+                lead=options.lead,
+                progress=progress,
+                processes=processes,
+            )
+        )
+        least = min(best.integers.measured.operations, other.integers.measured.operations)
+        tries = [Candidate("the cheaper ways", lambda: other), Candidate("those of the smaller error", lambda: best)]
+        found = search(
+            tries, lambda tried: judge.worth(tried.lost, tried.integers.measured.operations / max(least, 1.0))
+        )
+        tried = {
+            f"{name}, {each.integers.measured.operations:,.0f} synaptic operations": each.lost
+            for name, each in (("the cheaper ways", other), ("those of the smaller error", best))
+        }
+        best = found.made.with_pooling(replaced(found.made.converted.front.pooling, in_integers=tried))
+    notes: tuple[str, ...] = ()
+    outcome = best.integers.outcome
+    if (outcome.coarse or outcome.lost) and best.left > UNSURE:
+        notes = _too_many_steps(best, progress, judge)
+    return _finished(best).noted(notes)
 
 
 def profile(
@@ -138,21 +193,140 @@ def quantise(
     Raises:
         SnncError: Anything that the user can mend.
     """
+    return _finished(_settle(converted, progress, judge or Judge()))
+
+
+@dataclass(frozen=True, eq=False)
+class _Settled:
+    """A network in integers, whose thresholds integers decided on.
+
+    Attributes:
+        converted: What it was made of.
+        integers: The integers.
+        lost: What is lost of the ANN on the calibration samples that candidates are judged on: the share that is
+            decided otherwise, and some of what is left of the values unexplained, as few samples see few decisions.
+        left: The latter alone, 0..1.
+    """
+
+    converted: Converted
+    integers: MeasuredProgram
+    lost: float
+    left: float
+
+    def with_pooling(self, pooling: MaxPoolingChoices) -> _Settled:
+        """Return the same with what is known of its ways of pooling."""
+        made = replaced(self.converted.front, pooling=pooling)
+        return replaced(self, converted=replaced(self.converted, front=made))
+
+
+def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
+    """Quantise a network with its thresholds or, where others come near, with those that are best in integers."""
     options, made = converted.options, converted.front
-    target = options.check()
-    integers = IntegerSearch(
-        converted.graph,
-        made.coding,
-        made.levels,
-        count_macs(made.traced),
-        target,
-        options.steps,
-        corrections=options.corrections,
-        lead=options.lead,
-        strict=options.strict,
-        progress=progress,
-        judge=judge,
-    ).fitting()
+    few = made.levels[:JUDGED]
+    wanted = execute(made.graph, torch.as_tensor(few, dtype=torch.float32))[made.graph.output.name]
+
+    def integers(graph: Graph, levels: NDArray[np.uint8]) -> MeasuredProgram:
+        search = IntegerSearch(
+            graph,
+            made.coding,
+            levels,
+            count_macs(made.traced),
+            options.check(),
+            options.steps,
+            corrections=options.corrections,
+            lead=options.lead,
+            strict=options.strict,
+            progress=progress,
+            judge=judge,
+        )
+        return search.fitting()
+
+    def left(tried: MeasuredProgram) -> float:
+        found = torch.as_tensor(tried.measured.outputs[: len(few)])
+        return unexplained(found, wanted.reshape(found.shape))
+
+    def settled(made: Converted, tried: MeasuredProgram) -> _Settled:
+        found = torch.as_tensor(tried.measured.outputs[: len(few)]).flatten(1)
+        decides = found.shape[1] > 1 and len(wanted.shape) - sum(each == 1 for each in wanted.shape[2:]) == 2
+        differ = float((found.argmax(1) != wanted.flatten(1).argmax(1)).double().mean())
+        return _Settled(made, tried, (differ if decides else 0.0) + VALUE * left(tried), left(tried))
+
+    def on_others(tried: MeasuredProgram) -> float:
+        found = torch.as_tensor(tried.program.logits(Simulator(tried.program).run(few[1::2]).readout))
+        return unexplained(found, wanted[1::2].reshape(found.shape))
+
+    first = integers(converted.graph, made.levels)
+    preferred = converted.outcome
+    if not isinstance(preferred, TriedThresholds) or not preferred.rivals:
+        return settled(converted, first)
+    # Weights that were fitted to few samples know these by heart: others have to judge.
+    is_fitted = len(few) > 1 and any(CORRECTIONS[name].windows for name in options.corrections)
+    fitting = few[::2] if is_fitted else few
+    tries = [
+        Candidate(preferred.name, partial(integers, converted.graph, fitting) if is_fitted else lambda: first),
+        *(Candidate(each.name, partial(integers, each.graph, fitting)) for each in preferred.rivals),
+    ]
+    found = search(tries, lambda tried: judge.outputs((on_others if is_fitted else left)(tried)))
+    outcome = preferred.settled(found.name, found.scores if len(found.scores) > 1 else {})
+    graph = next((each.graph for each in preferred.rivals if each.name == found.name), converted.graph)
+    taken = first if found.name == preferred.name else integers(graph, made.levels)
+    record = replaced(converted.record, result=replaced(converted.record.result, graph=graph, outcome=outcome))
+    return settled(replaced(converted, graph=graph, outcome=outcome, record=record), taken)
+
+
+def _too_many_steps(settled: _Settled, progress: Progress, judge: Judge) -> tuple[str, ...]:
+    """Return a note where fewer steps leave less of the ANN's output unexplained, with the best of them; else none."""
+    options = settled.converted.options
+    fewer = _fewer_steps(settled.converted.front, options, progress, judge, settled.left)
+    if not fewer:
+        return ()
+    best = min(fewer, key=lambda each: each.left)
+    if best.left > NOTICED * settled.left:
+        return ()
+    return (
+        f"T = {options.steps} is more than the membranes hold of this network: T = {best.converted.options.steps} "
+        f"leaves {best.left:.1%} of the ANN's output unexplained, and this T {settled.left:.1%}",
+    )
+
+
+def _fewer_steps(
+    made: Front, options: CompileOptions, progress: Progress, judge: Judge, left: float | None = None
+) -> list[_Settled]:
+    """Compile for half of T, and half of that, on few samples, for as long as that gets better.
+
+    Args:
+        made: The network.
+        options: What to make; T is too large.
+        progress: Told of each pass as it begins.
+        judge: Decides between candidates.
+        left: What T itself leaves unexplained; None: it does not fit at all, and the first that does is enough.
+
+    Returns:
+        What fits, the largest T first; none where thresholds were learned for this T.
+    """
+    if options.threshold == LEARNED:
+        return []
+    few, found = replaced(made, levels=made.levels[:JUDGED]), []
+    steps = options.steps // 2
+    while steps >= 1:
+        tried = replaced(options, timesteps=steps, lead=min(options.lead, steps))
+        try:
+            settled = _settle(convert(few, tried, progress=progress, judge=judge), progress, judge)
+        except TargetError:
+            settled = None
+        if settled:
+            found.append(settled)
+            if left is None or settled.left >= left:
+                break
+            left = settled.left
+        steps //= 2
+    return found
+
+
+def _finished(settled: _Settled) -> Compilation[Program]:
+    """Return the compilation, with all that is known of it, checked against the chip."""
+    converted, integers = settled.converted, settled.integers
+    made, options = converted.front, converted.options
     notes = (*made.notes, *converted.outcome.notes, *integers.outcome.notes)
     corrections = integers.outcome.corrections
     provenance = provenance_of(
@@ -167,7 +341,7 @@ def quantise(
     )
     program = replaced(integers.program, provenance=provenance)
     records = (*made.records, converted.record, *integers.records)
-    return Compilation(program, records).placed(target, allow_oversize=options.allow_oversize)
+    return Compilation(program, records).placed(options.check(), allow_oversize=options.allow_oversize)
 
 
 def max_pooling(

@@ -20,10 +20,14 @@ Made = TypeVar("Made")
 # Input weights are fine enough where rounding them moves a step's drive by less than half of the distance between
 # two levels, Vth / T; else the input is spread more coarsely.
 FINE = 0.5
+# A program that leaves less of the ANN's output unexplained is good enough for others not to be tried.
+SETTLED = 0.005
+# The share of decisions that a candidate has to save for taking twice as many synaptic operations as another.
+PRICE = 0.01
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What the judge says of a candidate.
 
     Attributes:
@@ -55,17 +59,17 @@ class Found(Generic[Made]):
     Attributes:
         name: The candidate.
         made: What was made of it.
-        verdict: What the judge said of it.
+        judgement: What the judge said of it.
         scores: The scores of all candidates that were made, by name, in the order of the tries.
     """
 
     name: str
     made: Made
-    verdict: Verdict
+    judgement: Judgement
     scores: Mapping[str, float]
 
 
-def search(candidates: Iterable[Candidate[Made]], judge: Callable[[Made], Verdict]) -> Found[Made]:
+def search(candidates: Iterable[Candidate[Made]], judge: Callable[[Made], Judgement]) -> Found[Made]:
     """Return the first candidate that is accepted, or the best.
 
     Args:
@@ -76,7 +80,7 @@ def search(candidates: Iterable[Candidate[Made]], judge: Callable[[Made], Verdic
     Raises:
         TargetError: The last candidate does not fit the chip, and none before it was accepted.
     """
-    best: tuple[str, Made, Verdict] | None = None
+    best: tuple[str, Made, Judgement] | None = None
     scores: dict[str, float] = {}
     refused: TargetError | None = None
     for candidate in candidates:
@@ -86,11 +90,11 @@ def search(candidates: Iterable[Candidate[Made]], judge: Callable[[Made], Verdic
         except TargetError as error:
             refused = error
             continue
-        verdict = judge(made)
-        scores[candidate.name] = verdict.score
-        if best is None or verdict.accepted or verdict.score < best[2].score:
-            best = (candidate.name, made, verdict)
-        if verdict.accepted:
+        judgement = judge(made)
+        scores[candidate.name] = judgement.score
+        if best is None or judgement.accepted or judgement.score < best[2].score:
+            best = (candidate.name, made, judgement)
+        if judgement.accepted:
             break
     if refused:
         raise refused
@@ -101,11 +105,12 @@ def search(candidates: Iterable[Candidate[Made]], judge: Callable[[Made], Verdic
 class Judge:
     """Decides between candidates: the only place where the compiler does.
 
-    Pooling and thresholds are judged in floating point, before there are integers; the spread of the input by what
-    rounding does to it; margins, and the corrections made with them, by running the integers.
+    Floating point orders what may be tried: ways of pooling and thresholds, before there are integers, and the spread
+    of the input by what rounding does to it. What is taken is decided by running the integers beside the ANN, on
+    calibration data (:meth:`outputs`, :meth:`worth`), and so is whether margins hold (:meth:`integers`).
     """
 
-    def pooling(self, found: torch.Tensor, wanted: torch.Tensor) -> Verdict:
+    def pooling(self, found: torch.Tensor, wanted: torch.Tensor) -> Judgement:
         """Judge a way of maximum pooling by how far its values are from the ANN's, relative to their mean.
 
         Args:
@@ -113,13 +118,13 @@ class Judge:
             wanted: The ANN's, likewise.
         """
         scale = float(wanted.abs().mean()) or 1.0
-        return Verdict(float((found.reshape(wanted.shape) - wanted).abs().mean()) / scale)
+        return Judgement(float((found.reshape(wanted.shape) - wanted).abs().mean()) / scale)
 
-    def thresholds(self, left: float) -> Verdict:
+    def thresholds(self, left: float) -> Judgement:
         """Judge thresholds by what they leave of the ANN's output unexplained, 0..1; see :func:`unexplained`."""
-        return Verdict(left)
+        return Judgement(left)
 
-    def input_spread(self, deviation: float, timesteps: int, divisor: int) -> Verdict:
+    def input_spread(self, deviation: float, timesteps: int, divisor: int) -> Judgement:
         """Judge how the input is spread over the steps: evenly is best, if its weights are fine enough.
 
         Args:
@@ -127,11 +132,24 @@ class Judge:
             timesteps: T.
             divisor: The larger, the less evenly; where nothing is fine enough the largest is best.
         """
-        return Verdict(-float(divisor), accepted=deviation * timesteps < FINE)
+        return Judgement(-float(divisor), accepted=deviation * timesteps < FINE)
 
-    def integers(self, wraps: Sequence[int]) -> Verdict:
+    def outputs(self, left: float) -> Judgement:
+        """Judge a program by what its integers leave of the ANN's output unexplained, 0..1; see :func:`unexplained`."""
+        return Judgement(left, accepted=left < SETTLED)
+
+    def worth(self, lost: float, cost: float) -> Judgement:
+        """Judge a program by the decisions that it loses, and what it takes for the others.
+
+        Args:
+            lost: Share of samples with another decision than the ANN's, with a part of what is left unexplained, 0..1.
+            cost: How many times as many synaptic operations as the cheapest candidate.
+        """
+        return Judgement(lost + PRICE * (cost - 1))
+
+    def integers(self, wraps: Sequence[int]) -> Judgement:
         """Judge a program by the overflows of its membranes on the calibration data: only one without is accepted."""
-        return Verdict(float(sum(wraps)), accepted=not any(wraps))
+        return Judgement(float(sum(wraps)), accepted=not any(wraps))
 
 
 def unexplained(found: torch.Tensor, wanted: torch.Tensor) -> float:

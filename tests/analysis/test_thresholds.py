@@ -22,7 +22,7 @@ from snnc.common.errors import ModelError, OutputError
 from snnc.compiler.conversion.choose_thresholds import NEAREST, candidates
 from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.options import CompileOptions
-from snnc.compiler.search import Judge, Verdict
+from snnc.compiler.search import Judge, Judgement
 from snnc.inputs.data import calibration_data
 from snnc.models import QCFS
 from snnc.reporting.thresholds import plot_thresholds
@@ -243,7 +243,7 @@ def test_the_objective_of_automatic_thresholds_is_that_of_the_way_taken(
     """Whichever the judge takes; the figures of a threshold are then those of that objective."""
     order = [name for name, _, _ in candidates()] + [NEAREST]
     asked = iter(order)
-    monkeypatch.setattr(Judge, "thresholds", lambda self, left: Verdict(float(next(asked) != chosen)))
+    monkeypatch.setattr(Judge, "thresholds", lambda self, left: Judgement(float(next(asked) != chosen)))
     data = calibration_data("digits", 40)
     looked = model_thresholds(network(), data, CompileOptions(timesteps=4))
     assert {layer.objective for layer in looked} == {objective}

@@ -28,6 +28,7 @@ from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.layers import dequantized
+from snnc.compiler.quantization.normalized import with_outliers_apart
 from snnc.inputs.data import as_module
 from snnc.runtime.simulator import Simulator
 
@@ -170,7 +171,7 @@ def test_weight_correction_makes_up_for_spikes_that_fall_short() -> None:
 @pytest.mark.parametrize("target", ["loihi2", "loihi1"])
 def test_a_dequantised_layer_fires_as_its_integers_do(target: str) -> None:
     compilation = compiled(target=target)
-    program, graph, levels = compilation.program, float_graph(compilation), coarse_images(96)[:16]
+    program, graph, levels = compilation.program, with_outliers_apart(float_graph(compilation)), coarse_images(96)[:16]
     quantized = compilation.records[-1].result.graph
     result = Simulator(program).run(levels, record=True)
     calibrator = Calibrator(graph, levels, program.coding, TIMESTEPS, [])

@@ -244,7 +244,8 @@ def test_balanced_gates_hold_on_the_calibration_data() -> None:
     levels = program.coding.levels(snnc.load_data("digits", split="train").take(64).images)
     weak = tuple(replace(each, gate=Gate(Scaled(1, 0), 1)) if each.gate else each for each in program.layers)
     assert any(Simulator(replace(program, layers=weak)).run(levels).wraps)
-    measured, wraps = measure_membranes(replace(program, layers=weak), levels, get_target("loihi2"))
+    found = measure_membranes(replace(program, layers=weak), levels, get_target("loihi2"))
+    measured, wraps = found.program, found.wraps
     assert not any(wraps) and not any(Simulator(measured).run(levels).wraps)
 
 

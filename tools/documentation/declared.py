@@ -19,8 +19,8 @@ _KINDS = {
 }
 
 
-# The argument of what declares an option that is its default.
-_DEFAULTS = {"option": 0, "inherited": 2}
+# What declares an option.
+_DECLARING = ("option", "inherited")
 
 
 class Declared(griffe.Extension):
@@ -44,8 +44,8 @@ class Declared(griffe.Extension):
     def on_attribute_instance(self, *, attr: griffe.Attribute, **_others: Any) -> None:
         """Show the default of an option in place of what declares it."""
         value = attr.value
-        if isinstance(value, griffe.ExprCall) and (place := _DEFAULTS.get(str(value.function))) is not None:
-            attr.value = value.arguments[place]
+        if isinstance(value, griffe.ExprCall) and str(value.function) in _DECLARING and attr.parent is not None:
+            attr.value = repr(getattr(_imported(attr.parent), attr.name))
 
 
 def _has(found: griffe.Function | griffe.Class, decorator: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import pickle
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -84,9 +85,22 @@ class MaxPoolingChoices:
 
     Attributes:
         chosen: In the order of the network.
+        in_integers: What the network loses of the ANN in integers, 0..1, with these ways and with the cheaper ones,
+            where both were tried; with a word for each.
     """
 
     chosen: tuple[ChosenPooling, ...] = ()
+    in_integers: Mapping[str, float] = field(default_factory=dict)
+
+    def cheaper(self) -> MaxPoolingChoices | None:
+        """Return the ways of the fewest neurons among those that were tried; None where these are."""
+        least = [min(each.tried, key=lambda tried: tried.neurons) if each.tried else None for each in self.chosen]
+        ways = [
+            each if found is None else replace(each, way=found.way, neurons=found.neurons)
+            for each, found in zip(self.chosen, least, strict=True)
+        ]
+        found = MaxPoolingChoices(tuple(ways))
+        return None if found.ways == self.ways else found
 
     @property
     def ways(self) -> dict[str, MaxPooling]:
@@ -96,7 +110,11 @@ class MaxPoolingChoices:
     @property
     def notes(self) -> tuple[str, ...]:
         """What users are told, one sentence for each."""
-        return tuple(each.note for each in self.chosen)
+        notes = tuple(each.note for each in self.chosen)
+        if not self.in_integers:
+            return notes
+        tried = ", ".join(f"{name} {value:.1%}" for name, value in self.in_integers.items())
+        return (*notes, f"maximum pooling was settled in integers (lost of the ANN's decisions and values: {tried})")
 
 
 def named_max_pooling(graph: Graph, way: MaxPooling) -> MaxPoolingChoices:

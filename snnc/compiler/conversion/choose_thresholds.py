@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -51,6 +51,8 @@ VALUES_MAXIMUM = 1 << 27
 PRODUCTS = 3 * 10**10
 # A share of the ANN's output whose loss is worth advice.
 MUCH = 0.1
+# Of the other candidates, so many are worth a try in integers that leave at most so many times as much, and this.
+RIVALS, NEARLY, BESIDE = 2, 1.25, 0.002
 
 
 def candidates() -> tuple[tuple[str, str, int], ...]:
@@ -60,6 +62,21 @@ def candidates() -> tuple[tuple[str, str, int], ...]:
         for name, method in METHODS.items()
         for objective in method.tried_with
     )
+
+
+@dataclass(frozen=True, eq=False)
+class RivalThresholds:
+    """Thresholds that floating point finds nearly as good as those that it prefers.
+
+    Attributes:
+        name: The candidate, as notes call it.
+        choice: What files keep of it.
+        graph: The network with them.
+    """
+
+    name: str
+    choice: ThresholdChoice
+    graph: Graph
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,8 @@ class TriedThresholds(ThresholdOutcome):
         samples: Calibration samples that they were judged on.
         first: What the first candidate found out.
         remedies: What can be done where much is lost.
+        rivals: Others that may be better in integers.
+        in_integers: What candidates that were tried in integers leave unexplained there; empty where one was.
     """
 
     name: str
@@ -79,6 +98,18 @@ class TriedThresholds(ThresholdOutcome):
     samples: int
     first: Outcome
     remedies: Remedies
+    rivals: tuple[RivalThresholds, ...] = ()
+    in_integers: Mapping[str, float] = field(default_factory=dict)
+
+    def settled(self, name: str, in_integers: Mapping[str, float]) -> TriedThresholds:
+        """Return the same with the candidate that was taken after integers were tried.
+
+        Args:
+            name: This one, or a rival.
+            in_integers: What each of them leaves unexplained.
+        """
+        choice = next((each.choice for each in self.rivals if each.name == name), self.choice)
+        return replace(self, name=name, choice=choice, in_integers=in_integers, rivals=())
 
     @property
     def figures(self) -> Figures:
@@ -91,8 +122,12 @@ class TriedThresholds(ThresholdOutcome):
         tried = ", ".join(f"{name} {value:.1%}" for name, value in self.left.items())
         sentence = (
             f"thresholds by {self.name} (of the variance of the ANN's output the network leaves unexplained on "
-            f"{self.samples:,} calibration samples: {tried})"
+            f"{self.samples:,} calibration samples: {tried}"
         )
+        if self.in_integers:
+            settled = ", ".join(f"{name} {value:.1%}" for name, value in self.in_integers.items())
+            sentence = f"{sentence}; in integers: {settled}"
+        sentence = f"{sentence})"
         return (*self.first.notes, sentence, *([self._advice] if self.left[self.name] >= MUCH else []))
 
     @property
@@ -191,22 +226,30 @@ class ChooseThresholds(Pass):
         assigned = {name: self._assigned(graph, method, objective) for name, method, objective in candidates()}
         ways = [result.graph for result in assigned.values()]
         runs = (partial(self._tried, fitted, judged, [way]) for way in ways)
-        tries = [Candidate(name, run) for name, run in zip(assigned, runs, strict=True)]
-        tries.append(Candidate(NEAREST, partial(self._tried, fitted, judged, ways)))
+        graphs: dict[str, Graph] = {}
+
+        def kept(name: str, run: Callable[[], _Try]) -> _Try:
+            tried = run()
+            graphs[name] = tried.graph
+            return tried
+
+        tries = [Candidate(name, partial(kept, name, run)) for name, run in zip(assigned, runs, strict=True)]
+        tries.append(Candidate(NEAREST, partial(kept, NEAREST, partial(self._tried, fitted, judged, ways))))
         found = search(tries, lambda tried: self._judge.thresholds(tried.left))
-        # What is nearest to each activation is so by its squared error.
-        method, objective = NEAREST_METHOD, 2
-        if found.name != NEAREST:
-            ((method, objective),) = ((method, m) for name, method, m in candidates() if name == found.name)
-        met = METHODS[method].objective_met(objective) if method in METHODS else objective
         scores = tuple(Score.of(name, value) for name, value in found.scores.items())
+        least = found.scores[found.name] * NEARLY + BESIDE
+        near = sorted((left, name) for name, left in found.scores.items() if name != found.name and left <= least)
+        rivals = tuple(
+            RivalThresholds(name, _choice(name, scores, len(judged)), graphs[name]) for _, name in near[:RIVALS]
+        )
         outcome = TriedThresholds(
-            choice=ThresholdChoice(method, met, scores, len(judged)),
+            choice=_choice(found.name, scores, len(judged)),
             name=found.name,
             left=found.scores,
             samples=len(judged),
             first=next(iter(assigned.values())).outcome,
             remedies=Remedies(self._timesteps, self._lead, tuple(self._corrections), True, self._per_channel),
+            rivals=rivals,
         )
         return PassResult(found.made.graph, True, outcome)
 
@@ -280,6 +323,16 @@ class ChooseThresholds(Pass):
         channels = np.arange(len(best))
         thresholds, potentials = (np.stack(each) for each in zip(*proposals, strict=True))
         return held_together(thresholds[best, channels], potentials[best, channels])
+
+
+def _choice(name: str, scores: tuple[Score, ...], samples: int) -> ThresholdChoice:
+    """Return what files keep of a candidate that was taken."""
+    # What is nearest to each activation is so by its squared error.
+    method, objective = NEAREST_METHOD, 2
+    if name != NEAREST:
+        ((method, objective),) = ((method, m) for each, method, m in candidates() if each == name)
+    met = METHODS[method].objective_met(objective) if method in METHODS else objective
+    return ThresholdChoice(method, met, scores, samples)
 
 
 def _is_trained(graph: Graph, timesteps: int) -> bool:

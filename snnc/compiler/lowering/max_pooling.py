@@ -9,7 +9,20 @@ import numpy as np
 
 from snnc.common.arrays import FloatArray
 from snnc.common.errors import UnsupportedError
-from snnc.compiler.ir import Add, AvgPool2d, Concat, Conv2d, Graph, Identity, MaxPool2d, Node, ReLU, SpikeMax2d
+from snnc.compiler.ir import (
+    Add,
+    Affine,
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Graph,
+    Identity,
+    MaxPool2d,
+    Node,
+    ReLU,
+    SpikeMax2d,
+)
 from snnc.compiler.ir.passes import Counts, Pass, PassResult, without
 
 MaxPooling = Literal["or", "exact", "avg"]
@@ -29,7 +42,9 @@ class LowerMaxPooling(Pass):
        function that never falls.
     2. ``or`` after a concatenation becomes the concatenation of several; after anything else that is not a population
        it gets one, where the value cannot be negative.
-    3. Padding is never the maximum. Behind a ReLU zeros are as good, elsewhere padded windows are refused.
+    3. A normalisation before a maximum, none of whose factors is negative, moves behind it: where a ReLU comes before
+       both, the maximum is then one of rates.
+    4. Padding is never the maximum. Behind a ReLU zeros are as good, elsewhere padded windows are refused.
 
     Args:
         choices: The way for each maximum pooling, by the name of its node.
@@ -45,15 +60,17 @@ class LowerMaxPooling(Pass):
     def run(self, graph: Graph) -> PassResult:
         """Replace the nodes."""
         graph = graph.copy()
+        choices = dict(self._choices)
         count = 0
         while nodes := graph.of_kind(MaxPool2d):
             node = nodes[0]
             count += 1
-            choice = self._choices[node.name]
+            choice = choices[node.name]
             if choice == "avg":
                 assert isinstance(node.op, MaxPool2d)
                 graph.replace(node.name, AvgPool2d(node.op.kernel, node.op.stride, node.op.padding))
                 continue
+            node = _without_normalisation(graph, node)
             rectified = rectify(graph, node)
             if choice == "or":
                 _fire_together(graph, graph[node.name], rectified=rectified)
@@ -64,12 +81,12 @@ class LowerMaxPooling(Pass):
 
 def can_fire_together(graph: Graph, node: Node) -> bool:
     """Return whether ``or`` can stand for a maximum pooling: what it reads is never negative, or one ReLU follows."""
-    return is_rectified(graph, node.inputs[0]) or _only_a_relu_reads(graph, node)
+    return is_rectified(graph, _compared(graph, node)) or _only_a_relu_reads(graph, node)
 
 
 def last_node_moved(graph: Graph, node: Node) -> Node:
     """Return the last node that lowering a maximum pooling may move: the pooling, or a ReLU after it."""
-    if is_rectified(graph, node.inputs[0]) or not _only_a_relu_reads(graph, node):
+    if is_rectified(graph, _compared(graph, node)) or not _only_a_relu_reads(graph, node):
         return node
     return graph.consumers(node.name)[0]
 
@@ -88,6 +105,42 @@ def is_rectified(graph: Graph, name: str) -> bool:
 def _only_a_relu_reads(graph: Graph, node: Node) -> bool:
     readers = graph.consumers(node.name)
     return len(readers) == 1 and isinstance(readers[0].op, ReLU)
+
+
+def _compared(graph: Graph, node: Node) -> str:
+    """Return the values of which a maximum is taken, before a normalisation that it may trade places with."""
+    source = graph[node.inputs[0]]
+    while isinstance(source.op, BatchNorm | Affine) and len(graph.consumers(source.name)) == 1:
+        affine = source.op.as_affine() if isinstance(source.op, BatchNorm) else source.op
+        if (affine.scale < 0).any():
+            break
+        source = graph[source.inputs[0]]
+    return source.name
+
+
+def _without_normalisation(graph: Graph, node: Node) -> Node:
+    """Move normalisations before a maximum behind it (rule 3), in place, and return the maximum.
+
+    The value keeps the name of the maximum: whoever reads it, or asks for it, gets the normalised one.
+    """
+    compared = _compared(graph, node)
+    moved = []
+    source = graph[node.inputs[0]]
+    while source.name != compared:
+        moved.append(source)
+        source = graph[source.inputs[0]]
+    if not moved or not is_rectified(graph, compared):
+        return node
+    name = graph.free_name(f"{node.name}:maximum")
+    graph.add(name, node.op, (compared,), modules=node.modules)
+    # All but the last, which takes the place of the maximum.
+    before = name
+    for each in reversed(moved[1:]):
+        graph.replace(each.name, each.op, (before,))
+        before = each.name
+    graph.replace(node.name, moved[0].op, (before,), absorbed=moved[0].modules)
+    graph.remove_unread()
+    return graph[name]
 
 
 def rectify(graph: Graph, node: Node) -> bool:

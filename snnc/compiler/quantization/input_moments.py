@@ -124,15 +124,18 @@ def _origin(graph: Graph, name: str) -> Node:
 
 
 def measure_readings(synapse: Weighted, values: torch.Tensor) -> Readings:
-    """Return what a synapse reads: moments where its fan-in allows, else samples.
+    """Return what a synapse reads: moments where its fan-in allows and there are enough samples, else samples.
 
     Args:
         synapse: The operation.
         values: What its source sends, (samples, *source shape).
     """
     if isinstance(synapse, Conv2d | Linear):
-        few = synapse.weight[0].size <= FAN_IN_MAXIMUM
-        return measure_input_moments(synapse, values) if few else _measure_windows(synapse, values)
+        fan_in = synapse.weight[0].size
+        positions = windows(synapse, values[:1]).shape[2]
+        # A covariance of fewer windows than inputs is one of chance.
+        is_known = fan_in <= FAN_IN_MAXIMUM and len(values) * positions >= fan_in
+        return measure_input_moments(synapse, values) if is_known else _measure_windows(synapse, values)
     some = values[:: -(-values.numel() // VALUES_MAXIMUM)].double()
     mean = some.mean(0)
     return _samples((some - mean).flatten(1)[None].numpy(), mean.numpy(), synapse)

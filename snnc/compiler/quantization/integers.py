@@ -17,8 +17,9 @@ from snnc.compiler.conversion.calibration.calibrator import Calibrator
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.quantization.input_moments import input_readings
-from snnc.compiler.quantization.membranes import measure_membranes, to_program
-from snnc.compiler.quantization.normalized import Idle
+from snnc.compiler.quantization.layers import FEWER_STEPS
+from snnc.compiler.quantization.membranes import Measured, measure_membranes, to_program
+from snnc.compiler.quantization.normalized import Idle, with_outliers_apart
 from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
 from snnc.compiler.quantization.scale import USUAL_MARGIN
 from snnc.compiler.quantization.weights import WeightRounding
@@ -46,16 +47,19 @@ class MeasuredProgram:
     """A program whose membranes were measured on the calibration data.
 
     Attributes:
-        program: The program; its provenance is still empty.
+        measured: The program, whose provenance is still empty, and what it did.
         outcome: What quantising it left.
         records: What each pass did.
-        wraps: How often the membranes of each layer overflowed.
     """
 
-    program: Program
+    measured: Measured
     outcome: QuantizationOutcome
     records: tuple[PassRecord, ...]
-    wraps: tuple[int, ...]
+
+    @property
+    def program(self) -> Program:
+        """The program."""
+        return self.measured.program
 
 
 class _Settings(TypedDict):
@@ -100,7 +104,7 @@ class IntegerSearch:
         progress: Progress = Unheard(),
         judge: Judge | None = None,
     ) -> None:
-        self._graph = graph
+        self._graph = graph = with_outliers_apart(graph)
         self._coding = coding
         self._levels = levels
         self._ann = ann
@@ -124,13 +128,13 @@ class IntegerSearch:
         """
         margins = (math.inf,) if self._strict else MARGINS
         tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in margins]
-        found = search(tries, lambda made: self._judge.integers(made.wraps))
-        if not found.verdict.accepted:
-            worst = found.made.program.layers[int(np.argmax(found.made.wraps))]
+        found = search(tries, lambda made: self._judge.integers(made.measured.wraps))
+        if not found.judgement.accepted:
+            worst = found.made.program.layers[int(np.argmax(found.made.measured.wraps))]
             raise TargetError(
                 "the membrane potential overflows on the calibration data",
                 where=worst.where,
-                advice="choose a smaller T",
+                advice=FEWER_STEPS,
             )
         return found.made
 
@@ -159,8 +163,7 @@ class IntegerSearch:
             lead=self._lead,
         )
         self._progress.begin("measuring membrane potentials")
-        program, wraps = measure_membranes(program, self._levels, self._target)
-        return MeasuredProgram(program, made.outcome, records, wraps)
+        return MeasuredProgram(measure_membranes(program, self._levels, self._target), made.outcome, records)
 
     def _spread(self, margin: float, codings: list[InputCoding]) -> _Quantised:
         """Quantise with the input spread as evenly as leaves the weights that it meets fine enough."""

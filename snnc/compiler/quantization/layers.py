@@ -26,6 +26,9 @@ from snnc.program import Entries, Gate, InputCoding, Layer, Membrane, Scaled, Sy
 from snnc.program.bounds import drive_bounds, highest_silenced, is_safe, window
 from snnc.program.targets import Target
 
+# The advice of refusals for which fewer steps are the remedy; who can try says which T would do.
+FEWER_STEPS = "choose a smaller T"
+
 
 def memoryless_layer(
     node: Node, source_shape: tuple[int, ...], source: int, scale: FloatArray, target: Target
@@ -103,7 +106,7 @@ class LayerRounding:
             raise TargetError(
                 "all weights round to zero in the chip's integers",
                 where=node.where,
-                advice="the layer ignores its input; choose a smaller T or other thresholds",
+                advice=FEWER_STEPS,
             )
         bias = self._rounded_bias(node, normalized, theta, synapses)
         potential = min(round(normalized.start * theta), threshold.value - 1) if threshold else 0

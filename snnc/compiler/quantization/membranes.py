@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snnc.common.arrays import FloatArray
 from snnc.compiler.ir import Graph, QuantizedLayer
 from snnc.program import AnnLayer, Gate, InputCoding, Layer, Program, Provenance
 from snnc.program.targets import Target
+from snnc.runtime.energy.operations import count_operations
 from snnc.runtime.simulator import Simulator
 
 
-def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Target) -> tuple[Program, tuple[int, ...]]:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A program that ran on calibration data.
+
+    Attributes:
+        program: The program with measured ranges and balanced gates.
+        wraps: How often the membranes of each layer overflowed (0 where all is well).
+        outputs: Its outputs, in the ANN's units, (samples, *shape of the readout).
+        operations: Synaptic operations for each sample, mean.
+    """
+
+    program: Program
+    wraps: tuple[int, ...]
+    outputs: FloatArray
+    operations: float
+
+
+def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Target) -> Measured:
     """Run the simulator, note the range of every membrane and balance the gates: what is measured is what will run.
 
     A gate has to be strong enough to silence the highest potential and weak enough not to wrap the lowest one. Where
@@ -26,10 +45,11 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
         target: The chip.
 
     Returns:
-        The program with measured ranges and balanced gates, and each layer's number of wraps (0 where all is well).
+        The program, and what it did.
     """
     simulator = Simulator(program)
-    wraps = simulator.run(levels).wraps
+    result = simulator.run(levels)
+    wraps = result.wraps
     assert simulator.ranges is not None
     layers = []
     for layer, found, proven in zip(program.layers, simulator.ranges, simulator.proven, strict=True):
@@ -38,9 +58,11 @@ def measure_membranes(program: Program, levels: NDArray[np.uint8], target: Targe
         layers.append(measured if proven else _balanced(measured, found.low, found.high, target, program.lead))
     program = replace(program, layers=tuple(layers))
     if wraps is not None and any(wraps):
-        wraps = Simulator(program).run(levels).wraps
+        result = Simulator(program).run(levels)
+        wraps = result.wraps
     assert wraps is not None
-    return program, wraps
+    operations = count_operations(program, result).synaptic_total / len(levels)
+    return Measured(program, wraps, program.logits(result.readout), operations)
 
 
 def _balanced(layer: Layer, low: int, high: int, target: Target, lead: int) -> Layer:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from snnc.common.arrays import AnyIntegerArray, FloatArray, per_channel
-from snnc.compiler.ir import Conv2d, Linear, Shape, Sparse, Weighted
+from snnc.compiler.ir import Conv2d, Graph, Linear, Node, Readout, Shape, Sparse, SpikingLayer, Weighted
 from snnc.program import Entries, Synapse
 
 
@@ -112,6 +113,66 @@ def without_idle(
     taken = with_weight(synapse, weight - bounded)
     moved = replace(taken, bias=np.zeros_like(taken.bias)).apply(torch.as_tensor(idle.values)[None])
     return bounded, np.asarray(moved[0].numpy(), dtype=np.float64)
+
+
+# Inputs whose weights are so many times as large as all others' get a synapse of their own, if they are few.
+APART, FEW = 4.0, 0.1
+
+
+def with_outliers_apart(graph: Graph) -> Graph:
+    """Return the network with a synapse of their own for inputs of dense layers whose weights are by far the largest.
+
+    A normalisation that follows a ReLU divides what hardly ever fires by its small standard deviation. Beside such
+    weights all others would be coarse, as a synapse that netx loads has one scale; another synapse has its own.
+
+    Args:
+        graph: A network of spiking layers with thresholds and profiles.
+    """
+    graph = graph.copy()
+    for node in graph.of_kind(SpikingLayer, Readout):
+        op = node.op
+        assert isinstance(op, SpikingLayer | Readout)
+        unit = op.threshold if isinstance(op, SpikingLayer) and op.threshold is not None else np.ones(node.shape[0])
+        synapses, inputs = list(op.synapses), list(node.inputs)
+        for place, (synapse, name) in enumerate(zip(op.synapses, node.inputs, strict=True)):
+            source = graph[name]
+            if not isinstance(synapse, Linear) or not isinstance(source.op, SpikingLayer):
+                continue
+            assert source.op.threshold is not None
+            weight = normalized_weight(synapse, unit, source.op.threshold, source.shape)
+            idle = silent(source)
+            sizes = np.abs(weight).max(0) if idle is None else np.abs(weight).max(0) * ~idle.places.reshape(-1)
+            apart = _outliers(sizes)
+            if apart.any():
+                synapses[place] = replace(synapse, weight=np.where(apart, 0.0, synapse.weight))
+                matrix = csr_matrix(np.where(apart, synapse.weight, 0.0))
+                synapses.append(Sparse(matrix, np.zeros(node.shape), node.shape, source.shape))
+                inputs.append(name)
+        if len(synapses) > len(op.synapses):
+            graph.replace(node.name, replace(op, synapses=tuple(synapses)), tuple(inputs))
+    return graph
+
+
+def _outliers(sizes: FloatArray) -> NDArray[np.bool_]:
+    """Return which of some sizes are far larger than all others, if they are few; else none."""
+    order = np.argsort(-sizes, kind="stable")
+    few = int(FEW * len(sizes))
+    ratios = sizes[order[0]] / np.maximum(sizes[order[1 : few + 1]], 1e-30) if few else np.zeros(1)
+    found = np.zeros(len(sizes), bool)
+    if len(ratios) and ratios.max() >= APART and sizes[order[int(ratios.argmax()) + 1]] > 0:
+        # Each that is taken apart makes the others finer; the last ones hardly any more.
+        count = int((ratios < ratios.max() / 2).sum()) + 1
+        found[order[:count]] = True
+    return found
+
+
+def silent(node: Node) -> Idle | None:
+    """Return which channels of a layer never fire in the calibration data; None where all do, or none."""
+    if not isinstance(node.op, SpikingLayer) or node.op.profile is None:
+        return None
+    never = node.op.profile.drive_maximum <= 0
+    whole = np.broadcast_to(per_channel(never, len(node.shape)), node.shape)
+    return Idle(whole, np.zeros(node.shape)) if never.any() and not never.all() else None
 
 
 def with_weight(synapse: Weighted, weight: FloatArray) -> Weighted:

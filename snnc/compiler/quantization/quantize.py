@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snnc.common.arrays import FloatArray, per_channel
+from snnc.common.arrays import AnyIntegerArray, FloatArray, per_channel
 from snnc.common.digits import rounded_down
 from snnc.common.errors import TargetError
 from snnc.compiler.conversion.calibration.calibrator import Calibrator, CorrectionsMade
@@ -33,6 +33,7 @@ from snnc.compiler.quantization.normalized import (
     NormalizedLayer,
     normalized_bias,
     normalized_weight,
+    silent,
     without_idle,
 )
 from snnc.compiler.quantization.scale import PROOF_WORTH, channel_needs, choose_scale
@@ -43,6 +44,9 @@ from snnc.program.targets import Target
 
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2
+
+# The share of a synapse's weights that may round to 0 without a word.
+MOST = 0.5
 
 # Thresholds become larger for the sake of finer weights where the squared error of the levels and of the weights then
 # is so many times as large at most.
@@ -61,6 +65,7 @@ class _Outcome:
         proven: Whether no input can make its membrane leave the chip's range.
         input_deviation: See :meth:`LayerRounding.input_deviation`.
         bits_given: By how many bits its scale is smaller than with the usual margin, so that its range is proven.
+        lost: Share of the weights of a synapse that round to 0, of the synapse where it is largest.
         factors: How many times as large each channel's threshold should be, (channels,); None: as large as it is.
     """
 
@@ -68,6 +73,7 @@ class _Outcome:
     proven: bool
     input_deviation: float
     bits_given: float
+    lost: float
     factors: FloatArray | None = None
 
 
@@ -100,6 +106,7 @@ class QuantizationOutcome(Outcome):
         coarse: Layers whose thresholds are too small.
         bits_given: Layers, by where they are, whose scale is smaller than the calibration data call for so that their
             range is proven, and by how many bits.
+        lost: Layers, by where they are, with a synapse of which most weights round to 0, and what share of them.
         raised: Layers, by where they are, some of whose channels have larger thresholds than were chosen, so that all
             channels have finer weights, and how many times as large the largest is.
         corrections: What corrections brought; None where nothing was corrected.
@@ -114,6 +121,7 @@ class QuantizationOutcome(Outcome):
     state_bits: int
     coarse: tuple[CoarseThreshold, ...]
     bits_given: Mapping[str, float]
+    lost: Mapping[str, float]
     raised: Mapping[str, float]
     corrections: CorrectionsMade | None
 
@@ -131,11 +139,19 @@ class QuantizationOutcome(Outcome):
     @property
     def notes(self) -> tuple[str, ...]:
         """What users are told."""
-        notes = [
-            f"{each.where}: {each.units} weight units are too few for T = {self.timesteps} levels in a "
-            f"{self.state_bits}-bit membrane; a smaller T is as accurate"
-            for each in self.coarse
-        ]
+        notes = []
+        if self.coarse:
+            least = min(self.coarse, key=lambda each: each.units)
+            notes.append(
+                f"T = {self.timesteps} is more than the {self.state_bits}-bit membranes of {len(self.coarse)} of "
+                f"{self.layers} layers tell apart: {least.where} has {least.units} weight units for a threshold"
+            )
+        if self.lost:
+            most = max(self.lost, key=lambda where: self.lost[where])
+            notes.append(
+                f"most weights round to 0 in {len(self.lost)} of {self.layers} layers, so that only their sums are "
+                f"kept; {most} has most, {self.lost[most]:.0%}"
+            )
         if self.bits_given:
             most = max(self.bits_given, key=lambda where: self.bits_given[where])
             notes.append(
@@ -227,6 +243,7 @@ class Quantize(Pass):
         input_deviation = 0.0
         coarse = []
         given: dict[str, float] = {}
+        lost: dict[str, float] = {}
         raised: dict[str, float] = {}
         for node in graph.of_kind(SpikingLayer, Readout, SpikeMax2d, Relay):
             if isinstance(node.op, SpikeMax2d | Relay):
@@ -257,13 +274,15 @@ class Quantize(Pass):
                 shapes = [graph[source].shape for source in node.inputs]
                 self._calibrator.send(data, dequantized(corrected.op, layer, sources, shapes))
             proven += made.proven
+            if made.lost > MOST:
+                lost[node.where] = made.lost
             input_deviation = max(input_deviation, made.input_deviation)
             if made.bits_given > math.log2(PROOF_WORTH):
                 given[node.where] = made.bits_given
             if layer.threshold and layer.threshold.value < UNITS_PER_LEVEL * self._timesteps:
                 coarse.append(CoarseThreshold(node.where, layer.threshold.value))
             indices[node.name] = len(indices) - 1
-            self._idle[node.name] = _silent(node)
+            self._idle[node.name] = silent(node)
             if isinstance(corrected.op, SpikingLayer):
                 assert corrected.op.threshold is not None
                 thresholds[node.name] = corrected.op.threshold
@@ -279,6 +298,7 @@ class Quantize(Pass):
             state_bits=self._target.state_bits,
             coarse=tuple(coarse),
             bits_given=given,
+            lost=lost,
             raised=raised,
             corrections=self._calibrator.made if self._calibrator else None,
         )
@@ -364,6 +384,9 @@ class Quantize(Pass):
             scale = replace(scale, units=rounded_down(scale.units * 0.98))
             layer, is_proven = self._rounder.layer(node, normalized, unit, scale, indexed)
         theta = layer.threshold.value if layer.threshold else scale.units
+        lost = max(
+            _lost(weight, synapse.weight) for weight, synapse in zip(normalized.weights, layer.synapses, strict=True)
+        )
         factors = None
         if spiking and not is_raised and np.ptp(unit):
             drives = (op.profile.drive_minimum / unit, op.profile.drive_maximum / unit)
@@ -374,6 +397,7 @@ class Quantize(Pass):
             is_proven,
             deviation,
             math.log2(scale.usual / scale.units),
+            lost,
             factors,
         )
 
@@ -395,6 +419,9 @@ class Quantize(Pass):
         """
         unit = self._rounder.deviation(node, normalized, theta, layer.synapses) * theta
         needs = channel_needs(normalized, self._target, self._timesteps, self._lead, *drives)
+        if not needs.all():
+            # A channel without weights needs nothing; its threshold can be any.
+            needs = needs.clip(needs[needs > 0].min(initial=1.0))
         candidates = np.unique(needs)[None]
         factors = np.maximum(1, needs[:, None] / candidates)
         # Squared error of levels, and of rounded weights, in thresholds that were chosen.
@@ -411,13 +438,10 @@ class Quantize(Pass):
         )
 
 
-def _silent(node: Node) -> Idle | None:
-    """Return which neurons of a layer never fire in the calibration data: whole channels."""
-    if not isinstance(node.op, SpikingLayer) or node.op.profile is None:
-        return None
-    silent = node.op.profile.drive_maximum <= 0
-    whole = np.broadcast_to(per_channel(silent, len(node.shape)), node.shape)
-    return Idle(whole, np.zeros(node.shape)) if silent.any() and not silent.all() else None
+def _lost(weight: FloatArray, rounded: AnyIntegerArray) -> float:
+    """Return the share of weights that are not 0 and round to it."""
+    weighs = weight != 0
+    return float((rounded[weighs] == 0).mean()) if weighs.any() else 0.0
 
 
 def _raised(op: Operation, factors: FloatArray) -> SpikingLayer:

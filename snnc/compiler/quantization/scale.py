@@ -21,6 +21,8 @@ SLACK = 1024
 PROOF_WORTH = math.sqrt(2)
 # How many times the calibration data's range a membrane holds where its range is not proven.
 USUAL_MARGIN = 2.0
+# Weight units: no scale is smaller.
+LEAST_ROOM = 1e-6
 
 
 def largest_threshold(target: Target) -> int:
@@ -123,7 +125,8 @@ def channel_needs(
         _room(layer, target, timesteps, lead, min(0.0, low) - 1, max(0.0, high) + 1)[0]
         for low, high in zip(lows.tolist(), highs.tolist(), strict=True)
     ]
-    needed: FloatArray = np.maximum(needs, 1 / np.array(rooms))
+    # Where nothing fits, the layer is refused elsewhere.
+    needed: FloatArray = np.maximum(needs, 1 / np.array(rooms).clip(LEAST_ROOM))
     return np.maximum(needed, 1 / largest_threshold(target))
 
 

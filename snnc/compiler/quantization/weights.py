@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray, per_channel
 from snnc.compiler.ir import Sparse, Weighted
-from snnc.compiler.quantization.input_moments import InputMoments, InputSamples, Place, Readings
+from snnc.compiler.quantization.input_moments import (
+    FAN_IN_MAXIMUM,
+    NOISE,
+    InputMoments,
+    InputSamples,
+    Place,
+    Readings,
+)
 from snnc.compiler.quantization.normalized import with_weight
 from snnc.program.targets import Target
 
@@ -21,6 +28,8 @@ RIDGE = 1e-4
 SWEEPS_MAXIMUM = 100
 # The same for rounding along samples, where each weight makes up for the errors of those before it only.
 SAMPLE_RIDGE = 0.1
+# The same for covariances of fewer samples than inputs.
+FEW_RIDGE = 1.0
 BLOCK = 64
 # Errors of sparse rows in all samples that are held at once.
 SPARSE_VALUES = 1 << 24
@@ -240,16 +249,26 @@ class WeightRounding:
         return np.concatenate(rounded).reshape(weight.shape)
 
     def _for_samples(self, weight: FloatArray, samples: InputSamples) -> FloatArray:
-        """Round along the samples; what is no better for it on the others is rounded to the nearest."""
-        nearest = round_to_nearest(weight, self._target)
+        """Round each row in the way that is the best on samples that had no part in it; the nearest is one of them."""
+        candidates = [round_to_nearest(weight, self._target)]
         if samples.sparse is not None:
-            along = round_sparse(weight, samples.sparse, samples.fitting[0], self._target)
-            better = _variance(along - weight, samples) <= _variance(nearest - weight, samples)
-            return np.where(np.repeat(better, np.diff(samples.sparse.matrix.indptr)), along, nearest)
-        rows = zip(_by_group(weight, len(samples.fitting)), samples.fitting, strict=True)
-        along = np.concatenate([round_along(each, its, self._target) for each, its in rows]).reshape(weight.shape)
-        better = _variance(along - weight, samples) <= _variance(nearest - weight, samples)
-        return np.where(per_channel(better, weight.ndim), along, nearest)
+            candidates.append(round_sparse(weight, samples.sparse, samples.fitting[0], self._target))
+        else:
+            rows = _by_group(weight, len(samples.fitting))
+            fitting = samples.fitting
+            candidates.append(
+                _joined([round_along(*each, self._target) for each in zip(rows, fitting, strict=True)], weight)
+            )
+            if fitting.shape[-1] <= FAN_IN_MAXIMUM:
+                products = fitting.transpose(0, 2, 1) @ fitting / fitting.shape[1]
+                products += NOISE * products.diagonal(axis1=1, axis2=2)[:, None] * np.eye(products.shape[-1])
+                found = [round_for_inputs(*each, self._target, FEW_RIDGE) for each in zip(rows, products, strict=True)]
+                candidates.append(_joined(found, weight))
+        best = np.argmin([_variance(each - weight, samples) for each in candidates], axis=0)
+        if samples.sparse is not None:
+            best = np.repeat(best, np.diff(samples.sparse.matrix.indptr))
+        chosen: FloatArray = np.choose(per_channel(best, weight.ndim) if samples.sparse is None else best, candidates)
+        return chosen
 
     def mean_change(self, place: Place, op: Weighted, change: FloatArray, unit: float) -> FloatArray:
         """Return what a change of the weights adds to the drive of each neuron in a step, on average.
@@ -312,6 +331,11 @@ def _variance(change: FloatArray, samples: InputSamples) -> FloatArray:
         drive = np.concatenate([each @ its.T for each, its in rows])
     variance: FloatArray = (drive**2).mean(1)
     return variance
+
+
+def _joined(rows: list[FloatArray], weight: FloatArray) -> FloatArray:
+    """Return rows of all groups in the shape of the weights."""
+    return np.concatenate(rows).reshape(weight.shape)
 
 
 def _by_group(weight: FloatArray, groups: int) -> FloatArray:
