@@ -11,10 +11,12 @@ from snnc.analysis.conversion import Report, SigmaDeltaReport, measure_report
 from snnc.analysis.diagnosis import Diagnosis, diagnose_program
 from snnc.analysis.options import DiagnoseOptions, ReportOptions, ValidateOptions
 from snnc.analysis.validation import Validation, validate_program
+from snnc.common.atomic_write import check_not_replaced
 from snnc.common.devices import chosen_device
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.inputs.data import Data, as_module, as_program, evaluation_data, model_and_program, report_data, spiking
+from snnc.models.data.load import files_read
 from snnc.program import CompiledNetwork
 from snnc.reporting.page.page import write_report
 from snnc.reporting.page.reproduce import Sources
@@ -127,7 +129,7 @@ def report(call: _ReportCall) -> Report | SigmaDeltaReport:
         model: As for :func:`validate`.
         program: As for :func:`validate`.
         data: As for :func:`run`; without labels, agreement with the ANN is told in place of accuracies.
-        path: The page; a file that exists is replaced.
+        path: The page; a file that exists is replaced, unless model, program or data are read from it.
         options: All options at once; those that are given singly count more.
         progress: Told what happens, how much of it is done, and how much there is.
 
@@ -138,6 +140,7 @@ def report(call: _ReportCall) -> Report | SigmaDeltaReport:
         SnncError: Anything that the user can mend.
     """
     model, program = model_and_program(call.model, call.program)
+    check_not_replaced(Path(call.path), files_read(model, program, data=[call.data], code=call.arch))
     told = progress_of(call.progress)
     # Objects have no name that a command line could take.
     model_name, net_name, data_name = (

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+from snnc.common.atomic_write import check_not_replaced
 from snnc.common.devices import chosen_device
 from snnc.common.errors import OptionError
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.inputs.data import Data, evaluation_data, input_levels, spiking
+from snnc.models.data.load import files_read
 from snnc.program import CompiledNetwork
 from snnc.runtime.backends import run_levels
 from snnc.runtime.hardware.lab import write_bundle
@@ -67,10 +69,11 @@ def bundle(call: _BundleCall) -> Bundle:
     Raises:
         OptionError: The program is of sigma-delta neurons, or the archive would have another suffix.
         BackendError: A membrane potential overflows on the samples, or a delay is longer than a synapse can hold.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or is one of those that are read.
         SnncError: Anything else that the user can mend.
     """
     told = progress_of(call.progress)
+    check_not_replaced(Path(call.path), files_read(call.program, data=[call.data]))
     told.begin("reading the data")
     network = spiking(call.program, "snnc bundle", "lava-dl runs its .net file with nothing else (docs/sdnn.md)")
     if not Path(call.path).name.endswith(_SUFFIXES):

@@ -12,6 +12,7 @@ from torch import nn
 from snnc.analysis.calibration_data import coverage_notes
 from snnc.analysis.options import DropOptions, ValidateOptions
 from snnc.analysis.validation import validate_program
+from snnc.common.atomic_write import check_not_replaced
 from snnc.common.errors import VerdictWarning
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
@@ -25,6 +26,7 @@ from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
 from snnc.inputs.data import Data, as_module, as_program, calibration_split, raw_values, spiking
 from snnc.inputs.tasks import matched_to
 from snnc.models.data import Dataset
+from snnc.models.data.load import files_read
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.nir import Form, nir_form
 from snnc.program.nir import export_nir as write_nir
@@ -158,6 +160,7 @@ def export_nir(program: CompiledNetwork | str | Path, path: str | Path, *, neuro
     Raises:
         SnncError: NIR cannot express the program, the package ``nir`` is not installed, or the file cannot be written.
     """
+    check_not_replaced(Path(path), files_read(program))
     form = nir_form(neuron)
     write_nir(exportable(program), path, form)
     return form

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from snnc.cli.options import Config, Data, Json, Net, NoConfig, Verbose
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.runtime.options import BundleOptions
 
 EXAMPLES = """\b
@@ -39,7 +40,7 @@ def bundle_command(
     energy where there is a board, and writes a result that snnc report --lab reads.
     """
     screen = Screen(json=as_json, config=config)
-    check_writable(output, instead_of=net)
+    check_writable(output, Inputs(net, config, data=(data,)))
     from snnc.api.bundle import bundle
     from snnc.reporting.wording import clipping_notes
 

@@ -13,9 +13,10 @@ import typer
 from snnc.analysis.options import REPORT_SAMPLES, DropOptions
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Calibration, Config, Json, Model, NoConfig, Verbose, calibration_of
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OptionError
 from snnc.common.options import Option, options_of
 from snnc.compiler.options import CompileOptions, misplaced
@@ -109,11 +110,12 @@ def compile_command(
     allowed.check()
     calibration = calibration_of(calibration)
     destination = output or model.with_suffix(".net")
-    check_writable(destination, instead_of=model)
+    inputs = Inputs(model, config, data=(calibration, report_data), code=options.arch)
+    check_writable(destination, inputs)
     if report is not None:
-        check_writable(report, instead_of=model)
         if report.resolve() == destination.resolve():
             raise OptionError("is the same file as the .net file", where="--report", found=str(report))
+        check_writable(report, [*inputs, destination] if report.exists() else ())
     for option, given in (("--report-data", report_data), ("--report-samples", report_samples)):
         if report is None and given is not None:
             raise OptionError("is for a page", where=option, advice="say where to write it with --report OUT.html")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.options import Json, Verbose
-from snnc.cli.outputs import check_writable, save_model
+from snnc.cli.outputs import save_model
 from snnc.cli.run import warn_of_wraps
 from snnc.cli.screen import Screen, Steps
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OptionError, OutputError
 from snnc.common.progress import PartOf
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from snnc.cli.options import Json, Verbose
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OptionError
 
 EXAMPLES = """\b
@@ -54,7 +55,7 @@ def export_command(
         raise OptionError("unknown format", where="--to", expected=" or ".join(FORMATS), found=repr(to))
     if to == "net" and neuron != "if":
         raise OptionError("is for --to nir", where="--neuron", found=neuron)
-    check_writable(output, instead_of=net)
+    check_writable(output, Inputs(net))
     from snnc.api.compile import export_nir, exportable, load
     from snnc.program.nir.layout import export_notes
     from snnc.reporting.wording import duration

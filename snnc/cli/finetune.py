@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.options import Config, Json, NoConfig, Verbose
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.cli.training import RunFiles, TrainingData, TrainingOutput, carry_out, show_result
@@ -58,7 +59,8 @@ def finetune_command(
     processes = launched()
     files = RunFiles.of(output or model.with_name(f"{model.stem}-t{options.timesteps}.pt"))
     if processes.is_first:
-        files.check(model, resume=session.resume)
+        read = Inputs(model, teaching.teacher, config, data=(data,), code=reading.arch)
+        files.check(read, resume=session.resume)
     screen = Screen(json=as_json and processes.is_first, quiet=not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.common.devices import chosen_device

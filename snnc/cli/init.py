@@ -9,9 +9,10 @@ import typer
 
 from snnc.cli.configuration import FILE_NAME
 from snnc.cli.options import Json, Verbose
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OutputError
 from snnc.compiler.options import ModelFileOptions
 
@@ -44,7 +45,7 @@ def init_command(
     """
     screen = Screen(json=as_json)
     path = output or model.parent / FILE_NAME
-    check_writable(path, instead_of=model)
+    check_writable(path, Inputs(model, code=options.arch))
     if path.exists() and not force:
         raise OutputError("is there already", where=str(path), advice="add --force to replace it")
     from dataclasses import asdict

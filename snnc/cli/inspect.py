@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from snnc.cli.options import Json, Net, Verbose
+from snnc.cli.outputs import Inputs
 from snnc.cli.run_netx import refuse
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.plotting import check_picture
 from snnc.program.targets import target_names
 
@@ -63,6 +65,7 @@ def inspect_command(
     screen = Screen(json=as_json)
     if plot is not None:
         check_picture(plot)
+        check_writable(plot, Inputs(net))
     from snnc.program.netx import is_netx
 
     if is_netx(net):

@@ -3,59 +3,57 @@
 from __future__ import annotations
 
 import io
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnc.common.errors import OptionError, OutputError
+from snnc.common.atomic_write import check_writable
+from snnc.common.errors import OptionError
 from snnc.compiler.parallel import Processes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["SUFFIX", "check_output", "check_writable", "save_model", "unfinished_path", "write_output"]
+__all__ = ["SUFFIX", "Inputs", "check_output", "save_model", "unfinished_path", "write_output"]
 
 SUFFIX = ".unfinished"
 
 
-def unfinished_path(beside: Path, processes: Processes) -> Path:
+class Inputs:
+    """The files that a command reads, none of which it may replace; looked up only where something is there already.
+
+    Args:
+        files: Models, networks and configurations; None: not given.
+        data: Specs of data; None: not given.
+        code: ``module:factory``, or the name of a network of ours; None: not given.
+    """
+
+    def __init__(self, *files: Path | None, data: Sequence[str | None] = (), code: str | None = None) -> None:
+        self._files, self._data, self._code = files, data, code
+
+    def __iter__(self) -> Iterator[Path]:
+        """Yield them."""
+        from snnc.models.data.load import files_read
+
+        return files_read(*self._files, data=self._data, code=self._code)
+
+
+def unfinished_path(beside: Path, processes: Processes, inputs: Iterable[Path]) -> Path:
     """Return the file of a run; each of several processes keeps its own share in one of its own.
 
     Args:
         beside: The file of the network.
         processes: They.
+        inputs: What the run reads.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: It cannot be written, or is one of the inputs.
     """
     share = "" if processes.count == 1 else f"-{processes.rank + 1}-of-{processes.count}"
     path = beside.with_name(f"{beside.name}{SUFFIX}{share}")
-    check_writable(path)
+    check_writable(path, inputs)
     return path
-
-
-def check_writable(path: Path, *, instead_of: Path | None = None) -> None:
-    """Make sure that a file can be written; leave no trace.
-
-    Args:
-        path: The file.
-        instead_of: A file that must not be overwritten.
-
-    Raises:
-        OutputError: It is a folder, its folder is missing or cannot be written to, or it is ``instead_of``.
-    """
-    if path.is_dir():
-        raise OutputError("cannot be written", where=str(path), found="a folder")
-    if instead_of is not None and path.exists() and instead_of.exists() and path.samefile(instead_of):
-        raise OutputError("would overwrite the model", where=str(path), advice="give another file with -o")
-    try:
-        # In the folder of the result, since that is where it is written before it gets its name.
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise OutputError("cannot be written", where=str(path), found=(error.strerror or str(error)).lower()) from error
 
 
 def save_model(network: nn.Module, path: Path) -> None:
@@ -73,18 +71,22 @@ def save_model(network: nn.Module, path: Path) -> None:
     write_whole(path, content.getvalue())
 
 
-def check_output(path: Path | None, net: Path) -> None:
+def check_output(path: Path | None, inputs: Iterable[Path]) -> None:
     """Make sure, before the run, that its output can be written.
+
+    Args:
+        path: The file; None: there is none.
+        inputs: What the run reads.
 
     Raises:
         OptionError: It is no .npz file.
-        OutputError: It cannot be written, or is the network.
+        OutputError: It cannot be written, or is one of the inputs.
     """
     if path is None:
         return
     if path.suffix != ".npz":
         raise OptionError("is no .npz file", where="--output", found=str(path))
-    check_writable(path, instead_of=net)
+    check_writable(path, inputs)
 
 
 def write_output(path: Path, arrays: Mapping[str, NDArray[Any] | None]) -> None:

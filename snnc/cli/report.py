@@ -11,9 +11,10 @@ import typer
 from snnc.analysis.options import ReportOptions
 from snnc.cli.configured import ConfiguredCommand, long_names
 from snnc.cli.options import DATA_FORMS, Config, Json, NoConfig, Verbose, model_and_net
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OptionError
 from snnc.common.options import Option
 
@@ -87,8 +88,7 @@ def report_command(
         )
     model, net = model_and_net(model, net, None, "snnc report MODEL NET --data DATA")
     destination = output or net.with_suffix(".html")
-    for source in (model, net):
-        check_writable(destination, instead_of=source)
+    check_writable(destination, Inputs(model, net, config, data=(data,), code=options.arch))
     from snnc.api.analyse import report
     from snnc.reporting.report import outcome_line, passes_table, report_json
     from snnc.reporting.validation import verdict_line

@@ -11,7 +11,7 @@ import typer
 
 from snnc.cli.configured import ConfiguredCommand
 from snnc.cli.options import Config, Data, Json, Net, NoConfig, Verbose
-from snnc.cli.outputs import check_output, unfinished_path, write_output
+from snnc.cli.outputs import Inputs, check_output, unfinished_path, write_output
 from snnc.cli.parameters import with_options
 from snnc.cli.run_netx import not_for, refuse, run_netx_file
 from snnc.cli.screen import Screen
@@ -98,9 +98,10 @@ def run_command(
     if is_netx(net):
         given = {"--resume": resume or None, "torchrun": processes.count if processes.count > 1 else None}
         refuse(given, f"{net}, {_FOREIGN}")
-        return run_netx_file(screen, net, data, netx, output)
-    check_output(output, net)
-    unfinished = unfinished_path(net, processes) if resume else None
+        return run_netx_file(screen, net, data, netx, output, config)
+    inputs = Inputs(net, config, data=(data,))
+    unfinished = unfinished_path(net, processes, inputs) if resume else None
+    check_output(output, [*inputs, unfinished] if unfinished else inputs)
     # Imported late, since torch takes seconds.
     from snnc.api.compile import load
     from snnc.api.run import run_on

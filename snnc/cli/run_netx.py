@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snnc.cli.outputs import check_output, write_output
+from snnc.cli.outputs import Inputs, check_output, write_output
 from snnc.cli.screen import Screen
 from snnc.common.errors import OptionError
 
@@ -43,9 +43,11 @@ def not_for(option: str, found: str, what: str) -> OptionError:
     return OptionError(f"is not for {what}", where=option, found=found, advice="leave it out")
 
 
-def run_netx_file(screen: Screen, net: Path, data: str, options: NetxRunOptions, output: Path | None) -> int:
+def run_netx_file(
+    screen: Screen, net: Path, data: str, options: NetxRunOptions, output: Path | None, config: Path | None
+) -> int:
     """Run the file and show what it gave; 1 where a neuron's state left its 24 bits, else 0."""
-    check_output(output, net)
+    check_output(output, Inputs(net, config, data=(data,)))
     from snnc.api.netx import netx_schedule, run_on
     from snnc.inputs.netx import netx_input
     from snnc.program.netx import load_netx

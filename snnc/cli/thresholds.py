@@ -20,9 +20,10 @@ from snnc.cli.options import (
     calibration_of,
     model_and_net,
 )
-from snnc.cli.outputs import check_writable
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import OptionError
 from snnc.common.file_kinds import is_compiled
 from snnc.common.options import Option, options_of, taken
@@ -93,7 +94,7 @@ def thresholds_command(
     if plot is not None:
         from snnc.common.plotting import check_picture
 
-        check_writable(plot, instead_of=source)
+        check_writable(plot, Inputs(model, net, config, data=(calibration,), code=options.arch))
         check_picture(plot)
     from snnc.api.inspect import model_thresholds, program_thresholds
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli.options import Config, Json, NoConfig, Verbose
+from snnc.cli.outputs import Inputs
 from snnc.cli.parameters import with_options
 from snnc.cli.screen import Screen
 from snnc.cli.training import RunFiles, TrainingData, TrainingOutput, carry_out, show_result
@@ -52,7 +53,7 @@ def train_command(
     """
     session.check_threads()
     files = RunFiles.of(output or Path(f"{arch.partition(':')[0]}.pt"))
-    files.check(start.weights, resume=session.resume)
+    files.check(Inputs(start.weights, config, data=(data,), code=arch), resume=session.resume)
     screen = Screen(json=as_json, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api.train import prepare

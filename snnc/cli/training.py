@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snnc.cli.options import DATA_FORMS
-from snnc.cli.outputs import check_writable, save_model
+from snnc.cli.outputs import save_model
 from snnc.cli.screen import Screen, Steps
+from snnc.common.atomic_write import check_writable
 from snnc.common.errors import DataError, OutputError
 from snnc.models.training.options import IMAGES, SESSION, SessionOptions
 
@@ -66,22 +67,22 @@ class RunFiles:
         """Return the three files of a network's."""
         return cls(model, model.with_suffix(".checkpoint"), model.with_suffix(".json"))
 
-    def check(self, weights: Path | None, *, resume: bool) -> None:
+    def check(self, inputs: Iterable[Path], *, resume: bool) -> None:
         """Make sure that all can be written and that no unfinished run is lost.
 
         Args:
-            weights: A file that must not be overwritten.
+            inputs: What the run reads, but for its own checkpoint.
             resume: Whether the run goes on from the checkpoint.
 
         Raises:
-            OutputError: A file cannot be written, is ``weights``, or holds a run that is not to be resumed.
+            OutputError: A file cannot be written, is one of the inputs, or holds a run that is not to be resumed.
         """
         if self.model in (self.checkpoint, self.log):
             raise OutputError(
                 "is the name of the checkpoint or the log", where=str(self.model), expected="a name that ends in .pt"
             )
         for path in (self.model, self.checkpoint, self.log):
-            check_writable(path, instead_of=weights)
+            check_writable(path, inputs)
         if self.checkpoint.exists() and not resume:
             raise OutputError(
                 "exists, perhaps of a run that is not finished",

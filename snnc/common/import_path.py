@@ -5,19 +5,39 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 from snnc.common.errors import DataError, SnncError
 
-__all__ = ["follow", "import_optional", "is_reference", "working_directory_first"]
+__all__ = ["follow", "import_optional", "is_reference", "module_files", "working_directory_first"]
 
 
 def is_reference(text: str) -> bool:
     """Return whether a text is two Python names, perhaps dotted, with a colon between them."""
     module, colon, attribute = text.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
+
+
+def module_files(reference: str) -> Iterator[Path]:
+    """Yield the files of the module that a text names, and of the packages that it lies in; nothing is imported.
+
+    Args:
+        reference: ``module:attribute``, with the module searched in the working directory first.
+    """
+    folders: Sequence[str] | None = ["", *sys.path]
+    for part in reference.partition(":")[0].split("."):
+        found = PathFinder.find_spec(part, folders)
+        if found is None:
+            return
+        if found.has_location and found.origin is not None:
+            yield Path(found.origin)
+        folders = found.submodule_search_locations
+        if folders is None:
+            return
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(
 
 def test_the_model_is_never_overwritten(made: Folder, here: Path, refused: Call) -> None:
     (here / "model.net").write_bytes(made.model.read_bytes())
-    assert "would overwrite the model" in refused("compile", "model.net", "--calib", "digits")
+    assert "would overwrite what it is made of" in refused("compile", "model.net", "--calib", "digits")
     assert (here / "model.net").read_bytes() == made.model.read_bytes()
 
 

@@ -19,6 +19,7 @@ from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, MaxPool2d, Readout, Relay, SpikeMax2d, SpikingLayer, execute
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering import merge_linear as linear_forms
+from snnc.compiler.lowering import simplify
 from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling
 from snnc.compiler.lowering.spiking_layers import AlignPaths, depths_of
@@ -300,3 +301,51 @@ def test_relays_change_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = plain.coding.levels(data)
     first, second = Simulator(plain).run(levels), Simulator(relayed).run(levels)
     assert np.array_equal(first.readout, second.readout) and first.readout.any()
+
+
+class Dense(nn.Module):
+    """Layers that each read all before them, normalised anew, as those of a DenseNet."""
+
+    def __init__(self, layers: int, *, norm: bool = True) -> None:
+        super().__init__()
+        widths = [4 + 3 * index for index in range(layers + 1)]
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) if norm else nn.Identity() for width in widths)
+        self.convs = nn.ModuleList(nn.Conv2d(width, 3, 3, padding=1) for width in widths[:-1])
+        self.end = nn.Linear(widths[-1], 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = [self.stem(x)]
+        for norm, conv in zip(self.norms, self.convs, strict=False):
+            found.append(conv(torch.relu(norm(torch.cat(found, 1)))))
+        last = torch.relu(self.norms[-1](torch.cat(found, 1)))
+        return self.end(F.adaptive_avg_pool2d(last, 1).flatten(1))
+
+
+def weights_of(graph: Graph) -> int:
+    return sum(each.weight.size for node in graph.of_kind(SpikingLayer, Readout) for each in node.op.synapses)
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_activations_of_a_concatenation_move_in_front_of_it_where_its_synapses_are_nearly_all_zeros(
+    norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = randomize(Dense(3, norm=norm), 3).eval()
+    whole = lowered(module)
+    monkeypatch.setattr(simplify, "ZEROS_MAXIMUM", 0)
+    parts = lowered(module)  # which checks what it computes
+    assert weights_of(parts) < 0.6 * weights_of(whole)
+    # As many neurons, in more populations: one for each part of each concatenation.
+    neurons = [sum(np.prod(node.shape) for node in each.of_kind(SpikingLayer)) for each in (whole, parts)]
+    assert neurons[0] == neurons[1]
+    assert (len(whole.of_kind(SpikingLayer)), len(parts.of_kind(SpikingLayer))) == (4, 1 + 2 + 3 + 4)
+
+
+def test_a_concatenation_that_something_else_reads_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def middle(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        joined = torch.cat([x, net.conv(x)], 1)
+        return torch.relu(joined) + F.avg_pool2d(joined, 1)
+
+    monkeypatch.setattr(simplify, "ZEROS_MAXIMUM", 0)
+    graph = lowered(network(middle, conv=nn.Conv2d(4, 4, 1)))
+    assert len(graph.of_kind(SpikingLayer)) == 2

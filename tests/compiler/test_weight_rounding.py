@@ -13,7 +13,7 @@ from scipy.sparse import random as random_matrix
 from torch import nn
 
 from snnc.common.arrays import FloatArray
-from snnc.compiler.ir import Conv2d, Linear, Sparse, SpikingLayer, Weighted
+from snnc.compiler.ir import Conv2d, Graph, Input, Linear, Output, Readout, Sparse, SpikingLayer, Weighted
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.input_moments import (
@@ -280,3 +280,28 @@ def test_sparse_rows_are_rounded_as_dense_ones_of_what_they_read() -> None:
         if entries.stop > entries.start:
             dense = round_along(20 * matrix.data[None, entries], values[:, matrix.indices[entries]], CHIP)
             assert np.array_equal(rounded[entries], dense[0])
+
+
+def test_synapses_that_read_the_same_windows_share_their_moments() -> None:
+    """Hundreds of covariances of ten megabytes each took a DenseNet's memory."""
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 256, (8, 2, 4, 4), dtype=np.uint8)
+    graph = Graph()
+    graph.add("input", Input((2, 4, 4)))
+    synapses = {
+        "first": Conv2d(rng.standard_normal((2, 2, 3, 3)), np.zeros(2), padding=(1, 1)),
+        "same": Conv2d(rng.standard_normal((2, 2, 3, 3)), np.zeros(2), padding=(1, 1)),
+        "grouped": Conv2d(rng.standard_normal((2, 1, 3, 3)), np.zeros(2), padding=(1, 1), groups=2),
+        "smaller": Conv2d(rng.standard_normal((2, 2, 1, 1)), np.zeros(2)),
+    }
+    for name, synapse in synapses.items():
+        graph.add(name, SpikingLayer((synapse,), threshold=np.ones(2)), ("input",))
+    end = Conv2d(rng.standard_normal((2, 2, 1, 1)), np.zeros(2))
+    graph.add("readout", Readout((end,) * len(synapses)), tuple(synapses))
+    graph.add("output", Output(), ("readout",))
+    found = input_readings(graph, levels)
+    assert found["same", 0] is found["first", 0]
+    for name, synapse in synapses.items():
+        alone = measure_readings(synapse, torch.as_tensor(levels, dtype=torch.float32))
+        assert isinstance(alone, InputMoments) and np.array_equal(found[name, 0].covariance, alone.covariance)
+    assert len({id(found["readout", place]) for place in range(len(synapses))}) == len(synapses)

@@ -275,7 +275,10 @@ def test_a_network_that_overflows_says_so(here: Reported, compiled: Compiled) ->
         (["report", "model.pt"], "NET: is missing"),
         (["report", "model.pt", "model.net"], "--data: is missing"),
         (["report", "model.pt", "model.net", "--lab", "x"], "MODEL: goes with a page, not with --lab"),
-        (["report", "model.pt", "model.net", "--data", "data.npz", "-o", "model.net"], "would overwrite the model"),
+        (
+            ["report", "model.pt", "model.net", "--data", "data.npz", "-o", "model.net"],
+            "would overwrite what it is made of",
+        ),
         (["report", "model.pt", "model.net", "--data", "data.npz", "--samples", "0"], "is too small"),
         (["report", "other.pt", "model.net", "--data", "data.npz"], "is not the network that the .net file was"),
         (["report", "model.pt", "model.net", "--data", "data.npz", "-o", "no/page.html"], "cannot be written"),

@@ -257,13 +257,18 @@ class PairedRuns(ABC):
         return {}
 
 
+# Layers that a note names.
+_NAMED = 12
+
+
 def _notes(program: CompiledNetwork, graph: Graph, compared: Sequence[NeuronLayer]) -> tuple[str, ...]:
     notes = []
     if graph_hash(graph) != program.provenance.model:
         notes.append("the model is not the one that the .net file was compiled from")
     left_out = [layer.name for layer in program.spiking_layers if layer.modules and layer not in compared]
     if left_out:
-        notes.append(f"not compared, because no value of the model corresponds to them: {', '.join(left_out)}")
+        named = ", ".join(left_out[:_NAMED]) + (f" and {len(left_out) - _NAMED:,} more" * (len(left_out) > _NAMED))
+        notes.append(f"not compared, because no value of the model corresponds to them: {named}")
     return tuple(notes)
 
 

@@ -11,6 +11,7 @@ from snnc.common.errors import UnsupportedError
 from snnc.compiler.ir import (
     Add,
     AvgPool2d,
+    BatchNorm,
     Concat,
     Conv2d,
     ConvTranspose2d,
@@ -20,6 +21,7 @@ from snnc.compiler.ir import (
     Linear,
     Node,
     Output,
+    ReLU,
     Shape,
     Softmax,
     Sparse,
@@ -164,6 +166,11 @@ class LowerConcatenation(Pass):
 
     The maps that do so fold into the linear operations around them, so that nothing of a concatenation is left but a
     synapse from each input.
+
+    Where a ReLU follows, perhaps behind a batch normalisation, each synapse leads to the channels of one input and has
+    zeros for all others. DenseNets have hundreds of these, which hold twenty times as many zeros as weights. Where they
+    are more than :data:`ZEROS_MAXIMUM`, normalisation and ReLU move in front of the concatenation, and become a
+    population for each input.
     """
 
     title = "writing concatenations as sums"
@@ -173,6 +180,9 @@ class LowerConcatenation(Pass):
     def run(self, graph: Graph) -> PassResult:
         """Replace the nodes."""
         graph = graph.copy()
+        if sum(_zeros(graph, node) for node in graph.of_kind(Concat) if _activation(graph, node)) > ZEROS_MAXIMUM:
+            for node in graph.of_kind(Concat):
+                _activate_inputs(graph, node)
         nodes = graph.of_kind(Concat)
         for node in nodes:
             first = 0
@@ -185,6 +195,55 @@ class LowerConcatenation(Pass):
                 first += shape[0]
             graph.replace(node.name, Add(), tuple(placed))
         return PassResult(graph, bool(nodes), Counts({"concatenations": len(nodes)}))
+
+
+# Of synapses: 128 MiB in double precision, of which compiling holds several copies.
+ZEROS_MAXIMUM = 1 << 24
+
+
+def _activation(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """Return what activates a concatenation: a ReLU, perhaps behind a batch normalisation; nothing else reads it."""
+    found: list[Node] = []
+    while len(readers := graph.consumers((found[-1] if found else node).name)) == 1:
+        (reader,) = readers
+        found.append(reader)
+        # One threshold, or none, is the same for each part.
+        if type(reader.op) is ReLU:
+            return tuple(found)
+        if not isinstance(reader.op, BatchNorm):
+            break
+    return ()
+
+
+def _zeros(graph: Graph, node: Node) -> int:
+    """Return how many zeros the synapses of a concatenation that is activated hold."""
+    channels, total = node.shape[0], 0
+    for source in node.inputs:
+        op, own = graph[source].op, graph[source].shape[0]
+        reads = op.weight.size // own if isinstance(op, Conv2d | Linear) else 1
+        total += (channels - own) * reads
+    return total
+
+
+def _activate_inputs(graph: Graph, node: Node) -> None:
+    """Move what activates a concatenation in front of it, in place: ``f(concat(a, b)) = concat(f(a), f(b))``."""
+    steps, first = _activation(graph, node), 0
+    if not steps:
+        return
+    parts = []
+    for source in node.inputs:
+        chosen = slice(first, first + graph[source].shape[0])
+        name = source
+        for step in steps:
+            op = step.op
+            if isinstance(op, BatchNorm):
+                op = BatchNorm(op.mean[chosen], op.variance[chosen], op.weight[chosen], op.bias[chosen], op.epsilon)
+            before, name = name, graph.free_name(f"{step.name}:{source}")
+            graph.add(name, op, (before,), modules=step.modules)
+        parts.append(name)
+        first = chosen.stop
+    graph.replace(steps[-1].name, Concat(), tuple(parts))
+    graph.remove_unread()
 
 
 def _placed(shape: Shape, first: int, joined: Shape) -> Weighted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -95,14 +95,20 @@ def input_readings(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, Readi
             of layers up to 128; a layer's rates are taken to be the ANN's activations in thresholds, 1 at most.
     """
     found: dict[Place, Readings] = {}
+    # Of synapses that look at one source through equal windows, as the layers of a DenseNet do by the hundred, the
+    # moments are the same, and a covariance takes ten megabytes.
+    known: dict[tuple[object, ...], Readings] = {}
 
     def observed(node: Node, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         if isinstance(node.op, SpikingLayer | Readout):
             for place, (synapse, name, value) in enumerate(zip(node.op.synapses, node.inputs, inputs, strict=True)):
                 source = _origin(graph, name).op
                 sent = _rates(source, value) if isinstance(source, SpikingLayer) else value
-                # Nothing has to be computed for more samples of the input itself.
-                found[node.name, place] = measure_readings(synapse, whole if name == graph.input.name else sent)
+                key = (name, *_windows_of(synapse))
+                if key not in known:
+                    # Nothing has to be computed for more samples of the input itself.
+                    known[key] = measure_readings(synapse, whole if name == graph.input.name else sent)
+                found[node.name, place] = _of(synapse, known[key])
         if not isinstance(node.op, SpikingLayer | Readout):
             return node.op.apply(*inputs)
         drive = sums[node.name].drive(*inputs)
@@ -112,6 +118,21 @@ def input_readings(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, Readi
     whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
     execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
     return found
+
+
+def _windows_of(synapse: Weighted) -> tuple[object, ...]:
+    """Return what tells which values of its source the neurons of a synapse look at together, but for sparse ones."""
+    if isinstance(synapse, Conv2d):
+        kernel = synapse.weight.shape[2:]
+        return ("conv", kernel, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
+    return (type(synapse),)
+
+
+def _of(synapse: Weighted, readings: Readings) -> Readings:
+    """Return readings with the operation that they are of, where that is a sparse one."""
+    if isinstance(readings, InputSamples) and isinstance(synapse, Sparse):
+        return replace(readings, sparse=synapse)
+    return readings
 
 
 def _origin(graph: Graph, name: str) -> Node:

@@ -6,15 +6,17 @@ Kinds of sources are the files of ``sources/``; none of them is named here.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from snnc.common.errors import DataError
+from snnc.common.import_path import is_reference, module_files
 from snnc.common.registry import import_all
 from snnc.models.data import sources
 from snnc.models.data.dataset import Dataset
 
-__all__ = ["Source", "load_data", "names_code", "relocated"]
+__all__ = ["Source", "files_read", "load_data", "names_code", "relocated"]
 
 
 class Source(Protocol):
@@ -37,6 +39,9 @@ class Source(Protocol):
 
     def load(self, spec: str, split: Literal["train", "test"]) -> Dataset:
         """Load what a spec of this kind names."""
+
+    def files(self, spec: str) -> Iterator[Path]:
+        """Yield the files that loading reads, as far as the spec names them; those that do not exist do no harm."""
 
     def relocated(self, spec: str, base: Path) -> str:
         """Return the spec with its path, where it has a relative one, taken from the folder ``base``."""
@@ -102,6 +107,26 @@ def relocated(spec: str, base: Path) -> str:
     """
     source = _source_of(spec, base)
     return source.relocated(spec, base) if source else spec
+
+
+def files_read(*files: object, data: Iterable[object] = (), code: str | None = None) -> Iterator[Path]:
+    """Yield all files that a command or function reads, so that it can see that it writes over none of them.
+
+    Args:
+        files: Models, networks, configurations: paths; anything else is an object, or was left out.
+        data: Specs of data as :func:`load_data` takes them; anything else is an object, or was left out.
+        code: What names Python code, ``module:factory``; anything else names a network of ours.
+    """
+    for file in files:
+        if isinstance(file, str | Path):
+            yield Path(file)
+            # Where exporters put the weights that are too large for a model of ONNX.
+            yield from (Path(f"{file}{suffix}") for suffix in (".data", "_data"))
+    for spec in data:
+        if isinstance(spec, str | Path) and (source := _source_of(str(spec), Path())):
+            yield from source.files(str(spec))
+    if code is not None and is_reference(code):
+        yield from module_files(code)
 
 
 def names_code(spec: str) -> bool:

@@ -18,7 +18,7 @@ from snnc.common.errors import DataError
 from snnc.common.memory import gibibytes
 from snnc.models.data.dataset import shuffled
 
-__all__ = ["DirectoryTree", "ImageFiles", "Tree", "ZipTree", "find_images", "open_tree"]
+__all__ = ["DirectoryTree", "ImageFiles", "Tree", "ZipTree", "find_images", "open_tree", "picture_files"]
 
 
 # Bytes of a file in an archive: 22 million pixels in colour, without any packing of their own.
@@ -218,6 +218,21 @@ def find_images(root: Path, split: Literal["train", "test"], spec: str) -> Image
         raise DataError("cannot be read", where=spec, found=str(error)) from error
     labels = np.array([label for _, label in found], np.int64)
     return ImageFiles(tree.where(folder), tree, tuple(path for path, _ in found), labels, classes)
+
+
+def picture_files(root: Path) -> Iterator[Path]:
+    """Yield the files that :func:`find_images` may read of a zip file or folder: zip files, and pictures in folders.
+
+    Args:
+        root: The zip file or folder; yields nothing where there is none.
+    """
+    if root.is_file():
+        yield root
+    for folder, _, names in os.walk(root, followlinks=True):
+        for name in names:
+            suffix = PurePosixPath(name).suffix.lower()
+            if suffix == ".zip" if Path(folder) == root else suffix in _SUFFIXES:
+                yield Path(folder, name)
 
 
 def _split_root(root: Path, split: str) -> tuple[Tree, str] | None:

@@ -260,7 +260,7 @@ def test_the_command_line_exports_runs_and_compiles(
         (["run", "graph.nir", "--data", "digits"], "compile it: snnc compile takes NIR graphs as models"),
         (["export", "graph.nir", "--to", "onnx", "x"], "--to: unknown format (expected nir or net, found 'onnx')"),
         (["export", "graph.nir", "--to", "net", "x", "--neuron", "cuba"], "--neuron: is for --to nir"),
-        (["export", "graph.nir", "--to", "nir", "graph.nir"], "graph.nir: would overwrite the model"),
+        (["export", "graph.nir", "--to", "nir", "graph.nir"], "graph.nir: would overwrite what it is made of"),
         (["compile", "graph.nir", "--calib", "digits", "--arch", "lenet"], "--arch: is only for a state_dict"),
     ],
 )

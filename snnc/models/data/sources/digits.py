@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,11 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     chosen = _split(labels, split)
     classes = tuple(str(name) for name in content.target_names)
     return make_dataset(f"digits ({split})", images[chosen], labels[chosen], unit=1 / _MAXIMUM, classes=classes)
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield nothing: they come with scikit-learn."""
+    return iter(())
 
 
 def relocated(spec: str, base: Path) -> str:

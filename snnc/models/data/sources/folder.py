@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from snnc.common.errors import DataError
 from snnc.common.import_path import import_optional
 from snnc.models.data.dataset import Dataset, check_dataset
 from snnc.models.data.pictures import LazyImages, has_colour, read_picture
-from snnc.models.data.tree import find_images
+from snnc.models.data.tree import find_images, picture_files
 
 FORM = "FOLDER or FILE.zip (of class folders of images)"
 HELP = "a folder or zip file of class folders of images"
@@ -67,6 +68,11 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     dataset = Dataset(files.name, images, files.labels[order], 1 / 255, files.classes)
     check_dataset(dataset)
     return dataset
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield the zip file, or those in the folder and the pictures in folders below it."""
+    return picture_files(Path(spec).expanduser())
 
 
 def relocated(spec: str, base: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from snnc.common.errors import DataError
 from snnc.common.import_path import import_optional
 from snnc.models.data.dataset import Dataset, check_dataset
 from snnc.models.data.pictures import LazyImages, centre_square, read_picture
-from snnc.models.data.tree import find_images
+from snnc.models.data.tree import find_images, picture_files
 
 FORM = "imagenet:ROOT"
 HELP = "imagenet:ROOT (train and val below it)"
@@ -62,6 +63,11 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
     dataset = Dataset(files.name, images, files.labels[order], 1 / 255, files.classes)
     check_dataset(dataset)
     return dataset
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield the zip files in ROOT and the pictures in folders below it."""
+    return picture_files(Path(spec.partition(":")[2]).expanduser())
 
 
 def relocated(spec: str, base: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -154,6 +155,11 @@ def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     with archive.open(_entry(archive, name)) as file:
         array: npt.NDArray[Any] = formats.read_array(file, allow_pickle=False)
     return array
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield the file."""
+    yield Path(spec).expanduser()
 
 
 def relocated(spec: str, base: Path) -> str:

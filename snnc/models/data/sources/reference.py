@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from snnc.common.errors import DataError, SnncError
-from snnc.common.import_path import follow, is_reference, working_directory_first
+from snnc.common.import_path import follow, is_reference, module_files, working_directory_first
 from snnc.models.data.dataset import Dataset, check_dataset, make_dataset
 
 FORM = "module:attribute"
@@ -49,6 +49,11 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
         if callable(found) and not _holds_data(found):
             found = _call(found, spec, split)
         return as_dataset(found, spec)
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield the files of the module."""
+    return module_files(spec)
 
 
 def relocated(spec: str, base: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +87,12 @@ def _without_old_files(set_class: Any) -> Any:
     if not hasattr(set_class, "_check_legacy_exist"):
         return set_class
     return type(set_class.__name__, (set_class,), {"_check_legacy_exist": lambda self: False})
+
+
+def files(spec: str) -> Iterator[Path]:
+    """Yield all that lies in the set's folder below ROOT."""
+    name, _, root = spec.partition(":")
+    yield from (Path(root).expanduser() / _SETS[name].folder).glob("*")
 
 
 def relocated(spec: str, base: Path) -> str:
