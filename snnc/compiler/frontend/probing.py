@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,55 +44,62 @@ def check_sizes(traced: torch.fx.GraphModule, input_shape: Shape) -> None:
     Raises:
         ModelError: A call gives more values than any network for a chip needs.
     """
-    sizes = _Sizes(traced, PROBE * VALUES_MAXIMUM)
-    with (
-        contextlib.suppress(Exception),
-        contextlib.redirect_stderr(io.StringIO()),
-        torch.no_grad(),
-    ):
-        sizes.run(torch.zeros(PROBE, *input_shape, device="meta"))
-    if sizes.exceeding is not None:
-        raise ModelError(
-            "a call gives more values than memory should be taken for",
-            where=place_of(sizes.exceeding),
-            expected=f"at most {VALUES_MAXIMUM:,} for each sample",
-        )
+    known: dict[torch.fx.Node, object] = {}
+    for node in traced.graph.nodes:
+        try:
+            known[node] = without_values(node, traced, known, input_shape)
+        except Exception:  # noqa: BLE001 - whatever a call raises on input that does not fit
+            return
+        if is_too_large(known[node]):
+            raise ModelError(
+                "a call gives more values than memory should be taken for",
+                where=place_of(node),
+                expected=f"at most {VALUES_MAXIMUM:,} for each sample",
+            )
 
 
-class _Sizes(torch.fx.Interpreter):
-    """Stops at the first value that is too large.
+def is_too_large(value: object) -> bool:
+    """Say whether a tensor of ``PROBE`` samples has more values than any network for a chip needs."""
+    return isinstance(value, torch.Tensor) and value.numel() > PROBE * VALUES_MAXIMUM
 
-    Attributes:
-        exceeding: The node that gives it.
+
+def without_values(
+    node: torch.fx.Node, root: nn.Module, known: Mapping[torch.fx.Node, object], input_shape: Shape
+) -> object:
+    """Return what a call gives for ``PROBE`` samples, its tensors without values: they take no memory.
+
+    Args:
+        node: The call.
+        root: The network, which has the modules and tensors that calls name.
+        known: What the calls before it give.
+        input_shape: Shape of one sample.
+
+    Raises:
+        Exception: Whatever the call raises, or that a call before it is not known.
     """
+    if node.op == "placeholder":
+        return torch.zeros(PROBE, *input_shape, device="meta")
+    arguments, named = (torch.fx.node.map_arg(each, known.__getitem__) for each in (node.args, node.kwargs))
+    with contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
+        if node.op == "get_attr":
+            return _to_meta(operator.attrgetter(str(node.target))(root))
+        if node.op == "call_module":
+            return _module_without_values(root.get_submodule(str(node.target)), arguments, named)
+        if node.op == "call_method":
+            return getattr(arguments[0], str(node.target))(*arguments[1:], **named)
+        return node.target(*arguments, **named) if callable(node.target) else None
 
-    exceeding: torch.fx.Node | None = None
 
-    def __init__(self, traced: torch.fx.GraphModule, maximum: int) -> None:
-        super().__init__(traced)
-        self._maximum = maximum
+def _to_meta(value: object) -> object:
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
-    def run_node(self, n: torch.fx.Node) -> object:
-        """Return the sizes of one node's value."""
-        if n.op == "get_attr":
-            found: object = super().run_node(n)
-            return found.to("meta") if isinstance(found, torch.Tensor) else found
-        if n.op == "call_module":
-            result = self._module_result(self.module.get_submodule(str(n.target)), n)
-        else:
-            result = super().run_node(n)
-        if isinstance(result, torch.Tensor) and result.numel() > self._maximum:
-            self.exceeding = n
-            raise OverflowError
-        return result
 
-    def _module_result(self, module: nn.Module, node: torch.fx.Node) -> object:
-        arguments, named = self.fetch_args_kwargs_from_env(node)
-        if not type(module).__module__.startswith("torch."):
-            # A user's activation, whose code is run only once there are values: it keeps the size.
-            return arguments[0]
-        tensors = {name: each.to("meta") for name, each in [*module.named_parameters(), *module.named_buffers()]}
-        return functional_call(module, tensors, arguments, named)
+def _module_without_values(module: nn.Module, arguments: Sequence[object], named: dict[str, object]) -> object:
+    if not type(module).__module__.startswith("torch."):
+        # A user's activation, whose code is run only once there are values: it keeps the size.
+        return arguments[0]
+    tensors = {name: each.to("meta") for name, each in [*module.named_parameters(), *module.named_buffers()]}
+    return functional_call(module, tensors, tuple(arguments), named)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,13 +17,17 @@ from snnc.common.errors import ModelError, UnsupportedError, first_line
 from snnc.compiler.frontend.build import build
 from snnc.compiler.frontend.locations import PLACE, line_of_failure, with_line
 from snnc.compiler.frontend.operations.activations import is_activation
-from snnc.compiler.frontend.probing import PROBE, check_sizes, probe
+from snnc.compiler.frontend.probing import PROBE, check_sizes, is_too_large, probe, without_values
 from snnc.compiler.ir import Graph, Shape, execute
 from snnc.program.layer import named_place
 
 
-def symbolic(network: nn.Module) -> torch.fx.GraphModule:
+def symbolic(network: nn.Module, input_shape: Shape) -> torch.fx.GraphModule:
     """Return the calls that a module's forward() makes; a module that was traced before is taken as it is.
+
+    Args:
+        network: The module; code of its forward() sees sizes as numbers, all but the number of samples.
+        input_shape: Shape of one sample.
 
     Raises:
         ModelError: torch.fx cannot follow the module's code. The message names the module whose forward() that is and,
@@ -32,49 +37,126 @@ def symbolic(network: nn.Module) -> torch.fx.GraphModule:
         return cast(torch.fx.GraphModule, network)
     # A leaf module at the top, such as a bare nn.Linear, would be traced into; inside a container it is one node.
     root = network if _is_container(network) else nn.Sequential(network)
-    tracer = _Tracer()
+    tracer = _Tracer(input_shape)
     try:
         graph = tracer.trace(root)
         traced: torch.fx.GraphModule = torch.fx.GraphModule(tracer.root, graph, type(root).__name__)
         return traced
     except Exception as error:  # torch.fx raises whatever the module's own code raises
         place = named_place((tracer.failed,)) if tracer.failed else type(network).__name__
+        where = with_line(place, line_of_failure(error.__traceback__))
+        if isinstance(error, _LayerInForwardError):
+            raise ModelError(
+                f"forward() makes a {error} anew on every call, with weights that nothing was trained to",
+                where=where,
+                advice="make it in __init__() and train the network again",
+            ) from error
         raise ModelError(
-            f"torch.fx cannot trace the network: {first_line(error)}",
-            where=with_line(place, line_of_failure(error.__traceback__)),
-            advice=_advice(error),
+            f"torch.fx cannot trace the network: {first_line(error)}", where=where, advice=_advice(error)
         ) from error
 
 
 def _advice(error: Exception) -> str:
     text = str(error)
-    # What stands for a size while the code runs is no int: whatever needs one raises TypeError.
+    if text.startswith("reshape()"):
+        return "torch.reshape() takes no number of samples here: use x.flatten(1), or x.reshape() and x.view()"
+    # What stands for a tensor while the code runs is no number: whatever needs one raises TypeError.
     if isinstance(error, TypeError) or "Proxy" in text or "symbolic tracing" in text:
         return (
-            "Python that depends on a tensor's size or values (len, int, range, a loop over a tensor, torch.zeros of "
-            "its sizes) cannot be followed: write the numbers out, or use tensor operations"
+            "Python that depends on a tensor's values or on the number of samples (if, len, int, float, a loop over a "
+            "tensor) cannot be: write the numbers out, or use tensor operations"
         )
-    return "take control flow that depends on the data or their sizes out of forward()"
+    return "check that the network runs on a batch as it is, and take what depends on the data out of forward()"
+
+
+class _LayerInForwardError(Exception):
+    """forward() makes a layer that has weights."""
+
+
+class _Shape(tuple[Any, ...]):
+    """Sizes of a tensor as forward() sees them, with what torch.Size has beyond a tuple."""
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return _Shape(found) if isinstance(key, slice) else found
+
+    def numel(self) -> Any:
+        """Return the product."""
+        return math.prod(self)
 
 
 class _Proxy(torch.fx.Proxy):
-    """Keeps ``x += y`` apart from ``x + y``: whoever holds x sees the sum."""
+    """Stands for a tensor while the network's code runs; its sizes are numbers, all but that of the batch.
+
+    It keeps ``x += y`` apart from ``x + y``: whoever holds x sees the sum.
+    """
+
+    tracer: _Tracer
 
     def __iadd__(self, other: object) -> _Proxy:
-        return cast(_Proxy, self.tracer.create_proxy("call_function", operator.iadd, (self, other), {}))
+        return self._call(operator.iadd, self, other)
+
+    def __isub__(self, other: object) -> _Proxy:
+        return self._call(operator.isub, self, other)
+
+    def __imul__(self, other: object) -> _Proxy:
+        return self._call(operator.imul, self, other)
+
+    def __itruediv__(self, other: object) -> _Proxy:
+        return self._call(operator.itruediv, self, other)
+
+    def _call(self, function: Callable[..., Any], *arguments: object) -> _Proxy:
+        return cast(_Proxy, self.tracer.create_proxy("call_function", function, arguments, {}))
+
+    @property
+    def shape(self) -> Any:
+        """The sizes; of a tensor whose sizes are not known what stands for them."""
+        sizes = self.tracer.sizes(self.node)
+        return torch.fx.proxy.Attribute(self, "shape") if sizes is None else self._with_batch(sizes)
+
+    @property
+    def ndim(self) -> Any:
+        """Number of axes."""
+        sizes = self.tracer.sizes(self.node)
+        return torch.fx.proxy.Attribute(self, "ndim") if sizes is None else len(sizes)
+
+    def dim(self) -> Any:
+        """Return the number of axes."""
+        return self.ndim if self.tracer.sizes(self.node) is not None else self._method("dim")
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the sizes, or that of one axis."""
+        sizes = self.tracer.sizes(self.node)
+        if sizes is None:
+            return self._method("size", *(() if dim is None else (dim,)))
+        if dim is None:
+            return self._with_batch(sizes)
+        return self._method("size", 0) if dim % len(sizes) == 0 else sizes[dim]
+
+    def _with_batch(self, sizes: Shape) -> _Shape:
+        return _Shape((self._method("size", 0), *sizes[1:]) if sizes else ())
+
+    def _method(self, name: str, *arguments: object) -> Any:
+        return self.tracer.create_proxy("call_method", name, (self, *arguments), {})
 
 
 class _Tracer(torch.fx.Tracer):
     """Takes activations that carry a threshold for one node, as it does torch.nn's modules.
 
+    Args:
+        input_shape: Shape of one sample.
+
     Attributes:
         failed: Path of the innermost module in whose forward() an exception was raised; None as long as all is well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, input_shape: Shape) -> None:
         super().__init__()
         self.record_stack_traces = True
         self.failed: str | None = None
+        self._input_shape = input_shape
+        self._known: dict[torch.fx.Node, object] = {}
+        self._is_measuring = False
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Say whether a module is one node."""
@@ -84,15 +166,48 @@ class _Tracer(torch.fx.Tracer):
         """Return what stands for a node's value while the network's code runs."""
         return cast(torch.fx.Proxy, _Proxy(node, self))
 
+    def create_node(self, *arguments: Any, **named: Any) -> torch.fx.Node:
+        """Add a node, and find the sizes of what it gives."""
+        node: torch.fx.Node = super().create_node(*arguments, **named)
+        self._is_measuring = True
+        try:
+            value = without_values(node, self.root, self._known, self._input_shape)
+            # Whatever is too large is refused once all is traced, and nothing is computed before that.
+            if not is_too_large(value):
+                self._known[node] = value
+        except Exception:  # noqa: BLE001 - its sizes are not known, and whoever needs them says so
+            pass
+        finally:
+            self._is_measuring = False
+        return node
+
+    def sizes(self, node: torch.fx.Node) -> Shape | None:
+        """Return the sizes of a tensor, the number of samples first; None where they are not known."""
+        value = self._known.get(node)
+        return tuple(value.shape) if isinstance(value, torch.Tensor) else None
+
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Trace into a module, or make it one node."""
+        """Trace into a module, or make it one node; one that forward() makes itself is traced into."""
+        if self._is_measuring:
+            return forward(*args, **kwargs)
+        path = self._path(m)
+        if path is None:
+            if next(m.parameters(), None) is not None:
+                raise _LayerInForwardError(type(m).__name__)
+            return forward(*args, **kwargs)
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:
-            self.failed = self.failed or self.path_of_module(m)
+            self.failed = self.failed or path
             raise
+
+    def _path(self, module: nn.Module) -> str | None:
+        try:
+            return str(self.path_of_module(module))
+        except NameError:
+            return None
 
 
 def _is_container(network: nn.Module) -> bool:
@@ -116,7 +231,7 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
         UnsupportedError: It holds an operation that cannot be compiled; the message names it.
     """
     network = _copied(module).eval().float()
-    traced = symbolic(network)
+    traced = symbolic(network, input_shape)
     _check_one_input(traced)
     check_sizes(traced, input_shape)
     probe(traced, input_shape)
@@ -155,7 +270,8 @@ def _check_same(graph: Graph, network: nn.Module, input_shape: Shape) -> None:
 
     Hooks of the outermost module, a forward() put on an instance, and views of what is changed in place are such.
     """
-    batch = torch.randn(PROBE, *input_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    # Another number of samples than the one before: what was computed with that number shows.
+    batch = torch.randn(PROBE + 1, *input_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     tolerance = 1e-6
     try:
         expected = _run(network.double(), batch)

@@ -114,22 +114,65 @@ def test_functional_pooling(middle: Callable[..., torch.Tensor], features: int) 
     assert len(graph.of_kind(AvgPool2d)) == 1
 
 
+def _by_unpacking(x: torch.Tensor) -> torch.Tensor:
+    n, _, h, w = x.shape
+    return F.avg_pool2d(x, (h, w)).view(n, -1)
+
+
+def _by_conditions(x: torch.Tensor) -> torch.Tensor:
+    assert x.ndim == x.dim() == len(x.shape) == 4
+    return x[:, : int(x.shape[1]) // 2] if x.size(2) > 2 else x
+
+
 @pytest.mark.parametrize(
     ("call", "features"),
     [
         (lambda x: F.avg_pool2d(x, x.size(3)), 2),
         (lambda x: F.avg_pool2d(x, x.size()[2:]), 2),
+        (lambda x: F.avg_pool2d(x, x.size()[3]), 2),
         (lambda x: F.avg_pool2d(x, kernel_size=x.shape[-2:]), 2),
-        (lambda x: torch.reshape(x, (x.size(0), -1)), 32),
+        (lambda x: x.reshape((x.size(0), -1)), 32),
+        (lambda x: x.view(x.shape[0], x.shape[1:].numel()), 32),
+        (lambda x: torch.cat([x[:, each : each + 1] for each in range(x.size(1))], 1), 32),
+        (_by_unpacking, 2),
+        (_by_conditions, 16),
     ],
 )
-def test_sizes_as_arguments_are_understood_or_one_clear_error(call: Callable[..., torch.Tensor], features: int) -> None:
-    network = Net(lambda net, x: call(x.relu()).flatten(1), features)
+def test_sizes_in_forward_are_numbers(call: Callable[..., torch.Tensor], features: int) -> None:
+    check(Net(lambda net, x: call(x.relu()).flatten(1), features))
+
+
+def test_the_number_of_samples_as_an_argument_of_a_function_is_understood_or_one_clear_error() -> None:
     try:
-        check(network)
+        check(Net(lambda net, x: torch.reshape(x, (x.size(0), -1))))
     except ModelError as error:
-        # Older torch takes no sizes of a traced tensor as arguments of these functions.
-        assert "torch.fx cannot trace" in str(error)
+        # Older torch takes nothing but numbers there.
+        assert "use x.flatten(1), or x.reshape() and x.view()" in str(error)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: nn.ReLU(inplace=True),
+        lambda: nn.MaxPool2d(2, 1, 1),
+        lambda: nn.Sequential(nn.AdaptiveAvgPool2d(3), nn.ReLU()),
+        lambda: nn.ZeroPad2d(1),
+    ],
+)
+def test_layers_without_weights_may_be_made_in_forward(layer: Callable[[], nn.Module]) -> None:
+    features = layer()(torch.zeros(1, *IMAGE)).numel()
+    check(Net(lambda net, x: layer()(x.relu()).flatten(1), features))
+
+
+def test_a_layer_with_weights_made_in_forward_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"^Net \(test_trace.py:\d+\): forward\(\) makes a Conv2d anew.*__init__"):
+        trace(Net(lambda net, x: nn.Conv2d(2, 2, 1)(x).flatten(1)), IMAGE)
+
+
+def test_what_depends_on_the_number_of_samples_is_noticed() -> None:
+    """Tracing sees one number of samples only; the check against the module takes another."""
+    with pytest.raises(ModelError, match="does not compute what the module computes"):
+        trace(Net(lambda net, x: F.pad(x, (x.size(0) - 1, 0))[..., :4].flatten(1)), IMAGE)
 
 
 @pytest.mark.parametrize(

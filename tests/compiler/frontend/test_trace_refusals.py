@@ -229,7 +229,7 @@ CONTROL_FLOW = [
     (lambda x: x if x.shape[0] == 1 else x.relu(), "cannot trace.*control flow"),
     (lambda x: sum(row for row in x), "Proxy object cannot be iterated.*write the numbers out"),
     (lambda x: x.view(len(x), -1), "'len' is not supported.*write the numbers out"),
-    (lambda x: x[:, : int(x.shape[1])], "int().*write the numbers out"),
+    (lambda x: x[:, : int(x.shape[0])], "int().*write the numbers out"),
     (lambda x: torch.zeros(x.shape[0], 2) + x, "zeros().*write the numbers out"),
     (lambda x: next(x for _ in range(x.shape[0])), "integer.*write the numbers out"),
 ]
