@@ -7,7 +7,6 @@ dictionary belongs to the network of ours whose tensors have the same names and 
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
 import io
 import math
@@ -21,10 +20,11 @@ import torch
 from torch import nn
 
 from snnc import models
-from snnc.common.errors import ModelError, OptionError, SnncError
-from snnc.compiler.frontend import trace
+from snnc.common.errors import ModelError, OptionError, SnncError, UnsupportedError
+from snnc.compiler.frontend import refusal, trace
 from snnc.compiler.frontend.files.load import read_state
 from snnc.compiler.frontend.files.state import without_parallel_prefix
+from snnc.compiler.frontend.plain_layers import copied, with_plain_layers
 from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, Shape
 from snnc.inputs.architectures import NAMES, Architecture
 from snnc.inputs.data import as_module
@@ -80,7 +80,7 @@ class FirstLook:
     Attributes:
         arch: The network that a state_dict belongs to, as ``--arch`` takes it; None where the file holds the network.
         others: Further networks that it may belong to, since weights do not say all.
-        parameters: Number of trained values.
+        parameters: Number of trained values; 0 where the file's network cannot be put together.
         layers: How many of each kind the traced network has, such as ``{"conv2d": 3}``; empty if it was not traced.
         shapes: Of one sample, those that it runs on, the likeliest first; empty where none was found.
         classes: Number of outputs; None if unknown.
@@ -116,9 +116,13 @@ def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -
         trust: As for ``snnc compile``.
 
     Raises:
-        SnncError: The file cannot be read, or holds a state_dict of an unknown network.
+        SnncError: The file cannot be read, or holds a state_dict of an unknown network. What only cannot be compiled
+            is a problem that is returned.
     """
-    network, names = _network(path, arch, trust=trust)
+    try:
+        network, names = _network(path, arch, trust=trust)
+    except UnsupportedError as error:
+        return _refused(arch, str(error))
     shapes = input_shapes(network)
     graph, problem = _traced(network, shapes)
     activations = [node.op for node in graph.of_kind(ReLU, IntegrateAndFire)] if graph else []
@@ -140,6 +144,22 @@ def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -
     )
 
 
+def _refused(arch: str | None, problem: str) -> FirstLook:
+    """Return what is known of a file whose network cannot be put together."""
+    return FirstLook(
+        arch=arch,
+        others=(),
+        parameters=0,
+        layers={},
+        shapes=(),
+        classes=None,
+        learned=False,
+        timesteps=None,
+        data=None,
+        problem=problem,
+    )
+
+
 def _network(path: Path, arch: str | None, *, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:
     try:
         return as_module(path, arch=arch, trust=trust), () if arch is None else (arch,)
@@ -157,7 +177,8 @@ def _network(path: Path, arch: str | None, *, trust: bool) -> tuple[nn.Module, t
 
 def _traced(network: nn.Module, shapes: tuple[Shape, ...]) -> tuple[Graph | None, str | None]:
     if not shapes:
-        return None, None
+        found = refusal(network)
+        return None, None if found is None else str(found)
     try:
         return trace(network, shapes[0]), None
     except SnncError as error:
@@ -186,6 +207,10 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
     Returns:
         (channels, height, width) or (features,); nothing where none of them fits.
     """
+    try:
+        network = with_plain_layers(copied(network))
+    except SnncError:
+        return ()
     weight = next((each for each in weights_of(network) if each.ndim in (2, 4)), None)
     if weight is None:
         return ()
@@ -198,7 +223,7 @@ def input_shapes(network: nn.Module) -> tuple[Shape, ...]:
         images = [(count, *_square(features // count)) for count in (1, 3) if features % count == 0]
         candidates = [*(each for each in images if len(each) == 3), (features,)]
     try:
-        without_values = copy.deepcopy(network).to("meta").eval()
+        without_values = network.to("meta")
     except Exception:  # noqa: BLE001 - what a user's own class raises
         return ()
     return tuple(each for each in candidates if _runs(without_values, each))

@@ -23,7 +23,7 @@ from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
-from snnc.inputs.data import Data, as_module, as_program, calibration_split, raw_values, spiking
+from snnc.inputs.data import Data, as_module, as_program, calibration_split, network_first, raw_values, spiking
 from snnc.inputs.tasks import matched_to
 from snnc.models.data import Dataset
 from snnc.models.data.load import files_read
@@ -103,7 +103,8 @@ def compile_recorded(
     options.check()
     told = progress_of(progress)
     network = as_module(model, arch=options.arch, trust=options.trust)
-    dataset, judging = calibration_split(calibration, options.calibration_samples)
+    with network_first(network):
+        dataset, judging = calibration_split(calibration, options.calibration_samples)
     traced = trace(network, tuple(dataset.images.shape[1:]))
     # Labels that fit no output are refused before the long work.
     match = matched_to(traced.output.shape, dataset, options.task)

@@ -12,7 +12,7 @@ from snnc.common.options import options_of, taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
-from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program, spiking
+from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program, network_first, spiking
 from snnc.program import CompiledNetwork, placement
 from snnc.program.placement import Placement
 from snnc.program.targets import get_target
@@ -50,7 +50,8 @@ def model_thresholds(call: _ModelThresholdsCall) -> tuple[LayerThresholds, ...]:
     options = CompileOptions(**{each.name: getattr(chosen, each.name) for each in options_of(ThresholdOptions)})
     options.check()
     network = as_module(call.model, arch=options.arch, trust=options.trust)
-    dataset = calibration_data(call.calibration, options.calibration_samples)
+    with network_first(network):
+        dataset = calibration_data(call.calibration, options.calibration_samples)
     told = progress_of(call.progress)
     told.begin("choosing thresholds", 2 * len(dataset))
     return measure.model_thresholds(network, dataset, options, progress=told)
@@ -89,7 +90,8 @@ def program_thresholds(call: _ProgramThresholdsCall) -> tuple[LayerThresholds, .
     model, program = model_and_program(call.model, call.program)
     spikes = spiking(program, "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
     network = as_module(model, arch=call.arch, trust=call.trust)
-    dataset = calibration_data(call.calibration, call.calibration_samples)
+    with network_first(network):
+        dataset = calibration_data(call.calibration, call.calibration_samples)
     told = progress_of(call.progress)
     told.begin("looking at activations", len(dataset))
     return measure.program_thresholds(spikes, network, dataset, progress=told)

@@ -39,7 +39,7 @@ def init_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write a commented snnc.toml beside a model, by looking at it.
+    """Write a commented snnc.toml beside a model, by looking at it, and say what of it cannot be compiled.
 
     Commands take from that file what is not given on the command line.
     """
@@ -61,7 +61,8 @@ def init_command(
     write_whole(path, configuration_text(found, model).encode("utf-8"))
     size = "samples of unknown shape" if found.shape is None else f"samples of {shape(found.shape)}"
     outputs = "" if found.classes is None else f", {found.classes:,} outputs"
-    screen.show(f"{model}: {found.parameters:,} parameters, {size}{outputs}")
+    parameters = f"{found.parameters:,} parameters, " if found.parameters else ""
+    screen.show(f"{model}: {parameters}{size}{outputs}")
     if found.problem:
         screen.note(f"it cannot be compiled as it is: {found.problem}")
     if found.data is None or found.data.endswith(":ROOT"):

@@ -1,12 +1,15 @@
 """The exceptions of snnc: every one says where, what was expected, what was found and what to do.
 
-This module imports nothing, so that compiler, runtime and models can all raise them.
+This module imports nothing of snnc, so that compiler, runtime and models can all raise them.
 """
 
 from __future__ import annotations
 
+import re
+
 # Names out of a file may be of any length.
 _LENGTH_MAXIMUM = 2000
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{4,}\b")
 
 
 def _shown(text: str) -> str:
@@ -60,7 +63,8 @@ class SnncError(Exception):
             text += f" ({', '.join(details)})"
         if self.advice:
             text += f"; {self.advice}"
-        line = " ".join(text.split())
+        # Where something lies in memory says nothing to anybody.
+        line = " ".join(_ADDRESS.sub("", text).split())
         if len(line) > _LENGTH_MAXIMUM:
             line = f"{line[: _LENGTH_MAXIMUM // 2]} ... {line[-_LENGTH_MAXIMUM // 2 :]}"
         return _shown(line)

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["is_compiled"]
+__all__ = ["LFS_ADVICE", "LFS_POINTER", "is_compiled", "is_lfs_pointer"]
 
 # The first bytes of every HDF5 file, and so of every .net file and NIR graph.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+# How a file begins that stands in a git repository for one that Git LFS keeps elsewhere.
+_LFS = b"version https://git-lfs"
+LFS_POINTER = "is a Git LFS pointer, whose content was not pulled"
+LFS_ADVICE = "git lfs pull brings the file itself"
+
+
+def is_lfs_pointer(file: bytes | str | Path | BinaryIO) -> bool:
+    """Return whether a file stands for one that Git LFS keeps elsewhere.
+
+    Args:
+        file: How it begins, the file itself at its start, or its path; what cannot be read is none.
+    """
+    try:
+        if isinstance(file, str | Path):
+            with Path(file).open("rb") as opened:
+                return opened.read(len(_LFS)) == _LFS
+        return (file if isinstance(file, bytes) else file.read(len(_LFS))).startswith(_LFS)
+    except OSError:
+        return False
 
 
 def is_compiled(path: str | Path) -> bool:

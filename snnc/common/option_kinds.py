@@ -15,6 +15,10 @@ from snnc.common.errors import OptionError
 Plain = str | int | float | bool
 Recorded = Plain | tuple[float, ...] | tuple[str, ...]
 
+# What may be chosen about one of our networks: its activations and its poolings.
+ACTIVATION_NAMES = ("relu", "clipped", "qcfs")
+POOLING_NAMES = ("max", "average")
+
 # Bytes of a unit; without one a number counts mebibytes.
 UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 

@@ -1,18 +1,22 @@
-"""The names of our own networks, as ``--arch`` and ``snnc train`` take them: ``resnet20``, ``vgg16:100:qcfs``."""
+"""The names of our own networks, as ``--arch`` and ``snnc train`` take them: ``resnet20``, ``vgg16:100:qcfs``.
+
+Importing this imports no torch, since commands that only look at a name would wait for it.
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from snnc import models
 from snnc.common.errors import OptionError
 from snnc.common.import_path import is_reference
-from snnc.compiler.frontend.files.state import build_network
-from snnc.models.parts import ACTIVATIONS, POOLINGS
+from snnc.common.option_kinds import ACTIVATION_NAMES, POOLING_NAMES
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["NAMES", "Architecture", "Factory", "architecture", "named"]
 
@@ -84,9 +88,9 @@ def named(text: str) -> Architecture | None:
     for choice in choices:
         if choice.isdecimal() and found.num_classes is None:
             found = replace(found, num_classes=int(choice))
-        elif choice in ACTIVATIONS and found.activation is None:
+        elif choice in ACTIVATION_NAMES and found.activation is None:
             found = replace(found, activation=choice)
-        elif choice in POOLINGS and found.pooling is None:
+        elif choice in POOLING_NAMES and found.pooling is None:
             found = replace(found, pooling=choice)
         else:
             return None
@@ -112,6 +116,8 @@ class Factory:
         Raises:
             OptionError: There is no such module or factory, or it makes no network.
         """
+        from snnc.compiler.frontend.files.state import build_network
+
         return build_network(self.reference)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from snnc.common.arrays import per_channel
 from snnc.common.errors import DataError, OptionError
 from snnc.common.file_kinds import is_compiled
 from snnc.common.memory import check_memory
+from snnc.compiler.frontend import refusal
 from snnc.compiler.frontend.files.load import load_model
 from snnc.inputs.architectures import architecture
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
@@ -112,6 +114,28 @@ def _shared_out(data: Data, samples: int) -> tuple[Dataset, int, int]:
     if judging < JUDGING_SAMPLES_LEAST:
         return whole, min(samples, len(whole)), 0
     return whole, min(samples, len(whole) - judging), judging
+
+
+@contextlib.contextmanager
+def network_first(network: nn.Module) -> Iterator[None]:
+    """Where data are refused in a block, and the network is too whatever its data are, say what the network lacks.
+
+    Signals for a network of Conv1d are such data: nothing about them is wrong.
+
+    Args:
+        network: What the data are for.
+
+    Raises:
+        UnsupportedError: The network is refused, and so are the data.
+        DataError: The data are.
+    """
+    try:
+        yield
+    except DataError:
+        reason = refusal(network)
+        if reason is not None:
+            raise reason from None
+        raise
 
 
 def report_data(data: Data, samples: int) -> Dataset:

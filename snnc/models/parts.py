@@ -8,6 +8,7 @@ from typing import Literal
 from torch import nn
 
 from snnc.common.errors import OptionError
+from snnc.common.option_kinds import ACTIVATION_NAMES, POOLING_NAMES
 from snnc.models.activations import QCFS, ClippedReLU
 
 __all__ = [
@@ -30,8 +31,10 @@ ActivationMaker = Callable[[], nn.Module]
 Activation = Literal["relu", "clipped", "qcfs"] | ActivationMaker
 Pooling = Literal["max", "average"]
 
-ACTIVATIONS: dict[str, ActivationMaker] = {"relu": nn.ReLU, "clipped": ClippedReLU, "qcfs": QCFS}
-POOLINGS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+_ACTIVATION_KINDS: tuple[ActivationMaker, ...] = (nn.ReLU, ClippedReLU, QCFS)
+ACTIVATIONS: dict[str, ActivationMaker] = dict(zip(ACTIVATION_NAMES, _ACTIVATION_KINDS, strict=True))
+_POOLING_KINDS: tuple[type[nn.MaxPool2d] | type[nn.AvgPool2d], ...] = (nn.MaxPool2d, nn.AvgPool2d)
+POOLINGS = dict(zip(POOLING_NAMES, _POOLING_KINDS, strict=True))
 
 
 def activation_maker(activation: Activation) -> ActivationMaker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,6 +144,41 @@ def test_what_cannot_be_compiled_is_said_at_once(tmp_path: Path, call: FullCall)
     code, out, _ = call("init", model)
     assert code == 0 and "note: it cannot be compiled as it is: module 1: GELU is not supported" in out
     assert "# It cannot be compiled as it is: module 1: GELU" in (tmp_path / FILE_NAME).read_text()
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return self.fc(x) + y
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        (
+            nn.Sequential(nn.Conv1d(2, 3, 3), nn.Tanh(), nn.Flatten()),
+            "2 places .* 0: Conv1d .* 1: Tanh is not supported",
+        ),
+        (TwoInputs(), "several inputs"),
+    ],
+)
+def test_networks_of_unknown_samples_are_looked_over_too(
+    tmp_path: Path, call: FullCall, network: nn.Module, told: str
+) -> None:
+    code, out, err = call("init", saved(tmp_path, network), "--trust")
+    assert (code, err) == (0, "") and re.search(f"note: it cannot be compiled as it is: .*{told}", out)
+    assert (tmp_path / FILE_NAME).exists()
+
+
+def test_files_whose_network_cannot_be_put_together_get_a_file_too(tmp_path: Path, call: FullCall) -> None:
+    onnx_models = pytest.importorskip("support.onnx_models")
+    made = onnx_models.model([onnx_models.node("Sigmoid", "x")], {}, ("n", 2, 6, 7))
+    code, out, err = call("init", onnx_models.saved(made, tmp_path / "m.onnx"))
+    assert (code, err) == (0, "") and "note: it cannot be compiled as it is: net/y: Sigmoid is not" in out
+    assert (tmp_path / FILE_NAME).exists()
 
 
 @pytest.mark.parametrize("name", ['a "quoted" name.pt', "line\nbreak.pt", "back\\slash.pt", "\x7f\x1b.pt", "ünï😀.pt"])

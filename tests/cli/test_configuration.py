@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -369,3 +371,13 @@ def test_mnist_reads_no_pickles(tmp_path: Path, call: FullCall, folder: Path) ->
     write(folder, 'calib = "mnist:."')
     code, _, err = call("compile", folder / "model.pt")
     assert code == 2 and "the data is not there, incomplete or damaged" in err
+
+
+@pytest.mark.parametrize("text", ["trust = true", 'arch = "mynet:Net"', 'calib = "mydata:samples"'])
+def test_what_a_file_may_not_say_is_refused_before_torch_is_imported(folder: Path, text: str) -> None:
+    write(folder, text)
+    code = (
+        "import sys; from snnc.cli.entry import main; "
+        f"code = main(['compile', {str(folder / 'model.pt')!r}]); sys.exit(3 if 'torch' in sys.modules else code)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120, check=False).returncode == 2

@@ -74,3 +74,41 @@ def test_a_folder_named_like_a_word_needs_a_path(tmp_path: Path, monkeypatch: py
     write_image(tmp_path / "digits" / "a" / "0.png")
     assert len(load_data("digits", split="test")) == 360
     assert len(load_data("./digits", split="test")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x.npy", "found a .npy file.*np.savez\\(\"x.npz\", x=np.load\\('x.npy'\\), y=labels\\)"),
+        ("x.csv", "np.loadtxt\\('x.csv', delimiter=','\\)"),
+        ("x.h5", "h5py.File\\('x.h5'\\)"),
+        ("x.pt", "torch.load\\('x.pt'\\)"),
+        ("x", "a file without a suffix.*x=images"),
+        ("x.png", "FOLDER/CLASS/x.png"),
+    ],
+)
+def test_files_of_other_forms_are_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    (tmp_path / name).write_bytes(b"1,2\n")
+    monkeypatch.chdir(tmp_path)
+    for spec in (name, str(tmp_path / name)):
+        with pytest.raises(DataError, match=f"is a file of a form that is not read.*FILE.npz.*{told}"):
+            load_data(spec, split="train")
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.zip", "x.npy", "folder/a/0.png"])
+def test_git_lfs_pointers_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(DataError, match=r"is a Git LFS pointer.*; git lfs pull"):
+        load_data(str(tmp_path / name.partition("/a")[0]), split="train")
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"), [((4, 3, 8), "grey images.*signals.*Conv2d"), ((4,), "one row for each"), ((1,) * 5, "videos")]
+)
+def test_other_numbers_of_axes_say_what_the_data_may_be(tmp_path: Path, shape: tuple[int, ...], told: str) -> None:
+    np.savez(tmp_path / "x.npz", x=np.zeros(shape, np.float32))
+    with pytest.raises(DataError, match=f"wrong shape.*{told}"):
+        load_data(str(tmp_path / "x.npz"), split="train")

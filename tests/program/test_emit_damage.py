@@ -118,3 +118,9 @@ def test_a_number_type_that_numpy_does_not_know_is_refused(tmp_path: Path) -> No
         h5py.h5d.create(file["snnc/coding"].id, b"unit", kind, h5py.h5s.create_simple((4,)))
     with pytest.raises(FormatError):
         load(path)
+
+
+def test_a_git_lfs_pointer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.net").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(FormatError, match=r"is a Git LFS pointer.*; git lfs pull"):
+        load(tmp_path / "a.net")

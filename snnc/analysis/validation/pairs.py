@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import ModelError
 from snnc.compiler.compilation import graph_hash
 from snnc.compiler.frontend import trace
+from snnc.compiler.frontend.plain_layers import copied
 from snnc.compiler.ir import Flatten, Graph, Identity, Output, Softmax, execute
 from snnc.inputs.data import raw_values
 from snnc.models.data import Dataset
@@ -178,7 +178,7 @@ class PairedRuns(ABC):
         self._program = program
         self.simulate = simulate
         # A copy, so that the caller's keeps its mode.
-        self._module = copy.deepcopy(module).eval().float()
+        self._module = copied(module)
         origin = program.provenance
         self._mean, self._std = np.array(origin.numbers("mean", 0.0)), np.array(origin.numbers("std", 1.0))
 

@@ -51,7 +51,7 @@ def configuration_text(found: FirstLook, model: Path) -> str:
 
 
 def _about(found: FirstLook) -> list[str]:
-    lines = [f"# {found.parameters:,} parameters"]
+    lines = [f"# {found.parameters:,} parameters"] if found.parameters else []
     if found.layers:
         kinds = ", ".join(f"{count} {kind}" for kind, count in found.layers.items() if kind not in _SILENT)
         lines = _wrapped(f"{found.parameters:,} parameters; traced: {kinds}.")

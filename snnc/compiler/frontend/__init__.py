@@ -1,6 +1,6 @@
 """From model files and modules to the graph."""
 
 from snnc.compiler.frontend.coding import choose_coding
-from snnc.compiler.frontend.tracing import trace
+from snnc.compiler.frontend.tracing import refusal, trace
 
-__all__ = ["choose_coding", "trace"]
+__all__ = ["choose_coding", "refusal", "trace"]

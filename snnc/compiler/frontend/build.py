@@ -6,11 +6,18 @@ import numpy as np
 import torch
 import torch.fx
 from torch import nn
+from torch.fx.passes.shape_prop import TensorMetadata
 
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.frontend.locations import call_name, line_of, module_of
 from snnc.compiler.frontend.operations.call import Call, kept, title_of
-from snnc.compiler.frontend.operations.table import Operator, function_operator, method_operator, module_operator
+from snnc.compiler.frontend.operations.table import (
+    Operator,
+    function_operator,
+    method_operator,
+    module_operator,
+    together,
+)
 from snnc.compiler.frontend.probing import Effects
 from snnc.compiler.ir import Graph, Input, Operation, Output, Shape
 from snnc.program.layer import named_place
@@ -63,19 +70,68 @@ def build(traced: torch.fx.GraphModule, input_shape: Shape) -> Graph:
         input_shape: Shape of one sample.
 
     Raises:
-        UnsupportedError: A call cannot be compiled, or the network has other than one input and one output.
+        UnsupportedError: Calls cannot be compiled, or the network has other than one input and one output. All of
+            them are named.
     """
     graph = Graph()
     values = Values()
+    refused: list[UnsupportedError] = []
+    # Nodes that give several tensors, which nothing stands in for.
+    several: set[torch.fx.Node] = set()
     for node in traced.graph.nodes:
-        if node.op == "output":
-            graph.add(graph.free_name("output"), Output(), (_returned(node, values),))
-        elif node.op == "placeholder":
-            graph.add("input", Input(input_shape))
-            values.add(node, "input")
-        elif node.op != "get_attr" and "tensor_meta" in node.meta:
-            _add(graph, traced, node, values)
+        try:
+            if node.op == "output":
+                graph.add(graph.free_name("output"), Output(), (_returned(node, values),))
+            elif node.op == "placeholder":
+                graph.add("input", Input(input_shape))
+                values.add(node, "input")
+            elif node.op != "get_attr" and "tensor_meta" in node.meta:
+                if several.isdisjoint(node.all_input_nodes):
+                    _add(graph, traced, node, values)
+                else:
+                    _stand_in(graph, node, values, several)
+        except UnsupportedError as error:
+            refused.append(error)
+            _stand_in(graph, node, values, several)
+    if refused:
+        raise together(refused)
     return graph
+
+
+def check_operations(traced: torch.fx.GraphModule) -> None:
+    """Check that a network's layers and torch's functions are in the table, as far as their names tell.
+
+    Args:
+        traced: The network; sizes need not be known.
+
+    Raises:
+        UnsupportedError: Some are not; all of them are named.
+    """
+    refused = []
+    for node in traced.graph.nodes:
+        name = module_of(node)
+        module = traced.get_submodule(name) if node.op == "call_module" else None
+        if module is not None:
+            known = module_operator(module) is not None
+        else:
+            is_torch = node.op == "call_function" and str(getattr(node.target, "__module__", "")).startswith("torch")
+            known = not is_torch or function_operator(node.target) is not None
+        if not known:
+            kind = type(module).__name__ if module is not None else title_of(node)
+            where = named_place((name,)) if module is not None else name
+            refused.append(Call(node, where, kind, (), (), line=line_of(node)).unsupported(f"{kind} is not supported"))
+    if refused:
+        raise together(refused)
+
+
+def _stand_in(graph: Graph, node: torch.fx.Node, values: Values, several: set[torch.fx.Node]) -> None:
+    """Put something of the same shape in the place of a call that is refused, so that those after it are looked at."""
+    meta = node.meta.get("tensor_meta")
+    if isinstance(meta, TensorMetadata):
+        name = graph.add(graph.free_name(call_name(node)), Input(tuple(meta.shape[1:]))).name
+        values.add(node, name)
+    else:
+        several.add(node)
 
 
 def _returned(node: torch.fx.Node, values: Values) -> str:

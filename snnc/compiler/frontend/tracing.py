@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import operator
 from collections.abc import Callable
@@ -11,23 +10,23 @@ from typing import Any, cast
 import torch
 import torch.fx
 from torch import nn
-from torch.nn.parameter import is_lazy
 
-from snnc.common.errors import ModelError, UnsupportedError, first_line
-from snnc.compiler.frontend.build import build
+from snnc.common.errors import ModelError, SnncError, UnsupportedError, first_line
+from snnc.compiler.frontend.build import build, check_operations
 from snnc.compiler.frontend.locations import PLACE, line_of_failure, with_line
 from snnc.compiler.frontend.operations.activations import is_activation
+from snnc.compiler.frontend.plain_layers import check_not_quantized, copied, with_plain_layers
 from snnc.compiler.frontend.probing import PROBE, check_sizes, is_too_large, probe, without_values
 from snnc.compiler.ir import Graph, Shape, execute
 from snnc.program.layer import named_place
 
 
-def symbolic(network: nn.Module, input_shape: Shape) -> torch.fx.GraphModule:
+def symbolic(network: nn.Module, input_shape: Shape | None) -> torch.fx.GraphModule:
     """Return the calls that a module's forward() makes; a module that was traced before is taken as it is.
 
     Args:
         network: The module; code of its forward() sees sizes as numbers, all but the number of samples.
-        input_shape: Shape of one sample.
+        input_shape: Shape of one sample; None: sizes are not known.
 
     Raises:
         ModelError: torch.fx cannot follow the module's code. The message names the module whose forward() that is and,
@@ -131,10 +130,11 @@ class _Proxy(torch.fx.Proxy):
             return self._method("size", *(() if dim is None else (dim,)))
         if dim is None:
             return self._with_batch(sizes)
-        return self._method("size", 0) if dim % len(sizes) == 0 else sizes[dim]
+        return self._with_batch(sizes)[dim]
 
     def _with_batch(self, sizes: Shape) -> _Shape:
-        return _Shape((self._method("size", 0), *sizes[1:]) if sizes else ())
+        # The network's own tensors are not of samples.
+        return _Shape(sizes if self.node.op == "get_attr" or not sizes else (self._method("size", 0), *sizes[1:]))
 
     def _method(self, name: str, *arguments: object) -> Any:
         return self.tracer.create_proxy("call_method", name, (self, *arguments), {})
@@ -144,13 +144,13 @@ class _Tracer(torch.fx.Tracer):
     """Takes activations that carry a threshold for one node, as it does torch.nn's modules.
 
     Args:
-        input_shape: Shape of one sample.
+        input_shape: Shape of one sample; None: sizes are not known.
 
     Attributes:
         failed: Path of the innermost module in whose forward() an exception was raised; None as long as all is well.
     """
 
-    def __init__(self, input_shape: Shape) -> None:
+    def __init__(self, input_shape: Shape | None) -> None:
         super().__init__()
         self.record_stack_traces = True
         self.failed: str | None = None
@@ -169,6 +169,8 @@ class _Tracer(torch.fx.Tracer):
     def create_node(self, *arguments: Any, **named: Any) -> torch.fx.Node:
         """Add a node, and find the sizes of what it gives."""
         node: torch.fx.Node = super().create_node(*arguments, **named)
+        if self._is_measuring or self._input_shape is None:
+            return node
         self._is_measuring = True
         try:
             value = without_values(node, self.root, self._known, self._input_shape)
@@ -181,10 +183,25 @@ class _Tracer(torch.fx.Tracer):
             self._is_measuring = False
         return node
 
+    def create_args_for_root(self, *arguments: Any, **named: Any) -> tuple[Any, list[Any]]:
+        """Return the function to trace and its arguments; those that need not be given have their defaults."""
+        function, given = super().create_args_for_root(*arguments, **named)
+        for position, each in enumerate(given):
+            node = getattr(each, "node", None)
+            if position > 1 and isinstance(node, torch.fx.Node) and (node.args or str(node.target).startswith("*")):
+                default = node.args[0] if node.args else {} if str(node.target).startswith("**") else ()
+                node.graph.erase_node(node)
+                given[position] = default
+        return function, given
+
     def sizes(self, node: torch.fx.Node) -> Shape | None:
         """Return the sizes of a tensor, the number of samples first; None where they are not known."""
         value = self._known.get(node)
         return tuple(value.shape) if isinstance(value, torch.Tensor) else None
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Return a module's attribute, or what stands for it."""
+        return attr_val if self._is_measuring else super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -230,39 +247,59 @@ def trace(module: nn.Module, input_shape: Shape) -> Graph:
         ModelError: The module does not run on input of that shape, cannot be traced, or asks for absurd memory.
         UnsupportedError: It holds an operation that cannot be compiled; the message names it.
     """
-    network = _copied(module).eval().float()
-    traced = symbolic(network, input_shape)
+    network = copied(module)
+    check_not_quantized(network)
+    traced = symbolic(with_plain_layers(network), input_shape)
     _check_one_input(traced)
     check_sizes(traced, input_shape)
-    probe(traced, input_shape)
+    try:
+        probe(traced, input_shape)
+    except ModelError:
+        # It may fail for what is no operation of ours: that is to be said, and not that data have the wrong shape.
+        check_operations(traced)
+        raise
     graph = build(traced, input_shape)
     graph.remove_unread()
     _check_same(graph, network, input_shape)
     return graph
 
 
-def _check_one_input(traced: torch.fx.GraphModule) -> None:
-    inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
-    for node in inputs[1:]:
-        raise UnsupportedError(
-            "the network has several inputs", where=str(node.meta.get(PLACE, node.target)), expected="one tensor"
-        )
+def refusal(module: nn.Module) -> SnncError | None:
+    """Return what a network is refused for whatever the shape of its input; None where nothing is found.
 
-
-def _copied(module: nn.Module) -> nn.Module:
-    for path, part in module.named_modules():
-        if any(is_lazy(parameter) for parameter in part.parameters(recurse=False)):
-            raise ModelError(
-                f"{type(part).__name__} has no parameters yet", where=path, advice="run the network once, then train it"
-            )
+    Args:
+        module: The network; it is left as it was.
+    """
     try:
-        return copy.deepcopy(module)
-    except Exception as error:  # whatever the copied objects raise
-        raise ModelError(
-            f"the network cannot be copied: {first_line(error)}",
-            where=type(module).__name__,
-            advice="give it no attributes that copy.deepcopy refuses",
-        ) from error
+        network = copied(module)
+        check_not_quantized(network)
+        network = with_plain_layers(network)
+    except SnncError as error:
+        return error
+    try:
+        traced = symbolic(network, None)
+    except ModelError:
+        return None  # perhaps for sizes only, which are not known here
+    try:
+        _check_one_input(traced)
+        check_operations(traced)
+    except SnncError as error:
+        return error
+    return None
+
+
+def _check_one_input(traced: torch.fx.GraphModule) -> None:
+    names = [str(node.meta.get(PLACE, node.target)) for node in traced.graph.nodes if node.op == "placeholder"]
+    if len(names) != 1:
+        raise UnsupportedError(
+            f"the network has {'several inputs' if names else 'no input'}",
+            expected="one tensor",
+            found=", ".join(names) or "forward() without arguments",
+            advice="give them as one: the channels of both in one array, taken apart by slices in forward(), such as "
+            "x[:, :3] and x[:, 3:]"
+            if names
+            else None,
+        )
 
 
 def _check_same(graph: Graph, network: nn.Module, input_shape: Shape) -> None:

@@ -344,6 +344,15 @@ def _array(values: object, name: str, what: str) -> npt.NDArray[Any]:
     return array
 
 
+# What data of other than two or four axes may be, by their number.
+_AXES_ADVICE = {
+    1: "give features as (N, features), one row for each sample",
+    3: "grey images (N, height, width) need a channel axis of length 1, x[:, None]; signals (N, channels, length) are "
+    "not supported yet: give them as images of one row, x[:, :, None], to a network of Conv2d with kernels (1, k)",
+    5: "volumes and videos are not supported: give one image for each sample",
+}
+
+
 def check_dataset(dataset: Dataset) -> None:
     """Check that a data set can be used.
 
@@ -362,7 +371,7 @@ def check_dataset(dataset: Dataset) -> None:
             where=where,
             expected="(N, channels, height, width) or (N, features)",
             found=str(images.shape),
-            advice="give grey images a channel axis of length 1" if images.ndim == 3 else None,
+            advice=_AXES_ADVICE.get(images.ndim),
         )
     if images.size == 0:
         raise DataError("there are no images", where=where, found=f"images of shape {images.shape}")

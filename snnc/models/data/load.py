@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from snnc.common.errors import DataError
+from snnc.common.file_kinds import LFS_ADVICE, LFS_POINTER, is_lfs_pointer
 from snnc.common.import_path import is_reference, module_files
 from snnc.common.registry import import_all
 from snnc.models.data import sources
@@ -86,12 +87,52 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
         DataError: The spec is of no known kind; the data or what is needed to read it is missing; the data is
             damaged or cannot be used.
     """
-    if source := _source_of(spec, Path()):
+    source = _source_of(spec, Path())
+    _check_file(spec, source)
+    if source:
         return source.load(spec, split)
     raise DataError(
         "no such data set, file or folder",
         where=repr(spec),
         expected=" | ".join(source.FORM for source in _sources()),
+    )
+
+
+# How data in files of other forms become arrays, by how their names end.
+_CONVERSIONS = {
+    ".npy": "np.load({0!r})",
+    ".csv": "np.loadtxt({0!r}, delimiter=',')",
+    ".txt": "np.loadtxt({0!r})",
+    ".h5": "h5py.File({0!r})['x'][:]",
+    ".hdf5": "h5py.File({0!r})['x'][:]",
+    ".mat": "scipy.io.loadmat({0!r})['x']",
+    ".pt": "torch.load({0!r}).numpy()",
+    ".pth": "torch.load({0!r}).numpy()",
+    ".parquet": "pandas.read_parquet({0!r}).to_numpy()",
+}
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+def _check_file(spec: str, source: Source | None) -> None:
+    """Refuse a file that is there but is no data, and say how it becomes some."""
+    path = Path(spec).expanduser()
+    if not path.is_file() or (source is not None and source.RUNS_CODE):
+        return
+    if is_lfs_pointer(path):
+        raise DataError(LFS_POINTER, where=spec, advice=LFS_ADVICE)
+    suffix = path.suffix.lower()
+    if suffix in (".npz", ".zip") or (source is not None and "/" not in spec):
+        return
+    made = _CONVERSIONS.get(suffix, "images").format(path.name)
+    advice = f'make an .npz file of it: np.savez("{path.stem}.npz", x={made}, y=labels), labels if there are any'
+    if suffix in _PICTURES:
+        advice = f"give a folder that holds a folder of pictures for each class: FOLDER/CLASS/{path.name}"
+    raise DataError(
+        "is a file of a form that is not read as data",
+        where=spec,
+        expected=" | ".join(each.FORM for each in _sources() if not each.RUNS_CODE),
+        found=f"a {suffix} file" if suffix else "a file without a suffix",
+        advice=advice,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from snnc.common.errors import DataError
+from snnc.common.errors import DataError, first_line
+from snnc.common.file_kinds import LFS_ADVICE, LFS_POINTER, is_lfs_pointer
 from snnc.common.memory import check_memory
 from snnc.models.data.tree import ImageFiles
 
@@ -66,7 +68,7 @@ def read_picture(
     except DataError:
         raise
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
-        raise DataError("not a readable image", where=files.where(index), found=_plainly(error)) from error
+        raise _unreadable(files, index, error) from error
     raise DataError("the image has more than 8 bits per value", where=files.where(index), found=f"mode {mode}")
 
 
@@ -108,12 +110,19 @@ def has_colour(pillow: Any, files: ImageFiles, index: int) -> bool:
     except DataError:
         raise
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
-        raise DataError("not a readable image", where=files.where(index), found=_plainly(error)) from error
+        raise _unreadable(files, index, error) from error
 
 
-def _plainly(error: Exception) -> str:
-    """Return what Pillow says, without the address of an object that it names where it finds no image."""
-    return "no picture" if "cannot identify image file" in str(error) else str(error)
+def _unreadable(files: ImageFiles, index: int, error: Exception) -> DataError:
+    """Return the error for a picture that Pillow does not read."""
+    with contextlib.suppress(Exception), files.open(index) as file:
+        if is_lfs_pointer(file):
+            return DataError(LFS_POINTER, where=files.where(index), advice=LFS_ADVICE)
+    # Pillow itself says only where in memory its reader lies.
+    found = "something else" if type(error).__name__ == "UnidentifiedImageError" else first_line(error)
+    return DataError(
+        "not a readable image", where=files.where(index), expected=f"one of {', '.join(_FORMATS)}", found=found
+    )
 
 
 def centre_square(pillow: Any, shorter_side: int, side: int) -> Callable[[Any], Any]:

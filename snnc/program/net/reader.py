@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 
 from snnc.common.errors import FormatError, first_line
+from snnc.common.file_kinds import LFS_ADVICE, LFS_POINTER, is_lfs_pointer
 from snnc.program.form import from_form, spiking_from_form
 from snnc.program.net.fields import GROUP, LAYERS, Fields
 from snnc.program.net.hdf5_safety import Admitted, check_plain_file
@@ -35,6 +36,8 @@ def load(path: str | Path) -> CompiledNetwork:
     name = str(path)
     check_plain_file(path)
     if not h5py.is_hdf5(name):
+        if is_lfs_pointer(path):
+            raise FormatError(LFS_POINTER, where=name, advice=LFS_ADVICE)
         raise FormatError(
             "is not an HDF5 file, or is truncated",
             where=name,

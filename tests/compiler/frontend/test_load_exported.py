@@ -91,7 +91,7 @@ class Other(nn.Module):
     ("after", "told"),
     [
         (torch.sigmoid, "sigmoid is not supported; train with ReLU instead"),
-        (lambda x: x * 2, "mul is not supported; scale the weights"),
+        (lambda x: x * x, "the product of two values"),
         (lambda x: x.transpose(2, 3), "transpose is not supported"),
         (lambda x: torch.mm(x.flatten(1), x.flatten(1)), "matmul of two computed values is not supported"),
         (lambda x: torch.nn.functional.dropout(x, 0.5, True), "dropout is active here"),

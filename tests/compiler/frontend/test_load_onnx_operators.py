@@ -60,9 +60,9 @@ def test_operators_compute_what_onnx_says(tmp_path: Path, nodes: list[Any], cons
         ([node("Sigmoid", "x")], {}, "net/y: Sigmoid is not supported; train with ReLU instead"),
         ([node("Clip", "x low high")], {"low": np.float32(0), "high": np.float32(6)}, "net/y: Clip to 0 to 6"),
         ([node("MatMul", "x x")], {}, "MatMul of two values that the network computes"),
-        ([node("Mul", "x x")], {}, "Mul of two values"),
-        ([node("Div", "c x")], {"c": random(2, 1, 1)}, "Div by what the network computes"),
-        ([node("Add", "x c")], {"c": random(6, 7)}, "one number for each channel"),
+        ([node("Mul", "x x")], {}, "the product of two values"),
+        ([node("Div", "c x")], {"c": random(2, 1, 1)}, "a division by what the network computes"),
+        ([node("Add", "x c")], {"c": random(6, 7)}, "one for each channel"),
         ([node("Conv", "x x")], {}, "weight of Conv is computed by the network"),
         ([node("Conv", "x w")], {"w": random(2, 2, 3)}, "Conv with weights of shape (2, 2, 3)"),
         ([node("MaxPool", "x", kernel_shape=[2, 2], auto_pad="SAME_UPPER")], {}, "padding that differs"),
@@ -178,3 +178,18 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(importlib, "import_module", refusing)
     with pytest.raises(ModelError, match=r"needs the package onnx; pip install"):
         load_model(path)
+
+
+def test_all_that_is_unsupported_is_named_at_once(tmp_path: Path) -> None:
+    nodes = [
+        node("Sigmoid", "x", "s"),
+        node("Conv", "s w", "c"),
+        node("Tanh", "c", "t"),
+        node("LSTM", "t", "l"),
+        node("Add", "l t"),
+    ]
+    path = saved(model(nodes, {"w": random(2, 2, 1, 1)}, ("n", 2, 6, 7)), tmp_path / "m.onnx")
+    with pytest.raises(UnsupportedError) as error:
+        load_model(path)
+    assert str(error.value).startswith("3 places cannot be compiled: net/s: Sigmoid is not supported")
+    assert "; net/t: Tanh is not supported" in str(error.value) and "; net/l: LSTM is not" in str(error.value)

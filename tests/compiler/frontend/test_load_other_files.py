@@ -61,6 +61,13 @@ def test_npz_archives_are_named(tmp_path: Path) -> None:
         load_model(tmp_path / "m.npz")
 
 
+@pytest.mark.parametrize("name", ["m.pt", "m.onnx", "m.safetensors"])
+def test_git_lfs_pointers_are_named_whatever_they_are_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(ModelError, match=r"is a Git LFS pointer.*; git lfs pull"):
+        load_model(tmp_path / name)
+
+
 @pytest.mark.parametrize("trust", [False, True])
 @pytest.mark.parametrize("as_zip", [True, False])
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.99])

@@ -284,17 +284,63 @@ class Tail(nn.Module):
         return self.call(self, x)
 
 
+class Constants(nn.Module):
+    """Arithmetic with numbers, a parameter of no axes, a buffer for each channel and a plain tensor."""
+
+    def __init__(self, call: Callable[[Constants, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 2, 3, padding=1), nn.Linear(32, 3)
+        self.factor = nn.Parameter(torch.tensor(0.3))
+        self.register_buffer("mean", torch.tensor([0.2, -0.4])[:, None, None])
+        self.std = torch.tensor([0.5, 2.0])[None, :, None, None]
+        self.call = call
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.call(self, self.conv(x)).flatten(1))
+
+
+def _in_place(net: Constants, x: torch.Tensor) -> torch.Tensor:
+    y = x.relu()
+    y += 0.5
+    y -= net.mean
+    y *= 2
+    y /= net.std
+    return y.sub_(1).mul_(net.factor).div_(4).add_(net.mean) + x
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net, x: (x - net.mean) / net.std,
+        lambda net, x: x * net.factor + 1,
+        lambda net, x: 0.5 + x,
+        lambda net, x: 1 - x,
+        lambda net, x: net.mean - x,
+        lambda net, x: net.factor * -x,
+        lambda net, x: torch.rsub(x, 1),
+        lambda net, x: torch.add(x, net.mean).mul(net.std[0]),
+        lambda net, x: x + x.shape[1],
+        lambda net, x: torch.neg(x.sub(net.mean)).div(3),
+        _in_place,
+    ],
+)
+def test_arithmetic_with_constants_is_a_map_for_each_channel(
+    call: Callable[[Constants, torch.Tensor], torch.Tensor],
+) -> None:
+    module = Constants(call)
+    batch = torch.randn(5, *IMAGE, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = module(batch.clone())
+    assert torch.allclose(output_of(trace(module, IMAGE), batch), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda tail, x: torch.add(x, x, alpha=2), "a sum with alpha=2.*alpha=1.*scale the weights"),
         (lambda tail, x: x.add(x, alpha=0.5), "alpha=0.5"),
-        (lambda tail, x: x + 1, "a sum with the constant 1.*bias"),
-        (lambda tail, x: 0.5 + x, "a sum with the constant 0.5.*bias"),
-        (lambda tail, x: x.add_(1), "a sum with the constant 1.*bias"),
-        (lambda tail, x: x + x.shape[1], "a sum with the constant 2.*bias"),
-        (lambda tail, x: x + tail.shift, "a sum with the parameter odd.shift.*bias"),
-        (lambda tail, x: tail.shift + x, "a sum with the parameter odd.shift.*bias"),
+        (lambda tail, x: x + tail.shift, "a sum with the parameter or buffer odd.shift of shape.*do it to the data"),
+        (lambda tail, x: tail.shift + x, "a sum with the parameter or buffer odd.shift of shape.*do it to the data"),
         (lambda tail, x: x + x[:, :1], r"\(2, 2, 4, 4\) and \(2, 1, 4, 4\) repeats values.*1x1 convolution"),
         (lambda tail, x: F.adaptive_avg_pool2d(x, 1) + x, r"repeats values \(expected two values of one shape\)"),
         (lambda tail, x: torch.cat([x, x], 2), "a concatenation over axis 2.*use dim=1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,9 +79,16 @@ def test_unsupported_modules_are_refused_by_path(module: nn.Module, message: str
 
 
 UNSUPPORTED_CALLS = [
-    (lambda x: x * 2, "mul is not supported; scale the weights"),
-    (lambda x: x - x.relu(), "sub is not supported; change the sign"),
-    (lambda x: -x, "neg is not supported"),
+    (lambda x: x * x.relu(), "product of two values.*not supported.*a constant.*squeeze-and-excitation"),
+    (lambda x: x - x.relu(), "difference of two values.*not supported.*change the sign"),
+    (lambda x: x / x.relu(), "division by what the network computes.*batch normalisation"),
+    (lambda x: 1 / x, "division by what the network computes"),
+    (lambda x: x / 0, "division by 0"),
+    (lambda x: torch.div(x, 2, rounding_mode="floor"), "rounding_mode='floor'"),
+    (lambda x: x // 2, "floordiv is not supported; multiply, or divide, by constants only"),
+    (lambda x: torch.sub(x, 1, alpha=2), "alpha=2"),
+    (lambda x: x - torch.ones(x.shape[1:]), r"a difference with the parameter or buffer .* of shape .*to the data"),
+    (lambda x: x * torch.ones(x.shape[2:]), r"a product with the parameter or buffer .* of shape .*shape \(2, 1, 1\)"),
     (lambda x: F.gelu(x), "gelu is not supported; train with ReLU"),
     (lambda x: F.silu(x), "silu is not supported; train with ReLU"),
     (lambda x: F.leaky_relu(x), "leaky_relu is not supported; train with ReLU"),
@@ -368,3 +376,28 @@ def test_a_module_that_only_runs_wrongly_in_training_is_traced_in_evaluation() -
             return self.fc(x).relu()
 
     check(Flag(), (3,))
+
+
+class Several(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Sequential(nn.Conv2d(2, 2, 1), nn.GELU()), nn.Sequential(nn.GELU(), nn.Flatten())
+        self.lstm, self.fc = nn.LSTM(32, 5), nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.lstm(self.second(self.first(x)))[0].tanh())
+
+
+def test_all_that_is_unsupported_is_named_at_once_with_every_place() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        trace(Several(), IMAGE)
+    message = str(caught.value)
+    assert message.startswith("4 places cannot be compiled: module first.1")
+    assert re.search(r"first\.1 \(.*\), module second\.0 \(.*\): GELU is not supported; train with ReLU", message)
+    assert "module lstm (" in message and "Tensor.tanh is not supported" in message
+    assert message.count("supported: Conv2d") == 1
+
+
+def test_a_long_list_of_places_ends_with_their_number() -> None:
+    with pytest.raises(UnsupportedError, match=r"^25 places .* module 9: GELU is not .*; and 15 more; supported"):
+        trace(nn.Sequential(*(nn.GELU() for _ in range(24)), nn.Tanh()), (3,))

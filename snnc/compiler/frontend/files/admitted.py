@@ -176,11 +176,17 @@ def untrusted(name: str, where: str) -> UntrustedModelError:
     Returns:
         The error, to be raised.
     """
+    advice = "if you trust the file, add --trust, or else save model.state_dict() and give --arch module:factory"
+    if name.startswith("torch.nn.utils."):
+        advice = (
+            "make the weights plain before saving (prune.remove, remove_weight_norm), or, if you trust the file, add "
+            "--trust"
+        )
     return UntrustedModelError(
         f"reading it would run code: it needs {name}, which is neither a tensor nor a layer of torch.nn, "
         "torchvision or snnc.models",
         where=where,
-        advice="if you trust the file, add --trust, or else save model.state_dict() and give --arch module:factory",
+        advice=advice,
     )
 
 

@@ -6,7 +6,8 @@ trusted: readers name the functions that may be called, no file does, and names 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,11 @@ import torch.fx
 from torch import nn
 
 from snnc.common.errors import UnsupportedError
+from snnc.compiler.frontend.files.tensors import MalformedFileError
 from snnc.compiler.frontend.locations import LINE, PLACE, with_line
-from snnc.compiler.frontend.operations.table import advice_for
+from snnc.compiler.frontend.operations.table import advice_for, together
 
-__all__ = ["ARITHMETIC", "Assembly", "Place", "is_number", "printable"]
+__all__ = ["ARITHMETIC", "REFUSED", "Assembly", "Place", "RefusedError", "is_number", "printable"]
 
 # torch's own numbers end here. Python's do not, and a file could let them grow until no memory is left.
 _LIMIT = 1 << 63
@@ -89,6 +91,17 @@ class Place:
         )
 
 
+class Refused:
+    """Stands for a value that a refused call would give."""
+
+
+REFUSED = Refused()
+
+
+class RefusedError(Exception):
+    """A call reads what a refused one would give."""
+
+
 class Assembly:
     """A network in the making. Tensors given to a call that are no nodes become buffers of the network.
 
@@ -98,6 +111,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self.place = Place("")
+        self._refused: list[UnsupportedError] = []
         self._root = nn.Module()
         self._graph = torch.fx.Graph()
         self._inputs = 0
@@ -113,6 +127,41 @@ class Assembly:
         node: torch.fx.Node = self._graph.placeholder(name)
         node.meta[PLACE] = place.name
         return node
+
+    @contextlib.contextmanager
+    def collecting(self, values: dict[str, Any], outputs: Sequence[str], inputs: Sequence[Any]) -> Iterator[None]:
+        """Collect what is refused in a block, so that the calls after it are looked at too; ``check`` raises all of it.
+
+        Args:
+            values: Values by name; where the block is left by an error, something stands in for its outputs.
+            outputs: Names of what the block gives.
+            inputs: What it reads.
+        """
+        try:
+            yield
+        except UnsupportedError as error:
+            self._refused.append(error)
+        except MalformedFileError:
+            raise  # bounds on memory have to hold
+        except Exception:
+            # What reads something that stands in for another may fail in any way.
+            if not self._refused:
+                raise
+        else:
+            return
+        computed = [each for each in inputs if isinstance(getattr(each, "node", each), torch.fx.Node)]
+        values.update(dict.fromkeys(outputs, REFUSED))
+        if outputs and len(computed) == 1 and not is_number(computed[0]):
+            values[outputs[0]] = computed[0]
+
+    def check(self) -> None:
+        """Check that nothing was refused.
+
+        Raises:
+            UnsupportedError: Something was; all of it is named.
+        """
+        if self._refused:
+            raise together(self._refused)
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> torch.fx.Node:
         """Add the call of a function, which must be one that may be run on anything.

@@ -19,7 +19,7 @@ import torch
 import torch.fx
 
 from snnc.common.errors import ModelError, UnsupportedError
-from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
+from snnc.compiler.frontend.files.assembly import REFUSED, Assembly, Place, RefusedError, printable
 from snnc.compiler.frontend.files.aten import Operators, Unknown, keep
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.tensors import MalformedFileError, StoredValues, rebuild_tensor, storage_bytes
@@ -244,8 +244,16 @@ class _Reader:
     def read(self) -> torch.fx.GraphModule:
         operators = Operators(self._network, self._inputs())
         for number, node in enumerate(self._graph["nodes"]):
-            self._node(operators, node, number)
+            outputs = [_output_name(each) for each in node["outputs"]]
+            with self._network.collecting(self._values, outputs, self._read_by(node)):
+                self._node(operators, node, number)
+        self._network.check()
         return self._network.finish(self._output())
+
+    def _read_by(self, node: Mapping[str, Any]) -> list[Any]:
+        """Return the tensors that a node reads."""
+        names = (each["arg"]["as_tensor"]["name"] for each in node["inputs"] if "as_tensor" in each["arg"])
+        return [self._values.get(name) for name in names]
 
     def _inputs(self) -> int | None:
         """Take in parameters, buffers and the input; return the number of samples where it is fixed."""
@@ -320,6 +328,8 @@ class _Reader:
 
     def _named(self, name: str) -> Any:
         value = self._values[name]
+        if value is REFUSED:
+            raise RefusedError
         if isinstance(value, Unknown):
             raise self._network.place.unsupported(
                 f"it reads {printable(value.source)}", "values that supported operations give"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from snnc.common.errors import ModelError
+from snnc.common.file_kinds import LFS_ADVICE, LFS_POINTER, is_lfs_pointer
 
 __all__ = ["HDF5_START", "PICKLE_START", "Format", "Start", "identify"]
 
@@ -29,7 +30,6 @@ _KNOWN_STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "a NumPy array file"),
     (b"GGUF", "a GGUF file"),
     (b"\x1f\x8b", "a gzip file"),
-    (b"version https://git-lfs", "a Git LFS pointer, whose content was not pulled"),
 )
 
 
@@ -128,6 +128,9 @@ def identify(path: Path, formats: Sequence[Format]) -> Format:
         raise ModelError("no such file", where=where) from None
     except (OSError, ValueError) as error:
         raise ModelError("cannot be opened", where=where, found=str(error)) from error
+    # Whatever the file is called: some formats go by that.
+    if is_lfs_pointer(start.head):
+        raise ModelError(LFS_POINTER, where=where, advice=LFS_ADVICE)
     for each in formats:
         if each.recognise(start):
             return each

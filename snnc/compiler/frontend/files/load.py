@@ -17,6 +17,7 @@ from snnc.compiler.frontend.files.admitted import check_amount
 from snnc.compiler.frontend.files.identify import Format, identify
 from snnc.compiler.frontend.files.state import build_network, is_state_dict, load_state, without_parallel_prefix
 from snnc.compiler.frontend.files.tensors import MalformedFileError
+from snnc.compiler.frontend.plain_layers import unwrapped
 
 __all__ = ["FORMATS", "load_model", "read_state"]
 
@@ -171,8 +172,7 @@ def _describe(content: Any) -> str:
 
 def _ready(network: nn.Module, where: str) -> nn.Module:
     """Put a network in eval mode, on the CPU, in float32, and check its parameters."""
-    if isinstance(network, nn.DataParallel):
-        network = network.module
+    network = unwrapped(network)
     try:
         check_amount(network)
         network = network.to("cpu").float().eval()

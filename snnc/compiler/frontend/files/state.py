@@ -17,6 +17,9 @@ from snnc.common.import_path import follow, is_reference, working_directory_firs
 __all__ = ["build_network", "is_state_dict", "load_state", "without_parallel_prefix"]
 
 _PARALLEL_PREFIX = "module."
+_COMPILED_INFIX = "_orig_mod."
+# What hooks and parametrisations of torch.nn.utils call the tensors that they compute a weight of.
+_REPARAMETRISED = ("_orig", "_mask", "_g", "_v", "_u")
 _NAMED_AT_MOST = 3
 
 
@@ -66,30 +69,43 @@ def load_state(network: nn.Module, state: Mapping[str, torch.Tensor], where: str
             "its state_dict does not fit --arch",
             where=where,
             found=found,
-            advice="give the --arch that the state_dict was saved from",
+            advice=_advice(unexpected),
         )
+
+
+def _advice(unexpected: Sequence[str]) -> str:
+    if any(".parametrizations." in key or key.endswith(_REPARAMETRISED) for key in unexpected):
+        return (
+            "its weights were pruned or normalised by torch.nn.utils: do the same in --arch, or save the weights again "
+            "after prune.remove, remove_weight_norm or parametrize.remove_parametrizations"
+        )
+    return "give the --arch that the state_dict was saved from"
 
 
 def without_parallel_prefix(
     state: Mapping[str, torch.Tensor], own: Mapping[str, Any]
 ) -> OrderedDict[str, torch.Tensor]:
-    """Copy a state_dict, without a ``module.`` in front of all keys. Versions of layers (``_metadata``) are kept.
+    """Copy a state_dict, without what ``nn.DataParallel`` and ``torch.compile`` put into its keys.
+
+    That is a ``module.`` in front of all keys, and ``_orig_mod.`` anywhere in them. Versions of layers (``_metadata``)
+    are kept.
 
     Args:
         state: The state_dict.
-        own: That of the network it is for: where all its keys have the prefix, it stays.
+        own: That of the network it is for: where all its keys have the prefix, or one the infix, these stay.
 
     Returns:
         The copy; its tensors are the same ones.
     """
+    infix = "" if any(_COMPILED_INFIX in key for key in own) else _COMPILED_INFIX
     own_has_prefix = len(own) > 0 and all(key.startswith(_PARALLEL_PREFIX) for key in own)
-    strip = not own_has_prefix and all(key.startswith(_PARALLEL_PREFIX) for key in state)
+    strip = not own_has_prefix and all(key.replace(infix, "").startswith(_PARALLEL_PREFIX) for key in state)
     cut = len(_PARALLEL_PREFIX) if strip else 0
-    cleaned = OrderedDict((key[cut:], value) for key, value in state.items())
+    cleaned = OrderedDict((key.replace(infix, "")[cut:], value) for key, value in state.items())
     metadata = getattr(state, "_metadata", None)
     if isinstance(metadata, Mapping) and all(isinstance(value, Mapping) for value in metadata.values()):
         # Layers look here for the version that wrote them: batch norm before 2 had no num_batches_tracked.
-        versions = OrderedDict((str(key)[cut:], dict(value)) for key, value in metadata.items())
+        versions = OrderedDict((str(key).replace(infix, "")[cut:], dict(value)) for key, value in metadata.items())
         vars(cleaned)["_metadata"] = versions
     return cleaned
 

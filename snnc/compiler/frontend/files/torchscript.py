@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.fx
 
-from snnc.compiler.frontend.files.assembly import Assembly, Place, is_number, printable
+from snnc.compiler.frontend.files.assembly import REFUSED, Assembly, Place, RefusedError, is_number, printable
 from snnc.compiler.frontend.files.aten import Operators, Unknown, keep
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.locations import foreign_line
@@ -84,7 +84,10 @@ class _Reader:
         for given in list(graph.inputs())[1:]:
             self._values[given.debugName()] = self._network.input(Place(printable(given.debugName())))
         for node in graph.nodes():
-            self._node(node)
+            read = [self._values.get(each.debugName()) for each in node.inputs()]
+            with self._network.collecting(self._values, [each.debugName() for each in node.outputs()], read):
+                self._node(node)
+        self._network.check()
         returned = [self._value(each) for each in graph.outputs()]
         return self._network.finish(returned[0] if len(returned) == 1 else returned)
 
@@ -149,6 +152,8 @@ class _Reader:
     def _value(self, described: Any) -> Any:
         value = self._values.get(described.debugName(), Unknown("an unknown value"))
         for each in value if isinstance(value, list) else [value]:
+            if each is REFUSED:
+                raise RefusedError
             if isinstance(each, Unknown):
                 raise self._network.place.unsupported(
                     f"it reads what {printable(each.source)} gives", "values that supported operations give"

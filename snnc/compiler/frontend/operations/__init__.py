@@ -9,7 +9,6 @@ from snnc.compiler.frontend.operations import (  # noqa: I001 - the order is tha
     pooling,
     joins,
     shaping,
-    reductions,
 )
 
-__all__ = ["activations", "joins", "pooling", "reductions", "shaping", "weighted"]
+__all__ = ["activations", "joins", "pooling", "shaping", "weighted"]

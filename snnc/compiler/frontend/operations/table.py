@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from snnc.common.errors import UnsupportedError
+
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
@@ -177,6 +179,38 @@ def advice_for(kind: str) -> str:
     """
     instead = _INSTEAD.get(_plain(kind))
     return f"{instead}; {supported()}" if instead else supported()
+
+
+# Places that one error lists.
+_PLACES_AT_MOST = 10
+
+
+def together(errors: Sequence[UnsupportedError]) -> UnsupportedError:
+    """Return one error for everything that cannot be compiled, each problem with all its places.
+
+    Args:
+        errors: At least one, in the order of the network; what of their advice is the list of all that is supported
+            stands once, at the end.
+    """
+    if len(errors) == 1:
+        return errors[0]
+    listing = supported()
+    places: dict[str, list[str]] = {}
+    for each in errors:
+        advice = (each.advice or "").removesuffix(listing).removesuffix("; ")
+        text = UnsupportedError(each.problem, expected=each.expected, found=each.found, advice=advice)
+        places.setdefault(str(text), []).append(each.where or "the network")
+    left, said = _PLACES_AT_MOST, []
+    for problem, where in places.items():
+        if left > 0:
+            said.append(f"{', '.join(where[:left])}: {problem}")
+        left -= len(where)
+    if left < 0:
+        said.append(f"and {-left} more")
+    return UnsupportedError(
+        f"{len(errors)} places cannot be compiled: {'; '.join(said)}",
+        advice=listing if any((each.advice or "").endswith(listing) for each in errors) else None,
+    )
 
 
 def _plain(kind: str) -> str:

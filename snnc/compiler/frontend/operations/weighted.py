@@ -24,7 +24,26 @@ advise(
 )
 advise("only products with parameters can be compiled: nn.Linear", "matmul")
 advise("train with ConvTranspose2d instead", "interpolate", "resize", "upsample")
-advise("use Conv2d on an image of one row", "conv1d")
+advise(
+    "signals (N, channels, length) are not supported yet: use Conv2d and pooling with windows (1, k) on images of one "
+    "row, (N, channels, 1, length)",
+    "conv1d",
+    "convtranspose1d",
+    "maxpool1d",
+    "avgpool1d",
+    "adaptiveavgpool1d",
+    "adaptivemaxpool1d",
+)
+advise("volumes are not supported: use Conv2d with the depth as channels", "conv3d", "maxpool3d", "avgpool3d")
+advise(
+    "recurrent layers are not supported: a network has to be one of convolutions or linear layers",
+    "lstm",
+    "gru",
+    "rnn",
+    "lstmcell",
+    "grucell",
+)
+advise("attention is not supported: products of two values cannot be compiled", "multiheadattention", "softmax2d")
 
 
 @Operator(
@@ -122,11 +141,10 @@ def linear(call: Call, weight: object = None, bias: object = None) -> Linear:
     modules=(nn.BatchNorm1d, nn.BatchNorm2d),
     functions=(F.batch_norm,),
     aten=("batch_norm", "_native_batch_norm_legit_no_training", "_batch_norm_no_update"),
-    onnx=("BatchNormalization", "Mul", "Div", "Sub"),
+    onnx=("BatchNormalization",),
     reads_several=True,
     listed=("BatchNorm1d", "BatchNorm2d"),
-    conditions="with running statistics; weights as above. ONNX: Mul, Div, Sub and Add with one constant for each "
-    "channel",
+    conditions="with running statistics; weights as above",
 )
 def batch_norm(
     call: Call,

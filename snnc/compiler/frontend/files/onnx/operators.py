@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -188,8 +189,7 @@ def _add(call: OnnxCall) -> Value:
     first, second = call.inputs
     if isinstance(first, Value) and isinstance(second, Value):
         return _sum(call, first, second)
-    value, constant = _with_constant(call)
-    return _affine(call, value, None, constant)
+    return _with_constant(call, torch.add)
 
 
 def _sum(call: OnnxCall, first: Value, second: Value) -> Value:
@@ -207,59 +207,42 @@ def _sum_of_several(call: OnnxCall) -> Value:
 
 
 def _subtract(call: OnnxCall) -> Value:
-    value, constant = _with_constant(call)
-    if isinstance(call.inputs[0], Value):
-        return _affine(call, value, None, -constant)
-    return _affine(call, value, -torch.ones(1), constant)
+    return _with_constant(call, torch.sub)
 
 
 def _multiply(call: OnnxCall) -> Value:
-    value, constant = _with_constant(call)
-    return _affine(call, value, constant, None)
+    return _with_constant(call, torch.mul)
 
 
 def _divide(call: OnnxCall) -> Value:
-    value, constant = _with_constant(call)
-    if not isinstance(call.inputs[0], Value):
-        raise call.unsupported("Div by what the network computes", "division by a constant")
-    return _affine(call, value, 1 / constant.float(), None)
+    return _with_constant(call, torch.div)
 
 
-def _with_constant(call: OnnxCall) -> tuple[Value, torch.Tensor]:
-    """Return the two operands, one of them computed."""
-    given = list(call.inputs)
-    for value, constant in (given, given[::-1]):
-        if isinstance(value, Value) and isinstance(constant, torch.Tensor):
-            return value, constant
-    raise call.unsupported(f"{call.operator} of two values", "one value and a constant for each channel")
+def _with_constant(call: OnnxCall, function: Callable[..., Any]) -> Value:
+    """Return what a function of two operands makes of a value and a constant, in the order in which they stand."""
+    value = next((each for each in call.inputs if isinstance(each, Value)), None)
+    if value is None or len(call.inputs) != 2:
+        raise call.unsupported(f"{call.operator} of constants", "one value that the network computes")
+    operands = [_operand(call, each, value) for each in call.inputs]
+    # Which of the two it is, matters; the table says what it may be.
+    return value.with_node(call.network.call(function, *operands))
 
 
-def _affine(call: OnnxCall, value: Value, scale: torch.Tensor | None, shift: torch.Tensor | None) -> Value:
-    """Return a factor and a summand for each channel: batch normalisation of mean 0 and variance 1."""
-    parts = [_for_channels(call, value, each) for each in (scale, shift) if each is not None]
-    channels = max(map(len, parts)) if value.channels is None else value.channels
-    if value.channels is None and channels == 1:
+def _operand(call: OnnxCall, given: Known | None, value: Value) -> Any:
+    """Return an operand as it stands beside a value whose axes may be in another order."""
+    if isinstance(given, Value):
+        if given.order != value.order:
+            raise call.unsupported(f"{call.operator} of values whose axes are in different orders", "one order")
+        return given.node
+    if not isinstance(given, torch.Tensor):
+        raise call.unsupported(f"{call.operator} with sizes of the data", "a constant")
+    missing = len(value.order) - given.dim()
+    if missing < 0:
         raise call.unsupported(
-            f"{call.operator} with one number",
-            "one for each channel",
-            advice="export the model with a fixed input shape",
+            f"{call.operator} with a constant of shape {tuple(given.shape)}", "one number for each channel"
         )
-    # Views of one number: whatever number of channels a file declares takes no memory.
-    zeros, ones = torch.zeros(1).expand(channels), torch.ones(1).expand(channels)
-    scales = ones if scale is None else _for_channels(call, value, scale).expand(channels)
-    shifts = zeros if shift is None else _for_channels(call, value, shift).expand(channels)
-    return _normalized(call, value, zeros, ones, scales, shifts, 0.0)
-
-
-def _for_channels(call: OnnxCall, value: Value, constant: torch.Tensor) -> torch.Tensor:
-    """Return a constant that varies over channels only, as (channels,) or (1,)."""
-    first = len(value.order) - constant.dim()
-    axes = [value.order[first + axis] for axis, size in enumerate(constant.shape) if size != 1] if first >= 0 else [0]
-    if axes not in ([], [1]) or (axes and value.channels not in (None, constant.numel())):
-        raise call.unsupported(
-            f"{call.operator} with a constant of shape {tuple(constant.shape)}", "one number for each channel"
-        )
-    return constant.flatten()
+    places = [value.order.index(axis) for axis in range(len(value.order))]
+    return given.reshape((1,) * missing + tuple(given.shape)).permute(places)
 
 
 def _same(call: OnnxCall) -> Known:

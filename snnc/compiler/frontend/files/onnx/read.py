@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.fx
 
 from snnc.common.errors import ModelError, UnsupportedError
-from snnc.compiler.frontend.files.assembly import Assembly, Place, printable
+from snnc.compiler.frontend.files.assembly import REFUSED, Assembly, Place, RefusedError, printable
 from snnc.compiler.frontend.files.identify import Format, Start
 from snnc.compiler.frontend.files.onnx.arrangement import ARRANGEMENT, is_moved_channel
 from snnc.compiler.frontend.files.onnx.call import CHANNELS_LAST, Known, OnnxCall, Value, as_numbers, identity
@@ -122,7 +122,7 @@ class _Reader:
         self._version = max((each.version for each in model.opset_import if each.domain in _DOMAINS), default=0)
         self._tensors = tensors
         self._network = Assembly()
-        self._values: dict[str, Known] = {}
+        self._values: dict[str, Any] = {}
         self._batch: int | None = None
         # Bytes that copies of constants may still take.
         self._left = _COPIES_FREE
@@ -137,7 +137,10 @@ class _Reader:
             if each.name not in self._values:
                 self._input(each)
         for number, node in enumerate(self._graph.node):
-            self._node(node, number)
+            read = [self._values.get(each) for each in node.input]
+            with self._network.collecting(self._values, [str(each) for each in node.output], read):
+                self._node(node, number)
+        self._network.check()
         outputs = [self._output(each.name) for each in self._graph.output]
         return self._network.finish(outputs[0] if len(outputs) == 1 else outputs)
 
@@ -210,7 +213,10 @@ class _Reader:
             raise self._network.place.unsupported(
                 f"it reads {printable(name)}, which nothing gives", "values that the nodes before it give"
             )
-        return self._values[name]
+        value = self._values[name]
+        if value is REFUSED:
+            raise RefusedError
+        return cast(Known, value)
 
     def _attributes(self, node: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
