@@ -17,10 +17,18 @@ from snnc.common.errors import TargetError
 from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.ir import Conv2d, ConvTranspose2d, Graph, Linear
 from snnc.compiler.ir.passes import PassRecord
-from snnc.compiler.options import TIMESTEPS_MAXIMUM
+from snnc.compiler.options import CALIBRATION_SAMPLES, TIMESTEPS_MAXIMUM
 from snnc.program import AnnLayer, CompiledNetwork, Program, Provenance, SigmaDeltaProgram
 from snnc.program.placement import place
-from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice, Verdict
+from snnc.program.provenance import (
+    LAYER_UNEXPLAINED,
+    CorrectionFigures,
+    OptionValue,
+    PoolingChoice,
+    ScaleChoice,
+    ThresholdChoice,
+    Verdict,
+)
 from snnc.program.targets import Target
 from snnc.program.validate import validate
 
@@ -51,6 +59,7 @@ class Remedies:
         per_channel: Whether each channel has a threshold of its own.
         learned: Whether thresholds were trained.
         strict: Whether only what is proven was compiled.
+        samples: Calibration samples; None where that is not known.
     """
 
     timesteps: int
@@ -60,6 +69,7 @@ class Remedies:
     per_channel: bool = True
     learned: bool = False
     strict: bool = False
+    samples: int | None = None
 
     @classmethod
     def after(cls, program: CompiledNetwork) -> Remedies:
@@ -73,6 +83,7 @@ class Remedies:
             per_channel=origin.options.get("per_channel") is True,
             learned=origin.options.get("threshold") == "learned",
             strict=origin.options.get("strict") is True,
+            samples=origin.calibration_samples,
         )
 
     @property
@@ -100,6 +111,11 @@ class Remedies:
     def separate(self) -> tuple[str, ...]:
         """Thresholds of each channel; those that were trained stay as they are."""
         return () if self.per_channel or self.learned else ("one threshold for each channel (--per-channel)",)
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """More calibration samples than were taken, where these were few."""
+        return ("more calibration samples",) if self.samples is not None and self.samples < CALIBRATION_SAMPLES else ()
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -146,8 +162,9 @@ def _what_helps(program: CompiledNetwork, verdict: Verdict) -> tuple[str, ...]:
     remedies = Remedies.after(program)
     choice = program.provenance.thresholds
     left = min((each.value for each in choice.scores), default=None) if choice else None
-    lost = None if verdict.explained is None else 1 - verdict.explained
-    if left is not None and lost is not None and left < _MUCH_OF_SPIKES * lost:
+    # Both are shares of the output's variance.
+    lost = verdict.layers[-1].value if verdict.layers else 0.0
+    if left is not None and lost > LAYER_UNEXPLAINED and left < _MUCH_OF_SPIKES * lost:
         return remedies.against_integers
     return remedies.against_spikes
 

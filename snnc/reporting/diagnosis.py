@@ -66,7 +66,8 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     for number, finding in enumerate(findings, start=1):
         where = f"{finding.where}: " if finding.where else ""
         yield f"{number}. {where}{finding.what}"
-        yield f"   try: {finding.advice}"
+        if finding.advice:
+            yield f"   try: {finding.advice}"
     if not number:
         yield "nothing stands out"
 

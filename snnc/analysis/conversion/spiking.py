@@ -17,17 +17,15 @@ from snnc.analysis.conversion.passes import ANN, Outputs, Stages, ann_outputs
 from snnc.analysis.diagnosis import Diagnosis, Finding, Stage, diagnose_program
 from snnc.analysis.staircase import ROUNDED, clipped, rounded
 from snnc.analysis.thresholds import LayerThresholds, program_thresholds
-from snnc.analysis.thresholds.measure import lowered_module, program_levels
+from snnc.analysis.thresholds.measure import replayed_passes
 from snnc.analysis.validation.pairs import Pair
 from snnc.common.arrays import per_channel
 from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.ir import Graph, QuantizedLayer, Readout, SpikingLayer
-from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
-from snnc.compiler.lowering.spiking_layers import AlignPaths
+from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.tasks import Match
 from snnc.models.data import Dataset
 from snnc.program import Program
-from snnc.program.targets import get_target
 from snnc.runtime.energy import count_operations
 from snnc.runtime.result import RunResult
 from snnc.runtime.simulator import Simulator
@@ -285,32 +283,3 @@ class SpikingMeasurement(Measurement[Program, Report]):
             )
             for layer, fired in zip(self.program.spiking_layers, result.spike_counts, strict=True)
         )
-
-
-def replayed_passes(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
-    """Return the passes that made a program, as far as they can be run without the data it was calibrated on.
-
-    Thresholds and potentials are the program's own; what corrections made of weights and biases shows in the integers
-    alone.
-
-    Args:
-        program: The program.
-        module: The network that it was compiled from.
-
-    Returns:
-        The passes up to the thresholds; the program itself is none of them.
-
-    Raises:
-        ModelError: The model has other layers than the program.
-    """
-    lowered = lowered_module(program, module)
-    align = PassManager([AlignPaths(get_target(program.target).maximum_delay, program.lead)])
-    graph = align.run(lowered[-1].result.graph).graph.copy()
-    for name, (threshold, potential) in program_levels(program).items():
-        op = graph[name].op
-        assert isinstance(op, SpikingLayer)
-        graph.replace(name, replace(op, threshold=threshold, initial_potential=potential))
-    chosen = PassRecord(
-        "thresholds of the .net file", "thresholds of the .net file", 0.0, PassResult(graph, modified=True)
-    )
-    return (*lowered, *align.records, chosen)

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from snnc.analysis.diagnosis.evidence import STAGES, Evidence, LayerErrors, LayerErrorSums, Stage, staged_outputs
+from snnc.analysis.diagnosis.evidence import (
+    FLOAT_STAGE,
+    STAGES,
+    Evidence,
+    LayerErrors,
+    LayerErrorSums,
+    Stage,
+    roundings,
+    staged_outputs,
+)
 from snnc.analysis.diagnosis.findings import Finding, findings
 from snnc.analysis.staircase import levels_of
+from snnc.analysis.thresholds.measure import replayed_passes
 from snnc.analysis.validation.pairs import Pair
 from snnc.analysis.validation.spiking import SpikingPairedRuns
 from snnc.common.arrays import FloatArray
+from snnc.common.errors import ModelError
 from snnc.common.progress import Progress, Unheard
+from snnc.compiler.compilation import Remedies
+from snnc.compiler.conversion.float_simulation import simulate
+from snnc.compiler.ir import Graph
 from snnc.inputs.data import chunks, input_levels
-from snnc.inputs.tasks import matched
+from snnc.inputs.tasks import Match, matched
 from snnc.models.data import Dataset
 from snnc.program import Program
 from snnc.program.provenance import Task
 from snnc.program.targets import get_target
+from snnc.runtime.result import decisions
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +104,9 @@ def diagnose_program(
     thresholds = {layer.name: levels_of(layer) for layer in runs.layers}
     sums = {layer.name: LayerErrorSums(layer, program.timesteps, thresholds[layer.name]) for layer in runs.layers}
     wraps = np.zeros(len(program.layers), np.int64)
-    outputs: list[list[FloatArray]] = [[] for _ in STAGES]
+    floating = _floating(program, module)
+    names = [name for index, name in enumerate(STAGES) if floating or index != FLOAT_STAGE]
+    outputs: list[list[FloatArray]] = [[] for _ in names]
     progress.begin("comparing ANN and spikes", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
@@ -97,7 +116,8 @@ def diagnose_program(
         for name, each in sums.items():
             each.add(pair.activations[name], pair.rates[name])
         middle = staged_outputs(runs.graph, pair.images, thresholds, program.timesteps, runs.logits_name)
-        found = (pair.ann_logits, *middle, pair.snn_logits)
+        spikes = () if floating is None else (_spiking(floating, program, levels.values[done : done + len(chunk)]),)
+        found = (pair.ann_logits, *middle, *spikes, pair.snn_logits)
         for kept, batch in zip(outputs, found, strict=True):
             kept.append(batch)
         if watch:
@@ -105,7 +125,7 @@ def diagnose_program(
         done += len(chunk)
         progress.advance(done)
     joined = [np.concatenate(each) for each in outputs]
-    stages = tuple(Stage(name, *match.worth(each, joined[0])) for name, each in zip(STAGES, joined, strict=True))
+    stages = tuple(Stage(name, *match.worth(each, joined[0])) for name, each in zip(names, joined, strict=True))
     layers = tuple(each.result() for each in sums.values())
     evidence = Evidence(
         stages=stages,
@@ -113,13 +133,33 @@ def diagnose_program(
         wraps=[(layer.where, int(count)) for layer, count in zip(program.layers, wraps, strict=True) if count],
         clipped=levels.clipped,
         classes=program.readout.neurons,
-        timesteps=program.timesteps,
-        lead=program.lead,
-        corrections=program.provenance.words("calibrate"),
-        weighed=program.provenance.options.get("threshold") == "auto",
-        per_channel=program.provenance.options.get("per_channel") is True,
+        remedies=Remedies.after(program),
         target=get_target(program.target),
         task=match.task,
+        samples=len(dataset),
+        differing=[_differing(match, *each) for each in pairwise(joined)],
+        judged=program.provenance.verdict,
+        rounding=() if floating is None else roundings(program, floating),
     )
     notes = (*match.notes, *runs.notes)
     return Diagnosis(len(dataset), stages, layers, findings(evidence), notes, match.task)
+
+
+def _floating(program: Program, module: nn.Module) -> Graph | None:
+    """Return the network with the program's thresholds, in floating point and uncorrected; None of another model."""
+    try:
+        return replayed_passes(program, module)[-1].result.graph
+    except ModelError:
+        return None
+
+
+def _spiking(graph: Graph, program: Program, levels: NDArray[np.uint8]) -> FloatArray:
+    """Return the outputs of a network of spikes in floating point, (samples, *output shape)."""
+    run = simulate(graph, torch.as_tensor(levels, dtype=torch.float32), program.timesteps, lead=program.lead)
+    outputs: FloatArray = run.readout.numpy().astype(np.float64)
+    return outputs
+
+
+def _differing(match: Match, before: FloatArray, after: FloatArray) -> float:
+    """Return the share of samples that two stages decide differently; of values 0, which are measured, not counted."""
+    return 0.0 if match.task == "values" else float((decisions(before) != decisions(after)).mean())

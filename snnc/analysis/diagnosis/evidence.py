@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,16 @@ import torch
 
 from snnc.analysis.staircase import ROUNDED, Levels, clipped, rounded
 from snnc.common.arrays import FloatArray
+from snnc.compiler.compilation import Remedies
 from snnc.compiler.conversion.solver import spike_counts
-from snnc.compiler.ir import Graph, execute
-from snnc.program import Layer
-from snnc.program.provenance import TargetError, Task
+from snnc.compiler.ir import Graph, Readout, SpikingLayer, execute
+from snnc.compiler.ir.sparse import Sparse
+from snnc.program import Layer, Program
+from snnc.program.provenance import TargetError, Task, Verdict
 from snnc.program.targets import Target
+
+# Points of accuracy, or of agreement, that are worth a word.
+WORTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,15 @@ class LayerErrorSums:
         )
 
 
-STAGES = ("the ANN", "clipped at the thresholds", ROUNDED, "spikes on the simulator")
+# Each is what the one before loses something of. Where the program is of another network, the fourth is left out.
+STAGES = (
+    "the ANN",
+    "clipped at the thresholds",
+    ROUNDED,
+    "sent as spikes, in floating point",
+    "spikes in the chip's integers",
+)
+CLIPPED_STAGE, ROUNDED_STAGE, FLOAT_STAGE, INTEGER_STAGE = range(1, 5)
 
 
 @dataclass(frozen=True)
@@ -173,13 +187,16 @@ class Evidence:
         wraps: For each layer that overflowed its modules and how often.
         clipped: Share of the input values outside what the calibration data spanned.
         classes: Number of outputs.
-        timesteps: T.
-        lead: k.
-        corrections: What was corrected of the layers on calibration data (``--calibrate``).
-        weighed: Whether several ways to choose thresholds were tried and the best one taken (``--threshold auto``).
-        per_channel: Whether each channel has a threshold of its own.
+        remedies: What can still be done, and what was done: T, lead, corrections.
         target: The chip.
         task: What the outputs mean.
+        samples: Number of samples.
+        differing: For each stage after the first the share of samples that it decides otherwise than the one before,
+            so that neither can be the better by more than luck; 0 of values.
+        judged: What compiling said of the integers; None where it did not.
+        rounding: What rounding made of the weights.
+        normalisation: How what arrives at the first batch normalisation differs from what it was trained on, in a
+            sentence, and what would fit; None where it does not, or there is none.
     """
 
     stages: Sequence[Stage]
@@ -187,13 +204,14 @@ class Evidence:
     wraps: Sequence[tuple[str, int]]
     clipped: float
     classes: int
-    timesteps: int
-    lead: int
-    corrections: Sequence[str]
-    weighed: bool
-    per_channel: bool
+    remedies: Remedies
     target: Target
     task: Task = "classes"
+    samples: int = 1
+    differing: Sequence[float] = ()
+    judged: Verdict | None = None
+    rounding: Sequence[SynapseRounding] = ()
+    normalisation: tuple[str, str] | None = None
 
     @property
     def chance(self) -> float:
@@ -205,7 +223,81 @@ class Evidence:
 
         Of values they are hundredths of R squared.
         """
-        before, after = self.stages[index - 1 : index + 1]
-        if before.accuracy is not None and after.accuracy is not None:
-            return 100 * (before.accuracy - after.accuracy)
-        return 100 * (before.agreement - after.agreement)
+        return self._worth(index - 1) - self._worth(index)
+
+    def costs(self, index: int) -> bool:
+        """Return whether a stage loses something worth a word, more than the standard error of its samples."""
+        return self._costs(self.lost(index), self.differing[index - 1] if self.differing else 0.0)
+
+    @property
+    def has_floating(self) -> bool:
+        """Whether it is known what spikes lose in floating point."""
+        return len(self.stages) == len(STAGES)
+
+    @property
+    def lost_to_spikes(self) -> float:
+        """The points that spikes lose against levels, integers apart where these are known apart."""
+        if not self.has_floating:
+            return self.lost(FLOAT_STAGE)
+        # Corrections show in the integers alone, which may then do better than spikes without them.
+        return self._worth(ROUNDED_STAGE) - max(self._worth(FLOAT_STAGE), self._worth(INTEGER_STAGE))
+
+    @property
+    def spikes_cost(self) -> bool:
+        """Whether that is worth a word."""
+        return self._costs(self.lost_to_spikes, sum(self.differing[FLOAT_STAGE - 1 :]))
+
+    @property
+    def integers_cost(self) -> bool:
+        """Whether integers lose something that spikes in floating point keep."""
+        return self.has_floating and self.costs(INTEGER_STAGE)
+
+    def _costs(self, lost: float, differing: float) -> bool:
+        # Stages decide the same samples, so that only those can be luck that they decide differently.
+        error = 100 * math.sqrt(max(0.0, min(1.0, differing) - (lost / 100) ** 2) / self.samples)
+        return lost >= WORTH and lost > error
+
+    def _worth(self, index: int) -> float:
+        stage = self.stages[index]
+        return 100 * (stage.agreement if stage.accuracy is None else stage.accuracy)
+
+
+@dataclass(frozen=True)
+class SynapseRounding:
+    """What rounding made of the weights that one layer reads another with.
+
+    Attributes:
+        where: The modules of the layer.
+        source: What it reads: the name of a layer, or ``the input``.
+        zeros: Share of its weights that are not 0, and round to 0.
+        threshold: Weight units of the layer's threshold; None of the readout, which has none.
+        is_readout: Whether it is the readout's.
+    """
+
+    where: str
+    source: str
+    zeros: float
+    threshold: int | None
+    is_readout: bool
+
+
+def roundings(program: Program, graph: Graph) -> tuple[SynapseRounding, ...]:
+    """Return what rounding made of the weights of each synapse.
+
+    Args:
+        program: The program.
+        graph: The network that it was made of, lowered to its layers.
+    """
+    found = []
+    for layer in program.layers:
+        op = graph[layer.name].op if layer.name in graph else None
+        if not isinstance(op, SpikingLayer | Readout) or len(op.synapses) != len(layer.synapses):
+            continue
+        for each, synapse in zip(op.synapses, layer.synapses, strict=True):
+            weights = each.matrix.data if isinstance(each, Sparse) else each.weight
+            some = int(np.count_nonzero(weights))
+            source = program.layers[synapse.source].name if synapse.source >= 0 else "the input"
+            zeros = 1 - int(np.count_nonzero(synapse.weight)) / some if some else 0.0
+            theta = layer.threshold.value if layer.threshold else None
+            found.append(SynapseRounding(layer.where, source, max(0.0, zeros), theta, layer.is_readout))
+    return tuple(found)

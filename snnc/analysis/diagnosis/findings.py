@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from snnc.analysis.diagnosis.evidence import Evidence, LayerErrors
-from snnc.compiler.compilation import calibrate_option, lead_option
+from snnc.analysis.diagnosis.evidence import (
+    CLIPPED_STAGE,
+    INTEGER_STAGE,
+    ROUNDED_STAGE,
+    Evidence,
+    LayerErrors,
+    SynapseRounding,
+)
+from snnc.compiler.compilation import calibrate_option
 
-# Points of accuracy, or of agreement, that are worth a word.
-WORTH = 1.0
 # An ANN that is right less often than so many times by chance is wrong itself.
 MUCH_TO_CHANCE = 1.5
 # Of layers so many are named for each rule, the worst first.
 NAMED = 3
+# Points by which these samples may do worse than those that compiling judged on, beside twice the standard error.
+UNLIKE = 5.0
+# Shares of weights that may round to 0, and weight units of a threshold, below which a layer is a coarse copy.
+ZEROS, COARSE_THRESHOLD = 0.5, 32
 # Leading bits of weights that are of no use in a layer whose weights are coarse.
 COARSE = 3
 
@@ -24,7 +34,7 @@ class Finding:
 
     Attributes:
         what: One sentence.
-        advice: What to try.
+        advice: What to try; "" where nothing is left that could help.
         where: The modules of the layer, or "" for the whole network.
     """
 
@@ -56,6 +66,11 @@ def _network(evidence: Evidence) -> Iterable[Finding]:
         )
 
 
+def _normalisation(evidence: Evidence) -> Iterable[Finding]:
+    if evidence.normalisation is not None:
+        yield Finding(*evidence.normalisation)
+
+
 def _input(evidence: Evidence) -> Iterable[Finding]:
     if evidence.clipped > 0.001:
         yield Finding(
@@ -64,57 +79,121 @@ def _input(evidence: Evidence) -> Iterable[Finding]:
         )
 
 
-def _clipping(evidence: Evidence) -> Iterable[Finding]:
-    if (lost := evidence.lost(1)) >= WORTH:
+def _unlike(evidence: Evidence) -> Iterable[Finding]:
+    judged, found = evidence.judged, evidence.stages[-1].agreement
+    if judged is None or judged.agreement is None or evidence.task == "values":
+        return
+    error = math.sqrt(
+        judged.agreement * (1 - judged.agreement) / judged.samples + found * (1 - found) / evidence.samples
+    )
+    if 100 * (judged.agreement - found) > max(UNLIKE, 200 * error):
         yield Finding(
-            f"clipping activations at the thresholds costs {lost:.1f} points",
-            f"{_larger_thresholds(evidence)}; more calibration samples",
+            f"the network decides as the ANN on {100 * found:.1f} % of these samples, and on "
+            f"{100 * judged.agreement:.1f} % of those calibration samples that judged it: these are unlike them",
+            "calibrate on data like these",
+        )
+
+
+def _clipping(evidence: Evidence) -> Iterable[Finding]:
+    if evidence.costs(CLIPPED_STAGE):
+        yield Finding(
+            f"clipping activations at the thresholds costs {evidence.lost(CLIPPED_STAGE):.1f} points",
+            "; ".join((*_larger_thresholds(evidence), *evidence.remedies.sampled)),
         )
 
 
 def _rounding(evidence: Evidence) -> Iterable[Finding]:
-    if (lost := evidence.lost(2)) >= WORTH:
+    if evidence.costs(ROUNDED_STAGE):
+        remedies = evidence.remedies
+        few = () if remedies.learned else ("training with few levels (snnc train --activation qcfs)",)
         yield Finding(
-            f"rounding activations to {evidence.timesteps + 1} levels costs {lost:.1f} points",
-            f"a T above {evidence.timesteps}; "
-            + ("" if evidence.per_channel else "one threshold for each channel (--per-channel); ")
-            + "training with few levels (snnc train --activation qcfs)",
+            f"rounding activations to {remedies.timesteps + 1} levels costs {evidence.lost(ROUNDED_STAGE):.1f} points",
+            "; ".join((*remedies.longer, *remedies.separate, *few)),
         )
 
 
 def _spikes(evidence: Evidence) -> Iterable[Finding]:
-    if (lost := evidence.lost(3)) >= WORTH:
-        fit = f"{calibrate_option()}, which fits layers to the spikes they receive"
-        ways = [] if "weights" in evidence.corrections else [fit]
-        if not evidence.lead:
-            ways.append(f"{lead_option(evidence.timesteps)}, which lets layers wait until spikes are in")
-        ways.append(f"a T above {evidence.timesteps}")
+    if evidence.spikes_cost:
+        remedies = evidence.remedies
+        ways = [f"{each}, which fits layers to the spikes they receive" for each in remedies.corrected]
+        ways += [f"{each}, which lets layers wait until spikes are in" for each in remedies.waited]
+        integers = "" if evidence.has_floating else ", and integer weights,"
         yield Finding(
-            f"spikes that come unevenly, errors handed on from layer to layer and integer weights cost {lost:.1f} "
-            "points beyond that",
-            "; ".join(ways),
+            f"spikes that come unevenly, and errors handed on from layer to layer{integers} cost "
+            f"{evidence.lost_to_spikes:.1f} points beyond that",
+            "; ".join((*ways, *remedies.longer, *remedies.trained)),
         )
 
 
-def _larger_thresholds(evidence: Evidence) -> str:
-    if evidence.weighed:
-        return "a larger T, since --threshold auto has weighed larger thresholds against coarser levels already"
-    return "--threshold auto, or data-driven with --objective 2, which choose larger thresholds; a larger T"
+def _integers(evidence: Evidence) -> Iterable[Finding]:
+    if not evidence.integers_cost:
+        return
+    advice = "; ".join(evidence.remedies.against_integers)
+    yield Finding(
+        f"the chip's integers cost {evidence.lost(INTEGER_STAGE):.1f} points that spikes in floating point keep", advice
+    )
+    zeros = [each for each in evidence.rounding if each.zeros >= ZEROS]
+    for each in sorted(zeros, key=lambda each: each.zeros, reverse=True)[:NAMED]:
+        yield Finding(
+            f"{_readout(each)}{100 * each.zeros:.0f} % of its weights for {each.source} round to 0",
+            advice,
+            each.where,
+        )
+    thresholds = {each.where: each.threshold for each in evidence.rounding if each.threshold is not None}
+    coarse = sorted((value, where) for where, value in thresholds.items() if value < COARSE_THRESHOLD)
+    for value, where in coarse[:NAMED]:
+        yield Finding(
+            f"its threshold is {value} weight units, so that weights and potentials are coarse parts of it",
+            advice,
+            where,
+        )
+
+
+def _readout(rounding: SynapseRounding) -> str:
+    return "the readout: " if rounding.is_readout else ""
+
+
+def _dead(evidence: Evidence) -> Iterable[Finding]:
+    for each in [layer for layer in evidence.layers if _is_dead(layer)][:NAMED]:
+        yield Finding(
+            "none of its neurons ever fires, so that nothing after it depends on it",
+            "; ".join((*evidence.remedies.chosen, *evidence.remedies.separate, *evidence.remedies.longer)),
+            each.where,
+        )
+
+
+def _is_dead(layer: LayerErrors) -> bool:
+    """Return whether a layer that the ANN activates sends nothing."""
+    return layer.rate == 0 and layer.silent > 0
+
+
+def _larger_thresholds(evidence: Evidence) -> tuple[str, ...]:
+    remedies = evidence.remedies
+    if remedies.learned:
+        return remedies.longer
+    if remedies.weighed:
+        why = ", since --threshold auto has weighed larger thresholds against coarser levels already"
+        return tuple(f"{each}{why}" for each in remedies.longer)
+    return "--threshold auto, or data-driven with --objective 2, which choose larger thresholds", *remedies.longer
+
+
+def _larger(evidence: Evidence) -> str:
+    return "; ".join(_larger_thresholds(evidence))
 
 
 def _truer(evidence: Evidence) -> str:
-    if "bias" in evidence.corrections:
-        ways = [] if evidence.lead else [lead_option(evidence.timesteps)]
-        ways += ["a larger T", "more calibration samples, since --calibrate bias has corrected it on these already"]
-        return "; ".join(ways)
-    if evidence.corrections:
-        return f"--calibrate {','.join((*evidence.corrections, 'bias'))}"
+    remedies = evidence.remedies
+    if "bias" in remedies.corrections:
+        why = ", since --calibrate bias has corrected it on these already"
+        return "; ".join((*remedies.waited, *remedies.longer, *(f"{each}{why}" for each in remedies.sampled)))
+    if remedies.corrections:
+        return f"--calibrate {','.join((*remedies.corrections, 'bias'))}"
     return f"{calibrate_option()}, or bias alone, which is sooner done"
 
 
 def _sooner(evidence: Evidence) -> str:
-    ways = "a larger T" if evidence.per_channel else "a larger T, or --per-channel"
-    return f"{ways}: their activations are small beside the threshold"
+    ways = (*evidence.remedies.longer, *evidence.remedies.separate)
+    return f"{' or '.join(ways)}: their activations are small beside the threshold" if ways else ""
 
 
 def _layer_rule(
@@ -132,6 +211,8 @@ def _layer_rule(
 
 
 def _weights(evidence: Evidence) -> Iterable[Finding]:
+    if evidence.has_floating and not evidence.integers_cost:
+        return
     target = evidence.target
     largest = [(each.largest_weight, each.where) for each in evidence.layers if each.largest_weight is not None]
     coarse = (target.weight_maximum + target.weight_step) >> COARSE
@@ -139,7 +220,7 @@ def _weights(evidence: Evidence) -> Iterable[Finding]:
         yield Finding(
             f"its largest weight is {weight} of {target.weight_maximum}: weights have fewer than "
             f"{target.weight_bits - COARSE + 1} of {target.weight_bits} bits",
-            "a smaller T, or thresholds for each channel; the membrane's range leaves no more room",
+            "; ".join(evidence.remedies.against_integers),
             where,
         )
 
@@ -147,15 +228,19 @@ def _weights(evidence: Evidence) -> Iterable[Finding]:
 RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     _overflow,
     _network,
+    _normalisation,
     _input,
+    _unlike,
     _clipping,
     _rounding,
     _spikes,
+    _integers,
+    _dead,
     _layer_rule(
         lambda layer: layer.clipped,
         0.05,
         "{:.0f} % of its activations' sum lie above the thresholds and are lost",
-        _larger_thresholds,
+        _larger,
     ),
     _layer_rule(
         lambda layer: 0.0 if layer.memoryless else -layer.shift,
@@ -177,7 +262,7 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         "--max-pool exact",
     ),
     _layer_rule(
-        lambda layer: layer.silent,
+        lambda layer: 0.0 if _is_dead(layer) else layer.silent,
         0.1,
         "{:.0f} % of the neurons that the ANN activates never fire",
         _sooner,
@@ -186,7 +271,7 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
         lambda layer: layer.saturated,
         0.05,
         "{:.0f} % of its neurons fire in every step and can say no more",
-        _larger_thresholds,
+        _larger,
     ),
     _weights,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,13 +18,15 @@ from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.compiler.conversion.choose_max_pooling import ways_taken
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
-from snnc.compiler.ir.passes import PassManager, PassRecord
+from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
 from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.lowering.spiking_layers import AlignPaths
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import convert, profile
 from snnc.inputs.data import input_levels, raw_values
 from snnc.models.data import Dataset
 from snnc.program import Program
+from snnc.program.targets import get_target
 
 
 def lowered_module(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
@@ -77,6 +79,35 @@ def program_levels(program: Program) -> dict[str, tuple[FloatArray, FloatArray]]
             assert layer.threshold is not None
             chosen[layer.name] = (layer.scale, layer.scale * (layer.initial_potential / layer.threshold.value))
     return chosen
+
+
+def replayed_passes(program: Program, module: nn.Module) -> tuple[PassRecord, ...]:
+    """Return the passes that made a program, as far as they can be run without the data it was calibrated on.
+
+    Thresholds and potentials are the program's own; what corrections made of weights and biases shows in the integers
+    alone.
+
+    Args:
+        program: The program.
+        module: The network that it was compiled from.
+
+    Returns:
+        The passes up to the thresholds; the program itself is none of them.
+
+    Raises:
+        ModelError: The model has other layers than the program.
+    """
+    lowered = lowered_module(program, module)
+    align = PassManager([AlignPaths(get_target(program.target).maximum_delay, program.lead)])
+    graph = align.run(lowered[-1].result.graph).graph.copy()
+    for name, (threshold, potential) in program_levels(program).items():
+        op = graph[name].op
+        assert isinstance(op, SpikingLayer)
+        graph.replace(name, replace(op, threshold=threshold, initial_potential=potential))
+    chosen = PassRecord(
+        "thresholds of the .net file", "thresholds of the .net file", 0.0, PassResult(graph, modified=True)
+    )
+    return (*lowered, *align.records, chosen)
 
 
 # Activations of a layer that are kept to be drawn; the figures are of all.

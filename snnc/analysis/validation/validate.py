@@ -148,11 +148,11 @@ def validate_program(
         notes.append(f"Lava was not run: {missing}")
     match = matched(program, dataset, options.task)
     dataset = match.dataset
+    progress.begin("comparing ANN and sim", len(dataset))
     levels = input_levels(program, dataset)
     runs = paired_runs(program, module, device=device, memory=options.memory)
     notes += (*match.notes, *runs.notes)
     comparison = _Comparison(program, runs, match.task, labelled=dataset.labels is not None)
-    progress.begin("comparing ANN and sim", len(dataset))
     done = 0
     for chunk in chunks(dataset, runs.batch_size):
         pair = runs.run(chunk, levels.values[done : done + len(chunk)])
