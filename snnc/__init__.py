@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from snnc.api.stages import convert, load_model, profile, quantize, trace
     from snnc.common.errors import (
         BackendError,
+        ContradictionWarning,
         DataError,
         FormatError,
         ModelError,
@@ -72,6 +73,7 @@ __all__ = [
     "Bundle",
     "BundleOptions",
     "CompileOptions",
+    "ContradictionWarning",
     "DataError",
     "Dataset",
     "DiagnoseOptions",
@@ -156,6 +158,7 @@ __all__ = [
 _HOMES = {
     "snnc.common.errors": (
         "BackendError",
+        "ContradictionWarning",
         "DataError",
         "FormatError",
         "ModelError",

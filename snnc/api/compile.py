@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from snnc.analysis.calibration_data import coverage_notes
+from snnc.analysis.calibration_data import coverage_notes, data_notes, normalisation_fit
 from snnc.analysis.options import DropOptions, ValidateOptions
 from snnc.analysis.validation import validate_program
 from snnc.common.atomic_write import check_not_replaced
@@ -17,13 +17,22 @@ from snnc.common.errors import VerdictWarning
 from snnc.common.options import taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
-from snnc.compiler.compilation import Compilation, shortfall
+from snnc.compiler.compilation import Compilation, doubt, shortfall
 from snnc.compiler.frontend import trace
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.parallel import Processes
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.sigma_delta import compile_sigma_delta
-from snnc.inputs.data import Data, as_module, as_program, calibration_split, network_first, raw_values, spiking
+from snnc.inputs.data import (
+    Data,
+    as_module,
+    as_program,
+    calibration_split,
+    network_first,
+    raw_values,
+    spiking,
+    with_normalisation,
+)
 from snnc.inputs.tasks import matched_to
 from snnc.models.data import Dataset
 from snnc.models.data.load import files_read
@@ -73,8 +82,9 @@ def compile(call: _CompileCall) -> CompiledNetwork:
     """
     options = taken(CompileOptions, call)
     program = compile_recorded(call.model, call.calibration, options, progress=call.progress).program
-    if bad := shortfall(program):
-        warnings.warn(bad, VerdictWarning, stacklevel=3)
+    for bad in (shortfall(program), doubt(program)):
+        if bad:
+            warnings.warn(bad, VerdictWarning, stacklevel=3)
     return program
 
 
@@ -103,8 +113,10 @@ def compile_recorded(
     options.check()
     told = progress_of(progress)
     network = as_module(model, arch=options.arch, trust=options.trust)
+    is_given = options.mean is not None or options.std is not None
+    options, said = with_normalisation(options, network)
     with network_first(network):
-        dataset, judging = calibration_split(calibration, options.calibration_samples)
+        dataset, judging = calibration_split(calibration, options.calibration_samples, options.unit)
     traced = trace(network, tuple(dataset.images.shape[1:]))
     # Labels that fit no output are refused before the long work.
     match = matched_to(traced.output.shape, dataset, options.task)
@@ -113,13 +125,19 @@ def compile_recorded(
     raw = raw_values(dataset)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
     held_out = judging is not dataset
+    fit = normalisation_fit(traced, raw, options.means, options.stds)
+    options = replace(options, mean=options.means, std=options.stds)
+    is_doubtful = not (said or is_given) and (fit is None or not fit.fits)
+    said = (*said, *data_notes(dataset, with_usual=is_doubtful))
     if not options.spikes:
         sigma_delta = compile_sigma_delta(traced, raw, options, unit=unit, progress=told, processes=processes)
-        sigma_delta = sigma_delta.noted(coverage_notes(match.dataset, sigma_delta.program))
-        return sigma_delta.judged(_verdict(sigma_delta.program, network, judging, match.task, told, held_out=held_out))
+        sigma_delta = sigma_delta.noted((*said, *coverage_notes(match.dataset, sigma_delta.program)))
+        verdict = _verdict(sigma_delta.program, network, judging, match.task, told, held_out=held_out)
+        return sigma_delta.fitted(fit).judged(verdict)
     compilation = compile_module(traced, raw, options, unit=unit, progress=told, processes=processes)
-    compilation = compilation.noted(coverage_notes(match.dataset, compilation.program))
-    return compilation.judged(_verdict(compilation.program, network, judging, match.task, told, held_out=held_out))
+    compilation = compilation.noted((*said, *coverage_notes(match.dataset, compilation.program)))
+    verdict = _verdict(compilation.program, network, judging, match.task, told, held_out=held_out)
+    return compilation.fitted(fit).judged(verdict)
 
 
 def _verdict(

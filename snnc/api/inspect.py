@@ -12,7 +12,17 @@ from snnc.common.options import options_of, taken
 from snnc.common.progress import Progress, Told, progress_of
 from snnc.common.signatures import called_with
 from snnc.compiler.options import ActivationOptions, CompileOptions, ThresholdOptions
-from snnc.inputs.data import Data, as_module, as_program, calibration_data, model_and_program, network_first, spiking
+from snnc.inputs.data import (
+    Data,
+    as_module,
+    as_program,
+    calibration_data,
+    in_unit_of,
+    model_and_program,
+    network_first,
+    spiking,
+    with_normalisation,
+)
 from snnc.program import CompiledNetwork, placement
 from snnc.program.placement import Placement
 from snnc.program.targets import get_target
@@ -50,8 +60,9 @@ def model_thresholds(call: _ModelThresholdsCall) -> tuple[LayerThresholds, ...]:
     options = CompileOptions(**{each.name: getattr(chosen, each.name) for each in options_of(ThresholdOptions)})
     options.check()
     network = as_module(call.model, arch=options.arch, trust=options.trust)
+    options, _ = with_normalisation(options, network)
     with network_first(network):
-        dataset = calibration_data(call.calibration, options.calibration_samples)
+        dataset = calibration_data(call.calibration, options.calibration_samples, options.unit)
     told = progress_of(call.progress)
     told.begin("choosing thresholds", 2 * len(dataset))
     return measure.model_thresholds(network, dataset, options, progress=told)
@@ -91,7 +102,7 @@ def program_thresholds(call: _ProgramThresholdsCall) -> tuple[LayerThresholds, .
     spikes = spiking(program, "snnc thresholds", "sigma-delta neurons have none; see snnc inspect")
     network = as_module(model, arch=call.arch, trust=call.trust)
     with network_first(network):
-        dataset = calibration_data(call.calibration, call.calibration_samples)
+        dataset = in_unit_of(spikes, calibration_data(call.calibration, call.calibration_samples, call.unit))
     told = progress_of(call.progress)
     told.begin("looking at activations", len(dataset))
     return measure.program_thresholds(spikes, network, dataset, progress=told)

@@ -14,7 +14,7 @@ from snnc.compiler.frontend import trace as trace_module
 from snnc.compiler.ir import Graph
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import Converted
-from snnc.inputs.data import Data, as_module, calibration_data, raw_values
+from snnc.inputs.data import Data, as_module, calibration_data, raw_values, with_normalisation
 from snnc.program import Program
 
 
@@ -66,7 +66,9 @@ def profile(model: nn.Module | Graph, calibration: Data, options: CompileOptions
     Raises:
         SnncError: Anything that the user can mend.
     """
-    dataset = calibration_data(calibration, options.calibration_samples)
+    if isinstance(model, nn.Module):
+        options, _ = with_normalisation(options, model)
+    dataset = calibration_data(calibration, options.calibration_samples, options.unit)
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
     return pipeline.profile(model, raw_values(dataset), options, unit=unit)
 

@@ -123,7 +123,7 @@ def compile_command(
     screen = Screen(json=as_json and processes.is_first, quiet=quiet or not processes.is_first, config=config)
     # Imported late, since torch takes seconds.
     from snnc.api.compile import compile_recorded
-    from snnc.compiler.compilation import shortfall
+    from snnc.compiler.compilation import doubt, shortfall
     from snnc.inputs.data import as_module
     from snnc.inputs.data import report_data as report_data_of
     from snnc.models.data import load_data
@@ -177,6 +177,8 @@ def compile_command(
     screen.show(verdict.sentence)
     if bad := shortfall(program, allowed.maximum_drop):
         screen.warn(bad)
+    if unsure := doubt(program):
+        screen.warn(unsure)
     failures = () if allowed.maximum_drop is None else verdict.failures(allowed.maximum_drop)
     screen.show(
         f"{model} compiled for {program.target}, {wording.timing(program)}, calibrated on "

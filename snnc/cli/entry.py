@@ -13,13 +13,15 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import typer
 
 from snnc.cli.application import application
 from snnc.cli.options import Invocation
-from snnc.common.errors import SnncError
+from snnc.common.errors import ContradictionWarning, SnncError
 
 
 class Terminated(BaseException):
@@ -37,6 +39,24 @@ def termination_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Show contradictions that a function of the API warns of as commands show warnings, within the block."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *arguments: Any, **named: Any) -> None:
+        if issubclass(category, ContradictionWarning):
+            print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+        else:
+            before(message, category, *arguments, **named)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _terminate(*_: object) -> None:
@@ -63,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     invocation = Invocation()
     command = typer.main.get_command(application)
     try:
-        with termination_raises():
+        with termination_raises(), warnings_in_one_line():
             code = command.main(
                 None if arguments is None else list(arguments),
                 prog_name="snnc",

@@ -115,7 +115,11 @@ class OverflowWarning(UserWarning):
 
 
 class VerdictWarning(UserWarning):
-    """A compiled network is no copy of the ANN: its integers decide otherwise, or give other values."""
+    """A compiled network is no copy of the ANN, or the ANN itself is given other data than it was trained on."""
+
+
+class ContradictionWarning(UserWarning):
+    """What was given contradicts what a file keeps."""
 
 
 def first_line(error: BaseException) -> str:

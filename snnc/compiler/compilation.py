@@ -23,6 +23,7 @@ from snnc.program.placement import place
 from snnc.program.provenance import (
     LAYER_UNEXPLAINED,
     CorrectionFigures,
+    NormalisationFit,
     OptionValue,
     PoolingChoice,
     ScaleChoice,
@@ -155,6 +156,29 @@ def shortfall(program: CompiledNetwork, maximum_drop: float | None = None) -> st
     return f"the compiled network is no copy of the ANN: {', and '.join(failures)}{begins}{helps}; snnc {told}"
 
 
+# An ANN that is right less often than so many times by chance is wrong itself.
+MUCH_TO_CHANCE = 1.5
+
+
+def doubt(program: CompiledNetwork) -> str | None:
+    """Return why the ANN itself seems to be given other data than it was trained on; None where nothing says so.
+
+    Args:
+        program: The program, with what its provenance says of the calibration data.
+    """
+    verdict, fit = program.provenance.verdict, program.provenance.normalisation
+    accuracy = None if verdict is None else verdict.ann_accuracy
+    right = "" if accuracy is None else f"the ANN is right for {accuracy:.1%} of the labelled calibration data"
+    if fit is not None and not fit.fits:
+        return f"{fit.problem}{f'; {right}' if right else ''}; {fit.advice}"
+    if accuracy is not None and accuracy < MUCH_TO_CHANCE / max(2, program.readout.values):
+        return (
+            f"{right}, hardly more than chance: look at the data, --mean and --std as in training, the order of the "
+            "classes, and --arch"
+        )
+    return None
+
+
 def _what_helps(program: CompiledNetwork, verdict: Verdict) -> tuple[str, ...]:
     if isinstance(program, SigmaDeltaProgram):
         held_back = program.provenance.numbers("delta_threshold", 0.0) != (0.0,)
@@ -194,6 +218,11 @@ class Compilation(Generic[Made]):
     def judged(self, verdict: Verdict) -> Compilation[Made]:
         """Return the same with a verdict on its integers in the program's provenance."""
         provenance = replace(self.program.provenance, verdict=verdict)
+        return replace(self, program=self.program.with_provenance(provenance))
+
+    def fitted(self, fit: NormalisationFit | None) -> Compilation[Made]:
+        """Return the same with how what arrives fits the first batch normalisation, in the program's provenance."""
+        provenance = replace(self.program.provenance, normalisation=fit)
         return replace(self, program=self.program.with_provenance(provenance))
 
     def placed(self, target: Target, *, allow_oversize: bool) -> Compilation[Made]:

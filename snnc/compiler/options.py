@@ -84,27 +84,33 @@ class ModelFileOptions:
 class NormalisationOptions:
     """What was done to the data in training."""
 
-    mean: float | Sequence[float] = option(
-        0.0,
+    mean: float | Sequence[float] | None = option(
+        None,
         metavar="X[,X,X]",
         panel=DATA,
         shapes=True,
+        usual="what snnc train keeps with a model, else 0",
         help="What was subtracted from the data in training: one number, or one for each channel. Images of 8 bits "
         "count from 0 to 1.",
     )
-    std: float | Sequence[float] = option(
-        1.0, metavar="X[,X,X]", panel=DATA, shapes=True, help="What the data were divided by after that."
+    std: float | Sequence[float] | None = option(
+        None,
+        metavar="X[,X,X]",
+        panel=DATA,
+        shapes=True,
+        usual="what snnc train keeps with a model, else 1",
+        help="What the data were divided by after that.",
     )
 
     @property
     def means(self) -> tuple[float, ...]:
         """What was subtracted: one number, or one for each channel."""
-        return as_numbers(self.mean, "mean")
+        return (0.0,) if self.mean is None else as_numbers(self.mean, "mean")
 
     @property
     def stds(self) -> tuple[float, ...]:
         """What was divided by: one number, or one for each channel."""
-        return as_numbers(self.std, "std")
+        return (1.0,) if self.std is None else as_numbers(self.std, "std")
 
 
 @documented
@@ -168,6 +174,15 @@ class _CalibrationSamples:
         metavar="N",
         panel=DATA,
         help="How many samples to draw of the calibration data, as many of each class.",
+    )
+    unit: float | None = option(
+        None,
+        metavar="X",
+        panel=DATA,
+        shapes=True,
+        usual="what the data say, else 1/255",
+        help="What one step of 8-bit data is worth that say nothing of it, such as 1 for counts; files keep it for "
+        "later commands.",
     )
 
 

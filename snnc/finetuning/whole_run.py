@@ -20,7 +20,7 @@ from snnc.finetuning.classifier import SpikingClassifier, Together
 from snnc.finetuning.options import KEEP, FinetuneOptions
 from snnc.finetuning.start import distilled_ann, is_finetuned, spiking_network
 from snnc.inputs.data import Data as Source
-from snnc.inputs.data import as_module, calibration_data, evaluation_data
+from snnc.inputs.data import as_module, calibration_data, evaluation_data, with_normalisation
 from snnc.models.data import Dataset, load_data
 from snnc.models.spiking import SpikingNetwork
 from snnc.models.training.checkpoint import CheckpointFile
@@ -137,6 +137,7 @@ def prepare(
     spec = str(data) if isinstance(data, str | Path) else ""
     if options.threshold is None and is_finetuned(module):
         options = replace(options, threshold=KEEP)
+    options, _ = with_normalisation(options, module)
     chosen = settled(options, spec, class_count(training))
     ann = distilled_ann(module, teacher, chosen.distill, name=str(model), arch=arch, trust=trust)
     origin: dict[str, object] = {

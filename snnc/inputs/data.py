@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -16,18 +17,19 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
 
 from snnc.common.arrays import per_channel
-from snnc.common.errors import DataError, OptionError
+from snnc.common.errors import ContradictionWarning, DataError, OptionError
 from snnc.common.file_kinds import is_compiled
 from snnc.common.memory import check_memory
 from snnc.compiler.frontend import refusal
 from snnc.compiler.frontend.files.load import load_model
 from snnc.inputs.architectures import architecture
 from snnc.models.data import Dataset, as_dataset, check_dataset, load_data
-from snnc.models.data.dataset import shuffled
+from snnc.models.data.dataset import kept_normalisation, shuffled
 from snnc.program import CompiledNetwork, Program
 from snnc.program.net import load as load_program
 from snnc.program.network import only
 from snnc.program.nir import is_nir, load_nir
+from snnc.program.provenance import normalisation_options
 
 # What the functions of the API take as data.
 Data = Dataset | str | Path | NDArray[Any] | torch.Tensor | tuple[Any, Any] | TorchDataset[Any] | DataLoader[Any]
@@ -72,44 +74,48 @@ def evaluation_data(data: Data, samples: int | None = None) -> Dataset:
     return dataset if samples is None else dataset.take(samples)
 
 
-def calibration_data(data: Data, samples: int) -> Dataset:
+def calibration_data(data: Data, samples: int, unit: float | None = None) -> Dataset:
     """Return data to calibrate on: of the training split where the source has one, in equal numbers for each class.
 
     Args:
         data: As for :func:`evaluation_data`.
         samples: How many to draw, always the same ones; of few, all but those that :func:`calibration_split` keeps.
+        unit: As for :func:`calibration_split`.
 
     Raises:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
-    whole, fitted, _ = _shared_out(data, samples)
+    whole, fitted, _ = _shared_out(data, samples, unit)
     return whole.subset(fitted, CALIBRATION_SEED)
 
 
-def calibration_split(data: Data, samples: int) -> tuple[Dataset, Dataset]:
+def calibration_split(data: Data, samples: int, unit: float | None = None) -> tuple[Dataset, Dataset]:
     """Return data to calibrate on, as :func:`calibration_data` does, and others to judge the result on.
 
     Args:
         data: As for :func:`evaluation_data`.
         samples: How many to calibrate on, always the same ones. Where there are too few for both, an eighth of them
             judges; of less than 16, all calibrate and judge.
+        unit: What one step of 8-bit data is worth that say nothing of it; None: 1/255.
 
     Raises:
         DataError: It holds no usable data.
         OptionError: ``samples`` is less than 1.
     """
-    whole, fitted, judging = _shared_out(data, samples)
+    whole, fitted, judging = _shared_out(data, samples, unit)
     if not judging:
         everything = whole.subset(fitted, CALIBRATION_SEED)
         return everything, everything
     return whole.two_subsets(fitted, judging, CALIBRATION_SEED)
 
 
-def _shared_out(data: Data, samples: int) -> tuple[Dataset, int, int]:
+def _shared_out(data: Data, samples: int, unit: float | None) -> tuple[Dataset, int, int]:
     """Return data, how many samples of it to calibrate on, and how many others judge: none where there are too few."""
     _check_samples(samples, "calibration samples (--calib-samples)")
     whole = _dataset(data, "train", samples + JUDGING_SAMPLES, shuffle=True)
+    if unit is not None:
+        whole = whole.in_unit(unit)
     judging = min(JUDGING_SAMPLES, max(len(whole) - samples, len(whole) // JUDGING_SHARE))
     if judging < JUDGING_SAMPLES_LEAST:
         return whole, min(samples, len(whole)), 0
@@ -243,6 +249,43 @@ def input_levels(program: CompiledNetwork, dataset: Dataset) -> Levels:
         values.append(coding.levels(raw))
         clipped += int(((raw < lowest) | (raw > highest)).sum())
     return Levels(np.concatenate(values), clipped / dataset.images.size)
+
+
+Normalised = TypeVar("Normalised")
+
+
+def with_normalisation(options: Normalised, model: nn.Module) -> tuple[Normalised, tuple[str, ...]]:
+    """Return options with the mean and standard deviation that a model was trained with, where none are given.
+
+    Args:
+        options: Any that have ``mean`` and ``std``.
+        model: The network; those that ``snnc train`` and ``snnc finetune`` wrote keep theirs.
+
+    Returns:
+        The options, and what the user should know: a note that those of the model are used.
+
+    Warns:
+        ContradictionWarning: Others are given than the model was trained with.
+    """
+    plain: Any = options
+    kept = kept_normalisation(model)
+    if kept is None:
+        return options, ()
+    asked = normalisation_options(kept.mean, kept.std)
+    if plain.mean is None and plain.std is None:
+        changed: Any = replace(plain, mean=kept.mean, std=kept.std)
+        return changed, (f"{asked}, which the model was trained with and keeps",)
+    if (_spread(plain.means, kept.mean), _spread(plain.stds, kept.std)) != (kept.mean, kept.std):
+        own = normalisation_options(plain.means, plain.stds)
+        warnings.warn(
+            f"{own} contradicts the model, which was trained with {asked}", ContradictionWarning, stacklevel=2
+        )
+    return options, ()
+
+
+def _spread(values: tuple[float, ...], like: tuple[float, ...]) -> tuple[float, ...]:
+    """Return one number as several, where there are several of the other."""
+    return values * len(like) if len(values) == 1 else values
 
 
 def unit_of(program: CompiledNetwork) -> float | None:

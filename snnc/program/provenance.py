@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -275,6 +275,72 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
+# A first batch normalisation that sees what it was trained on diverges by some thousandths, by some hundredths where
+# training changed images at random; by more than this, other data or another normalisation arrive.
+MOST_DIVERGENCE = 0.25
+
+
+@dataclass(frozen=True)
+class NormalisationFit:
+    """Whether what arrives at the first batch normalisation is what it was trained on.
+
+    Its running mean and variance are held against those of the calibration data: the symmetric divergence of the two
+    normal distributions (the sum of both Kullback-Leibler divergences, halved), mean of the channels; 0 where they are
+    equal.
+
+    Attributes:
+        where: The batch normalisation.
+        divergence: With the mean and standard deviation that the network was compiled with.
+        name: What the best of other means and standard deviations is known for; where it fits, nobody looks for others.
+        mean: This mean: one number, or one for each channel.
+        std: This standard deviation.
+        other_divergence: With these.
+    """
+
+    where: str
+    divergence: float
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    other_divergence: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether what arrives is what it was trained on."""
+        return self.divergence <= MOST_DIVERGENCE
+
+    @property
+    def other_fits(self) -> bool:
+        """Whether it would be with the other mean and standard deviation."""
+        return self.other_divergence <= min(MOST_DIVERGENCE, self.divergence / 4)
+
+    @property
+    def options(self) -> str:
+        """The options that ask for these."""
+        return normalisation_options(self.mean, self.std)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong where it does not fit, for people."""
+        return (
+            f"what arrives at the first batch normalisation ({self.where}) is not what it was trained on (divergence "
+            f"{self.divergence:.2g})"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to try then."""
+        if self.other_fits:
+            return f"{self.options} ({self.name}) would fit ({self.other_divergence:.2g})"
+        return "no known --mean and --std fit: give those of the training, and calibration data like those"
+
+
+def normalisation_options(mean: Sequence[float], std: Sequence[float]) -> str:
+    """Return the options that ask for a mean and a standard deviation: ``--mean 0.1307 --std 0.3081``."""
+    means, deviations = (",".join(f"{each:.4g}" for each in values) for values in (mean, std))
+    return f"--mean {means} --std {deviations}"
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a compiled network came from; holds no time and no path, so that equal input gives equal files.
@@ -291,6 +357,8 @@ class Provenance:
         scale: What the scales rest on; None where the file does not say, or all is exact.
         corrections: What was corrected, with figures; None where nothing was, or the file does not say.
         verdict: What the integers are worth; None where nobody looked, or the file does not say.
+        normalisation: Whether what arrives at the first batch normalisation is what it was trained on; None where there
+            is none, or the file does not say.
     """
 
     snnc: str
@@ -304,6 +372,7 @@ class Provenance:
     scale: ScaleChoice | None = None
     corrections: CorrectionFigures | None = None
     verdict: Verdict | None = None
+    normalisation: NormalisationFit | None = None
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return an option that is several names; none where it was not given.

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from snnc.analysis.calibration_data import LOOKED_AT, normalisation_fit
 from snnc.analysis.diagnosis.evidence import (
     FLOAT_STAGE,
     STAGES,
@@ -32,7 +33,7 @@ from snnc.common.progress import Progress, Unheard
 from snnc.compiler.compilation import Remedies
 from snnc.compiler.conversion.float_simulation import simulate
 from snnc.compiler.ir import Graph
-from snnc.inputs.data import chunks, input_levels
+from snnc.inputs.data import chunks, input_levels, raw_values
 from snnc.inputs.tasks import Match, matched
 from snnc.models.data import Dataset
 from snnc.program import Program
@@ -127,6 +128,7 @@ def diagnose_program(
     joined = [np.concatenate(each) for each in outputs]
     stages = tuple(Stage(name, *match.worth(each, joined[0])) for name, each in zip(names, joined, strict=True))
     layers = tuple(each.result() for each in sums.values())
+    mean, std = (program.provenance.numbers(name, usual) for name, usual in (("mean", 0.0), ("std", 1.0)))
     evidence = Evidence(
         stages=stages,
         layers=layers,
@@ -140,6 +142,7 @@ def diagnose_program(
         differing=[_differing(match, *each) for each in pairwise(joined)],
         judged=program.provenance.verdict,
         rounding=() if floating is None else roundings(program, floating),
+        normalisation=normalisation_fit(runs.graph, raw_values(dataset.take(LOOKED_AT)), mean, std),
     )
     notes = (*match.notes, *runs.notes)
     return Diagnosis(len(dataset), stages, layers, findings(evidence), notes, match.task)

@@ -16,7 +16,7 @@ from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.ir import Graph, Readout, SpikingLayer, execute
 from snnc.compiler.ir.sparse import Sparse
 from snnc.program import Layer, Program
-from snnc.program.provenance import TargetError, Task, Verdict
+from snnc.program.provenance import NormalisationFit, TargetError, Task, Verdict
 from snnc.program.targets import Target
 
 # Points of accuracy, or of agreement, that are worth a word.
@@ -195,8 +195,8 @@ class Evidence:
             so that neither can be the better by more than luck; 0 of values.
         judged: What compiling said of the integers; None where it did not.
         rounding: What rounding made of the weights.
-        normalisation: How what arrives at the first batch normalisation differs from what it was trained on, in a
-            sentence, and what would fit; None where it does not, or there is none.
+        normalisation: Whether what arrives at the first batch normalisation is what it was trained on; None where there
+            is none.
     """
 
     stages: Sequence[Stage]
@@ -211,7 +211,7 @@ class Evidence:
     differing: Sequence[float] = ()
     judged: Verdict | None = None
     rounding: Sequence[SynapseRounding] = ()
-    normalisation: tuple[str, str] | None = None
+    normalisation: NormalisationFit | None = None
 
     @property
     def chance(self) -> float:

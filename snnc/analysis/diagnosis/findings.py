@@ -14,10 +14,8 @@ from snnc.analysis.diagnosis.evidence import (
     LayerErrors,
     SynapseRounding,
 )
-from snnc.compiler.compilation import calibrate_option
+from snnc.compiler.compilation import MUCH_TO_CHANCE, calibrate_option
 
-# An ANN that is right less often than so many times by chance is wrong itself.
-MUCH_TO_CHANCE = 1.5
 # Of layers so many are named for each rule, the worst first.
 NAMED = 3
 # Points by which these samples may do worse than those that compiling judged on, beside twice the standard error.
@@ -67,8 +65,9 @@ def _network(evidence: Evidence) -> Iterable[Finding]:
 
 
 def _normalisation(evidence: Evidence) -> Iterable[Finding]:
-    if evidence.normalisation is not None:
-        yield Finding(*evidence.normalisation)
+    fit = evidence.normalisation
+    if fit is not None and not fit.fits:
+        yield Finding(fit.problem, fit.advice)
 
 
 def _input(evidence: Evidence) -> Iterable[Finding]:
@@ -227,8 +226,8 @@ def _weights(evidence: Evidence) -> Iterable[Finding]:
 
 RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     _overflow,
-    _network,
     _normalisation,
+    _network,
     _input,
     _unlike,
     _clipping,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -74,11 +75,28 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    @property
-    def options(self) -> str:
-        """The options that ask for it: ``--mean 0.1307 --std 0.3081``."""
-        mean, std = (",".join(f"{each:g}" for each in values) for values in (self.mean, self.std))
-        return f"--mean {mean} --std {std}"
+
+# Where a network keeps the mean and standard deviation that it was trained with.
+_KEPT = ("input_mean", "input_std")
+
+
+def keep_normalisation(network: object, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Keep with a network, as plain attributes, what it was trained with; its file holds them."""
+    for name, values in zip(_KEPT, (mean, std), strict=True):
+        setattr(network, name, tuple(map(float, values)))
+
+
+def kept_normalisation(network: object) -> Normalisation | None:
+    """Return what :func:`keep_normalisation` kept with a network; None where it kept nothing that is one."""
+    mean: Any
+    std: Any
+    mean, std = (getattr(network, name, None) for name in _KEPT)
+    for values in (mean, std):
+        if not isinstance(values, tuple) or not values or not all(isinstance(each, float) for each in values):
+            return None
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        return None
+    return Normalisation("of the model", mean, std)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +162,12 @@ class Dataset:
 
         Args:
             unit: The value of one integer step, above 0.
+
+        Raises:
+            OptionError: It is not.
         """
+        if not 0 < unit < float("inf"):
+            raise OptionError("is out of range", where="unit (--unit)", expected="above 0", found=str(unit))
         own = self.images.dtype != np.uint8 or self.unit != USUAL_UNIT
         return self if own else replace(self, unit=unit)
 
@@ -235,7 +258,6 @@ def make_dataset(
     *,
     unit: float | None = None,
     classes: tuple[str, ...] | None = None,
-    normalisation: Normalisation | None = None,
 ) -> Dataset:
     """Make a data set of arrays or tensors, converting their types where that loses nothing that matters.
 
@@ -246,7 +268,6 @@ def make_dataset(
             too; booleans, and -1 and 1, which become 0 and 1; or targets: other floats, (N, ...). None: there are none.
         unit: The value of one integer step; None for 1/255 for uint8 images and 1.0 for float ones.
         classes: The names of the classes.
-        normalisation: What networks for these data are usually given.
 
     Returns:
         The data set, checked.
@@ -270,7 +291,7 @@ def make_dataset(
     if unit is None:
         unit = USUAL_UNIT if array.dtype == np.uint8 else 1.0
     span = None if numbers is None or not len(numbers) else (int(numbers.min()), int(numbers.max()))
-    dataset = Dataset(name, array, numbers, unit, classes, targets, span, normalisation)
+    dataset = Dataset(name, array, numbers, unit, classes, targets, span)
     check_dataset(dataset)
     return dataset
 

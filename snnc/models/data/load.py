@@ -6,7 +6,8 @@ Kinds of sources are the files of ``sources/``; none of them is named here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
@@ -15,9 +16,10 @@ from snnc.common.file_kinds import LFS_ADVICE, LFS_POINTER, is_lfs_pointer
 from snnc.common.import_path import is_reference, module_files
 from snnc.common.registry import import_all
 from snnc.models.data import sources
-from snnc.models.data.dataset import Dataset
+from snnc.models.data.dataset import Dataset, Normalisation
+from snnc.models.training.options import RECIPES
 
-__all__ = ["Source", "files_read", "load_data", "names_code", "relocated"]
+__all__ = ["Source", "files_read", "known_normalisations", "load_data", "names_code", "relocated"]
 
 
 class Source(Protocol):
@@ -90,7 +92,9 @@ def load_data(spec: str, *, split: Literal["train", "test"]) -> Dataset:
     source = _source_of(spec, Path())
     _check_file(spec, source)
     if source:
-        return source.load(spec, split)
+        dataset = source.load(spec, split)
+        known = known_normalisations().get(spec.partition(":")[0])
+        return dataset if known is None else replace(dataset, normalisation=known)
     raise DataError(
         "no such data set, file or folder",
         where=repr(spec),
@@ -134,6 +138,11 @@ def _check_file(spec: str, source: Source | None) -> None:
         found=f"a {suffix} file" if suffix else "a file without a suffix",
         advice=advice,
     )
+
+
+def known_normalisations() -> Mapping[str, Normalisation]:
+    """Return what networks for well-known data are usually given, by the names that specs begin with."""
+    return {name: Normalisation(name, each.mean, each.std) for name, each in RECIPES.items()}
 
 
 def relocated(spec: str, base: Path) -> str:

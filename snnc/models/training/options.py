@@ -241,7 +241,7 @@ class Recipe:
 # The augmentation that Li et al. 2021 and Bu et al. 2022 use, which the paper follows. Mean and standard deviation are
 # those of the training images' pixels, as usually quoted.
 _CIFAR_AUGMENTATION = ("crop", "flip", "autoaugment", "cutout")
-_RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, Recipe] = {
     "cifar10": Recipe((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), _CIFAR_AUGMENTATION),
     "cifar100": Recipe((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), _CIFAR_AUGMENTATION),
     "imagenet": Recipe((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), ("flip",)),
@@ -260,7 +260,7 @@ def recipe(data: str) -> Recipe:
         Mean, standard deviation and augmentation; 0, 1 and none for data that have no name.
     """
     name, colon, _ = data.partition(":")
-    return _RECIPES.get(name, Recipe()) if colon else Recipe()
+    return RECIPES.get(name, Recipe()) if colon else Recipe()
 
 
 def default_learning_rate(num_classes: int) -> float:

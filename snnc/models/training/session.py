@@ -14,6 +14,7 @@ from torch import nn
 from snnc.common.errors import DataError, SnncError, first_line
 from snnc.common.progress import PartOf, Progress, Unheard
 from snnc.models.data import Dataset
+from snnc.models.data.dataset import keep_normalisation
 from snnc.models.training.augmentation import Augmentation
 from snnc.models.training.batches import Batches, DatasetBatches, check_batch
 from snnc.models.training.checkpoint import (
@@ -149,6 +150,7 @@ class Run:
         """
         options, network, data = self.options, self.network, self.data
         options.check()
+        keep_normalisation(self.network, options.means, options.stds)
         shown = DatasetBatches(data.training, options.means, options.stds, Augmentation(options.augmentations))
         test = DatasetBatches(data.test, options.means, options.stds)
         held_out = None if data.held_out is None else DatasetBatches(data.held_out, options.means, options.stds)

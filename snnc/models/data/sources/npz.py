@@ -37,12 +37,23 @@ def load(spec: str, split: Literal["train", "test"]) -> Dataset:
         split: ``train`` or ``test``.
 
     Returns:
-        The data set; its unit is 1/255 for uint8 images and 1.0 for float ones.
+        The data set; its unit is the number ``unit`` in the file, else 1/255 for uint8 images and 1.0 for float ones.
 
     Raises:
         DataError: The file is missing, damaged or no .npz file, lacks the arrays, or they cannot be used.
     """
-    return make_dataset(spec, *read_arrays(spec, split))
+    unit: float | None = None
+    images, labels = read_arrays(spec, split)
+    with np.load(Path(spec).expanduser(), allow_pickle=False) as file:
+        if "unit" in file.files:
+            unit = _unit(file["unit"], spec)
+    return make_dataset(spec, images, labels, unit=unit)
+
+
+def _unit(value: npt.NDArray[Any], spec: str) -> float:
+    if value.size != 1 or not np.issubdtype(value.dtype, np.number):
+        raise DataError("the unit is wrong", where=spec, expected="one positive number", found=str(value.shape))
+    return float(value.reshape(()))
 
 
 def read_arrays(spec: str, split: Literal["train", "test"]) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
