@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from snnc.models.training.engine import Epoch
     from snnc.program import InputCoding, Layer, Program, Provenance, SigmaDeltaLayer, SigmaDeltaProgram, Synapse
     from snnc.program.placement import PlacedLayer, Placement
-    from snnc.program.provenance import Verdict
+    from snnc.program.verdict import Verdict
     from snnc.reporting.placement_picture import plot_placement
     from snnc.reporting.thresholds import plot_thresholds
     from snnc.runtime.agreement import Agreement, LayerAgreement

@@ -29,7 +29,7 @@ from snnc.models.data import Dataset
 from snnc.models.data.dataset import USUAL_UNIT, Normalisation
 from snnc.models.data.load import known_normalisations
 from snnc.program import CompiledNetwork
-from snnc.program.provenance import MOST_DIVERGENCE, NormalisationFit, normalisation_options
+from snnc.program.verdict import MOST_DIVERGENCE, NormalisationFit, normalisation_options
 
 # The samples of a batch; of fewer, every one decides much.
 BATCH = 64

@@ -8,7 +8,7 @@ from snnc.common.errors import OptionError
 from snnc.common.options import option
 from snnc.common.signatures import documented
 from snnc.compiler.options import ModelFileOptions
-from snnc.program.provenance import Task
+from snnc.program.verdict import Task
 from snnc.runtime.options import LAVA, ON_LAVA, RUN, FirstSamplesOptions, LavaOptions, SimulatorOptions, TaskOptions
 
 __all__ = ["DIAGNOSED_SAMPLES", "REPORT_SAMPLES", "DiagnoseOptions", "DropOptions", "ReportOptions", "ValidateOptions"]

@@ -39,7 +39,7 @@ from snnc.models.data.load import files_read
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
 from snnc.program.nir import Form, nir_form
 from snnc.program.nir import export_nir as write_nir
-from snnc.program.provenance import Task, Verdict
+from snnc.program.verdict import Task, Verdict
 
 
 @dataclass(frozen=True)

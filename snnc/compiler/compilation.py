@@ -20,18 +20,10 @@ from snnc.compiler.ir.passes import PassRecord
 from snnc.compiler.options import CALIBRATION_SAMPLES, TIMESTEPS_MAXIMUM
 from snnc.program import AnnLayer, CompiledNetwork, Program, Provenance, SigmaDeltaProgram
 from snnc.program.placement import place
-from snnc.program.provenance import (
-    LAYER_UNEXPLAINED,
-    CorrectionFigures,
-    NormalisationFit,
-    OptionValue,
-    PoolingChoice,
-    ScaleChoice,
-    ThresholdChoice,
-    Verdict,
-)
+from snnc.program.provenance import CorrectionFigures, OptionValue, PoolingChoice, ScaleChoice, ThresholdChoice
 from snnc.program.targets import Target
 from snnc.program.validate import validate
+from snnc.program.verdict import LAYER_UNEXPLAINED, NormalisationFit, Verdict
 
 
 def calibrate_option() -> str:

@@ -16,8 +16,7 @@ from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Graph
 from snnc.compiler.ir.passes import PassManager, PassRecord
-from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.lowering.spiking_layers import AlignPaths
+from snnc.compiler.lowering.spiking_layers import AlignPaths, lowering
 from snnc.compiler.parallel import Processes
 from snnc.program import InputCoding
 from snnc.program.coding import LEVELS

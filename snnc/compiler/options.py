@@ -15,8 +15,8 @@ from snnc.common.signatures import documented
 from snnc.compiler.conversion.calibration.corrections import ALL, CORRECTIONS, named_corrections
 from snnc.compiler.conversion.methods import LEARNED, METHODS, searches
 from snnc.program.messages import DELTA_THRESHOLD_MAXIMUM, MESSAGE_BITS, STATE_BITS, WEIGHT_BITS, holds_messages
-from snnc.program.provenance import Task
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA, Neuron, check_neuron, get_target, target_names
+from snnc.program.verdict import Task
 from snnc.runtime.options import TaskOptions
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from snnc.program import CompiledNetwork, Program
 from snnc.program.net import load as load_program
 from snnc.program.network import only
 from snnc.program.nir import is_nir, load_nir
-from snnc.program.provenance import normalisation_options
+from snnc.program.verdict import normalisation_options
 
 # What the functions of the API take as data.
 Data = Dataset | str | Path | NDArray[Any] | torch.Tensor | tuple[Any, Any] | TorchDataset[Any] | DataLoader[Any]

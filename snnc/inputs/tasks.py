@@ -20,7 +20,7 @@ from snnc.common.errors import DataError
 from snnc.inputs.data import in_unit_of
 from snnc.models.data.dataset import Dataset, class_numbers
 from snnc.program import CompiledNetwork
-from snnc.program.provenance import TASKS, TargetError, Task
+from snnc.program.verdict import TASKS, TargetError, Task
 from snnc.runtime.result import check_labels, decisions
 
 __all__ = ["Match", "TargetErrors", "is_image", "matched", "matched_to", "target_error"]

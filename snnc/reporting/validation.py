@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from snnc.analysis.validation import LayerComparison, Validation
 from snnc.program import Provenance
-from snnc.program.provenance import Verdict
 from snnc.program.targets import INTEGRATE_AND_FIRE, SIGMA_DELTA
+from snnc.program.verdict import Verdict
 from snnc.reporting import wording
 from snnc.reporting.table import Column, Json, Table, column, plain
 from snnc.reporting.wording import share

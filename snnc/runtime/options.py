@@ -9,7 +9,7 @@ from typing import Literal
 from snnc.common.option_kinds import SIZE
 from snnc.common.options import option
 from snnc.common.signatures import documented
-from snnc.program.provenance import Task
+from snnc.program.verdict import Task
 
 __all__ = [
     "BundleOptions",

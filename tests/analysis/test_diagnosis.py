@@ -23,8 +23,8 @@ from snnc.analysis.diagnosis.findings import findings
 from snnc.cli import main
 from snnc.common.errors import ModelError
 from snnc.compiler.compilation import Remedies
-from snnc.program.provenance import Verdict
 from snnc.program.targets import LOIHI2
+from snnc.program.verdict import Verdict
 from snnc.reporting.diagnosis import finding_lines
 
 

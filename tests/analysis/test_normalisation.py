@@ -15,7 +15,7 @@ import snnc
 from snnc.analysis.calibration_data import normalisation_fit
 from snnc.compiler.frontend import trace
 from snnc.models.data.dataset import keep_normalisation, kept_normalisation, make_dataset
-from snnc.program.provenance import NormalisationFit
+from snnc.program.verdict import NormalisationFit
 
 
 def test_a_forgotten_normalisation_is_a_warning_with_what_would_fit() -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 import snnc
 from snnc.compiler.compilation import shortfall
-from snnc.program.provenance import LEAST_AGREEMENT
+from snnc.program.verdict import LEAST_AGREEMENT
 
 # So few steps, with thresholds that take no heed of them, make no copy of any network.
 BAD = ("--calib", "digits", "-T", 1, "--threshold", "max")

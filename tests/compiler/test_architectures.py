@@ -15,7 +15,7 @@ from snnc import models
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import MaxPool2d, execute
 from snnc.compiler.ir.passes import PassManager
-from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.program import InputCoding
 from snnc.runtime.simulator import Simulator
 

@@ -20,9 +20,8 @@ from snnc.compiler.ir import Graph, MaxPool2d, Readout, Relay, SpikeMax2d, Spiki
 from snnc.compiler.ir.passes import PassManager
 from snnc.compiler.lowering import merge_linear as linear_forms
 from snnc.compiler.lowering import simplify
-from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling
-from snnc.compiler.lowering.spiking_layers import AlignPaths, depths_of
+from snnc.compiler.lowering.spiking_layers import AlignPaths, depths_of, lowering
 from snnc.program import InputCoding
 from snnc.runtime.simulator import Simulator
 

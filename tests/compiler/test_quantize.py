@@ -21,7 +21,7 @@ from snnc.compiler.conversion.solver import METHODS, spike_counts
 from snnc.compiler.frontend import choose_coding, trace
 from snnc.compiler.ir import Conv2d, Graph, Linear, QuantizedLayer, Readout, Sparse, SpikingLayer
 from snnc.compiler.ir.passes import PassManager
-from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.normalized import silent, without_idle

@@ -24,7 +24,7 @@ from snnc.compiler.frontend.files.load import load_model
 from snnc.compiler.ir import IntegrateAndFire as IntegrateAndFireOperation
 from snnc.compiler.ir import MaxPool2d
 from snnc.compiler.ir.passes import PassManager
-from snnc.compiler.lowering.exact import lowering
+from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.finetuning.options import KEEP
 from snnc.finetuning.quantization import WeightQuantizer
 from snnc.finetuning.start import spiking_network

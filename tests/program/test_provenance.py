@@ -11,12 +11,12 @@ from snnc.program.provenance import (
     CorrectionFigures,
     PoolingChoice,
     ScaleChoice,
-    Score,
     ThresholdChoice,
     WrongFormError,
     provenance_form,
     provenance_of_form,
 )
+from snnc.program.verdict import Score
 
 WHOLE = Provenance(
     "1.0",

@@ -20,7 +20,7 @@ from snnc.compiler.ir.passes import PassRecord
 from snnc.inputs.data import input_levels
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
-from snnc.program.provenance import Task
+from snnc.program.verdict import Task
 from snnc.runtime.energy import count_operations
 
 

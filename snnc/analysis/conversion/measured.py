@@ -21,7 +21,7 @@ from snnc.inputs.data import Levels, input_levels
 from snnc.inputs.tasks import matched
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork
-from snnc.program.provenance import Task
+from snnc.program.verdict import Task
 from snnc.runtime.energy import OperationCounts
 from snnc.runtime.result import RunResult, join_results
 

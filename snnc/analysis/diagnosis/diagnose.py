@@ -37,8 +37,8 @@ from snnc.inputs.data import chunks, input_levels, raw_values
 from snnc.inputs.tasks import Match, matched
 from snnc.models.data import Dataset
 from snnc.program import Program
-from snnc.program.provenance import Task
 from snnc.program.targets import get_target
+from snnc.program.verdict import Task
 from snnc.runtime.result import decisions
 
 

@@ -16,8 +16,8 @@ from snnc.compiler.conversion.solver import spike_counts
 from snnc.compiler.ir import Graph, Readout, SpikingLayer, execute
 from snnc.compiler.ir.sparse import Sparse
 from snnc.program import Layer, Program
-from snnc.program.provenance import NormalisationFit, TargetError, Task, Verdict
 from snnc.program.targets import Target
+from snnc.program.verdict import NormalisationFit, TargetError, Task, Verdict
 
 # Points of accuracy, or of agreement, that are worth a word.
 WORTH = 1.0

@@ -19,8 +19,7 @@ from snnc.compiler.conversion.choose_max_pooling import ways_taken
 from snnc.compiler.frontend import trace
 from snnc.compiler.ir import Graph, Node, SpikingLayer, execute
 from snnc.compiler.ir.passes import PassManager, PassRecord, PassResult
-from snnc.compiler.lowering.exact import lowering
-from snnc.compiler.lowering.spiking_layers import AlignPaths
+from snnc.compiler.lowering.spiking_layers import AlignPaths, lowering
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import convert, profile
 from snnc.inputs.data import input_levels, raw_values

@@ -21,8 +21,8 @@ from snnc.inputs.data import chunks, input_levels
 from snnc.inputs.tasks import TargetErrors, matched
 from snnc.models.data import Dataset
 from snnc.program import CompiledNetwork, Program, SigmaDeltaProgram
-from snnc.program.provenance import Score, Task, Verdict
 from snnc.program.targets import INTEGRATE_AND_FIRE
+from snnc.program.verdict import Score, Task, Verdict
 from snnc.runtime.agreement import Agreement, compare_runs
 from snnc.runtime.lava import lava_available, run_lava
 from snnc.runtime.result import decisions

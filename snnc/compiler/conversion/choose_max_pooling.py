@@ -19,11 +19,12 @@ from snnc.compiler.conversion.float_simulation.network import samples_at_once
 from snnc.compiler.conversion.profile import ProfileActivations
 from snnc.compiler.ir import Graph, MaxPool2d, Node, Output, SpikingLayer, execute
 from snnc.compiler.ir.passes import Pass, PassManager
-from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MAX_POOLINGS, MaxPooling, can_fire_together, last_node_moved
+from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.compiler.search import Candidate, Judge, search
 from snnc.program import InputCoding, Provenance
-from snnc.program.provenance import PoolingChoice, Score
+from snnc.program.provenance import PoolingChoice
+from snnc.program.verdict import Score
 
 # Calibration samples that each way is tried on.
 SAMPLES = 32

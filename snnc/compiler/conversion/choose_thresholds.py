@@ -38,7 +38,8 @@ from snnc.compiler.ir.passes import Figures, Outcome, Pass, PassResult
 from snnc.compiler.ir.spec import CONVERTED, PROFILED
 from snnc.compiler.search import Candidate, Judge, search, unexplained
 from snnc.program import InputCoding
-from snnc.program.provenance import Score, ThresholdChoice
+from snnc.program.provenance import ThresholdChoice
+from snnc.program.verdict import Score
 
 # The way's name on the command line, beside those of the solver.
 AUTOMATIC = "auto"

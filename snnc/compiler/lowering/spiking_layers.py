@@ -1,10 +1,11 @@
-"""Forming spiking layers of sums of linear operations, and relays where one path to a layer is too long for a delay."""
+"""The exact passes, and the last of them: spiking layers of sums of linear operations; relays on too long paths."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from snnc.common.errors import UnsupportedError
 from snnc.compiler.ir import (
@@ -26,7 +27,32 @@ from snnc.compiler.ir import (
 from snnc.compiler.ir.ops import Operation
 from snnc.compiler.ir.passes import Counts, Pass, PassResult
 from snnc.compiler.ir.spec import LOWERED
-from snnc.compiler.lowering.merge_linear import identity
+from snnc.compiler.lowering.fold import FoldAffine, FoldBatchNorm, NormalizeInput
+from snnc.compiler.lowering.max_pooling import LowerMaxPooling, MaxPooling
+from snnc.compiler.lowering.merge_linear import MergeLinear, identity
+from snnc.compiler.lowering.simplify import DropIdentity, LowerConcatenation, LowerPooling, LowerTransposed
+from snnc.program import InputCoding
+
+
+def lowering(coding: InputCoding, max_pooling: Mapping[str, MaxPooling] = MappingProxyType({})) -> tuple[Pass, ...]:
+    """Return the passes up to the forming of spiking layers; the graph then takes input levels.
+
+    Args:
+        coding: How data become levels; its map from levels to what the ANN saw is folded into the first layer.
+        max_pooling: The way for each maximum pooling, by the name of its node.
+    """
+    return (
+        DropIdentity(),
+        LowerMaxPooling(max_pooling),
+        LowerPooling(),
+        LowerTransposed(),
+        LowerConcatenation(),
+        FoldBatchNorm(),
+        NormalizeInput(coding.scale, coding.shift),
+        FoldAffine(),
+        MergeLinear(),
+        FormSpikingLayers(),
+    )
 
 
 class FormSpikingLayers(Pass):

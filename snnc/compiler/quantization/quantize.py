@@ -39,8 +39,9 @@ from snnc.compiler.quantization.normalized import (
 from snnc.compiler.quantization.scale import PROOF_WORTH, channel_needs, choose_scale
 from snnc.compiler.quantization.weights import WeightRounding
 from snnc.program import InputCoding, Layer
-from snnc.program.provenance import ScaleChoice, Score
+from snnc.program.provenance import ScaleChoice
 from snnc.program.targets import Target
+from snnc.program.verdict import Score
 
 # Below this many weight units between two levels, rounding weights and biases blurs them.
 UNITS_PER_LEVEL = 2

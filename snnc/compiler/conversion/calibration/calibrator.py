@@ -13,7 +13,8 @@ from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.calibration.layer_data import LayerData, Received, SpikeStore
 from snnc.compiler.ir import Graph, Node, Readout, Relay, SpikeMax2d, SpikingLayer
 from snnc.program import InputCoding
-from snnc.program.provenance import CorrectionFigures, Score
+from snnc.program.provenance import CorrectionFigures
+from snnc.program.verdict import Score
 
 # Samples on which errors are measured for reports.
 JUDGED = 64

@@ -22,8 +22,8 @@ from snnc.compiler.ir import (
     SpikingLayer,
 )
 from snnc.compiler.ir.passes import Pass
-from snnc.compiler.lowering.exact import lowering
 from snnc.compiler.lowering.max_pooling import MaxPooling
+from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.program import InputCoding
 
 _IF = "compile with --neuron if"
