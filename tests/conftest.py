@@ -89,13 +89,16 @@ def call(capsys: pytest.CaptureFixture[str]) -> FullCall:
 
 @pytest.fixture
 def works(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command that must succeed without a word on stderr, and returns what it printed."""
+    """Runs a command that must succeed, without a word on stderr or with one warning, and returns what it printed."""
 
-    def call(*arguments: object, code: int = 0) -> str:
+    def call(*arguments: object, code: int = 0, warning: str | None = None) -> str:
         capsys.readouterr()
         assert main([str(each) for each in arguments]) == code
         out, err = capsys.readouterr()
-        assert code != 0 or err == ""
+        if warning is not None:
+            assert err.startswith("warning: ") and warning in err and err.count("\n") == 1
+        else:
+            assert code != 0 or err == ""
         return out
 
     return call

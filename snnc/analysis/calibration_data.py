@@ -119,16 +119,17 @@ def normalisation_fit(
     Returns:
         How far they are apart, and with which other mean and standard deviation they would be nearest: those of
         well-known data, or the one number for all channels for which they are nearest. None where no batch
-        normalisation is reached from the input by linear operations alone.
+        normalisation that was trained is reached from the input by linear operations alone, and where the mean and
+        standard deviation are none: whoever reads the input refuses them.
     """
     path = _to_first_norm(graph)
-    if path is None:
+    samples = np.asarray(raw[:: max(1, len(raw) // LOOKED_AT)][:LOOKED_AT], np.float32)
+    channels = samples.shape[1]
+    if path is None or not {len(mean), len(std)} <= {1, channels} or not np.all(np.asarray(std) > 0):
         return None
     *linear, last = path
     norm = last.op
     assert isinstance(norm, BatchNorm)
-    samples = np.asarray(raw[:: max(1, len(raw) // LOOKED_AT)][:LOOKED_AT], np.float32)
-    channels = samples.shape[1]
 
     def arriving(values: NDArray[Any]) -> torch.Tensor:
         found = torch.as_tensor(np.asarray(values, np.float32))
@@ -204,10 +205,15 @@ def _to_first_norm(graph: Graph) -> list[Node] | None:
             return None
         (node,) = following
         path.append(node)
-        if isinstance(node.op, BatchNorm):
+        if isinstance(node.op, BatchNorm) and _was_trained(node.op):
             return path
-        if not isinstance(node.op, _LINEAR):
+        if not isinstance(node.op, (*_LINEAR, BatchNorm)):
             return None
+
+
+def _was_trained(norm: BatchNorm) -> bool:
+    """Return whether a normalisation has seen data: arithmetic with constants, which is one too, has not."""
+    return bool(norm.mean.any() or (norm.variance != 1).any())
 
 
 def _divergence(norm: BatchNorm, mean: FloatArray, variance: FloatArray) -> float:

@@ -126,7 +126,6 @@ def compile_recorded(
     unit = dataset.unit if dataset.images.dtype == np.uint8 else None
     held_out = judging is not dataset
     fit = normalisation_fit(traced, raw, options.means, options.stds)
-    options = replace(options, mean=options.means, std=options.stds)
     is_doubtful = not (said or is_given) and (fit is None or not fit.fits)
     said = (*said, *data_notes(dataset, with_usual=is_doubtful))
     if not options.spikes:

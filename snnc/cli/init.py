@@ -39,9 +39,9 @@ def init_command(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write a commented snnc.toml beside a model, by looking at it, and say what of it cannot be compiled.
+    """Write a commented snnc.toml beside a model, by looking at it.
 
-    Commands take from that file what is not given on the command line.
+    What of the model cannot be compiled is said. Commands take from that file what is not given on the command line.
     """
     screen = Screen(json=as_json)
     path = output or model.parent / FILE_NAME

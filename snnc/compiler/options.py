@@ -398,6 +398,7 @@ class CompileOptions(ActivationOptions, NormalisationOptions, _CompiledTask, _Co
 
     def recorded(self) -> dict[str, Recorded]:
         """Return what shapes the program, as plain values by name: what provenance holds."""
+        options = replace(self, mean=self.means, std=self.stds)
         if not self.spikes:
-            return recorded(self, without=INTEGRATE_AND_FIRE)
-        return recorded(replace(self, timesteps=self.steps, calibrate=self.corrections), without=SIGMA_DELTA)
+            return recorded(options, without=INTEGRATE_AND_FIRE)
+        return recorded(replace(options, timesteps=self.steps, calibrate=self.corrections), without=SIGMA_DELTA)

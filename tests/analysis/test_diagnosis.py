@@ -24,7 +24,7 @@ from snnc.cli import main
 from snnc.common.errors import ModelError
 from snnc.compiler.compilation import Remedies
 from snnc.program.targets import LOIHI2
-from snnc.program.verdict import Verdict
+from snnc.program.verdict import NormalisationFit, Verdict
 from snnc.reporting.diagnosis import finding_lines
 
 
@@ -126,7 +126,11 @@ def test_nothing_stands_out_where_nothing_is_wrong() -> None:
             "none of its neurons ever",
             "a T above 4",
         ),
-        (evidence(normalisation=("it is unlike", "--mean 1")), "it is unlike", "--mean 1"),
+        (
+            evidence(normalisation=NormalisationFit("module 1", 9.0, "none", (0.0,), (1.0,), 0.01)),
+            r"module 1\) is not what it was trained on \(divergence 9\)",
+            "--mean 0 --std 1",
+        ),
         (
             evidence(0.7, 0.7, 0.7, 0.7, 0.7, judged=Verdict("classes", 128, True, 0.99, None, None, None, None)),
             r"on 70.0 % of these samples, and on 99.0 % of those calibration samples that judged",

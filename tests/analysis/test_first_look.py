@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from support.command_line import FullCall
+from support.digits import Folder
 from torch import nn
 
 from snnc.analysis.first_look import FirstLook, look_at_model
@@ -27,8 +29,10 @@ def saved(folder: Path, content: object, name: str = "model.pt") -> Path:
     return folder / name
 
 
-def test_a_model_is_compiled_with_what_init_wrote_and_nothing_else(tmp_path: Path, call: FullCall) -> None:
-    model = saved(tmp_path, digits_cnn())
+def test_a_model_is_compiled_with_what_init_wrote_and_nothing_else(
+    tmp_path: Path, call: FullCall, made: Folder
+) -> None:
+    model = Path(shutil.copy(made.model, tmp_path / "model.pt"))
     code, out, err = call("init", model)
     assert (code, err) == (0, "")
     assert out.splitlines() == [

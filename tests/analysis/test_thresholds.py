@@ -66,7 +66,8 @@ def works(capsys: pytest.CaptureFixture[str], here: Path) -> Call:
         capsys.readouterr()
         assert main([command, *map(str, arguments)]) == 0
         out, err = capsys.readouterr()
-        assert err == ""
+        # Of random weights compile says that they are hardly right.
+        assert err == "" or err.startswith("warning: the ANN is right for")
         return out
 
     return call

@@ -68,10 +68,10 @@ def test_wrong_use_gets_one_line(made: Folder, refused: Call, arguments: tuple[s
     refused(*({"NET": made.net, "MODEL": made.model}.get(each, each) for each in arguments))
 
 
-def test_the_drop_can_only_be_judged_with_labels(made: Folder, here: Path, refused: Call) -> None:
-    np.savez(here / "data.npz", x=np.zeros((4, 1, 8, 8), np.uint8))
+def test_the_drop_can_only_be_judged_of_what_decides(made: Folder, here: Path, refused: Call) -> None:
+    np.savez(here / "data.npz", x=np.zeros((4, 1, 8, 8), np.uint8), y=np.zeros((4, 10), np.float32))
     line = refused("validate", made.net, "--model", made.model, "--data", "data.npz", "--no-lava", "--max-drop", "1")
-    assert "labels" in line
+    assert "outputs that are values" in line
 
 
 def test_loihi_without_intels_extension_says_what_to_do(made: Folder, refused: Call) -> None:
@@ -98,7 +98,7 @@ def test_calibration_data_are_required(made: Folder, refused: Call) -> None:
     [
         (np.zeros((4, 3, 8, 8), np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None, None], "shape"),
         (np.zeros((4, 1, 5, 5), np.float32) + np.arange(4, dtype=np.float32)[:, None, None, None], "shape"),
-        (np.zeros((4, 8), np.float32), "equal"),
+        (np.zeros((4, 8), np.float32), "of the shape that it was trained on"),
         (np.zeros((0, 1, 8, 8), np.float32), "no images"),
         (np.full((4, 1, 8, 8), np.nan, np.float32), "NaN"),
         (np.full((4, 1, 8, 8), np.inf), "NaN"),

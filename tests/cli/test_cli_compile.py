@@ -89,11 +89,14 @@ def test_calibration_data_of_one_class_or_of_few_samples_are_noted(made: Folder,
     of_some = digits.labels < 7
     np.savez(here / "some.npz", x=digits.images[of_some], y=digits.labels[of_some])
 
-    def notes(*options: object) -> str:
-        return " ".join(json.loads(works("compile", made.model, "-o", "out.net", "--json", *options))["notes"])
+    def notes(*options: object, warning: str | None = None) -> str:
+        out = works("compile", made.model, "-o", "out.net", "--json", *options, warning=warning)
+        return " ".join(json.loads(out)["notes"])
 
-    assert "are of one class, of the 10" in notes("--calib", "one.npz")
-    assert "of 7 classes, of the 10" in notes("--calib", "some.npz")
+    # Its pictures have the values 0 to 16, and the file does not say what these are worth.
+    unlike = "not what it was trained on"
+    assert "are of one class, of the 10" in notes("--calib", "one.npz", warning=unlike)
+    assert "of 7 classes, of the 10" in notes("--calib", "some.npz", "--unit", 1 / 16)
     few = notes("--calib", "digits", "--calib-samples", 20, "--calibrate", "weights")
     assert "calibrated on 20 samples, fewer than a batch of 64" in few
     assert "weights were corrected on 20 windows of" in few
@@ -113,7 +116,10 @@ def test_a_state_dict_compiles_with_its_architecture(made: Folder, here: Path, w
 
 def test_the_mean_and_deviation_of_training_are_taken_into_account(made: Folder, here: Path, works: Call) -> None:
     form = json.loads(
-        works("compile", made.model, "--calib", "digits", "-o", "n.net", "--mean", "0.3", "--std", "0.4", "--json")
+        works(
+            *("compile", made.model, "--calib", "digits", "-o", "n.net", "--mean", "0.3", "--std", "0.4", "--json"),
+            warning="not what it was trained on",
+        )
     )
     assert form["provenance"]["options"]["mean"] == "0.3"
     compared = json.loads(

@@ -26,14 +26,24 @@ from snnc.cli.configured import ConfiguredCommand, long_names
 from snnc.cli.parameters import former_keys
 from snnc.common.errors import OptionError
 from snnc.common.options import options_of
+from snnc.models.data import load_data
 from snnc.program.net import load
 
 COMMANDS = {"compile": {"calib", "timesteps", "lead", "mean", "calibrate", "trust"}, "run": {"data", "samples"}}
 
 
 def network() -> nn.Sequential:
+    """A network that knows digits, if not well."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    made = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    digits = load_data("digits", split="train")
+    images, labels = torch.as_tensor(digits.images) * digits.unit, torch.as_tensor(digits.labels)
+    optimizer = torch.optim.Adam(made.parameters(), 0.02)
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(made(images), labels).backward()
+        optimizer.step()
+    return made
 
 
 @pytest.fixture
@@ -83,7 +93,7 @@ def test_options_override_the_file_and_its_use_is_told(folder: Path, call: FullC
 
 def test_every_configured_command_takes_the_file(folder: Path, call: FullCall) -> None:
     write(
-        folder, 'calib = "digits"\ndata = "digits"\ntimesteps = 2\nsamples = 20\nthreshold = "max"\nmodel = "model.pt"'
+        folder, 'calib = "digits"\ndata = "digits"\ntimesteps = 16\nsamples = 20\nthreshold = "max"\nmodel = "model.pt"'
     )
     net = folder / "model.net"
     assert call("compile", folder / "model.pt")[0] == 0

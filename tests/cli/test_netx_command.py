@@ -167,7 +167,7 @@ def test_options_of_the_other_kind_of_file_are_refused(net: Path, events: Path, 
     output = tmp_path / "own.npz"
     assert f"wrote {output}" in call("run", own, "--data", DATA / "mnist.npz", "--samples", 3, "--output", output)
     with np.load(output) as kept:
-        assert {*kept} == {"readout", "predictions", "labels"} and len(kept["readout"]) == 3
+        assert {*kept} == {"readout", "outputs", "predictions", "labels"} and len(kept["readout"]) == 3
 
 
 def test_what_cannot_be_read_is_one_line(net: Path, events: Path, tmp_path: Path, call: Call) -> None:

@@ -28,7 +28,7 @@ from snnc.compiler.lowering.spiking_layers import lowering
 from snnc.finetuning.options import KEEP
 from snnc.finetuning.quantization import WeightQuantizer
 from snnc.finetuning.start import spiking_network
-from snnc.inputs.data import raw_values
+from snnc.inputs.data import calibration_data, raw_values
 from snnc.models.data import load_data
 from snnc.models.training.session import Data
 from snnc.program.targets import get_target
@@ -90,12 +90,12 @@ def test_the_conversion_keeps_the_weights(ann: nn.Module, data: Data) -> None:
 
 
 def test_thresholds_and_potentials_are_those_that_compile_chooses(ann: nn.Module, data: Data) -> None:
-    calibration = data.training.subset(64, 0)
+    calibration = calibration_data(data.training, 64)
     for chosen in (SETTINGS, replace(SETTINGS, timesteps=4, threshold="max", per_channel=False)):
         network = spiking_network(ann, calibration, chosen)
         program = compile_network(
             ann,
-            calibration,
+            data.training,
             timesteps=chosen.timesteps,
             threshold=chosen.filled().threshold,
             per_channel=chosen.per_channel,

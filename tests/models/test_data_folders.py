@@ -65,7 +65,7 @@ def test_unusable_folders_are_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         load_data(str(tmp_path / "missing"), split="train")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"not a folder, \.zip or \.npz file"):
+    with pytest.raises(DataError, match=r"is a file of a form that is not read as data .*FOLDER or FILE\.zip"):
         load_data(str(tmp_path / "file"), split="train")
     flat = tmp_path / "flat"
     write_image(flat / "0.png")
@@ -88,13 +88,11 @@ def test_odd_images_are_named(tmp_path: Path) -> None:
         load_data(str(tmp_path / "deep"), split="train")
     path = write_image(tmp_path / "broken" / "a" / "0.png")
     path.write_bytes(path.read_bytes()[:45])
-    with pytest.raises(
-        DataError, match=r"0\.png: not a readable image \(expected one of BMP, .*found something else\)$"
-    ):
+    with pytest.raises(DataError, match=r"0\.png: not a readable image \(expected one of BMP, .*found .*truncated\)$"):
         load_data(str(tmp_path / "broken"), split="train")
     write_image(tmp_path / "late" / "a" / "0.png")
     (tmp_path / "late" / "a" / "1.png").write_text("no image")
-    with pytest.raises(DataError, match=r"1\.png: not a readable image"):
+    with pytest.raises(DataError, match=r"1\.png: not a readable image .*found something else\)$"):
         load_data(str(tmp_path / "late"), split="train")
 
 
@@ -129,5 +127,5 @@ def test_of_a_large_folder_only_what_is_taken_is_decoded(
 def test_a_rare_form_of_picture_is_not_read_whatever_its_name(tmp_path: Path, form: str) -> None:
     write_image(tmp_path / "a" / "0.png")
     Image.new("L", (4, 3), 1).save(tmp_path / "a" / "1.png", format=form)
-    with pytest.raises(DataError, match=r"1\.png: not a readable image"):
+    with pytest.raises(DataError, match=r"1\.png: not a readable image .*found something else\)$"):
         load_data(str(tmp_path), split="train")

@@ -15,6 +15,8 @@ from snnc.compiler.ir import Graph, execute
 from support.networks import assert_equal_values, randomize, run_double
 
 IMAGE = (2, 4, 4)
+# How an error begins that names several places.
+SEVERAL = r"(?:\d+ places cannot be compiled: )?"
 FEATURES = 32
 
 

@@ -76,6 +76,7 @@ def build(traced: torch.fx.GraphModule, input_shape: Shape) -> Graph:
     graph = Graph()
     values = Values()
     refused: list[UnsupportedError] = []
+    at_fault: set[torch.fx.Node] = set()
     # Nodes that give several tensors, which nothing stands in for.
     several: set[torch.fx.Node] = set()
     for node in traced.graph.nodes:
@@ -91,7 +92,10 @@ def build(traced: torch.fx.GraphModule, input_shape: Shape) -> Graph:
                 else:
                     _stand_in(graph, node, values, several)
         except UnsupportedError as error:
-            refused.append(error)
+            # What is wrong with a call that reads a refused one may be due to that alone.
+            if at_fault.isdisjoint(node.all_input_nodes) or not _is_known(traced, node):
+                refused.append(error)
+            at_fault.add(node)
             _stand_in(graph, node, values, several)
     if refused:
         raise together(refused)
@@ -111,17 +115,22 @@ def check_operations(traced: torch.fx.GraphModule) -> None:
     for node in traced.graph.nodes:
         name = module_of(node)
         module = traced.get_submodule(name) if node.op == "call_module" else None
-        if module is not None:
-            known = module_operator(module) is not None
-        else:
-            is_torch = node.op == "call_function" and str(getattr(node.target, "__module__", "")).startswith("torch")
-            known = not is_torch or function_operator(node.target) is not None
-        if not known:
+        is_torch = node.op == "call_function" and str(getattr(node.target, "__module__", "")).startswith("torch")
+        if (module is not None or is_torch) and not _is_known(traced, node):
             kind = type(module).__name__ if module is not None else title_of(node)
             where = named_place((name,)) if module is not None else name
             refused.append(Call(node, where, kind, (), (), line=line_of(node)).unsupported(f"{kind} is not supported"))
     if refused:
         raise together(refused)
+
+
+def _is_known(traced: torch.fx.GraphModule, node: torch.fx.Node) -> bool:
+    """Return whether the table has what a node calls."""
+    if node.op == "call_module":
+        return module_operator(traced.get_submodule(module_of(node))) is not None
+    if node.op == "call_method":
+        return method_operator(str(node.target)) is not None
+    return node.op != "call_function" or function_operator(node.target) is not None
 
 
 def _stand_in(graph: Graph, node: torch.fx.Node, values: Values, several: set[torch.fx.Node]) -> None:

@@ -80,6 +80,11 @@ class Idle:
         return Idle(self.places, self.values * factor)
 
 
+# How many times as large as the others weights that read what is idle may be, before they are cut: those of a network
+# that was finetuned with rounded weights lie on a grid already, which a slightly finer one would miss.
+_IDLE_MOST = 2.0
+
+
 def without_idle(
     synapse: Weighted, weight: FloatArray, idle: Idle | None, shape: Shape
 ) -> tuple[FloatArray, FloatArray | float]:
@@ -106,6 +111,8 @@ def without_idle(
         places = idle.places.reshape(-1)
         reads = places[synapse.matrix.indices] if isinstance(synapse, Sparse) else np.broadcast_to(places, weight.shape)
     if not reads.any() or not weight[~reads].any():
+        return weight, 0.0
+    if np.abs(weight[reads]).max() <= _IDLE_MOST * np.abs(weight[~reads]).max():
         return weight, 0.0
     bounded = np.where(reads, weight.clip(weight[~reads].min(), weight[~reads].max()), weight)
     if isinstance(synapse, Conv2d) or not idle.values.any():

@@ -169,7 +169,7 @@ class Dataset:
         if not 0 < unit < float("inf"):
             raise OptionError("is out of range", where="unit (--unit)", expected="above 0", found=str(unit))
         own = self.images.dtype != np.uint8 or self.unit != USUAL_UNIT
-        return self if own else replace(self, unit=unit)
+        return self if own else replace(self, unit=float(unit))
 
     def subset(self, n: int, seed: int) -> Dataset:
         """Draw samples at random, without repetition, and in equal numbers per class where labels are known.

@@ -37,7 +37,10 @@ from snnc.compiler.frontend.operations.table import (
 from snnc.compiler.ir import ReLU
 
 # Python's own operators have no names for what they take, and torch none for this function's.
-UNNAMED = (operator.add, operator.iadd, operator.getitem, torch.max_pool2d)
+UNNAMED = (
+    *(operator.add, operator.iadd, operator.sub, operator.isub, operator.mul, operator.imul),
+    *(operator.truediv, operator.itruediv, operator.getitem, torch.max_pool2d),
+)
 FUNCTIONS = [
     (row, function) for row in OPERATORS for function in row.functions if row.parameters and function not in UNNAMED
 ]
@@ -71,8 +74,9 @@ def made(kind: type[nn.Module]) -> nn.Module:
 def test_a_module_has_every_parameter_of_its_row(kind: type[nn.Module]) -> None:
     row = module_operator(made(kind))
     assert row is not None
-    # A module's padding is by a constant always.
-    assert set(inspect.signature(row.build).parameters) - {"call", "mode"} == set(row.of_module(made(kind)))
+    # A module's padding is by a constant always, and this one's axis is that of channels.
+    fixed = {"call", "mode", *(["dim"] if kind is nn.Softmax2d else [])}
+    assert set(inspect.signature(row.build).parameters) - fixed == set(row.of_module(made(kind)))
 
 
 def test_operators_of_onnx_without_a_reader_of_their_own_are_functions_of_one_value() -> None:

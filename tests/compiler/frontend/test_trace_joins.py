@@ -277,6 +277,7 @@ class Tail(nn.Module):
     def __init__(self, call: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.ones(1, 2, 1, 1))
+        self.map = nn.Parameter(torch.ones(1, 2, 4, 4))
         self.register_buffer("zeros", torch.zeros(2, 2, 4, 4))
         self.call = call
 
@@ -339,8 +340,8 @@ def test_arithmetic_with_constants_is_a_map_for_each_channel(
     [
         (lambda tail, x: torch.add(x, x, alpha=2), "a sum with alpha=2.*alpha=1.*scale the weights"),
         (lambda tail, x: x.add(x, alpha=0.5), "alpha=0.5"),
-        (lambda tail, x: x + tail.shift, "a sum with the parameter or buffer odd.shift of shape.*do it to the data"),
-        (lambda tail, x: tail.shift + x, "a sum with the parameter or buffer odd.shift of shape.*do it to the data"),
+        (lambda tail, x: x + tail.map, "a sum with the parameter or buffer odd.map of shape.*do it to the data"),
+        (lambda tail, x: tail.map + x, "a sum with the parameter or buffer odd.map of shape.*do it to the data"),
         (lambda tail, x: x + x[:, :1], r"\(2, 2, 4, 4\) and \(2, 1, 4, 4\) repeats values.*1x1 convolution"),
         (lambda tail, x: F.adaptive_avg_pool2d(x, 1) + x, r"repeats values \(expected two values of one shape\)"),
         (lambda tail, x: torch.cat([x, x], 2), "a concatenation over axis 2.*use dim=1"),
