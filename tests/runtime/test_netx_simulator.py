@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.netx_files import NetxFile, dense, image_input, neuron, random_file
 from support.netx_reference import lava_steps
@@ -133,6 +133,7 @@ def test_wraps_and_clips_occur_and_are_counted(folder: Path) -> None:
 
 @settings(max_examples=10)
 @given(SEEDS, st.sampled_from(["", "delays", "returns"]), st.integers(1, 5), st.integers(6, 60))
+@example(1, "delays", 1, 6)
 def test_neither_batches_nor_memory_change_the_result(
     folder: Path, seed: int, memory: str, batch: int, kibibytes: int
 ) -> None:

@@ -64,15 +64,17 @@ class BlockRun:
         self._counts[...] = 0
         return counts
 
-    def advance(self, values: NDArray[np.generic], resets: NDArray[np.bool_], counted: int = 0) -> NDArray[np.bool_]:
+    def advance(
+        self, values: NDArray[np.generic], resets: NDArray[np.bool_], counted: int = 0, *, silent: int = 0
+    ) -> NDArray[np.bool_]:
         """Run some steps more.
 
         Args:
-            values: What arrives, (steps or 1, samples, *source shape): spikes, numbers or, at an input block, biases.
-                Where it is of fewer steps than ``resets``, it is the same in all steps if it is one, and else belongs
-                to the last ones, with nothing before it.
+            values: What arrives, (steps - silent, samples, *source shape): spikes, numbers or, at an input block,
+                biases. Of one step it is the same in all of them.
             resets: Whether the neurons are reset in each step, (steps,).
             counted: The first step whose spikes are counted.
+            silent: The first steps, in which nothing arrives.
 
         Returns:
             Spikes, (steps, samples, *shape).
@@ -83,7 +85,7 @@ class BlockRun:
         if self._drive is None:
             bias = values.reshape(len(values), size).astype(np.int32) << INPUT_SHIFT
         else:
-            activation = self._activation(self._drive, values, steps)
+            activation = self._activation(self._drive, values, silent)
         fired = np.empty((steps, size), np.bool_)
         activation, bias = np.ascontiguousarray(activation), np.ascontiguousarray(bias)
         if self._recurrent is None:
@@ -139,15 +141,14 @@ class BlockRun:
         shape = self._block.shape
         return from_memory(values.reshape(self._samples, *in_memory(shape)), shape).copy()
 
-    def _activation(self, drive: SynapticDrive, values: NDArray[np.generic], steps: int) -> NDArray[np.int32]:
+    def _activation(self, drive: SynapticDrive, values: NDArray[np.generic], silent: int) -> NDArray[np.int32]:
         """Return what the synapses add in each step, or in all of them, (steps or 1, neurons)."""
         values = values.view(np.uint8) if values.dtype == np.bool_ else values
         if drive.tail:
             values = np.concatenate([self._before, values])
             self._before = np.ascontiguousarray(values[len(values) - drive.tail :])
         activation = drive(values).reshape(-1, self._samples * self._block.size)
-        silent = steps - len(activation)
-        if len(activation) == 1 or not silent:
+        if not silent:
             return activation
         return np.concatenate([np.zeros((silent, activation.shape[1]), np.int32), activation])
 

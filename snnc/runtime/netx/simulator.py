@@ -278,7 +278,9 @@ def _advance_samples(
             ahead = 0 if begin + first else early[index]
             if ahead and len(sent) == 1:
                 sent = np.repeat(sent, count, axis=0)
-            sent = fired = run.advance(sent, schedule.resets(begin + first + 1 - ahead, count + ahead), ahead)
+            resets = schedule.resets(begin + first + 1 - ahead, count + ahead)
+            silent = len(resets) - len(sent) if ahead else 0
+            sent = fired = run.advance(sent, resets, ahead, silent=silent)
             tally.record(index, samples, first, fired[ahead:])
 
 
