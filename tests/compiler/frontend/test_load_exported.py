@@ -123,7 +123,7 @@ def test_several_inputs_and_outputs_are_refused(tmp_path: Path) -> None:
 
     image = torch.ones(1, 2, 4, 4)
     torch.export.save(torch.export.export(Two(), (image, image)), tmp_path / "two.pt2")
-    with pytest.raises(UnsupportedError, match="^the network has several inputs"):
+    with pytest.raises(UnsupportedError, match=r"^the network has several inputs"):
         trace(load_model(tmp_path / "two.pt2"), (2, 4, 4))
     torch.export.save(torch.export.export(Pair(), (image,)), tmp_path / "pair.pt2")
     with pytest.raises(UnsupportedError, match="returns several values"):
