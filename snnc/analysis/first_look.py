@@ -20,16 +20,19 @@ import torch
 from torch import nn
 
 from snnc import models
+from snnc.analysis.calibration_data import LOOKED_AT, normalisation_fit
 from snnc.common.errors import ModelError, OptionError, SnncError, UnsupportedError
 from snnc.compiler.frontend import refusal, trace
 from snnc.compiler.frontend.files.load import read_state
 from snnc.compiler.frontend.files.state import without_parallel_prefix
 from snnc.compiler.frontend.plain_layers import copied, with_plain_layers
-from snnc.compiler.ir import Graph, IntegrateAndFire, ReLU, Shape
+from snnc.compiler.ir import Graph, Input, IntegrateAndFire, ReLU, Shape
 from snnc.inputs.architectures import NAMES, Architecture
-from snnc.inputs.data import as_module
+from snnc.inputs.data import as_module, calibration_data, raw_values
+from snnc.models.data.dataset import Normalisation, kept_normalisation
 from snnc.models.data.sources import npz
 from snnc.models.parts import ACTIVATIONS, POOLINGS
+from snnc.program.verdict import NormalisationFit
 
 _USUAL: dict[tuple[Shape, int], str] = {
     ((1, 8, 8), 10): "digits",
@@ -88,6 +91,9 @@ class FirstLook:
         timesteps: T that these were trained for, or the steps of the staircases; None where there are none.
         data: Data of that shape: a file beside the model, or a well-known data set; None where none is known.
         problem: Why it cannot be compiled as it is; None if nothing is known against it.
+        kept: The mean and standard deviation that the model keeps of its training; None where it keeps none.
+        fit: How those data would arrive at the first batch normalisation, with what the model keeps, or as they are;
+            None where there is none, or no data.
     """
 
     arch: str | None
@@ -100,6 +106,8 @@ class FirstLook:
     timesteps: int | None
     data: str | None
     problem: str | None
+    kept: Normalisation | None = None
+    fit: NormalisationFit | None = None
 
     @property
     def shape(self) -> Shape | None:
@@ -130,6 +138,8 @@ def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -
     shape = shapes[0] if shapes else None
     classes = graph.output.shape[0] if graph else None
     beside = array_file(path.parent, shape) if shape else None
+    data = beside.name if beside else usual_data(shape, classes or 0)
+    kept = kept_normalisation(network)
     return FirstLook(
         arch=names[0] if names else None,
         others=names[1:],
@@ -139,8 +149,10 @@ def look_at_model(path: Path, *, arch: str | None = None, trust: bool = False) -
         classes=classes,
         learned=bool(activations) and len(learned) == len(activations),
         timesteps=_timesteps(learned),
-        data=beside.name if beside else usual_data(shape, classes or 0),
+        data=data,
         problem=problem,
+        kept=kept,
+        fit=_fit(graph, str(beside or data), kept) if graph and data else None,
     )
 
 
@@ -158,6 +170,17 @@ def _refused(arch: str | None, problem: str) -> FirstLook:
         data=None,
         problem=problem,
     )
+
+
+def _fit(graph: Graph, data: str, kept: Normalisation | None) -> NormalisationFit | None:
+    """Return how samples of data would arrive at the first batch normalisation; None where they cannot be read."""
+    try:
+        raw = raw_values(calibration_data(data, LOOKED_AT))
+    except SnncError:
+        return None  # a guess was wrong, or a data set is not there yet
+    if raw.shape[1:] != graph.of_kind(Input)[0].shape:
+        return None
+    return normalisation_fit(graph, raw, *((kept.mean, kept.std) if kept else ((0.0,), (1.0,))))
 
 
 def _network(path: Path, arch: str | None, *, trust: bool) -> tuple[nn.Module, tuple[str, ...]]:

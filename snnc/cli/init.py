@@ -65,6 +65,12 @@ def init_command(
     screen.show(f"{model}: {parameters}{size}{outputs}")
     if found.problem:
         screen.note(f"it cannot be compiled as it is: {found.problem}")
+    if found.kept is None and found.fit is not None and not found.fit.fits:
+        screen.note(
+            f"{found.fit.problem} without --mean and --std: {found.fit.advice}, and is set in the file"
+            if found.fit.other_fits
+            else f"{found.fit.problem}: {found.fit.advice}"
+        )
     if found.data is None or found.data.endswith(":ROOT"):
         screen.note("no calibration data were found: set calib in the file, or give --calib")
     screen.show(f"wrote {path}")

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from snnc.common.arrays import per_channel
+from snnc.common.memory import check_memory
 from snnc.common.progress import Progress, Unheard
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices
 from snnc.compiler.conversion.profile import ProfileActivations
+from snnc.compiler.conversion.solver.sketch import PER_OCTAVE
 from snnc.compiler.frontend import choose_coding, trace
-from snnc.compiler.ir import Graph
+from snnc.compiler.ir import Graph, Readout, Sparse, SpikingLayer
 from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.lowering.spiking_layers import AlignPaths, lowering
 from snnc.compiler.parallel import Processes
+from snnc.compiler.quantization.input_moments import readings_size
 from snnc.program import InputCoding
 from snnc.program.coding import LEVELS
 from snnc.program.targets import Target
@@ -93,16 +96,48 @@ def front(
     if check:
         check(traced)
     pooling = ways(traced, coding, levels)
-    manager = PassManager(
+    exact = PassManager(
         [
             *lowering(without_shift(coding) if is_chain else coding, pooling.ways),
             AlignPaths(target.maximum_delay, lead),
-            ProfileActivations(with_shift(levels, coding) if is_chain else levels, progress, processes),
         ],
         progress,
     )
-    graph = manager.run(traced).graph
-    return Front(traced, coding, levels, pooling, graph, manager.records)
+    lowered = exact.run(traced).graph
+    check_memory(
+        foreseen_memory(lowered, len(levels)),
+        "compiling this network",
+        "compile it where there is more memory, or for smaller images",
+    )
+    profiled = PassManager(
+        [ProfileActivations(with_shift(levels, coding) if is_chain else levels, progress, processes)], progress
+    )
+    graph = profiled.run(lowered).graph
+    return Front(traced, coding, levels, pooling, graph, (*exact.records, *profiled.records))
+
+
+# Bytes for each weight: several passes hold a copy, exact sums hold its digits.
+_WEIGHT = 64
+# Bytes of a channel's sketch of activations, which cover some 25 octaves.
+_SKETCH = 4 * 25 * PER_OCTAVE
+
+
+def foreseen_memory(graph: Graph, samples: int) -> int:
+    """Return the bytes that compiling a network takes at least, before it is begun.
+
+    Args:
+        graph: The network, lowered to spiking layers.
+        samples: Number of calibration samples.
+    """
+    layers = graph.of_kind(SpikingLayer, Readout)
+    weights = sum(
+        synapse.matrix.nnz if isinstance(synapse, Sparse) else synapse.weight.size
+        for node in layers
+        if isinstance(node.op, SpikingLayer | Readout)
+        for synapse in node.op.synapses
+    )
+    channels = sum(node.shape[0] for node in layers)
+    return _WEIGHT * weights + _SKETCH * channels + readings_size(graph, samples)
 
 
 def with_shift(levels: NDArray[np.uint8], coding: InputCoding) -> NDArray[np.float32]:

@@ -112,6 +112,7 @@ def _merge(sketch: ActivationSketch) -> None:
     _reduce(end, "MAX")
     _reduce(total, "SUM")
     _reduce(sketch.maximum, "MAX")
+    sketch.expect(int(total[0]) - sketch.total)
     sketch.total = int(total[0])
     if end[0]:
         sketch.cover(int(first[0]), int(end[0]))

@@ -14,12 +14,14 @@ import pytest
 import torch
 from support.command_line import FullCall
 from support.digits import Folder
+from support.tasks import normalised
 from torch import nn
 
 from snnc.analysis.first_look import FirstLook, look_at_model
 from snnc.cli.configuration import FILE_NAME, KEYS, read_configuration
 from snnc.cli.configuration.write import configuration_text
 from snnc.models import QCFS, digits_cnn, lenet, resnet20, vgg16
+from snnc.models.data.dataset import keep_normalisation
 
 EVERYTHING = {"compile": set(KEYS)}
 
@@ -200,3 +202,18 @@ def test_every_suggestion_in_the_file_is_a_key(tmp_path: Path) -> None:
     path = tmp_path / FILE_NAME
     path.write_text("\n".join(uncommented))
     assert len(read_configuration(path, EVERYTHING).common) == len(uncommented) > 6
+
+
+def test_a_normalisation_that_fits_the_data_beside_the_model_is_proposed(tmp_path: Path, call: FullCall) -> None:
+    module, (x, y) = normalised(0.5, 0.1)
+    model = saved(tmp_path, module)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    code, out, err = call("init", model)
+    assert (code, err) == (0, "") and "is set in the file" in out
+    code, out, err = call("compile", model, "--threshold", "max")
+    assert (code, err) == (0, "") and "mean, std" in out.splitlines()[0]
+    keep_normalisation(module, (0.5,), (0.1,))
+    saved(tmp_path, module)
+    code, out, err = call("init", model, "--force")
+    assert (code, err) == (0, "") and "is set in the file" not in out
+    assert "# mean = 0.5\n# std = 0.1\n" in (tmp_path / FILE_NAME).read_text()

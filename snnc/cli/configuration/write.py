@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from snnc.analysis.first_look import FirstLook
@@ -96,11 +97,31 @@ def _data(found: FirstLook) -> list[str]:
 
 
 def _normalisation(found: FirstLook) -> list[str]:
-    channels = found.shape[0] if found.shape and len(found.shape) == 3 else 1
-    several = channels == 3
-    return [
+    lines = [
         "# What was subtracted from the data in training, and what they were divided by after that. Images of 8 bits",
-        "# count from 0 to 1. A wrong value here costs accuracy and gives no error.",
+        "# count from 0 to 1. A wrong value here costs accuracy.",
+    ]
+    fit, kept = found.fit, found.kept
+    if kept is not None:
+        return [
+            *lines,
+            "# The model keeps what it was trained with, and snnc compile takes it from there:",
+            f"# mean = {_numbers(kept.mean)}",
+            f"# std = {_numbers(kept.std)}",
+        ]
+    if fit is not None and not fit.fits and fit.other_fits:
+        return [
+            *lines,
+            *_wrapped(
+                f"With these ({fit.name}) the data arrive at the first batch normalisation ({fit.where}) as in "
+                f"training: divergence {fit.other_divergence:.2g}, in place of {fit.divergence:.2g} without."
+            ),
+            f"mean = {_numbers(fit.mean)}",
+            f"std = {_numbers(fit.std)}",
+        ]
+    several = found.shape is not None and len(found.shape) == 3 and found.shape[0] == 3
+    return [
+        *lines,
         f"# mean = {'[0.485, 0.456, 0.406]' if several else '0.1307'}",
         f"# std = {'[0.229, 0.224, 0.225]' if several else '0.3081'}",
     ]
@@ -133,6 +154,11 @@ def _shape(found: FirstLook) -> str:
 
 def _outputs(found: FirstLook) -> str:
     return "" if found.classes is None else f" and gives {found.classes:,} outputs"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    """Return a TOML number, or a list of several."""
+    return f"{values[0]:.4g}" if len(values) == 1 else f"[{', '.join(f'{each:.4g}' for each in values)}]"
 
 
 def _quoted(text: str) -> str:

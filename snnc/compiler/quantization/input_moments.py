@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from snnc.compiler.ir import (
     Weighted,
     execute,
 )
-from snnc.compiler.ir.exact_sums import exact_sums
+from snnc.compiler.ir.exact_sums import ExactSums
 from snnc.compiler.ir.pooling import windows
 
 # Beyond so many inputs of a neuron a covariance takes too long and needs more samples than there are.
@@ -71,15 +72,15 @@ class InputSamples:
 
     Attributes:
         mean: As for :class:`InputMoments`.
-        fitting: Values less their means: of a convolution or a linear operation its windows, (groups, windows, fan-in),
-            where fan-in counts as the weights do; of a sparse one the whole source, (1, samples, values).
+        fitting: Values less their means, float32: of a convolution or a linear operation its windows, (groups, windows,
+            fan-in), where fan-in counts as the weights do; of a sparse one the whole source, (1, samples, values).
         judging: Others, likewise; at least one.
         sparse: The operation, where it is a sparse one.
     """
 
     mean: FloatArray
-    fitting: FloatArray
-    judging: FloatArray
+    fitting: NDArray[np.float32]
+    judging: NDArray[np.float32]
     sparse: Sparse | None = None
 
 
@@ -111,13 +112,42 @@ def input_readings(graph: Graph, levels: NDArray[np.uint8]) -> dict[Place, Readi
                 found[node.name, place] = _of(synapse, known[key])
         if not isinstance(node.op, SpikingLayer | Readout):
             return node.op.apply(*inputs)
-        drive = sums[node.name].drive(*inputs)
+        # Each is needed once: those of all layers would take several times the memory of the network.
+        drive = ExactSums(node.op.synapses).drive(*inputs)
         return node.op.activate(drive) if isinstance(node.op, SpikingLayer) else drive
 
-    sums = exact_sums(graph)
     whole = torch.as_tensor(levels[:: -(-len(levels) // INPUT_SAMPLES_MAXIMUM)], dtype=torch.float32)
     execute(graph, whole[:: -(-len(whole) // SAMPLES_MAXIMUM)], apply=observed)
     return found
+
+
+def readings_size(graph: Graph, samples: int) -> int:
+    """Return the bytes that :func:`input_readings` takes.
+
+    Args:
+        graph: A network of spiking layers.
+        samples: How many there are.
+    """
+    size, known = 0, set()
+    for node in graph.of_kind(SpikingLayer, Readout):
+        assert isinstance(node.op, SpikingLayer | Readout)
+        for synapse, name in zip(node.op.synapses, node.inputs, strict=True):
+            key = (name, *_windows_of(synapse))
+            if key in known:
+                continue
+            known.add(key)
+            looked = min(samples, INPUT_SAMPLES_MAXIMUM if name == graph.input.name else SAMPLES_MAXIMUM)
+            if isinstance(synapse, Sparse):
+                size += 4 * min(looked * math.prod(graph[name].shape), VALUES_MAXIMUM)
+                continue
+            groups = synapse.groups if isinstance(synapse, Conv2d) else 1
+            fan_in, places = synapse.weight[0].size, looked * math.prod(node.shape[1:])
+            if fan_in <= FAN_IN_MAXIMUM and places >= fan_in:
+                size += 8 * groups * fan_in**2
+            else:
+                wanted = min(places, KEPT_WINDOWS_MAXIMUM, VALUES_MAXIMUM // (groups * fan_in))
+                size += 4 * groups * wanted * fan_in
+    return size
 
 
 def _windows_of(synapse: Weighted) -> tuple[object, ...]:
@@ -180,10 +210,11 @@ def _measure_windows(synapse: Conv2d | Linear, values: torch.Tensor) -> InputSam
 
 def _samples(values: FloatArray, mean: FloatArray, sparse: Sparse | None = None) -> InputSamples:
     """Part values into those that rounding sees and those that judge it; where there are few, all do both."""
-    if values.shape[1] < 2 * JUDGING:
-        return InputSamples(mean, values, values, sparse)
-    judges = np.arange(values.shape[1]) % JUDGING == JUDGING - 1
-    return InputSamples(mean, values[:, ~judges], values[:, judges], sparse)
+    kept = values.astype(np.float32)
+    if kept.shape[1] < 2 * JUDGING:
+        return InputSamples(mean, kept, kept, sparse)
+    judges = np.arange(kept.shape[1]) % JUDGING == JUDGING - 1
+    return InputSamples(mean, kept[:, ~judges], kept[:, judges], sparse)
 
 
 def _rates(op: SpikingLayer, activations: torch.Tensor) -> torch.Tensor:

@@ -251,11 +251,11 @@ class WeightRounding:
     def _for_samples(self, weight: FloatArray, samples: InputSamples) -> FloatArray:
         """Round each row in the way that is the best on samples that had no part in it; the nearest is one of them."""
         candidates = [round_to_nearest(weight, self._target)]
+        fitting = samples.fitting.astype(np.float64)
         if samples.sparse is not None:
-            candidates.append(round_sparse(weight, samples.sparse, samples.fitting[0], self._target))
+            candidates.append(round_sparse(weight, samples.sparse, fitting[0], self._target))
         else:
-            rows = _by_group(weight, len(samples.fitting))
-            fitting = samples.fitting
+            rows = _by_group(weight, len(fitting))
             candidates.append(
                 _joined([round_along(*each, self._target) for each in zip(rows, fitting, strict=True)], weight)
             )

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from snnc.common.jit import compiled
 
 Bits = NDArray[np.int32]
+# Of a channel that saw less than 2 ** 31 values, 32 bits.
+Counts = NDArray[np.int32] | NDArray[np.int64]
 # 16 bits, so that the histograms of many channels stay in the innermost cache.
 Histograms = NDArray[np.uint16]
 MOST = np.iinfo(np.uint16).max
@@ -83,7 +85,7 @@ def count(bits: Bits, left: int, right: int, shift: int, first: int, offsets: Bi
 
 @compiled
 def count_few(
-    bits: Bits, left: int, right: int, shift: int, first: int, owners: NDArray[np.int64], counts: NDArray[np.int64]
+    bits: Bits, left: int, right: int, shift: int, first: int, owners: NDArray[np.int64], counts: Counts
 ) -> None:
     """Count few values beside many bins, straight into the channels' counts; those below the first bin are left out.
 
@@ -105,7 +107,7 @@ def count_few(
 
 
 @compiled
-def fold(histograms: Histograms, places: int, owners: NDArray[np.int64], start: int, counts: NDArray[np.int64]) -> None:
+def fold(histograms: Histograms, places: int, owners: NDArray[np.int64], start: int, counts: Counts) -> None:
     """Move the lanes' histograms into the counts of their channels and leave zeros.
 
     Args:
@@ -209,7 +211,7 @@ class Table:
         lanes = len(self.owners)
         return low.reshape(-1, lanes).min(0), high.reshape(-1, lanes).max(0), int(normal.min())
 
-    def count(self, bins: Bins, counts: NDArray[np.int64], lock: Lock) -> None:
+    def count(self, bins: Bins, counts: Counts, lock: Lock) -> None:
         """Add to the channels' counts how often each bin occurs; many tables may do so at once with one lock."""
         lanes = len(self.owners)
         places = 1 + bins.number
@@ -231,7 +233,7 @@ class Table:
             for left in range(self.left, self.right, columns):
                 yield self.bits[top : top + rows], left, min(left + columns, self.right)
 
-    def count_few(self, bins: Bins, counts: NDArray[np.int64]) -> None:
+    def count_few(self, bins: Bins, counts: Counts) -> None:
         """Count few values into many bins, with the same result."""
         count_few(self.bits, self.left, self.right, bins.shift, bins.first - bins.start, self.owners, counts)
 
@@ -306,7 +308,7 @@ class ChannelValues:
             normal = min(normal, smallest)
         return _floats(low), _floats(high), float(_floats(np.array([normal], np.int32))[0])
 
-    def count(self, bins: Bins, counts: NDArray[np.int64]) -> None:
+    def count(self, bins: Bins, counts: Counts) -> None:
         """Count how often each bin occurs.
 
         Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +28,7 @@ class ActivationSketch:
 
     Its state is integers and maxima, so that it depends only on what was added, never on the order or on how it was
     spread over several sketches that were merged. Bins cover the octaves from the least to the greatest that occurred,
-    128 each: at most 254 octaves, in practice about 25, which is 26 kB for a channel. Activations below 2 ** -126 count
+    128 each: at most 254 octaves, in practice about 25, which is 13 kB for a channel. Activations below 2 ** -126 count
     as zero.
 
     Args:
@@ -36,7 +38,7 @@ class ActivationSketch:
         total: Values added for each channel, zeros included.
         maximum: (channels,) float32, the largest value of each channel, exact; 0 where none was positive.
         octave: The first octave that occurred: its values lie in ``2 ** (octave - 127)`` .. twice that.
-        counts: (channels, 128 * octaves) int64.
+        counts: (channels, 128 * octaves) int32, or int64 once there are more values than that holds.
     """
 
     def __init__(self, channels: int) -> None:
@@ -45,7 +47,7 @@ class ActivationSketch:
         self.total = 0
         self.maximum: NDArray[np.float32] = np.zeros(channels, np.float32)
         self.octave = 0
-        self.counts: NDArray[np.int64] = np.zeros((channels, 0), np.int64)
+        self.counts: NDArray[np.int32] | NDArray[np.int64] = np.zeros((channels, 0), np.int32)
 
     def __len__(self) -> int:
         """Return the number of channels."""
@@ -100,6 +102,7 @@ class ActivationSketch:
         if not valid:
             raise ValueError(_first_bad(values, rectified=rectified))
         np.maximum(self.maximum, high + np.float32(0), out=self.maximum)
+        self.expect(values.per_channel)
         self.total += values.per_channel
         if np.isnan(normal):
             return
@@ -107,6 +110,11 @@ class ActivationSketch:
         self.cover(first, last + 1)
         bins, start = (last + 1 - first) << MANTISSA, (first - self.octave) << MANTISSA
         values.count(Bins(SHIFT, first << MANTISSA, bins, start), self.counts)
+
+    def expect(self, number: int) -> None:
+        """Make room for so many values more of each channel."""
+        if self.total + number > np.iinfo(self.counts.dtype).max:
+            self.counts = self.counts.astype(np.int64)
 
     def cover(self, first: int, end: int) -> None:
         """Make room for octaves, beside those that are covered already.
@@ -119,7 +127,9 @@ class ActivationSketch:
             first, end = min(first, self.octave), max(end, self.octave + self.octaves)
         if (first, end) == (self.octave, self.octave + self.octaves):
             return
-        wider = np.zeros((len(self), (end - first) << MANTISSA), np.int64)
+        shape = (len(self), (end - first) << MANTISSA)
+        wider: NDArray[np.int32] | NDArray[np.int64]
+        wider = np.zeros(shape, np.int64) if self.counts.dtype == np.int64 else np.zeros(shape, np.int32)
         if self.octaves:
             start = (self.octave - first) << MANTISSA
             wider[:, start : start + self.counts.shape[1]] = self.counts
@@ -133,6 +143,7 @@ class ActivationSketch:
         """
         if len(other) != len(self):
             raise ValueError(f"expected a sketch of {len(self)} channels, found {len(other)}")
+        self.expect(other.total)
         self.total += other.total
         np.maximum(self.maximum, other.maximum, out=self.maximum)
         if other.octaves:
@@ -159,11 +170,11 @@ class ActivationSketch:
         """Return the distribution of all channels together; otherwise as :meth:`distributions`."""
         return self._distribution(self.counts.sum(axis=0), float(self.maximum.max()), timesteps)
 
-    def _distribution(self, counts: NDArray[np.int64], maximum: float, timesteps: int) -> Distribution | None:
+    def _distribution(self, counts: NDArray[np.integer[Any]], maximum: float, timesteps: int) -> Distribution | None:
         occupied = np.flatnonzero(counts)
         if not occupied.size:
             return None
-        number = counts[occupied]
+        number = counts[occupied].astype(np.int64)
         points = np.minimum(-(-timesteps // STEPS_PER_POINT), number)
         values, shares = _spread(occupied + (self.octave << MANTISSA), number, points)
         values = np.minimum(values, maximum)
