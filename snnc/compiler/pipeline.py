@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import partial
@@ -26,19 +27,18 @@ from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
-from snnc.compiler.quantization.integers import IntegerSearch, MeasuredProgram
+from snnc.compiler.quantization.integers import IntegerSearch, MeasuredProgram, left_by
 from snnc.compiler.quantization.layers import FEWER_STEPS
-from snnc.compiler.search import Candidate, Judge, search, unexplained
+from snnc.compiler.search import JUDGED, SETTLED, Candidate, Judge, search, unexplained
 from snnc.program import InputCoding, Program
-from snnc.runtime.simulator import Simulator
 
-# Calibration samples that candidates are judged on in integers.
-JUDGED = 128
 # What a share of the ANN's output that is left unexplained counts beside as large a share of decisions.
 VALUE = 0.3
 # Where more than this is left unexplained, and membranes are too narrow for T, fewer steps may be better; and how many
 # times as much may be left with fewer for that to be worth a note.
 UNSURE, NOTICED = 0.01, 0.8
+# Corrections are left out where the network without them leaves less than this share of what it leaves with them.
+WITHOUT = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,12 +206,14 @@ class _Settled:
         lost: What is lost of the ANN on the calibration samples that candidates are judged on: the share that is
             decided otherwise, and some of what is left of the values unexplained, as few samples see few decisions.
         left: The latter alone, 0..1.
+        notes: What users should know of the choice, one sentence each.
     """
 
     converted: Converted
     integers: MeasuredProgram
     lost: float
     left: float
+    notes: tuple[str, ...] = ()
 
     def with_pooling(self, pooling: MaxPoolingChoices) -> _Settled:
         """Return the same with what is known of its ways of pooling."""
@@ -225,7 +227,9 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
     few = made.levels[:JUDGED]
     wanted = execute(made.graph, torch.as_tensor(few, dtype=torch.float32))[made.graph.output.name]
 
-    def integers(graph: Graph, levels: NDArray[np.uint8]) -> MeasuredProgram:
+    def integers(
+        graph: Graph, levels: NDArray[np.uint8], corrections: Sequence[str] = options.corrections
+    ) -> MeasuredProgram:
         search = IntegerSearch(
             graph,
             made.coding,
@@ -233,7 +237,7 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
             count_macs(made.traced),
             options.check(),
             options.steps,
-            corrections=options.corrections,
+            corrections=corrections,
             lead=options.lead,
             strict=options.strict,
             progress=progress,
@@ -252,13 +256,29 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
         return _Settled(made, tried, (differ if decides else 0.0) + VALUE * left(tried), left(tried))
 
     def on_others(tried: MeasuredProgram) -> float:
-        found = torch.as_tensor(tried.program.logits(Simulator(tried.program).run(few[1::2]).readout))
-        return unexplained(found, wanted[1::2].reshape(found.shape))
+        return left_by(tried.program, few[1::2], wanted[1::2])
+
+    def judged(made: Converted, tried: MeasuredProgram) -> _Settled:
+        """Settle whether what was corrected is better for that."""
+        if not options.corrections or len(few) < 2:
+            return settled(made, tried)
+        # Of many samples those that judge had little part in the corrections.
+        corrected = tried if len(converted.front.levels) >= 2 * len(few) else integers(made.graph, few[::2])
+        if (left_with := on_others(corrected)) < SETTLED:
+            return settled(made, tried)
+        plain = integers(made.graph, converted.front.levels, ())
+        if (left_without := on_others(plain)) >= WITHOUT * left_with:
+            return settled(made, tried)
+        note = (
+            f"nothing was corrected (--calibrate): in integers {left_without:.1%} of the ANN's output are left "
+            f"unexplained without corrections, and {left_with:.1%} with them"
+        )
+        return replaced(settled(made, plain), notes=(note,))
 
     first = integers(converted.graph, made.levels)
     preferred = converted.outcome
     if not isinstance(preferred, TriedThresholds) or not preferred.rivals:
-        return settled(converted, first)
+        return judged(converted, first)
     # Weights that were fitted to few samples know these by heart: others have to judge.
     is_fitted = len(few) > 1 and any(CORRECTIONS[name].windows for name in options.corrections)
     fitting = few[::2] if is_fitted else few
@@ -271,7 +291,7 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
     graph = next((each.graph for each in preferred.rivals if each.name == found.name), converted.graph)
     taken = first if found.name == preferred.name else integers(graph, made.levels)
     record = replaced(converted.record, result=replaced(converted.record.result, graph=graph, outcome=outcome))
-    return settled(replaced(converted, graph=graph, outcome=outcome, record=record), taken)
+    return judged(replaced(converted, graph=graph, outcome=outcome, record=record), taken)
 
 
 def _too_many_steps(settled: _Settled, progress: Progress, judge: Judge) -> tuple[str, ...]:
@@ -327,7 +347,7 @@ def _finished(settled: _Settled) -> Compilation[Program]:
     """Return the compilation, with all that is known of it, checked against the chip."""
     converted, integers = settled.converted, settled.integers
     made, options = converted.front, converted.options
-    notes = (*made.notes, *converted.outcome.notes, *integers.outcome.notes)
+    notes = (*made.notes, *converted.outcome.notes, *integers.outcome.notes, *settled.notes)
     corrections = integers.outcome.corrections
     provenance = provenance_of(
         made.traced,

@@ -22,6 +22,8 @@ Made = TypeVar("Made")
 FINE = 0.5
 # A program that leaves less of the ANN's output unexplained is good enough for others not to be tried.
 SETTLED = 0.005
+# Calibration samples on which candidates are judged in integers.
+JUDGED = 128
 # The share of decisions that a candidate has to save for taking twice as many synaptic operations as another.
 PRICE = 0.01
 

@@ -9,12 +9,13 @@ from functools import partial
 from typing import TypedDict
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from snnc.common.errors import TargetError
 from snnc.common.progress import Progress, Unheard
 from snnc.compiler.conversion.calibration.calibrator import Calibrator
-from snnc.compiler.ir import Graph
+from snnc.compiler.ir import Graph, execute
 from snnc.compiler.ir.passes import PassManager, PassRecord
 from snnc.compiler.quantization.input_moments import input_readings
 from snnc.compiler.quantization.layers import FEWER_STEPS
@@ -23,9 +24,10 @@ from snnc.compiler.quantization.normalized import Idle, with_outliers_apart
 from snnc.compiler.quantization.quantize import UNITS_PER_LEVEL, CorrectAndQuantize, QuantizationOutcome, Quantize
 from snnc.compiler.quantization.scale import USUAL_MARGIN
 from snnc.compiler.quantization.weights import WeightRounding
-from snnc.compiler.search import Candidate, Judge, search
+from snnc.compiler.search import JUDGED, Candidate, Judge, search, unexplained
 from snnc.program import AnnLayer, InputCoding, Program, Provenance
 from snnc.program.targets import Target
+from snnc.runtime.simulator import Simulator
 
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
@@ -153,17 +155,20 @@ class IntegerSearch:
             made = self._run(step, coding)
             records = (*records, *made.records)
         assert made is not None
-        program = to_program(
+        program = self._program(made)
+        self._progress.begin("measuring membrane potentials")
+        return MeasuredProgram(measure_membranes(program, self._levels, self._target), made.outcome, records)
+
+    def _program(self, made: _Quantised) -> Program:
+        return to_program(
             made.graph,
             target=self._target.name,
             timesteps=self._timesteps,
-            coding=coding,
+            coding=made.coding,
             ann=self._ann,
             provenance=Provenance("", "", "", 0),
             lead=self._lead,
         )
-        self._progress.begin("measuring membrane potentials")
-        return MeasuredProgram(measure_membranes(program, self._levels, self._target), made.outcome, records)
 
     def _spread(self, margin: float, codings: list[InputCoding]) -> _Quantised:
         """Quantise with the input spread as evenly as leaves the weights that it meets fine enough."""
@@ -173,6 +178,21 @@ class IntegerSearch:
             tries,
             lambda made: self._judge.input_spread(made.outcome.input_deviation, timesteps, made.coding.divisor),
         )
+        place = [each.divisor for each in codings].index(found.made.coding.divisor)
+        # Nothing is more even than the first; any other was taken for its finer weights alone.
+        return self._settled(margin, codings[max(0, place - 1) : place + 2], found.made) if place else found.made
+
+    def _settled(self, margin: float, codings: list[InputCoding], made: _Quantised) -> _Quantised:
+        """Return the spread of the input that is best in integers, among those beside the one that was taken."""
+        others = [each for each in codings if each.divisor != made.coding.divisor]
+        tries = [
+            Candidate("as rounding has it", lambda: made),
+            *(Candidate(f"divisor {each.divisor}", partial(self._quantised, margin, each)) for each in others),
+        ]
+        few = self._levels[:JUDGED]
+        wanted = execute(self._graph, torch.as_tensor(few, dtype=torch.float32))[self._graph.output.name]
+
+        found = search(tries, lambda tried: self._judge.outputs(left_by(self._program(tried), few, wanted)))
         return found.made
 
     def _quantised(self, margin: float, coding: InputCoding) -> _Quantised:
@@ -201,6 +221,18 @@ class IntegerSearch:
             return
         for divisor in InputCoding.divisors(self._timesteps):
             yield replace(self._coding, divisor=divisor)
+
+
+def left_by(program: Program, levels: NDArray[np.uint8], wanted: torch.Tensor) -> float:
+    """Run integers, and return what they leave of the ANN's outputs unexplained, 0..1.
+
+    Args:
+        program: The integers.
+        levels: Samples as input levels, (samples, *input shape).
+        wanted: The ANN's outputs, (samples, *output shape).
+    """
+    outputs = torch.as_tensor(program.logits(Simulator(program).run(levels).readout))
+    return unexplained(outputs, wanted.reshape(outputs.shape))
 
 
 def _constant(levels: NDArray[np.uint8]) -> Idle | None:
