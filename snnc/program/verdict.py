@@ -169,6 +169,9 @@ class Verdict:
         if self.ann_accuracy is not None and self.snn_accuracy is not None:
             change = f"{100 * (self.snn_accuracy - self.ann_accuracy):+.2f} points"
             found.append(f"accuracy {_percent(self.snn_accuracy)}, ANN {_percent(self.ann_accuracy)} ({change})")
+        if self.task != "values" and self.explained is not None and self.explained < LEAST_EXPLAINED:
+            # Decisions may hold where the values that they rest on do not.
+            found.append(f"the values of its outputs R squared {self.explained:.2f}")
         if self.ann_error is not None and self.snn_error is not None:
             found.append(f"from the targets: {self.snn_error.sentence}; ANN {self.ann_error.sentence}")
         return ", ".join(found) or "the ANN gives the same for all of them"

@@ -11,6 +11,7 @@ from support.progress import Heard
 from torch import nn
 
 from snnc.common.errors import TargetError
+from snnc.compiler import pipeline
 from snnc.compiler.options import CompileOptions
 from snnc.compiler.pipeline import compile_module
 from snnc.compiler.quantization.integers import MARGINS
@@ -152,3 +153,24 @@ def test_what_is_corrected_is_quantised_before_only_to_choose_a_spread(target: s
     raw = np.random.default_rng(0).integers(0, 256, (40, 5)).astype(np.uint8)
     made = compile_module(network, raw, CompileOptions(target=target, calibrate=("bias",)))
     assert sum(each.name in ("Quantize", "CorrectAndQuantize") for each in made.records) == quantised
+
+
+@pytest.mark.parametrize(("left_with", "left_without", "corrected"), [(0.5, 0.1, False), (0.1, 0.5, True)])
+def test_corrections_that_integers_do_not_bear_out_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, left_with: float, left_without: float, corrected: bool
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 5)).eval()
+    raw = np.random.default_rng(0).random((96, 12)).astype(np.float32)
+    plain = compile_module(network, raw, CompileOptions(timesteps=2, threshold="max")).program
+    answers = iter((left_with, left_without))
+    monkeypatch.setattr(pipeline, "left_by", lambda *_: next(answers))
+    options = CompileOptions(timesteps=2, threshold="max", calibrate="weights,bias")
+    made = compile_module(network, raw, options).program
+    same = all(
+        np.array_equal(one.bias, other.bias) and np.array_equal(one.synapses[0].weight, other.synapses[0].weight)
+        for one, other in zip(plain.layers, made.layers, strict=True)
+    )
+    assert same != corrected
+    assert any("nothing was corrected" in note for note in made.provenance.notes) != corrected
+    assert (made.provenance.corrections is not None) == corrected

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray, per_channel
 from snnc.common.errors import TargetError
@@ -28,6 +27,8 @@ from snnc.program.targets import Target
 
 # The advice of refusals for which fewer steps are the remedy; who can try says which T would do.
 FEWER_STEPS = "choose a smaller T"
+# Where a threshold, or the range of a readout in a step, is fewer weight units than this, rounding biases counts.
+_FINE_BIAS = 512
 
 
 def memoryless_layer(
@@ -108,7 +109,11 @@ class LayerRounding:
                 where=node.where,
                 advice=FEWER_STEPS,
             )
-        bias = self._rounded_bias(node, normalized, theta, synapses)
+        least, most = normalized.measured
+        if (theta if threshold else (most - least) * theta) < _FINE_BIAS:
+            synapses = self._meeting_bias(node, normalized, theta, synapses)
+        bias = np.rint(self._bias(node, normalized, theta, synapses))
+        bias = bias.clip(-self._target.bias_maximum, self._target.bias_maximum).astype(np.int32)
         potential = min(round(normalized.start * theta), threshold.value - 1) if threshold else 0
         firing = threshold.value - potential if threshold else math.inf
         low, high = drive_bounds(node.shape, synapses, normalized.sources)
@@ -143,9 +148,23 @@ class LayerRounding:
                 exponent += 1
         return as_synapse(op, self._rounding.rounded(place, weight / 2**exponent), source, exponent)
 
-    def _rounded_bias(
+    def _meeting_bias(
         self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]
-    ) -> NDArray[np.int32]:
+    ) -> tuple[Synapse, ...]:
+        """Return synapses of which the first is rounded with an eye to the bias, which loses up to half a unit."""
+        first, op, place = synapses[0], normalized.synapses[0], (node.name, 0)
+        if isinstance(op, Sparse) or first.exponent or not self._rounding.knows(place):
+            return synapses
+        bias = self._bias(node, normalized, theta, synapses)
+        if bias.size != len(bias):
+            return synapses
+        unit = self._levels(first)
+        moved = self._rounding.meeting_bias(
+            place, op, normalized.weights[0] * theta, first.weight, bias.reshape(-1), unit
+        )
+        return (replace(first, weight=moved), *synapses[1:])
+
+    def _bias(self, node: Node, normalized: NormalizedLayer, theta: float, synapses: tuple[Synapse, ...]) -> FloatArray:
         """Return the bias, less what the rounding of the weights adds to the drive on average."""
         bias = normalized.bias * theta
         for place, (op, weight, synapse) in enumerate(
@@ -157,9 +176,7 @@ class LayerRounding:
                 if bias.size < added.size:
                     added = added.mean(axis=tuple(range(1, added.ndim)), keepdims=True)
                 bias = bias - added
-        largest = self._target.bias_maximum
-        rounded: NDArray[np.int32] = np.rint(bias).clip(-largest, largest).astype(np.int32)
-        return rounded
+        return bias
 
     def deviation(
         self,

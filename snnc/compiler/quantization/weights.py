@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from snnc.common.arrays import FloatArray, per_channel
-from snnc.compiler.ir import Sparse, Weighted
+from snnc.compiler.ir import Conv2d, Linear, Sparse, Weighted
+from snnc.compiler.ir.pooling import windows
 from snnc.compiler.quantization.input_moments import (
     FAN_IN_MAXIMUM,
     NOISE,
@@ -31,6 +33,8 @@ SAMPLE_RIDGE = 0.1
 # The same for covariances of fewer samples than inputs.
 FEW_RIDGE = 1.0
 BLOCK = 64
+# Weights of a neuron that are moved at most so that its bias is nearly a whole number.
+_MOVES = 2
 # Errors of sparse rows in all samples that are held at once.
 SPARSE_VALUES = 1 << 24
 
@@ -215,7 +219,7 @@ class WeightRounding:
     def __init__(self, target: Target, readings: Mapping[Place, Readings] = MappingProxyType({})) -> None:
         self._target = target
         self._readings = dict(readings)
-        self._last: dict[Place, tuple[FloatArray, NDArray[np.int16]]] = {}
+        self._last: dict[Place, tuple[bytes, NDArray[np.int16]]] = {}
 
     def tell(self, place: Place, readings: Readings) -> None:
         """Say what a synapse reads from now on."""
@@ -231,7 +235,9 @@ class WeightRounding:
         """
         if place not in self._readings:
             return round_to_nearest(weight, self._target).astype(np.int16)
-        if place in self._last and np.array_equal(self._last[place][0], weight):
+        # All weights a second time would be much of what a compilation takes.
+        digest = hashlib.blake2b(np.ascontiguousarray(weight).data).digest()
+        if place in self._last and self._last[place][0] == digest:
             return self._last[place][1]
         readings = self._readings[place]
         found: NDArray[np.int16] = (
@@ -239,7 +245,7 @@ class WeightRounding:
             if isinstance(readings, InputMoments)
             else self._for_samples(weight, readings)
         ).astype(np.int16)
-        self._last[place] = (weight, found)
+        self._last[place] = (digest, found)
         return found
 
     def _for_moments(self, weight: FloatArray, moments: InputMoments) -> FloatArray:
@@ -269,6 +275,60 @@ class WeightRounding:
             best = np.repeat(best, np.diff(samples.sparse.matrix.indptr))
         chosen: FloatArray = np.choose(per_channel(best, weight.ndim) if samples.sparse is None else best, candidates)
         return chosen
+
+    def meeting_bias(
+        self,
+        place: Place,
+        op: Conv2d | Linear,
+        weight: FloatArray,
+        rounded: NDArray[np.int16],
+        bias: FloatArray,
+        unit: float,
+    ) -> NDArray[np.int16]:
+        """Return weights of which single ones are moved by a step, so that the bias is nearly a whole number.
+
+        A bias is rounded to whole weight units, and T steps add up what is lost, always with the same sign. A weight
+        that is moved by d, and reads m on average, changes the bias that is wanted by ``-d m``; where what it reads
+        hardly varies, that costs little. Moves are taken that lower the mean square of the error of a step's drive.
+
+        Args:
+            place: Where they are; of those whose inputs are known.
+            op: The operation.
+            weight: In weight units, in the shape of the operation's.
+            rounded: What :meth:`rounded` made of it.
+            bias: What the bias of each output should be with these, (outputs,), weight units.
+            unit: Levels that a unit of the input stands for; 1 where a layer is read.
+        """
+        readings = self._readings[place]
+        groups = op.groups if isinstance(op, Conv2d) else 1
+        means = windows(op, torch.as_tensor(readings.mean)[None])[0].mean(1).reshape(groups, -1).numpy() / unit
+        moved = _by_group(rounded.astype(np.float64), groups)
+        errors, wanted = moved - _by_group(weight, groups), bias.reshape(groups, -1).copy()
+        for group, mean in enumerate(means):
+            metric = _second_moments(readings, group) / unit**2
+            slope = errors[group] @ metric
+            for _ in range(_MOVES):
+                self._move(moved[group], slope, metric, mean, wanted[group])
+        return moved.reshape(rounded.shape).astype(np.int16)
+
+    def _move(
+        self, rounded: FloatArray, slope: FloatArray, metric: FloatArray, mean: FloatArray, bias: FloatArray
+    ) -> None:
+        """Move one weight of each row where that helps; all arguments but metric and mean are changed in place."""
+        step = self._target.weight_step
+        rows = np.arange(len(rounded))
+        best, place, by = np.full(len(rounded), -1e-9), np.zeros(len(rounded), np.intp), np.zeros(len(rounded))
+        for way in (-step, step):
+            allowed = (rounded + way >= self._target.weight_minimum) & (rounded + way <= self._target.weight_maximum)
+            cost = 2 * way * slope + way**2 * np.diag(metric)
+            cost += _lost(bias[:, None] - way * mean) ** 2 - _lost(bias)[:, None] ** 2
+            cost[~allowed] = np.inf
+            least = cost.argmin(1)
+            better = cost[rows, least] < best
+            best[better], place[better], by[better] = cost[rows, least][better], least[better], way
+        rounded[rows, place] += by
+        slope += by[:, None] * metric[place]
+        bias -= by * mean[place]
 
     def mean_change(self, place: Place, op: Weighted, change: FloatArray, unit: float) -> FloatArray:
         """Return what a change of the weights adds to the drive of each neuron in a step, on average.
@@ -331,6 +391,23 @@ def _variance(change: FloatArray, samples: InputSamples) -> FloatArray:
         drive = np.concatenate([each @ its.T for each, its in rows])
     variance: FloatArray = (drive**2).mean(1)
     return variance
+
+
+def _second_moments(readings: Readings, group: int) -> FloatArray:
+    """Return the covariance of what a group reads, (fan-in, fan-in)."""
+    moments: FloatArray
+    if isinstance(readings, InputMoments):
+        moments = readings.covariance[group]
+    else:
+        fitting = readings.fitting[group].astype(np.float64)
+        moments = fitting.T @ fitting / len(fitting)
+    return moments
+
+
+def _lost(bias: FloatArray) -> FloatArray:
+    """Return what rounding makes of biases less these."""
+    lost: FloatArray = np.rint(bias) - bias
+    return lost
 
 
 def _joined(rows: list[FloatArray], weight: FloatArray) -> FloatArray:
