@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.sparse import random as random_matrix
 from torch import nn
 
@@ -305,3 +306,33 @@ def test_synapses_that_read_the_same_windows_share_their_moments() -> None:
         alone = measure_readings(synapse, torch.as_tensor(levels, dtype=torch.float32))
         assert isinstance(alone, InputMoments) and np.array_equal(found[name, 0].covariance, alone.covariance)
     assert len({id(found["readout", place]) for place in range(len(synapses))}) == len(synapses)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 1000), st.sampled_from([4, 12, 40]), st.booleans())
+def test_weights_that_meet_the_bias_leave_a_smaller_error(seed: int, inputs: int, few: bool) -> None:
+    """Of the mean square of a step's error: the variance over the inputs, and what rounding the bias leaves."""
+    rng = np.random.default_rng(seed)
+    values = torch.as_tensor(rng.random((8 if few else 4 * inputs, inputs)) * rng.random(inputs) ** 2)
+    op = Linear(rng.normal(0, 6, (5, inputs)), np.zeros(5))
+    place = ("layer", 0)
+    rounding = WeightRounding(get_target("loihi2"), {place: measure_readings(op, values)})
+    rounded = rounding.rounded(place, op.weight)
+    mean = values.mean(0).numpy()
+    exact = rng.normal(0, 3, 5)
+
+    def lost(weight: NDArray[np.int16]) -> FloatArray:
+        change = weight - op.weight
+        wanted = exact - change @ mean
+        return ((change @ (values.numpy() - mean).T) ** 2).mean(1) + (np.rint(wanted) - wanted) ** 2
+
+    moved = rounding.meeting_bias(place, op, op.weight, rounded, exact - (rounded - op.weight) @ mean, 1)
+    assert (
+        moved.dtype == rounded.dtype
+        and (np.abs(moved - rounded).sum(1) <= 2 * 2 * get_target("loihi2").weight_step).all()
+    )
+    if not few:
+        assert (lost(moved) <= lost(rounded) + 1e-6).all()
+        assert lost(moved).sum() < lost(rounded).sum()
+    # Few samples are parted into those that round and those that judge.
+    assert np.array_equal(moved[:, mean == 0], rounded[:, mean == 0])
