@@ -22,7 +22,7 @@ from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choos
 from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, TriedThresholds, candidates
 from snnc.compiler.conversion.methods import LEARNED
 from snnc.compiler.front import Front, front
-from snnc.compiler.ir import Graph, execute
+from snnc.compiler.ir import Graph, SpikingLayer, execute
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
@@ -37,6 +37,8 @@ VALUE = 0.3
 # Where more than this is left unexplained, and membranes are too narrow for T, fewer steps may be better; and how many
 # times as much may be left with fewer for that to be worth a note.
 UNSURE, NOTICED = 0.01, 0.8
+# Levels that neurons with larger thresholds tell apart at least.
+LEVELS_LEAST = 8
 # Corrections are left out where the network without them leaves less than this share of what it leaves with them.
 WITHOUT = 0.9
 
@@ -125,7 +127,8 @@ def compile_module(
         best = found.made.with_pooling(replaced(found.made.converted.front.pooling, in_integers=tried))
     notes: tuple[str, ...] = ()
     outcome = best.integers.outcome
-    if (outcome.coarse or outcome.lost) and best.left > UNSURE:
+    if (outcome.coarse or outcome.lost) and best.left > UNSURE and options.threshold != LEARNED:
+        best = _with_larger_thresholds(best, progress, judge)
         notes = _too_many_steps(best, progress, judge)
     return _finished(best).noted(notes)
 
@@ -292,6 +295,36 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
     taken = first if found.name == preferred.name else integers(graph, made.levels)
     record = replaced(converted.record, result=replaced(converted.record.result, graph=graph, outcome=outcome))
     return judged(replaced(converted, graph=graph, outcome=outcome, record=record), taken)
+
+
+def _with_larger_thresholds(best: _Settled, progress: Progress, judge: Judge) -> _Settled:
+    """Return a network with two, four or more times as large thresholds, for as long as that leaves less unexplained.
+
+    Membranes have to hold what T steps add up to, so that many steps leave few weight units for a threshold. Where all
+    thresholds are twice as large, half of the spikes are sent: neurons tell as many levels apart as with T / 2 steps,
+    and thresholds have as many weight units as with these.
+    """
+    factor = 2
+    while best.converted.options.steps >= LEVELS_LEAST * factor:
+        converted = best.converted
+        graph = converted.graph.copy()
+        for node in graph.of_kind(SpikingLayer):
+            op = node.op
+            assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
+            larger = replaced(op, threshold=2 * op.threshold, initial_potential=2 * op.initial_potential)
+            graph.replace(node.name, larger)
+        outcome = converted.outcome
+        if isinstance(outcome, TriedThresholds):
+            outcome = replaced(outcome, rivals=())
+        try:
+            tried = _settle(replaced(converted, graph=graph, outcome=outcome), progress, judge)
+        except TargetError:
+            break
+        if tried.left > NOTICED * best.left:
+            break
+        note = f"all thresholds are {factor} times as large as they were chosen, so that weights are finer at this T"
+        best, factor = replaced(tried, notes=(*tried.notes, note)), 2 * factor
+    return best
 
 
 def _too_many_steps(settled: _Settled, progress: Progress, judge: Judge) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import snnc
+from snnc.compiler import pipeline
 from snnc.compiler.ir import Conv2d, Linear, Sparse
 from snnc.compiler.quantization.normalized import Idle, with_outliers_apart, without_idle
 
@@ -175,3 +176,26 @@ def test_a_t_that_does_not_fit_is_refused_with_the_one_that_does() -> None:
     fits = int(str(refused.value).rpartition("T = ")[2].split()[0])
     assert fits < 1024
     snnc.compile(network, data, timesteps=fits)
+
+
+def test_all_thresholds_grow_where_membranes_leave_few_weight_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a T beyond what membranes hold half of the spikes, each of twice as many weight units, say more."""
+    torch.manual_seed(4)
+    layers = (nn.Linear(12, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.BatchNorm1d(24, momentum=None))
+    network = nn.Sequential(*layers, nn.Linear(24, 4))
+    data = torch.rand(64, 12)
+    with torch.no_grad():
+        network[0].weight.mul_(3)
+        network.train()(data)
+        wanted = network.eval()(data).numpy()
+
+    def correlation() -> tuple[float, bool]:
+        program = snnc.compile(network, data.numpy(), timesteps=512, threshold="max")
+        outputs = program.logits(snnc.run(program, data.numpy()).readout)
+        told = any("all thresholds are 2 times as large" in note for note in program.provenance.notes)
+        return float(np.corrcoef(outputs.ravel(), wanted.ravel())[0, 1]), told
+
+    better, told = correlation()
+    monkeypatch.setattr(pipeline, "_with_larger_thresholds", lambda best, *_: best)
+    worse, untold = correlation()
+    assert told and not untold and 1 - better < 0.8 * (1 - worse)
