@@ -21,7 +21,7 @@ from snnc.compiler.conversion.calibration.corrections import CORRECTIONS
 from snnc.compiler.conversion.choose_max_pooling import MaxPoolingChoices, choose_max_pooling, named_max_pooling
 from snnc.compiler.conversion.choose_thresholds import ChooseThresholds, TriedThresholds, candidates
 from snnc.compiler.conversion.methods import LEARNED
-from snnc.compiler.front import Front, front
+from snnc.compiler.front import ChooseWays, Front, front
 from snnc.compiler.ir import Graph, SpikingLayer, execute
 from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
@@ -102,18 +102,7 @@ def compile_module(
     if cheaper is not None:
         # Neurons that pool exactly multiply synaptic operations: they have to be worth it in integers.
         other = compiled(
-            front(
-                made.traced,
-                raw,
-                options.check(),
-                lambda *_: cheaper,
-                mean=options.means,
-                std=options.stds,
-                unit=unit,
-                lead=options.lead,
-                progress=progress,
-                processes=processes,
-            )
+            _front(made.traced, raw, options, lambda *_: cheaper, unit=unit, progress=progress, processes=processes)
         )
         least = min(best.integers.measured.operations, other.integers.measured.operations)
         tries = [Candidate("the cheaper ways", lambda: other), Candidate("those of the smaller error", lambda: best)]
@@ -148,11 +137,26 @@ def profile(
     Raises:
         SnncError: Anything that the user can mend.
     """
+    ways = partial(max_pooling, options=options, judge=judge)
+    return _front(network, raw, options, ways, unit=unit, progress=progress, processes=processes)
+
+
+def _front(
+    network: nn.Module | Graph,
+    raw: NDArray[np.generic],
+    options: CompileOptions,
+    ways: ChooseWays,
+    *,
+    unit: float | None,
+    progress: Progress,
+    processes: Processes | None,
+) -> Front:
+    """Trace, lower and profile a network whose maximum poolings are written in ways that are given."""
     return front(
         network,
         raw,
         options.check(),
-        partial(max_pooling, options=options, judge=judge),
+        ways,
         mean=options.means,
         std=options.stds,
         unit=unit,
