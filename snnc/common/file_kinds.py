@@ -22,12 +22,16 @@ def is_lfs_pointer(file: bytes | str | Path | BinaryIO) -> bool:
         file: How it begins, the file itself at its start, or its path; what cannot be read is none.
     """
     try:
-        if isinstance(file, str | Path):
+        if isinstance(file, bytes):
+            begin = file
+        elif isinstance(file, str | Path):
             with Path(file).open("rb") as opened:
-                return opened.read(len(_LFS)) == _LFS
-        return (file if isinstance(file, bytes) else file.read(len(_LFS))).startswith(_LFS)
+                begin = opened.read(len(_LFS))
+        else:
+            begin = file.read(len(_LFS))
     except OSError:
         return False
+    return begin.startswith(_LFS)
 
 
 def is_compiled(path: str | Path) -> bool:

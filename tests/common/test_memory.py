@@ -13,6 +13,7 @@ import snnc.common.memory as memory
 from snnc.cli import main
 from snnc.common.errors import OptionError
 from snnc.common.memory import available_memory, check_memory, gibibytes
+from snnc.compiler import front
 from snnc.compiler.conversion import profile as profile_activations
 from snnc.models import digits_cnn
 from snnc.models.training.batches import check_batch
@@ -109,3 +110,17 @@ def test_memory_that_runs_out_all_the_same_is_one_line(
         np.savez(tmp_path / "data.npz", x=np.zeros((1, 1, 8, 8), np.uint8))
         assert main(["run", "some.net", "--data", str(tmp_path / "data.npz")]) == 2
         assert capsys.readouterr().err == "error: memory ran out; take fewer samples or a smaller batch\n"
+
+
+def test_a_network_that_memory_does_not_hold_is_refused_before_it_is_profiled(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(digits_cnn(), tmp_path / "model.pt")
+    (system / "meminfo").write_text("MemAvailable:  300 kB\n")
+    monkeypatch.setattr(front, "ProfileActivations", None)
+    command = ("compile", tmp_path / "model.pt", "--calib", "digits", "-o", tmp_path / "out.net", "--max-pool", "avg")
+    assert main([str(each) for each in command]) == 2
+    assert "compiling this network: would take more memory than there is (expected at most 300 KiB" in (
+        capsys.readouterr().err.replace("0.293 MiB", "300 KiB")
+    )
+    assert not (tmp_path / "out.net").exists()
