@@ -27,8 +27,9 @@ from snnc.compiler.ir.passes import Pass, PassManager, PassRecord
 from snnc.compiler.lowering.max_pooling import MaxPooling
 from snnc.compiler.options import AUTOMATIC, CompileOptions
 from snnc.compiler.parallel import Processes
-from snnc.compiler.quantization.integers import IntegerSearch, MeasuredProgram, left_by
+from snnc.compiler.quantization.integers import MARGINS, NARROW_MARGIN, IntegerSearch, MeasuredProgram, left_by
 from snnc.compiler.quantization.layers import FEWER_STEPS
+from snnc.compiler.quantization.scale import USUAL_MARGIN
 from snnc.compiler.search import JUDGED, SETTLED, Candidate, Judge, search, unexplained
 from snnc.program import InputCoding, Program
 
@@ -118,7 +119,7 @@ def compile_module(
     notes: tuple[str, ...] = ()
     outcome = best.integers.outcome
     if (outcome.coarse or outcome.lost) and best.left > UNSURE and options.threshold != LEARNED:
-        best = _with_larger_thresholds(best, progress, judge)
+        best = _with_narrow_margins(_with_larger_thresholds(best, progress, judge), progress, judge)
         notes = _too_many_steps(best, progress, judge)
     return _finished(best).noted(notes)
 
@@ -229,7 +230,7 @@ class _Settled:
         return replaced(self, converted=replaced(self.converted, front=made))
 
 
-def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
+def _settle(converted: Converted, progress: Progress, judge: Judge, margins: Sequence[float] = MARGINS) -> _Settled:
     """Quantise a network with its thresholds or, where others come near, with those that are best in integers."""
     options, made = converted.options, converted.front
     few = made.levels[:JUDGED]
@@ -248,6 +249,7 @@ def _settle(converted: Converted, progress: Progress, judge: Judge) -> _Settled:
             corrections=corrections,
             lead=options.lead,
             strict=options.strict,
+            margins=margins,
             progress=progress,
             judge=judge,
         )
@@ -330,6 +332,26 @@ def _with_larger_thresholds(best: _Settled, progress: Progress, judge: Judge) ->
         note = f"all thresholds are {factor} times as large as they were chosen, so that weights are finer at this T"
         best, factor = replaced(tried, notes=(*tried.notes, note)), 2 * factor
     return best
+
+
+def _with_narrow_margins(best: _Settled, progress: Progress, judge: Judge) -> _Settled:
+    """Return a network whose membranes hold less than twice what the calibration data made of them, if it is better."""
+    if best.left <= UNSURE or best.converted.options.strict:
+        return best
+    outcome = best.converted.outcome
+    if isinstance(outcome, TriedThresholds):
+        outcome = replaced(outcome, rivals=())
+    try:
+        tried = _settle(replaced(best.converted, outcome=outcome), progress, judge, (NARROW_MARGIN, *MARGINS))
+    except TargetError:
+        return best
+    if tried.left > NOTICED * best.left:
+        return best
+    note = (
+        f"membranes hold {NARROW_MARGIN:g} times what the calibration data made of them, and not {USUAL_MARGIN:g} "
+        "times, so that weights are finer at this T"
+    )
+    return replaced(tried, notes=(*best.notes, note))
 
 
 def _too_many_steps(settled: _Settled, progress: Progress, judge: Judge) -> tuple[str, ...]:

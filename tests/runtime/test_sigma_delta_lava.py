@@ -86,7 +86,9 @@ def test_sim_and_lava_send_the_same_messages(case: Case, models: str, delta_thre
 def test_sim_and_lava_agree_on_any_chain(case: Case, delta_threshold: int) -> None:
     program = compiled(case, delta_threshold=delta_threshold)
     found = snnc.validate(program, case.module, dataset(case), lava=True, lava_samples=3)
-    assert found.agreement is not None and found.agreement.complete and not found.failures()
+    # What random weights are worth is not asked here.
+    assert found.agreement is not None and found.agreement.complete
+    assert set(found.failures()) <= set(found.verdict.failures())
 
 
 def test_the_order_of_samples_does_not_matter() -> None:

@@ -32,6 +32,8 @@ from snnc.runtime.simulator import Simulator
 # A membrane holds twice what the calibration data made of it; where even that overflows, four times, and so on up to
 # the range that is proven.
 MARGINS = (USUAL_MARGIN, 2 * USUAL_MARGIN, 4 * USUAL_MARGIN, math.inf)
+# What a membrane holds at least, where twice as much leaves too few weight units for a threshold.
+NARROW_MARGIN = 1.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,7 @@ class IntegerSearch:
         corrections: Names of the corrections that layers get.
         lead: Steps that each layer integrates before it may fire.
         strict: Only ranges that are proven are used.
+        margins: What is tried else, in order.
         progress: Told of each pass as it begins.
         judge: Decides between candidates.
     """
@@ -103,6 +106,7 @@ class IntegerSearch:
         corrections: Sequence[str] = (),
         lead: int = 0,
         strict: bool = False,
+        margins: Sequence[float] = MARGINS,
         progress: Progress = Unheard(),
         judge: Judge | None = None,
     ) -> None:
@@ -114,7 +118,7 @@ class IntegerSearch:
         self._timesteps = timesteps
         self._corrections = corrections
         self._lead = lead
-        self._strict = strict
+        self._margins = (math.inf,) if strict else margins
         self._progress = progress
         self._judge = judge or Judge()
         self._rounding = WeightRounding(target, input_readings(graph, levels))
@@ -128,8 +132,7 @@ class IntegerSearch:
         Raises:
             TargetError: There is none.
         """
-        margins = (math.inf,) if self._strict else MARGINS
-        tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in margins]
+        tries = [Candidate(f"margin {margin:g}", partial(self._measured, margin)) for margin in self._margins]
         found = search(tries, lambda made: self._judge.integers(made.measured.wraps))
         if not found.judgement.accepted:
             worst = found.made.program.layers[int(np.argmax(found.made.measured.wraps))]
