@@ -261,7 +261,8 @@ def test_lava_that_differs_is_told(network: nn.Module, program: snnc.Program, mo
     assert agreement.spikes - agreement.spikes_matching == 1
     assert agreement.spikes_extra == 2
     assert agreement.readouts_matching == 0
-    assert found.failures() == ("sim and Lava differ in 6",)
+    # What so few samples say of the integers is not asked here.
+    assert set(found.failures()) - set(found.verdict.failures()) == {"sim and Lava differ in 6"}
     assert f"{agreement.spikes - 1:,} of {agreement.spikes:,} spikes (2 more on Lava alone)" in agreement.sentence()
 
 
