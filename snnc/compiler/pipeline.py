@@ -263,7 +263,8 @@ def _settle(converted: Converted, progress: Progress, judge: Judge, margins: Seq
         found = torch.as_tensor(tried.measured.outputs[: len(few)]).flatten(1)
         decides = found.shape[1] > 1 and len(wanted.shape) - sum(each == 1 for each in wanted.shape[2:]) == 2
         differ = float((found.argmax(1) != wanted.flatten(1).argmax(1)).double().mean())
-        return _Settled(made, tried, (differ if decides else 0.0) + VALUE * left(tried), left(tried))
+        unexplained_share = left(tried)
+        return _Settled(made, tried, (differ if decides else 0.0) + VALUE * unexplained_share, unexplained_share)
 
     def on_others(tried: MeasuredProgram) -> float:
         return left_by(tried.program, few[1::2], wanted[1::2])
@@ -320,14 +321,8 @@ def _with_larger_thresholds(best: _Settled, progress: Progress, judge: Judge) ->
             assert isinstance(op, SpikingLayer) and op.threshold is not None and op.initial_potential is not None
             larger = replaced(op, threshold=2 * op.threshold, initial_potential=2 * op.initial_potential)
             graph.replace(node.name, larger)
-        outcome = converted.outcome
-        if isinstance(outcome, TriedThresholds):
-            outcome = replaced(outcome, rivals=())
-        try:
-            tried = _settle(replaced(converted, graph=graph, outcome=outcome), progress, judge)
-        except TargetError:
-            break
-        if tried.left > NOTICED * best.left:
+        tried = _if_better(best, replaced(converted, graph=graph), progress, judge)
+        if tried is None:
             break
         note = f"all thresholds are {factor} times as large as they were chosen, so that weights are finer at this T"
         best, factor = replaced(tried, notes=(*tried.notes, note)), 2 * factor
@@ -338,20 +333,36 @@ def _with_narrow_margins(best: _Settled, progress: Progress, judge: Judge) -> _S
     """Return a network whose membranes hold less than twice what the calibration data made of them, if it is better."""
     if best.left <= UNSURE or best.converted.options.strict:
         return best
-    outcome = best.converted.outcome
-    if isinstance(outcome, TriedThresholds):
-        outcome = replaced(outcome, rivals=())
-    try:
-        tried = _settle(replaced(best.converted, outcome=outcome), progress, judge, (NARROW_MARGIN, *MARGINS))
-    except TargetError:
-        return best
-    if tried.left > NOTICED * best.left:
+    tried = _if_better(best, best.converted, progress, judge, (NARROW_MARGIN, *MARGINS))
+    if tried is None:
         return best
     note = (
         f"membranes hold {NARROW_MARGIN:g} times what the calibration data made of them, and not {USUAL_MARGIN:g} "
         "times, so that weights are finer at this T"
     )
     return replaced(tried, notes=(*best.notes, note))
+
+
+def _if_better(
+    best: _Settled, converted: Converted, progress: Progress, judge: Judge, margins: Sequence[float] = MARGINS
+) -> _Settled | None:
+    """Quantise a network once more, in another form; None where that does not fit, or leaves hardly less unexplained.
+
+    Args:
+        best: What was found before.
+        converted: The other form; its thresholds are settled.
+        progress: Told of each pass as it begins.
+        judge: Decides between candidates.
+        margins: As for :class:`IntegerSearch`.
+    """
+    outcome = converted.outcome
+    if isinstance(outcome, TriedThresholds):
+        converted = replaced(converted, outcome=replaced(outcome, rivals=()))
+    try:
+        tried = _settle(converted, progress, judge, margins)
+    except TargetError:
+        return None
+    return None if tried.left > NOTICED * best.left else tried
 
 
 def _too_many_steps(settled: _Settled, progress: Progress, judge: Judge) -> tuple[str, ...]:

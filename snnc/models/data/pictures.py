@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
@@ -56,19 +56,14 @@ def read_picture(
         DataError: The file is missing or damaged, is of another size or of more than 2^25 pixels, or has more than 8
             bits per value.
     """
-    try:
-        with files.open(index) as file, pillow.open(file, formats=_FORMATS) as image:
-            _check_size(files, index, image.size, size)
-            mode: str = image.mode
-            if not mode.startswith(_DEEP_MODES):
-                grey = mode in _GREY_MODES and not colour
-                converted = image.convert("L" if grey else "RGB")
-                array = np.asarray(converted if change is None else change(converted), dtype=np.uint8)
-                return array[np.newaxis] if grey else array.transpose(2, 0, 1)
-    except DataError:
-        raise
-    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
-        raise _unreadable(files, index, error) from error
+    with _opened(pillow, files, index) as image:
+        _check_size(files, index, image.size, size)
+        mode: str = image.mode
+        if not mode.startswith(_DEEP_MODES):
+            grey = mode in _GREY_MODES and not colour
+            converted = image.convert("L" if grey else "RGB")
+            array = np.asarray(converted if change is None else change(converted), dtype=np.uint8)
+            return array[np.newaxis] if grey else array.transpose(2, 0, 1)
     raise DataError("the image has more than 8 bits per value", where=files.where(index), found=f"mode {mode}")
 
 
@@ -104,9 +99,16 @@ def has_colour(pillow: Any, files: ImageFiles, index: int) -> bool:
     Raises:
         DataError: The file is missing, or is none of an image.
     """
+    with _opened(pillow, files, index) as image:
+        return image.mode not in _GREY_MODES
+
+
+@contextlib.contextmanager
+def _opened(pillow: Any, files: ImageFiles, index: int) -> Iterator[Any]:
+    """Open a picture for a block; whatever Pillow raises in it is an error of ours."""
     try:
         with files.open(index) as file, pillow.open(file, formats=_FORMATS) as image:
-            return image.mode not in _GREY_MODES
+            yield image
     except DataError:
         raise
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files.
