@@ -266,7 +266,7 @@ class WeightRounding:
                 _joined([round_along(*each, self._target) for each in zip(rows, fitting, strict=True)], weight)
             )
             if fitting.shape[-1] <= FAN_IN_MAXIMUM:
-                products = fitting.transpose(0, 2, 1) @ fitting / fitting.shape[1]
+                products = np.stack([_second_moments(samples, group) for group in range(len(fitting))])
                 products += NOISE * products.diagonal(axis1=1, axis2=2)[:, None] * np.eye(products.shape[-1])
                 found = [round_for_inputs(*each, self._target, FEW_RIDGE) for each in zip(rows, products, strict=True)]
                 candidates.append(_joined(found, weight))
